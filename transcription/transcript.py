@@ -1,0 +1,163 @@
+"""The nouns of a call: recording, word, utterance, turn, transcript.
+
+Every time is in `Seconds` from the start of the recording. A time that is not known is None, never
+a guess: chat logs have no times, and a call without metadata has no date.
+"""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Self
+
+import msgspec
+
+Seconds = float
+
+
+class SpeakerRole(StrEnum):
+    """Who speaks. UNKNOWN is an honest answer: rules that need a role then abstain."""
+
+    AGENT = "agent"
+    CUSTOMER = "customer"
+    SYSTEM = "system"
+    UNKNOWN = "unknown"
+
+
+class RolesFrom(StrEnum):
+    """How the roles were found, from certain to not at all."""
+
+    CHANNELS = "channels"
+    LABELS = "labels"
+    GUESSED = "guessed"
+    UNKNOWN = "unknown"
+
+
+class Call(msgspec.Struct, frozen=True, kw_only=True):
+    """The business event: who spoke to whom, when, about which queue.
+
+    `started_at` carries its own offset, or is None where the metadata holds no time; such a call is
+    audited but belongs to no week.
+    """
+
+    call_id: str
+    source: str
+    started_at: datetime | None = None
+    agent_id: str | None = None
+    agent_name: str | None = None
+    team: str | None = None
+    customer_id: str | None = None
+    customer_name: str | None = None
+    queue: str | None = None
+    direction: str | None = None
+
+
+class Recording(msgspec.Struct, frozen=True, kw_only=True):
+    """The audio file of a call. `sha256` of its bytes is the identity that makes a rerun do nothing."""
+
+    path: str
+    sha256: str
+    size: int
+    codec: str
+    sample_rate: int
+    channels: int
+    duration: Seconds
+
+
+class Word(msgspec.Struct, frozen=True, array_like=True):
+    """One recognised word; `confidence` is 0 to 1, or None where the engine gives none."""
+
+    text: str
+    start: Seconds
+    end: Seconds
+    confidence: float | None = None
+
+
+class Utterance(msgspec.Struct, frozen=True, kw_only=True):
+    """A recogniser's piece of speech of one speaker.
+
+    Where `words` is not empty, `text` is those words joined by single spaces, so that a character
+    position in the text finds its word and its time.
+    """
+
+    role: SpeakerRole
+    text: str
+    start: Seconds | None = None
+    end: Seconds | None = None
+    channel: int | None = None
+    words: tuple[Word, ...] = ()
+    confidence: float | None = None
+
+    @classmethod
+    def of_words(cls, words: tuple[Word, ...], *, role: SpeakerRole, channel: int | None = None) -> Self:
+        """An utterance whose text, times and mean confidence come from its words (at least one)."""
+        known = [w.confidence for w in words if w.confidence is not None]
+        return cls(
+            role=role,
+            text=" ".join(w.text for w in words),
+            start=words[0].start,
+            end=words[-1].end,
+            channel=channel,
+            words=words,
+            confidence=sum(known) / len(known) if known else None,
+        )
+
+
+class Span(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """A stretch of time, `start` included, `end` not."""
+
+    start: Seconds
+    end: Seconds
+
+    @property
+    def duration(self) -> Seconds:
+        """Length in seconds."""
+        return self.end - self.start
+
+
+class Provenance(msgspec.Struct, frozen=True, kw_only=True):
+    """What wrote the words, so that a figure can be traced and a transcript is never paid for twice.
+
+    `notice` is a sentence that every reader must see ("words by the embedded demo engine; ..."), or "".
+    """
+
+    engine: str
+    model: str
+    weights_hash: str
+    settings_hash: str
+    notice: str = ""
+
+
+class Transcript(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is known of a call once it has been heard; what the rules judge.
+
+    `speech` holds, for each role that is known from its own channel, where that channel has speech,
+    sorted and disjoint; it is empty where the recording cannot show it (mono, chat). Overlaps, holds
+    and answer gaps come from it, never from the recogniser's times.
+    """
+
+    call: Call
+    utterances: tuple[Utterance, ...]
+    provenance: Provenance
+    recording: Recording | None = None
+    roles_from: RolesFrom = RolesFrom.UNKNOWN
+    role_confidence: float | None = None
+    role_evidence: str = ""
+    speech: dict[SpeakerRole, tuple[Span, ...]] = {}
+    dropped_words: int = 0
+    redactions: int = 0
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def has_roles(self) -> bool:
+        """Whether agent and customer can be told apart."""
+        return self.roles_from is not RolesFrom.UNKNOWN
+
+    @property
+    def has_times(self) -> bool:
+        """Whether both parties' speech was heard on channels of their own."""
+        return SpeakerRole.AGENT in self.speech and SpeakerRole.CUSTOMER in self.speech
+
+    @property
+    def key(self) -> str:
+        """Identity of this transcript: the call as heard by one engine, model and settings."""
+        p = self.provenance
+        return f"{self.call.call_id}:{p.engine}:{p.model}:{p.settings_hash}"

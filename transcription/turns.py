@@ -1,0 +1,97 @@
+"""Utterances merged into turns: one speaker's floor, as a listener would count it."""
+
+import re
+
+import msgspec
+
+from transcription.transcript import Seconds, SpeakerRole, Transcript, Utterance
+
+_SIGNAL_WORDS = frozenset(
+    "ah aha alright good gotcha hm hmm huh indeed mhm mm mmm mmhmm oh ok okay really right sure uh uhhuh uhuh um wow "
+    "yeah yep yes".split()
+)
+_SIGNAL_PHRASES = frozenset(
+    {"got it", "i see", "mm hmm", "uh huh", "oh no", "oh dear", "i hear you", "of course", "go on", "oh i see", "i know"}
+)
+_WORD = re.compile(r"[^\W_]+")
+
+
+class Turn(msgspec.Struct, frozen=True, kw_only=True):
+    """Merged speech of one role.
+
+    `text` is the utterances' texts joined by single spaces; `utterances` are their positions in
+    `Transcript.utterances`; `is_signal` marks a listening signal ("uh-huh", "I see") said while the
+    other party goes on talking: it takes no floor, so windows counted in turns skip it.
+    """
+
+    index: int
+    role: SpeakerRole
+    text: str
+    utterances: tuple[int, ...]
+    start: Seconds | None = None
+    end: Seconds | None = None
+    is_signal: bool = False
+
+
+def is_listening_signal(text: str) -> bool:
+    """Whether the words are nothing but a small listening signal (Yngve 1970, "back channel")."""
+    words = _WORD.findall(text.lower())
+    return 0 < len(words) <= 3 and (" ".join(words) in _SIGNAL_PHRASES or all(w in _SIGNAL_WORDS for w in words))
+
+
+def turns_of(transcript: Transcript) -> tuple[Turn, ...]:
+    """The turns of a call in order of their start.
+
+    A listening signal between two utterances of the other party does not end that party's turn when
+    the gap it falls in is short enough to be one breath (`_BREATH`), or when the times are unknown.
+    Answers ("Is that right?" - "Yes.") stay turns: they are followed by the asker.
+    """
+    utterances = transcript.utterances
+    order = sorted(range(len(utterances)), key=lambda i: (_start(utterances[i], i), i))
+    signals = {
+        order[n]
+        for n in range(1, len(order) - 1)
+        if _is_signal_between(utterances[order[n - 1]], utterances[order[n]], utterances[order[n + 1]])
+    }
+    groups: list[list[int]] = []
+    floor: list[int] | None = None
+    for i in order:
+        if i in signals:
+            groups.append([i])
+        elif floor is not None and utterances[floor[-1]].role is utterances[i].role:
+            floor.append(i)
+        else:
+            floor = [i]
+            groups.append(floor)
+    return tuple(_turn(n, utterances, group, group[0] in signals) for n, group in enumerate(groups))
+
+
+# A pause longer than this ends a breath: what is said after it is a new contribution.
+_BREATH: Seconds = 2.0
+
+
+def _start(utterance: Utterance, position: int) -> float:
+    return utterance.start if utterance.start is not None else float(position)
+
+
+def _is_signal_between(before: Utterance, signal: Utterance, after: Utterance) -> bool:
+    if before.role is not after.role or signal.role is before.role or not is_listening_signal(signal.text):
+        return False
+    if signal.start is None or before.end is None or after.start is None:
+        # Without times a short answer looks the same; only a speaker who was not asking was interrupted by nothing.
+        return not before.text.rstrip().endswith("?")
+    return after.start - before.end <= _BREATH and not before.text.rstrip().endswith("?")
+
+
+def _turn(index: int, utterances: tuple[Utterance, ...], group: list[int], is_signal: bool) -> Turn:
+    members = [utterances[i] for i in group]
+    ends = [u.end for u in members if u.end is not None]
+    return Turn(
+        index=index,
+        role=members[0].role,
+        text=" ".join(u.text for u in members),
+        utterances=tuple(group),
+        start=members[0].start,
+        end=max(ends) if ends else None,
+        is_signal=is_signal,
+    )

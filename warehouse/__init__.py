@@ -1,0 +1,1 @@
+"""Findings in, DuckDB out. The only importer of duckdb."""
