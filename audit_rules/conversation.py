@@ -1,0 +1,201 @@
+"""A transcript as the matchers see it: turns, found phrases, episodes, holds, quotes."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Protocol
+
+import msgspec
+
+from audit_rules.content import content_stems
+from audit_rules.finding import Episode, Evidence, EvidenceKind
+from audit_rules.index import Index, PhraseList
+from audit_rules.phrases import Place, normalise, normalise_with_places
+from audit_rules.rule import Speaker
+from transcription.speech import both_silent
+from transcription.transcript import Seconds, Span, SpeakerRole, Transcript
+from transcription.turns import Turn, is_listening_signal, turns_of
+
+# Both silent for this long is a hold; shorter is thinking or looking something up.
+HOLD_FROM: Seconds = 8.0
+_ROLE: dict[Speaker, SpeakerRole] = {"agent": SpeakerRole.AGENT, "customer": SpeakerRole.CUSTOMER}
+
+
+class EventSource(Protocol):
+    """Finds what a rule looks for, wherever it is said; other rules build on it."""
+
+    def events(self, call: "Conversation") -> Sequence[Place]:
+        """Places in the call, in order."""
+
+
+class Contact(msgspec.Struct, frozen=True, kw_only=True):
+    """Another call of the same customer."""
+
+    call_id: str
+    started_at: datetime
+    direction: str | None = None
+
+
+class Conversation:
+    """One call while it is judged. Everything is found at most once, and only when a rule asks.
+
+    `contacts` are the customer's other calls and `known_until` the start of the newest call of anybody; both
+    serve promises that are kept on another day.
+    """
+
+    def __init__(
+        self,
+        transcript: Transcript,
+        index: Index,
+        sources: Mapping[str, EventSource],
+        *,
+        contacts: Sequence[Contact] = (),
+        known_until: datetime | None = None,
+    ) -> None:
+        self.transcript = transcript
+        self.contacts = contacts
+        self.known_until = known_until
+        self.turns: tuple[Turn, ...] = turns_of(transcript)
+        self.texts: list[str] = [normalise(t.text) for t in self.turns]
+        self.episodes: tuple[Episode, ...] = ()
+        self._index = index
+        self._sources = sources
+        self._lists: dict[int, list[Place]] = {}
+        self._events: dict[str, list[Place]] = {}
+        self._candidates: dict[tuple[Speaker, SpeakerRole], dict[int, dict[int, None]]] = {}
+
+    def hits(self, phrases: PhraseList, *, said_by: Speaker | None = None) -> list[Place]:
+        """Places of the phrases and of the events they name; `said_by` looks in the other party's turns instead."""
+        if said_by is not None:
+            return self._search(phrases, _ROLE[said_by])
+        if phrases.number not in self._lists:
+            found = self._search(phrases, _ROLE[phrases.speaker])
+            if phrases.events:
+                found = sorted({*found, *(p for rule in phrases.events for p in self.events(rule))})
+            self._lists[phrases.number] = found
+        return self._lists[phrases.number]
+
+    def events(self, rule_id: str) -> list[Place]:
+        """What that rule's matcher found anywhere in the call."""
+        if rule_id not in self._events:
+            self._events[rule_id] = list(self._sources[rule_id].events(self))
+        return self._events[rule_id]
+
+    def _search(self, phrases: PhraseList, role: SpeakerRole) -> list[Place]:
+        key = (phrases.speaker, role)
+        if key not in self._candidates:
+            by_phrase: dict[int, dict[int, None]] = defaultdict(dict)
+            phrase_set = self._index.sets[phrases.speaker]
+            for turn in self.turns:
+                if turn.role is role:
+                    for number in phrase_set.candidates(self.texts[turn.index]):
+                        by_phrase[number][turn.index] = None
+            self._candidates[key] = by_phrase
+        return self._index.find(phrases, self.texts, self._candidates[key])
+
+    @cached_property
+    def agent_turns(self) -> tuple[Turn, ...]:
+        """The agent's turns that take the floor; listening signals do not."""
+        return tuple(t for t in self.turns if t.role is SpeakerRole.AGENT and not is_listening_signal(t.text))
+
+    @cached_property
+    def customer_turns(self) -> tuple[Turn, ...]:
+        """The customer's turns that take the floor."""
+        return tuple(t for t in self.turns if t.role is SpeakerRole.CUSTOMER and not t.is_signal)
+
+    @cached_property
+    def holds(self) -> tuple[Span, ...]:
+        """Where both parties are silent for `HOLD_FROM` seconds or more between their first and last word."""
+        return tuple(s for s in self.silences if s.duration >= HOLD_FROM)
+
+    @cached_property
+    def silences(self) -> tuple[Span, ...]:
+        """Where neither party speaks, between the first and the last word of the call."""
+        speech = self.transcript.speech
+        if not self.transcript.has_times:
+            return ()
+        agent, customer = speech[SpeakerRole.AGENT], speech[SpeakerRole.CUSTOMER]
+        spans = (*agent, *customer)
+        first, last = min((s.start for s in spans), default=0.0), max((s.end for s in spans), default=0.0)
+        return tuple(s for s in both_silent(agent, customer, duration=last) if s.start > first)
+
+    def customer_content(self, before_turn: int) -> frozenset[str]:
+        """Stems of the content words that the customer said in earlier turns."""
+        at = -1
+        for n, turn in enumerate(self.customer_turns):
+            if turn.index >= before_turn:
+                break
+            at = n
+        return self._content_so_far[at] if at >= 0 else frozenset()
+
+    @cached_property
+    def _content_so_far(self) -> list[frozenset[str]]:
+        so_far: list[frozenset[str]] = []
+        for turn in self.customer_turns:
+            stems = content_stems(self.texts[turn.index])
+            so_far.append(so_far[-1] | stems if so_far else stems)
+        return so_far
+
+    def sentence(self, place: Place) -> str:
+        """The normalised sentence around a place."""
+        text = self.texts[place.turn]
+        start = max(text.rfind(". ", 0, place.start), text.rfind("? ", 0, place.start)) + 1
+        ends = [e for e in (text.find(". ", place.end), text.find("? ", place.end)) if e >= 0]
+        return text[start : min(ends, default=len(text))]
+
+    def time(self, place: Place) -> tuple[Seconds | None, Seconds | None]:
+        """When the words of a place are spoken; the whole utterance's times where words have none."""
+        start, end, _, _ = self._located(place)
+        return start, end
+
+    def evidence(self, kind: EvidenceKind, place: Place, note: str = "") -> Evidence:
+        """The quote of a place, with its times and its characters in the turn's text."""
+        start, end, first, last = self._located(place)
+        turn = self.turns[place.turn]
+        return Evidence(
+            kind=kind,
+            turn=place.turn,
+            role=turn.role,
+            start=start,
+            end=end,
+            quote=turn.text[first:last],
+            char_start=first,
+            char_end=last,
+            note=note,
+        )
+
+    def turn_evidence(self, kind: EvidenceKind, turn: Turn, note: str = "") -> Evidence:
+        """A whole turn as evidence."""
+        return Evidence(
+            kind=kind,
+            turn=turn.index,
+            role=turn.role,
+            start=turn.start,
+            end=turn.end,
+            quote=turn.text,
+            char_start=0,
+            char_end=len(turn.text),
+            note=note,
+        )
+
+    def _located(self, place: Place) -> tuple[Seconds | None, Seconds | None, int, int]:
+        turn = self.turns[place.turn]
+        _, starts, ends = normalise_with_places(turn.text)
+        first, last = starts[place.start], ends[place.end - 1]
+        start, end = turn.start, turn.end
+        offset = 0
+        for number in turn.utterances:
+            utterance = self.transcript.utterances[number]
+            if offset <= first < offset + len(utterance.text):
+                start, end = utterance.start, utterance.end
+            at = offset
+            for word in utterance.words:
+                if at <= first < at + len(word.text) + 1:
+                    start = word.start
+                if at < last:
+                    end = word.end
+                at += len(word.text) + 1
+            offset += len(utterance.text) + 1
+        return start, end, first, last
+

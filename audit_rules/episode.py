@@ -1,0 +1,77 @@
+"""Tense calls: where an episode opens, and where the customer lets it close.
+
+An episode opens with the first customer turn that shows upset: one strong phrase, or two weak words within
+two turns (measured on support chats, single words are right two times in three, phrases nearly always). It
+closes with the customer's acceptance or thanks in a turn that shows no upset; upset after that opens another.
+"""
+
+from collections.abc import Sequence
+
+from audit_rules.conversation import Conversation
+from audit_rules.finding import Episode, EvidenceKind
+from audit_rules.index import Index, PhraseList
+from audit_rules.phrases import Place
+from audit_rules.rule import Cues, Phrases
+
+
+class EpisodeCues:
+    """The customer's words that open and close an episode, compiled."""
+
+    def __init__(self, cues: Cues, index: Index) -> None:
+        def compile_list(phrases: tuple[str, ...]) -> PhraseList:
+            return index.add(Phrases(speaker="customer", any_of=phrases, unless=cues.unless))
+
+        self.strong = compile_list(cues.strong)
+        self.weak = compile_list(cues.weak)
+        self.accepts = index.add(Phrases(speaker="customer", any_of=cues.accepts, unless=cues.unsolved))
+        self.thanks = index.add(Phrases(speaker="customer", any_of=cues.thanks, unless=cues.unsolved))
+
+    def upset(self, call: Conversation) -> list[Place]:
+        """Every place that shows upset: strong phrases, and weak words that have company within two customer turns."""
+        strong = call.hits(self.strong)
+        weak = call.hits(self.weak)
+        position = {turn.index: n for n, turn in enumerate(call.customer_turns)}
+
+        def near(a: Place, b: Place) -> bool:
+            return a != b and abs(position.get(a.turn, -9) - position.get(b.turn, -99)) <= 1
+
+        def words(place: Place) -> str:
+            return call.texts[place.turn][place.start : place.end]
+
+        kept = [w for w in weak if any(near(w, o) and (o in strong or words(o) != words(w)) for o in (*strong, *weak))]
+        return sorted({*strong, *kept})
+
+    def episodes(self, call: Conversation, places: Sequence[Place]) -> tuple[Episode, ...]:
+        """The call's episodes in order, given where it shows upset; the opening comes before the closing."""
+        upset: dict[int, Place] = {}
+        for place in places:
+            upset.setdefault(place.turn, place)
+        if not upset:
+            return ()
+        accepts = {p.turn for p in call.hits(self.accepts)}
+        thanks = {p.turn for p in call.hits(self.thanks)}
+        found: list[Episode] = []
+        opened: int | None = None
+        for turn in call.customer_turns:
+            if turn.index in upset:
+                opened = turn.index if opened is None else opened
+            elif opened is not None and turn.index in accepts | thanks:
+                how = "accepted" if turn.index in accepts else "thanked"
+                found.append(self._episode(call, len(found) + 1, upset[opened], turn.index, how))
+                opened = None
+        if opened is not None:
+            found.append(self._episode(call, len(found) + 1, upset[opened], call.turns[-1].index, "call_end"))
+        return tuple(found)
+
+    def _episode(self, call: Conversation, number: int, opening: Place, last: int, closed_by: str) -> Episode:
+        start, _ = call.time(opening)
+        turn = call.turns[opening.turn]
+        return Episode(
+            number=number,
+            first_turn=opening.turn,
+            last_turn=last,
+            start=start if start is not None else turn.start,
+            end=call.turns[last].end,
+            opened_by=call.evidence(EvidenceKind.TRIGGER, opening).quote,
+            closed_by=closed_by,
+        )

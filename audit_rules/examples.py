@@ -1,0 +1,129 @@
+"""The short calls in rule files, as transcripts: a rule's examples are its tests.
+
+One line a turn, "A:" for the agent and "C:" for the customer, optionally with times; a few other lines set
+what a rule may need to know:
+
+    [0.0-4.5] C: This is the third time I have called.
+    [4.9-8.0] A: I can see why you are fed up after three calls.
+    customer name: Dana Ruiz
+    later call: outbound after 20 h
+    known until: 60 h
+
+Speech is taken to fill each line's times, so overlapping times are an overlap and a gap is silence.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+import msgspec
+
+from audit_rules.audit import audit
+from audit_rules.conversation import Contact
+from audit_rules.finding import Finding, Verdict
+from audit_rules.rule import Rule
+from audit_rules.rulebook import Rulebook
+from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
+
+_LINE = re.compile(r"(?:\[(?P<start>[\d.]+)-(?P<end>[\d.]+)\] *)?(?P<who>[ACU]): *(?P<text>.*)")
+_LATER = re.compile(r"later call: (?P<direction>inbound|outbound) after (?P<hours>[\d.]+) h")
+_KNOWN = re.compile(r"known until: (?P<hours>[\d.]+) h")
+_ROLE = {"A": SpeakerRole.AGENT, "C": SpeakerRole.CUSTOMER, "U": SpeakerRole.UNKNOWN}
+_STARTED = datetime(2026, 3, 2, 9, 0, tzinfo=UTC)
+EXAMPLE = Provenance(engine="written", model="example", weights_hash="", settings_hash="")
+
+
+class Example(msgspec.Struct, frozen=True, kw_only=True):
+    """A short call and what is known around it."""
+
+    transcript: Transcript
+    contacts: tuple[Contact, ...] = ()
+    known_until: datetime | None = None
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One example of a rule, judged."""
+
+    rule_id: str
+    expected: Verdict
+    text: str
+    finding: Finding
+
+    @property
+    def passed(self) -> bool:
+        """Whether the verdict is the one the example claims."""
+        return self.finding.verdict is self.expected
+
+
+def parse_example(text: str) -> Example:
+    """Read the lines; raises ValueError naming the line that cannot be read."""
+    utterances: list[Utterance] = []
+    contacts: list[Contact] = []
+    known_until: datetime | None = None
+    name: str | None = None
+    for line in filter(None, map(str.strip, text.splitlines())):
+        if match := _LINE.fullmatch(line):
+            start, end = (float(match["start"]), float(match["end"])) if match["start"] else (None, None)
+            utterances.append(Utterance(role=_ROLE[match["who"]], text=match["text"], start=start, end=end))
+        elif match := _LATER.fullmatch(line):
+            at = _STARTED + timedelta(hours=float(match["hours"]))
+            contacts.append(Contact(call_id=f"later-{len(contacts) + 1}", started_at=at, direction=match["direction"]))
+        elif match := _KNOWN.fullmatch(line):
+            known_until = _STARTED + timedelta(hours=float(match["hours"]))
+        elif line.startswith("customer name:"):
+            name = line.partition(":")[2].strip()
+        else:
+            raise ValueError(f"“{line}” is no line of an example; write “A: ...” or “C: ...”")
+    known = all(u.role is not SpeakerRole.UNKNOWN for u in utterances)
+    return Example(
+        transcript=Transcript(
+            call=Call(call_id="example", source="example", started_at=_STARTED, customer_id="example", customer_name=name),
+            utterances=tuple(utterances),
+            provenance=EXAMPLE,
+            roles_from=RolesFrom.LABELS if known else RolesFrom.UNKNOWN,
+            speech=_speech(utterances),
+        ),
+        contacts=tuple(contacts),
+        known_until=known_until,
+    )
+
+
+def _speech(utterances: list[Utterance]) -> dict[SpeakerRole, tuple[Span, ...]]:
+    if not utterances or any(u.start is None or u.end is None for u in utterances):
+        return {}
+    return {
+        role: tuple(
+            sorted(
+                Span(u.start, u.end)
+                for u in utterances
+                if u.role is role and u.start is not None and u.end is not None
+            )
+        )
+        for role in (SpeakerRole.AGENT, SpeakerRole.CUSTOMER)
+    }
+
+
+def examples_of(rule: Rule) -> Iterator[tuple[Verdict, str]]:
+    """Each example with the verdict it claims."""
+    claims = (
+        (Verdict.MET, rule.examples.met),
+        (Verdict.MET, rule.examples.near_miss),
+        (Verdict.MISSED, rule.examples.missed),
+        (Verdict.NOT_APPLICABLE, rule.examples.not_applicable),
+        (Verdict.NOT_ASSESSABLE, rule.examples.not_assessable),
+    )
+    for verdict, texts in claims:
+        for text in (texts,) if isinstance(texts, str) else texts:
+            yield verdict, text
+
+
+def run_examples(rulebook: Rulebook, *rule_ids: str) -> Iterator[Outcome]:
+    """Judge every example of the named rules, or of all that are not retired."""
+    for rule in rulebook.rules:
+        if rule.status == "retired" or (rule_ids and rule.id not in rule_ids):
+            continue
+        for expected, text in examples_of(rule):
+            example = parse_example(text)
+            found = audit(example.transcript, rulebook, contacts=example.contacts, known_until=example.known_until)
+            finding = next(f for f in found.findings if f.rule_id == rule.id)
+            yield Outcome(rule_id=rule.id, expected=expected, text=text, finding=finding)

@@ -1,0 +1,79 @@
+"""The agent asks for what the customer gave already: order number, name, address.
+
+    asks_again: {slots: {order number: {asks: [order number], gives: ["order (number )?(is )?#"]}}}
+
+A slot is given when the customer answers the agent's question with something of substance, or gives it
+unasked. Asking again right after the answer was not caught ("sorry, could you repeat that?") is fair.
+"""
+
+import re
+from collections.abc import Sequence
+
+from audit_rules.conversation import Conversation
+from audit_rules.finding import EvidenceKind, Finding
+from audit_rules.index import Index
+from audit_rules.matchers import Answer, Scope, searched
+from audit_rules.phrases import Place
+from audit_rules.rule import Phrases, Rule
+from transcription.turns import is_listening_signal
+
+_REFUSAL = re.compile(r"\b(?:do not (?:have|know|remember)|no idea|not sure|one (?:moment|second)|hold on|let me (?:look|check|find))\b")
+
+
+class AsksAgainMatcher:
+    """See the module."""
+
+    def __init__(self, rule: Rule, index: Index) -> None:
+        assert rule.asks_again is not None
+        self.slots = {
+            name: (
+                index.add(Phrases(any_of=slot.asks)),
+                index.add(Phrases(speaker="customer", any_of=slot.gives)),
+            )
+            for name, slot in rule.asks_again.slots.items()
+        }
+        self.repairs = index.add(Phrases(any_of=rule.asks_again.unless))
+        self.answer = Answer(rule.id)
+
+    def events(self, call: Conversation) -> Sequence[Place]:
+        """Each question for something already given."""
+        return sorted(again for again, _, _ in self._again(call))
+
+    def judge(self, call: Conversation, scope: Scope) -> Finding:
+        """Missed by the first such question."""
+        again = self._again(call)
+        if again:
+            place, given, slot = min(again)
+            return self.answer.missed(
+                f"Asks for the {slot} that the customer had given.",
+                call.evidence(EvidenceKind.AGAINST, place, "asked again"),
+                call.turn_evidence(EvidenceKind.TRIGGER, call.turns[given], "given here"),
+            )
+        if not call.agent_turns:
+            return self.answer.not_applicable("The agent said nothing here.")
+        return self.answer.met("Nothing is asked for twice.", searched(call, [t.index for t in call.agent_turns]))
+
+    def _again(self, call: Conversation) -> list[tuple[Place, int, str]]:
+        repaired = {p.turn for p in call.hits(self.repairs)}
+        found: list[tuple[Place, int, str]] = []
+        for slot, (asks, gives) in self.slots.items():
+            given = {p.turn for p in call.hits(gives)}
+            asked: int | None = None
+            for place in call.hits(asks):
+                if asked is not None:
+                    answer = self._answer(call, asked, place.turn)
+                    if answer is not None:
+                        given.add(answer)
+                earlier = [t for t in given if t < place.turn]
+                if earlier and place.turn not in repaired:
+                    found.append((place, min(earlier), slot))
+                asked = place.turn
+        return found
+
+    def _answer(self, call: Conversation, asked: int, before: int) -> int | None:
+        for turn in call.customer_turns:
+            if asked < turn.index < before:
+                text = call.texts[turn.index]
+                gave = not is_listening_signal(turn.text) and "? " not in text and not _REFUSAL.search(text)
+                return turn.index if gave else None
+        return None

@@ -1,0 +1,47 @@
+"""The agent says something no more often than a few times.
+
+    at_most: {times: 2, any_of: [sorry], unless_said: {events: [apology.is_specific]}}
+"""
+
+from collections.abc import Sequence
+
+from audit_rules.conversation import Conversation
+from audit_rules.finding import EvidenceKind, Finding
+from audit_rules.index import Index
+from audit_rules.matchers import Answer, Scope, searched
+from audit_rules.matchers.expect import answering_turns
+from audit_rules.phrases import Place
+from audit_rules.rule import Rule
+from audit_rules.window import Window
+
+
+class AtMostMatcher:
+    """See the module."""
+
+    def __init__(self, rule: Rule, index: Index) -> None:
+        assert rule.at_most is not None
+        self.times = rule.at_most.times
+        self.phrases = index.add(rule.at_most)
+        self.redeemed = index.add(rule.at_most.unless_said) if rule.at_most.unless_said else None
+        self.answer = Answer(rule.id)
+
+    def events(self, call: Conversation) -> Sequence[Place]:
+        """Every hit."""
+        return call.hits(self.phrases)
+
+    def judge(self, call: Conversation, scope: Scope) -> Finding:
+        """Missed when said too often and nothing redeems it."""
+        turns = answering_turns(call, scope, Window("rest"))
+        if not turns:
+            return self.answer.not_applicable("The agent said nothing here.")
+        hits = [p for p in call.hits(self.phrases) if p.turn in turns]
+        said = [call.evidence(EvidenceKind.MET, p) for p in hits]
+        if len(hits) <= self.times:
+            return self.answer.met(f"Said {len(hits)} times; limit {self.times}.", *(said or [searched(call, sorted(turns))]))
+        redeeming = [p for p in call.hits(self.redeemed) if p.turn in turns] if self.redeemed else []
+        if redeeming:
+            return self.answer.met(
+                f"Said {len(hits)} times, with one that is specific.", call.evidence(EvidenceKind.MET, redeeming[0])
+            )
+        against = (call.evidence(EvidenceKind.AGAINST, p) for p in hits)
+        return self.answer.missed(f"Said {len(hits)} times; limit {self.times}.", *against)

@@ -1,0 +1,127 @@
+"""The agent says something, in a window after what called for it.
+
+    expect: {within: 2 agent turns, any_of: [i am (so )?sorry]}
+
+Met by the first hit inside the window. Missed with the nearest miss: said too late, said before the upset,
+or said by the other party. With `specific` a hit must name the issue (see `names_the_issue`).
+"""
+
+from collections.abc import Sequence
+
+from audit_rules.content import content_stems
+from audit_rules.conversation import Conversation
+from audit_rules.finding import Evidence, EvidenceKind, Finding
+from audit_rules.index import Index
+from audit_rules.matchers import Answer, Scope
+from audit_rules.phrases import Place
+from audit_rules.rule import Rule, Speaker
+from audit_rules.window import Window, parse_window
+
+
+class ExpectMatcher:
+    """See the module."""
+
+    def __init__(self, rule: Rule, index: Index) -> None:
+        assert rule.expect is not None
+        self.spec = rule.expect
+        self.phrases = index.add(rule.expect)
+        self.window = parse_window(rule.expect.within)
+        self.answer = Answer(rule.id)
+
+    def events(self, call: Conversation) -> Sequence[Place]:
+        """Every hit that counts."""
+        hits = call.hits(self.phrases)
+        return [p for p in hits if names_the_issue(call, p)] if self.spec.specific else hits
+
+    def judge(self, call: Conversation, scope: Scope) -> Finding:
+        """Met by enough hits inside the window."""
+        turns = answering_turns(call, scope, self.window, self.spec.speaker)
+        if not turns:
+            return self.answer.not_applicable("The call ended before there was a chance to.", *_trigger(call, scope))
+        hits = [p for p in self.events(call) if p.turn in turns and _after(p, scope) and self._in_time(call, p, scope)]
+        if len(hits) >= self.spec.at_least:
+            return self.answer.met(
+                self._heard(call, hits[0], scope),
+                *(call.evidence(EvidenceKind.MET, p) for p in hits[: max(self.spec.at_least, 1)]),
+                *_trigger(call, scope),
+            )
+        reason = self._not_heard(scope)
+        near = self._near_miss(call, scope, hits)
+        if near is not None:
+            reason = f"{reason[:-1]}; nearest: {near.note}."
+        return self.answer.missed(reason, *_trigger(call, scope), *([near] if near else []))
+
+    def _in_time(self, call: Conversation, place: Place, scope: Scope) -> bool:
+        if self.window.unit != "seconds" or scope.trigger is None:
+            return True
+        _, asked = call.time(scope.trigger)
+        said, _ = call.time(place)
+        return asked is not None and said is not None and said - asked <= self.window.size
+
+    def _heard(self, call: Conversation, place: Place, scope: Scope) -> str:
+        if scope.trigger is not None:
+            _, asked = call.time(scope.trigger)
+            said, _ = call.time(place)
+            if asked is not None and said is not None and said >= asked:
+                return f"Heard {said - asked:.0f} s after {scope.called_for_by}."
+            return f"Heard after {scope.called_for_by}."
+        return "Heard."
+
+    def _not_heard(self, scope: Scope) -> str:
+        if scope.trigger is None:
+            return "Not heard in this call."
+        if self.window.unit == "rest":
+            return f"Not heard after {scope.called_for_by}."
+        return f"Not heard within {self.window} after {scope.called_for_by}."
+
+    def _near_miss(self, call: Conversation, scope: Scope, hits: Sequence[Place]) -> Evidence | None:
+        if hits:
+            return call.evidence(EvidenceKind.NEAR_MISS, hits[0], f"said {len(hits)} of {self.spec.at_least} times")
+        if self.spec.specific:
+            bare = [p for p in call.hits(self.phrases) if _after(p, scope)]
+            if bare:
+                return call.evidence(EvidenceKind.NEAR_MISS, bare[0], "said without naming the issue")
+        events = self.events(call)
+        later = [p for p in events if _after(p, scope)]
+        if later:
+            return call.evidence(EvidenceKind.NEAR_MISS, later[0], self._late(call, later[0], scope))
+        if events and scope.trigger is not None:
+            return call.evidence(EvidenceKind.NEAR_MISS, events[-1], f"said before {scope.called_for_by}")
+        other: Speaker = "customer" if self.spec.speaker == "agent" else "agent"
+        theirs = call.hits(self.phrases, said_by=other)
+        if theirs:
+            return call.evidence(EvidenceKind.NEAR_MISS, theirs[0], f"said by the {other}")
+        return None
+
+    def _late(self, call: Conversation, place: Place, scope: Scope) -> str:
+        asked = call.time(scope.trigger)[1] if scope.trigger else None
+        said = call.time(place)[0]
+        if asked is not None and said is not None:
+            return f"said {said - asked:.0f} s after {scope.called_for_by}; limit {self.window}"
+        return f"said later; limit {self.window}"
+
+
+def answering_turns(call: Conversation, scope: Scope, window: Window, speaker: Speaker = "agent") -> set[int]:
+    """Turns of the speaker in which an answer counts; listening signals are not counted as turns taken."""
+    floor = call.agent_turns if speaker == "agent" else call.customer_turns
+    turns = [t.index for t in floor if t.index <= scope.last_turn and (scope.trigger is None or t.index >= scope.trigger.turn)]
+    return set(turns[: int(window.size)] if window.unit == "turns" else turns)
+
+
+def names_the_issue(call: Conversation, place: Place) -> bool:
+    """Whether the sentence around a phrase is about something: content of its own, beyond stock words of complaint.
+
+    The phrase's own words do not count, so "I understand your frustration" names nothing while "I understand the
+    lamp came broken" does.
+    """
+    sentence = call.sentence(place)
+    phrase = call.texts[place.turn][place.start : place.end]
+    return bool(content_stems(sentence.replace(phrase, " ", 1)) or content_stems(phrase) & call.customer_content(place.turn))
+
+
+def _after(place: Place, scope: Scope) -> bool:
+    return scope.trigger is None or place > scope.trigger
+
+
+def _trigger(call: Conversation, scope: Scope) -> tuple[Evidence, ...]:
+    return () if scope.trigger is None else (call.evidence(EvidenceKind.TRIGGER, scope.trigger),)

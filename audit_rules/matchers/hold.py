@@ -1,0 +1,97 @@
+"""Holds: asked for, explained, limited, kept.
+
+    hold: {aspect: asked, any_of: [may i (put|place) you on hold]}
+    hold: {aspect: returns, any_of: [thank you for (holding|waiting)], longest: 120}
+
+A hold is silence of both parties (see `conversation.HOLD_FROM`). What is said about it is looked for in the
+agent's two turns before it, what is said on return in the first one after it.
+"""
+
+import re
+from collections.abc import Sequence
+
+from audit_rules.conversation import Conversation
+from audit_rules.finding import Evidence, EvidenceKind, Finding
+from audit_rules.index import Index
+from audit_rules.matchers import Answer, Scope
+from audit_rules.phrases import Place
+from audit_rules.rule import Phrases, Rule
+from transcription.transcript import Seconds, Span
+from transcription.turns import Turn
+
+_MISSING = {
+    "asked": "not asked for before the silence",
+    "reason": "no reason given",
+    "duration": "not said how long",
+}
+_COUNT = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())} | {
+    "a": 1, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "sixty": 60, "couple": 2, "few": 3,
+}  # fmt: skip
+_DURATION = re.compile(r"\b(\d+|" + "|".join(_COUNT) + r") (?:of )?(?:more )?(second|minute)")
+
+
+class HoldMatcher:
+    """See the module."""
+
+    def __init__(self, rule: Rule, index: Index) -> None:
+        assert rule.hold is not None
+        self.spec = rule.hold
+        self.phrases = index.add(Phrases(any_of=rule.hold.any_of))
+        self.answer = Answer(rule.id)
+
+    def events(self, call: Conversation) -> Sequence[Place]:
+        """Every hit, whether a hold follows or not."""
+        return call.hits(self.phrases)
+
+    def judge(self, call: Conversation, scope: Scope) -> Finding:
+        """Every hold must pass."""
+        if not call.holds:
+            return self.answer.not_applicable("There was no hold.")
+        evidence: list[Evidence] = []
+        faults: list[str] = []
+        for hold in call.holds:
+            fault, found = self._returns(call, hold) if self.spec.aspect == "returns" else self._announced(call, hold)
+            evidence += found
+            faults += [fault] if fault else []
+        if faults:
+            return self.answer.missed(f"{faults[0][0].upper()}{faults[0][1:]}.", *evidence)
+        return self.answer.met("Every hold was handled so." if len(call.holds) > 1 else "The hold was handled so.", *evidence)
+
+    def _announced(self, call: Conversation, hold: Span) -> tuple[str, list[Evidence]]:
+        before = [t.index for t in _before(call, hold)]
+        hits = [p for p in call.hits(self.phrases) if p.turn in before]
+        silence = _silence(hold)
+        if hits:
+            return "", [call.evidence(EvidenceKind.MET, hits[-1]), silence]
+        return f"a hold of {hold.duration:.0f} s: {_MISSING[self.spec.aspect]}", [silence]
+
+    def _returns(self, call: Conversation, hold: Span) -> tuple[str, list[Evidence]]:
+        limit, promised = self._limit(call, hold)
+        evidence = [_silence(hold), *promised]
+        # A promise in whole minutes is rounded by the speaker, so a few seconds over are on time.
+        if hold.duration > limit * 1.1 + 2:
+            return f"back after {hold.duration:.0f} s; limit {limit:.0f} s", evidence
+        after = next((t for t in call.agent_turns if t.end is not None and t.end > hold.end), None)
+        thanks = [p for p in call.hits(self.phrases) if after is not None and p.turn == after.index]
+        if not thanks:
+            return f"back after {hold.duration:.0f} s without thanks for waiting", evidence
+        return "", [call.evidence(EvidenceKind.MET, thanks[0]), *evidence]
+
+    def _limit(self, call: Conversation, hold: Span) -> tuple[Seconds, list[Evidence]]:
+        for turn in reversed(_before(call, hold)):
+            match = _DURATION.search(call.texts[turn.index])
+            if match:
+                number = float(match[1]) if match[1].isdigit() else float(_COUNT[match[1]])
+                place = Place(turn.index, match.start(), match.end())
+                seconds = number * (60 if match[2] == "minute" else 1)
+                return max(seconds, 10.0), [call.evidence(EvidenceKind.TRIGGER, place, "promised")]
+        return self.spec.longest, []
+
+
+def _before(call: Conversation, hold: Span) -> list[Turn]:
+    return [t for t in call.agent_turns if t.start is not None and t.start < hold.start + 0.5][-2:]
+
+
+def _silence(hold: Span) -> Evidence:
+    note = f"both silent for {hold.duration:.0f} s"
+    return Evidence(kind=EvidenceKind.TRIGGER, start=hold.start, end=hold.end, note=note)

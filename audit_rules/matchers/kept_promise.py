@@ -1,0 +1,91 @@
+"""A promised contact took place in time, across the calls of one customer.
+
+    kept_promise: {made: [i will call you back _6 (today|tomorrow)], within_hours: 48}
+
+Judged only once the time has passed: until then, and for customers without an id, it is not assessable.
+"The time" is that of the newest call known to the warehouse, never the clock of the machine.
+"""
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+
+from audit_rules.conversation import Conversation
+from audit_rules.finding import Evidence, EvidenceKind, Finding, Promise
+from audit_rules.index import Index
+from audit_rules.matchers import Answer, Scope
+from audit_rules.phrases import Place
+from audit_rules.rule import Phrases, Rule
+
+_NUMBERS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())} | {
+    "an": 1, "a": 1, "couple": 2, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40,
+}  # fmt: skip
+_SPAN = re.compile(
+    r"\b(?:within|in|next)? ?(?:the )?(?:next )?(\d+|twenty four|forty eight|seventy two|" + "|".join(_NUMBERS) + r") "
+    r"(?:of )?(?:business |working )?(minute|hour|day|week)"
+)
+_NAMED = (
+    (re.compile(r"\b(?:today|tonight|this (?:morning|afternoon|evening)|end of (?:the )?day)\b"), 24.0),
+    (re.compile(r"\btomorrow\b"), 36.0),
+    (re.compile(r"\b(?:this|end of the) week\b"), 7 * 24.0),
+    (re.compile(r"\bnext week\b"), 14 * 24.0),
+    (re.compile(r"\b(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b"), 7 * 24.0),
+)
+_UNIT_HOURS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0, "week": 7 * 24.0}
+
+
+class KeptPromiseMatcher:
+    """See the module."""
+
+    def __init__(self, rule: Rule, index: Index) -> None:
+        assert rule.kept_promise is not None
+        self.spec = rule.kept_promise
+        self.made = index.add(Phrases(any_of=rule.kept_promise.made))
+        self.answer = Answer(rule.id)
+
+    def events(self, call: Conversation) -> Sequence[Place]:
+        """Each promise."""
+        return call.hits(self.made)
+
+    def promises(self, call: Conversation) -> tuple[Promise, ...]:
+        """What was promised, and how soon: the time named in the same turn, else the rule's own limit."""
+        made: list[Promise] = []
+        for place in call.hits(self.made):
+            evidence = call.evidence(EvidenceKind.TRIGGER, place)
+            hours = _named_hours(call.texts[place.turn][place.start :])
+            limit = self.spec.within_hours if hours is None else hours
+            made.append(Promise(turn=place.turn, start=evidence.start, quote=evidence.quote, within_hours=limit))
+        return tuple(made)
+
+    def judge(self, call: Conversation, scope: Scope) -> Finding:
+        """By the first promise: it is the one the customer waits for."""
+        promises = self.promises(call)
+        if not promises:
+            return self.answer.not_applicable("No contact was promised.")
+        trigger = call.evidence(EvidenceKind.TRIGGER, call.hits(self.made)[0])
+        started, known_until = call.transcript.call.started_at, call.known_until
+        if call.transcript.call.customer_id is None or started is None or known_until is None:
+            reason = "The customer or the time of the call is not known, so later calls cannot be found."
+            return self.answer.not_assessable(reason, trigger)
+        due = started + timedelta(hours=promises[0].within_hours)
+        later = sorted((c for c in call.contacts if c.started_at > started), key=lambda c: (c.started_at, c.call_id))
+        kept = next((c for c in later if c.started_at <= due and c.direction != "inbound"), None)
+        if kept is not None:
+            hours = (kept.started_at - started).total_seconds() / 3600
+            reason = f"Contacted again after {hours:.0f} h, in call {kept.call_id}."
+            return self.answer.met(reason, Evidence(kind=EvidenceKind.MET, note=f"call {kept.call_id}"), trigger)
+        if known_until < due:
+            return self.answer.not_assessable(f"Not due before {due:%Y-%m-%d %H:%M}.", trigger)
+        near = next((c for c in later), None)
+        note = "" if near is None else f"; the next call was {near.call_id}, {near.direction or 'direction unknown'}"
+        return self.answer.missed(f"No contact by {due:%Y-%m-%d %H:%M}{note}.", trigger)
+
+
+def _named_hours(text: str) -> float | None:
+    match = _SPAN.search(text)
+    if match:
+        number = {"twenty four": 24.0, "forty eight": 48.0, "seventy two": 72.0}.get(match[1])
+        if number is None:
+            number = float(match[1]) if match[1].isdigit() else float(_NUMBERS[match[1]])
+        return number * _UNIT_HOURS[match[2]]
+    return next((hours for pattern, hours in _NAMED if pattern.search(text)), None)

@@ -1,0 +1,60 @@
+"""The agent never says something, or makes it good soon after.
+
+    never: {any_of: ["calm down"], unless: [been very calm]}
+    never: {any_of: [there is nothing i can do], followed_by: {any_of: [what i can do]}, within: 1 agent turns}
+"""
+
+from collections.abc import Sequence
+
+from audit_rules.conversation import Conversation
+from audit_rules.finding import EvidenceKind, Finding
+from audit_rules.index import Index
+from audit_rules.matchers import Answer, Scope, searched
+from audit_rules.matchers.expect import answering_turns
+from audit_rules.phrases import Place
+from audit_rules.rule import Rule
+from audit_rules.window import Window, parse_window
+
+
+class NeverMatcher:
+    """See the module."""
+
+    def __init__(self, rule: Rule, index: Index) -> None:
+        assert rule.never is not None
+        self.phrases = index.add(rule.never)
+        self.excuse = index.add(rule.never.followed_by) if rule.never.followed_by else None
+        self.window = parse_window(rule.never.within)
+        self.answer = Answer(rule.id)
+
+    def events(self, call: Conversation) -> Sequence[Place]:
+        """Every offending hit, excused or not."""
+        return call.hits(self.phrases)
+
+    def judge(self, call: Conversation, scope: Scope) -> Finding:
+        """Missed by the first hit that nothing makes good."""
+        turns = answering_turns(call, scope, Window("rest"))
+        if not turns:
+            return self.answer.not_applicable("The agent said nothing here.")
+        hits = [p for p in call.hits(self.phrases) if p.turn in turns]
+        excused: list[Place] = []
+        for hit in hits:
+            excuse = self._excuse(call, hit, scope)
+            if excuse is None:
+                later = len(hits) - len(excused)
+                reason = "Said once." if later == 1 else f"Said {later} times."
+                return self.answer.missed(reason, *(call.evidence(EvidenceKind.AGAINST, p) for p in hits if p not in excused))
+            excused.append(excuse)
+        if hits:
+            return self.answer.met(
+                "Said, and followed by what can be done.",
+                *(call.evidence(EvidenceKind.MET, p) for p in sorted(set(excused))),
+                *(call.evidence(EvidenceKind.TRIGGER, p) for p in hits),
+            )
+        return self.answer.met("Never said.", searched(call, sorted(turns)))
+
+    def _excuse(self, call: Conversation, hit: Place, scope: Scope) -> Place | None:
+        if self.excuse is None:
+            return None
+        after = Scope(trigger=hit, last_turn=scope.last_turn, called_for_by="it")
+        turns = answering_turns(call, after, self.window)
+        return next((p for p in call.hits(self.excuse) if p.turn in turns and p.turn >= hit.turn), None)

@@ -1,0 +1,51 @@
+"""One thing comes before another.
+
+    order: {first: {events: [apology.given]}, then: {events: [solution.is_offered]}}
+
+Not applicable where neither is found, or only `first` is found when nothing followed it.
+"""
+
+from collections.abc import Sequence
+
+from audit_rules.conversation import Conversation
+from audit_rules.finding import EvidenceKind, Finding
+from audit_rules.index import Index
+from audit_rules.matchers import Answer, Scope
+from audit_rules.phrases import Place
+from audit_rules.rule import Rule
+
+
+class OrderMatcher:
+    """See the module."""
+
+    def __init__(self, rule: Rule, index: Index) -> None:
+        assert rule.order is not None
+        self.first = index.add(rule.order.first)
+        self.then = index.add(rule.order.then)
+        self.answer = Answer(rule.id)
+
+    def events(self, call: Conversation) -> Sequence[Place]:
+        """Where the first thing is found."""
+        return call.hits(self.first)
+
+    def judge(self, call: Conversation, scope: Scope) -> Finding:
+        """Compare the first of each inside the scope."""
+        first = next((p for p in call.hits(self.first) if self._inside(p, scope)), None)
+        then = next((p for p in call.hits(self.then) if self._inside(p, scope)), None)
+        if then is None:
+            return self.answer.not_applicable("The second of the two never came, so there is no order to judge.")
+        if first is not None and first < then:
+            return self.answer.met(
+                "In the right order.",
+                call.evidence(EvidenceKind.MET, first, "first"),
+                call.evidence(EvidenceKind.MET, then, "then"),
+            )
+        against = call.evidence(EvidenceKind.AGAINST, then, "came first")
+        if first is None:
+            return self.answer.missed("Came without the other before it.", against)
+        return self.answer.missed(
+            "In the wrong order.", against, call.evidence(EvidenceKind.NEAR_MISS, first, "came after")
+        )
+
+    def _inside(self, place: Place, scope: Scope) -> bool:
+        return place.turn <= scope.last_turn and (scope.trigger is None or place > scope.trigger)

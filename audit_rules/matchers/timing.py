@@ -1,0 +1,173 @@
+"""Who speaks when: interruptions, listening signals, answer gaps.
+
+    timing: {aspect: interruption}
+    timing: {aspect: signal, longest_turn: 15, acknowledged_by: [i see]}
+    timing: {aspect: answer_gap, median_gap: 3, longest_silence: 10}
+
+Times come from each channel's speech, never from the recogniser's words.
+"""
+
+from collections.abc import Sequence
+from statistics import median
+
+from audit_rules.conversation import HOLD_FROM, Conversation
+from audit_rules.finding import Evidence, EvidenceKind, Finding
+from audit_rules.index import Index
+from audit_rules.matchers import Answer, Scope, searched
+from audit_rules.phrases import Place
+from audit_rules.rule import Phrases, Rule
+from transcription.transcript import Seconds, Span, SpeakerRole
+from transcription.turns import Turn, is_listening_signal
+
+# The customer must have been under way, and must still be talking, for a start to be an interruption and not
+# an answer that came a little early; the agent must then hold the floor (Schegloff 2000 on overlap resolution).
+_UNDER_WAY: Seconds = 1.0
+_STILL_TALKING: Seconds = 0.5
+_HOLDS_FLOOR: Seconds = 0.5
+
+
+class TimingMatcher:
+    """See the module."""
+
+    def __init__(self, rule: Rule, index: Index) -> None:
+        assert rule.timing is not None
+        self.spec = rule.timing
+        self.acknowledged = index.add(Phrases(any_of=rule.timing.acknowledged_by))
+        self.answer = Answer(rule.id)
+
+    def events(self, call: Conversation) -> Sequence[Place]:
+        """Timing has no words of its own."""
+        return ()
+
+    def judge(self, call: Conversation, scope: Scope) -> Finding:
+        """By the measure the rule names."""
+        if self.spec.aspect == "interruption":
+            return self._interruption(call, scope)
+        if self.spec.aspect == "signal":
+            return self._signal(call, scope)
+        return self._answer_gap(call)
+
+    def _interruption(self, call: Conversation, scope: Scope) -> Finding:
+        from_time = call.turns[scope.first_turn].start or 0.0
+        until = call.turns[scope.last_turn].end
+        found = [
+            (agent, customer)
+            for agent, customer in interruptions(call)
+            if agent.start >= from_time and (until is None or agent.start <= until)
+        ]
+        if not found:
+            turns = [t.index for t in call.agent_turns if scope.first_turn <= t.index <= scope.last_turn]
+            return self.answer.met("The customer was let finish.", searched(call, turns))
+        agent, customer = found[0]
+        spoken_over = min(agent.end, customer.end) - agent.start
+        times = "" if len(found) == 1 else f", {len(found)} times in all"
+        return self.answer.missed(
+            f"Spoke over the customer for {spoken_over:.1f} s and took the floor{times}.",
+            *(self._words(call, a, SpeakerRole.AGENT, EvidenceKind.AGAINST) for a, _ in found),
+            self._words(call, customer, SpeakerRole.CUSTOMER, EvidenceKind.TRIGGER),
+        )
+
+    def _words(self, call: Conversation, span: Span, role: SpeakerRole, kind: EvidenceKind) -> Evidence:
+        turn = next(
+            (
+                t
+                for t in call.turns
+                if t.role is role and t.start is not None and t.end is not None and t.start < span.end and span.start < t.end
+            ),
+            None,
+        )
+        if turn is None:
+            return Evidence(kind=kind, role=role, start=span.start, end=span.end)
+        evidence = call.turn_evidence(kind, turn, "speaks over" if kind is EvidenceKind.AGAINST else "was speaking")
+        return Evidence(
+            kind=kind, turn=evidence.turn, role=role, start=span.start, end=span.end, quote=evidence.quote,
+            char_start=evidence.char_start, char_end=evidence.char_end, note=evidence.note,
+        )  # fmt: skip
+
+    def _signal(self, call: Conversation, scope: Scope) -> Finding:
+        venting = [
+            t
+            for t in call.customer_turns
+            if scope.first_turn <= t.index <= scope.last_turn and _duration(t) >= self.spec.longest_turn
+        ]
+        if not venting:
+            limit = self.spec.longest_turn
+            return self.answer.not_applicable(f"The customer never spoke for {limit:.0f} s at a stretch.")
+        agent_speech = call.transcript.speech.get(SpeakerRole.AGENT, ())
+        acknowledged = {p.turn: p for p in reversed(call.hits(self.acknowledged))}
+        evidence: list[Evidence] = []
+        for turn in venting:
+            assert turn.start is not None
+            assert turn.end is not None
+            signal = next((s for s in agent_speech if turn.start < s.start < turn.end), None)
+            reply = next((t for t in call.turns if t.index > turn.index and t.role is SpeakerRole.AGENT), None)
+            vent = call.turn_evidence(EvidenceKind.TRIGGER, turn, f"spoke for {_duration(turn):.0f} s")
+            if signal is not None:
+                evidence += [self._words(call, signal, SpeakerRole.AGENT, EvidenceKind.MET), vent]
+            elif reply is not None and (reply.index in acknowledged or is_listening_signal(reply.text)):
+                place = acknowledged.get(reply.index, Place(reply.index, 0, 1))
+                evidence += [call.evidence(EvidenceKind.MET, place), vent]
+            else:
+                reason = f"No listening signal in {_duration(turn):.0f} s of venting, and none right after."
+                return self.answer.missed(reason, vent)
+        return self.answer.met("The agent showed that they were listening.", *evidence)
+
+    def _answer_gap(self, call: Conversation) -> Finding:
+        waits = answer_gaps(call)
+        silences = [s for s in call.silences if s.duration < HOLD_FROM]
+        longest = max(silences, key=lambda s: s.duration, default=None)
+        if not waits:
+            return self.answer.not_applicable("The agent never had to answer.")
+        typical = median(s.duration for s in waits)
+        slowest = max(waits, key=lambda s: s.duration)
+        if typical > self.spec.median_gap:
+            return self.answer.missed(
+                f"Half of the answers took longer than {typical:.1f} s; limit {self.spec.median_gap:.1f} s.",
+                Evidence(kind=EvidenceKind.AGAINST, start=slowest.start, end=slowest.end, note="the slowest answer"),
+            )
+        if longest is not None and longest.duration > self.spec.longest_silence:
+            return self.answer.missed(
+                f"Dead air of {longest.duration:.1f} s; limit {self.spec.longest_silence:.1f} s.",
+                Evidence(kind=EvidenceKind.AGAINST, start=longest.start, end=longest.end, note="dead air"),
+            )
+        return self.answer.met(
+            f"Answers came after {typical:.1f} s (median).",
+            Evidence(kind=EvidenceKind.MET, start=slowest.start, end=slowest.end, note=f"the slowest, {slowest.duration:.1f} s"),
+        )
+
+
+def interruptions(call: Conversation) -> list[tuple[Span, Span]]:
+    """Agent speech that starts while the customer talks and takes the floor, with the customer's speech it cut."""
+    speech = call.transcript.speech
+    found: list[tuple[Span, Span]] = []
+    signals = [t for t in call.turns if t.role is SpeakerRole.AGENT and is_listening_signal(t.text)]
+    for agent in speech.get(SpeakerRole.AGENT, ()):
+        if any(t.start is not None and t.end is not None and t.start <= agent.end and agent.start <= t.end for t in signals):
+            continue
+        for customer in speech.get(SpeakerRole.CUSTOMER, ()):
+            cut_in = customer.start + _UNDER_WAY <= agent.start <= customer.end - _STILL_TALKING
+            if cut_in and agent.end >= customer.end + _HOLDS_FLOOR:
+                found.append((agent, customer))
+                break
+    return found
+
+
+def answer_gaps(call: Conversation) -> list[Span]:
+    """How long the customer waited for each answer, holds left out."""
+    found: list[Span] = []
+    agent = call.transcript.speech.get(SpeakerRole.AGENT, ())
+    for customer in call.transcript.speech.get(SpeakerRole.CUSTOMER, ()):
+        following = next((s for s in agent if s.start >= customer.end), None)
+        resumed = any(
+            following is not None and customer.end <= s.start < following.start
+            for s in call.transcript.speech.get(SpeakerRole.CUSTOMER, ())
+        )
+        if following is not None and not resumed:
+            gap = Span(customer.end, following.start)
+            if not any(h.start < gap.end and gap.start < h.end for h in call.holds):
+                found.append(gap)
+    return found
+
+
+def _duration(turn: Turn) -> Seconds:
+    return 0.0 if turn.start is None or turn.end is None else turn.end - turn.start

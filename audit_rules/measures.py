@@ -1,0 +1,70 @@
+"""What is measured of every call and never scored."""
+
+from statistics import median
+
+import msgspec
+
+from audit_rules.conversation import Conversation
+from audit_rules.finding import Measures
+from audit_rules.matchers.timing import answer_gaps
+from audit_rules.phrases import Place
+from transcription.speech import overlaps
+from transcription.transcript import SpeakerRole
+from transcription.turns import Turn
+
+
+def measures_of(call: Conversation, *, upset: list[Place], transfers: int) -> Measures:
+    """The measures of one call; None where the recording cannot show it."""
+    agent, customer = call.agent_turns, call.customer_turns
+    words = {role: sum(_words(call, t) for t in call.turns if t.role is role) for role in SpeakerRole}
+    upset_turns = {p.turn for p in upset}
+    base = Measures(
+        turns_agent=len(agent),
+        turns_customer=len(customer),
+        words_agent=words[SpeakerRole.AGENT],
+        words_customer=words[SpeakerRole.CUSTOMER],
+        transfers=transfers,
+        tense=bool(call.episodes),
+        upset_at_start=any(t.index in upset_turns for t in customer[:2]),
+        upset_at_end=any(t.index in upset_turns for t in customer[-2:]) if len(customer) > 2 else bool(upset_turns),
+        calmed=_calmed(call, customer, upset_turns),
+    )
+    if not call.transcript.has_times:
+        return base
+    agent_speech = call.transcript.speech[SpeakerRole.AGENT]
+    customer_speech = call.transcript.speech[SpeakerRole.CUSTOMER]
+    spoken_agent = sum(s.duration for s in agent_speech)
+    spoken = spoken_agent + sum(s.duration for s in customer_speech)
+    both = overlaps(agent_speech, customer_speech)
+    starts_agent = {s.start for s in agent_speech}
+    by_agent = sum(o.start in starts_agent for o in both)
+    waits = answer_gaps(call)
+    dead = [s.duration for s in call.silences if s not in call.holds]
+    return msgspec.structs.replace(
+        base,
+        talk_share_agent=_round(spoken_agent / spoken) if spoken else None,
+        words_per_minute_agent=_round(60 * base.words_agent / spoken_agent) if spoken_agent else None,
+        overlaps_by_agent=by_agent,
+        overlaps_by_customer=len(both) - by_agent,
+        overlap_seconds=_round(sum(o.duration for o in both)),
+        silence_seconds=_round(sum(s.duration for s in call.silences)),
+        holds=len(call.holds),
+        hold_seconds=_round(sum(h.duration for h in call.holds)),
+        median_answer_gap=_round(median(w.duration for w in waits)) if waits else None,
+        longest_dead_air=_round(max(dead, default=0.0)),
+    )
+
+
+def _calmed(call: Conversation, customer: tuple[Turn, ...], upset: set[int]) -> bool | None:
+    # Only a tense call can be calmed, and only if it ends accepted or thanked and the last words show no upset.
+    if not call.episodes:
+        return None
+    return call.episodes[-1].closed_by != "call_end" and customer[-1].index not in upset
+
+
+def _words(call: Conversation, turn: Turn) -> int:
+    return sum(1 for w in call.texts[turn.index].split() if w not in ".?")
+
+
+def _round(value: float) -> float:
+    return round(value, 3)

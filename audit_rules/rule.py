@@ -1,0 +1,211 @@
+"""What a rule is: one declarative block of YAML, readable without Python.
+
+Every block asks one question and holds exactly one matcher, the key that says how the question is answered:
+
+    expect        the agent says something, in a window after what called for it
+    never         the agent never says something
+    at_most       the agent says something no more often than
+    order         one thing comes before another
+    restates      the agent says back the customer's own words
+    uses_name     the agent uses the customer's name
+    asks_again    the agent asks for what was given already
+    hold          a hold is asked for, explained, kept short
+    timing        interruptions, listening signals, answer gaps
+    kept_promise  a promised contact took place, across calls
+
+The structs here are the file format; each matcher's meaning is in `audit_rules/matchers/<key>.py`.
+"""
+
+from typing import Literal
+
+import msgspec
+
+Speaker = Literal["agent", "customer"]
+Status = Literal["live", "trial", "retired"]
+
+
+class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A mapping of a rule file; a key that it does not know is an error, never ignored."""
+
+
+class Phrases(Block, kw_only=True):
+    """Words of one speaker. A hit that overlaps a hit of `unless` does not count.
+
+    `events` adds whatever other rules found, by rule id, so that phrases are written once.
+    """
+
+    speaker: Speaker = "agent"
+    any_of: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
+
+
+class Expect(Phrases, kw_only=True):
+    """`within`: "2 agent turns", "30 s", or "rest of call" after the trigger; a whole call where nothing triggers.
+
+    `specific` counts a hit only if it names the customer's issue; `at_least` counts distinct hits.
+    """
+
+    within: str = "rest of call"
+    at_least: int = 1
+    specific: bool = False
+
+
+class Never(Phrases, kw_only=True):
+    """`followed_by` excuses a hit when one of its hits follows within `within`."""
+
+    followed_by: Phrases | None = None
+    within: str = "2 agent turns"
+
+
+class AtMost(Phrases, kw_only=True):
+    """At most `times` hits, and no limit once a hit of `unless_said` is found."""
+
+    times: int
+    unless_said: Phrases | None = None
+
+
+class Order(Block, kw_only=True):
+    """Something of `first` comes before anything of `then`."""
+
+    first: Phrases
+    then: Phrases
+
+
+class Restates(Block, kw_only=True):
+    """The agent says at least `words` content words of the customer's own earlier turns.
+
+    `lead` phrases ("so you are saying") need one such word less; with `during` only turns in which those
+    events happen count; with `asks` the same turn must also ask for confirmation.
+    """
+
+    words: int = 3
+    lead: tuple[str, ...] = ()
+    during: tuple[str, ...] = ()
+    asks: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+
+
+class UsesName(Block, kw_only=True):
+    """`heard` are the customer's words before a name ("my name is")."""
+
+    heard: tuple[str, ...] = ()
+
+
+class Slot(Block, kw_only=True):
+    """One thing asked for: how the agent asks, how the customer gives it."""
+
+    asks: tuple[str, ...]
+    gives: tuple[str, ...] = ()
+
+
+class AsksAgain(Block, kw_only=True):
+    """`unless` are the repairs that make asking again fair ("I did not catch that")."""
+
+    slots: dict[str, Slot]
+    unless: tuple[str, ...] = ()
+
+
+class Hold(Block, kw_only=True):
+    """`aspect` is what must be true of each hold; `longest` is the limit in seconds where none was promised."""
+
+    aspect: Literal["asked", "reason", "duration", "returns"]
+    any_of: tuple[str, ...] = ()
+    longest: float = 120.0
+
+
+class Timing(Block, kw_only=True):
+    """`aspect` names the measure; the limits are in seconds."""
+
+    aspect: Literal["interruption", "signal", "answer_gap"]
+    longest_turn: float = 15.0
+    median_gap: float = 3.0
+    longest_silence: float = 10.0
+    acknowledged_by: tuple[str, ...] = ()
+
+
+class KeptPromise(Block, kw_only=True):
+    """`made` are the promises; `within_hours` applies where the agent named no time."""
+
+    made: tuple[str, ...]
+    within_hours: float = 48.0
+
+
+class Examples(Block, kw_only=True):
+    """The rule's own tests: short calls, one "A: ..." or "C: ..." line a turn.
+
+    `[12.5-14.0] A: ...` gives a line times where the rule needs them. `near_miss` is met although it looks missed.
+    """
+
+    met: tuple[str, ...] | str
+    missed: tuple[str, ...] | str = ()
+    not_applicable: tuple[str, ...] | str = ()
+    near_miss: tuple[str, ...] | str = ()
+    not_assessable: tuple[str, ...] | str = ()
+
+
+MATCHERS = (
+    "expect", "never", "at_most", "order", "restates", "uses_name", "asks_again", "hold", "timing", "kept_promise",
+)  # fmt: skip
+
+
+class Rule(Block, kw_only=True):
+    """One criterion. `id` is `step.criterion`, named so that "met" reads as good; ids are never reused."""
+
+    id: str
+    asks: str
+    why: str
+    sources: tuple[str, ...]
+    status: Status = "live"
+    applies: Literal["always", "episode"] = "always"
+    needs_times: bool = False
+    when: Phrases | None = None
+    expect: Expect | None = None
+    never: Never | None = None
+    at_most: AtMost | None = None
+    order: Order | None = None
+    restates: Restates | None = None
+    uses_name: UsesName | None = None
+    asks_again: AsksAgain | None = None
+    hold: Hold | None = None
+    timing: Timing | None = None
+    kept_promise: KeptPromise | None = None
+    examples: Examples
+
+    @property
+    def matcher(self) -> str:
+        """The key of this rule's matcher."""
+        return next(m for m in MATCHERS if getattr(self, m) is not None)
+
+    @property
+    def step(self) -> str:
+        """The part of the id before the dot: the file it stands in."""
+        return self.id.partition(".")[0]
+
+
+class Cues(Block, kw_only=True):
+    """What opens and closes an episode, in the customer's words."""
+
+    strong: tuple[str, ...]
+    weak: tuple[str, ...]
+    unless: tuple[str, ...] = ()
+    accepts: tuple[str, ...] = ()
+    thanks: tuple[str, ...] = ()
+    unsolved: tuple[str, ...] = ()
+
+
+class Step(Block, kw_only=True):
+    """A step of a framework and the rules that judge it, with their weights in its score."""
+
+    id: str
+    title: str
+    rules: dict[str, float]
+
+
+class Scorecard(Block, kw_only=True):
+    """A form a QA team can choose: steps in order, and the rules whose miss is critical."""
+
+    name: str
+    title: str
+    steps: tuple[Step, ...]
+    critical: tuple[str, ...] = ()
