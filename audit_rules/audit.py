@@ -69,7 +69,8 @@ def _judge(compiled: CompiledRule, call: Conversation, openings: dict[int, Place
         return answer.not_assessable(unassessable)
     scopes = _scopes(compiled, call, openings)
     if not scopes:
-        called_for = "The customer was never upset." if rule.applies == "episode" else "Nothing called for it."
+        never_upset = rule.applies == "episode" and not call.episodes
+        called_for = "The customer was never upset." if never_upset else "Nothing called for it."
         return answer.not_applicable(called_for)
     if rule.needs_times and not call.transcript.has_times:
         return answer.not_assessable("The recording does not show when each party speaks.")
@@ -89,6 +90,9 @@ def _scopes(compiled: CompiledRule, call: Conversation, openings: dict[int, Plac
         ]
     else:
         scopes = [Scope(trigger=None, last_turn=last, called_for_by="the start")]
+    if compiled.only_if is not None:
+        heard = call.hits(compiled.only_if)
+        scopes = [s for s in scopes if any(s.first_turn <= p.turn <= s.last_turn for p in heard)]
     if compiled.when is None:
         return scopes
     triggers = call.hits(compiled.when)

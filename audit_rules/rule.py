@@ -125,9 +125,10 @@ class Timing(Block, kw_only=True):
 
 
 class KeptPromise(Block, kw_only=True):
-    """`made` are the promises; `within_hours` applies where the agent named no time."""
+    """`made` are the promises, `events` those that other rules find; `within_hours` applies where none is named."""
 
-    made: tuple[str, ...]
+    made: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
     within_hours: float = 48.0
 
 
@@ -150,7 +151,11 @@ MATCHERS = (
 
 
 class Rule(Block, kw_only=True):
-    """One criterion. `id` is `step.criterion`, named so that "met" reads as good; ids are never reused."""
+    """One criterion. `id` is `step.criterion`, named so that "met" reads as good; ids are never reused.
+
+    `when` opens a window at each of its hits. `only_if` opens none: it says which calls (or episodes) the rule is
+    about, wherever in them it is heard.
+    """
 
     id: str
     asks: str
@@ -160,6 +165,7 @@ class Rule(Block, kw_only=True):
     applies: Literal["always", "episode"] = "always"
     needs_times: bool = False
     when: Phrases | None = None
+    only_if: Phrases | None = None
     expect: Expect | None = None
     never: Never | None = None
     at_most: AtMost | None = None

@@ -79,6 +79,7 @@ class CompiledRule(msgspec.Struct, frozen=True):
     rule: Rule
     matcher: Matcher
     when: Any  # PhraseList | None; msgspec would otherwise try to decode it.
+    only_if: Any
 
 
 class Rulebook:
@@ -92,7 +93,12 @@ class Rulebook:
         self.index = Index(words)
         self.episode_cues = EpisodeCues(cues, self.index)
         self.compiled = tuple(
-            CompiledRule(rule, _BUILD[rule.matcher](rule, self.index), self.index.add(rule.when) if rule.when else None)
+            CompiledRule(
+                rule,
+                _BUILD[rule.matcher](rule, self.index),
+                self.index.add(rule.when) if rule.when else None,
+                self.index.add(rule.only_if) if rule.only_if else None,
+            )
             for rule in self.rules
             if rule.status != "retired"
         )
@@ -178,6 +184,9 @@ def _check(rule: Rule, rules: Mapping[str, Rule], words: Mapping[str, tuple[str,
         for event in phrases.events:
             if event not in rules:
                 document.problem((*path, "events"), f"there is no rule {event}{_suggest(event, rules)}")
+    for event in rule.restates.during if rule.restates else ():
+        if event not in rules:
+            document.problem((*at, "restates", "during"), f"there is no rule {event}{_suggest(event, rules)}")
     for path, phrase in _all_phrases(msgspec.to_builtins(rule), at):
         try:
             Index(words).add(Phrases(any_of=(phrase,)))
@@ -189,7 +198,7 @@ def _check(rule: Rule, rules: Mapping[str, Rule], words: Mapping[str, tuple[str,
 
 
 def _phrase_lists(rule: Rule, at: tuple[str | int, ...]) -> Iterator[tuple[tuple[str | int, ...], Phrases]]:
-    for key in ("when", "expect", "never", "at_most"):
+    for key in ("when", "only_if", "expect", "never", "at_most"):
         value = getattr(rule, key)
         if isinstance(value, Phrases):
             yield (*at, key), value
@@ -197,6 +206,8 @@ def _phrase_lists(rule: Rule, at: tuple[str | int, ...]) -> Iterator[tuple[tuple
         yield (*at, "never", "followed_by"), rule.never.followed_by
     if rule.at_most and rule.at_most.unless_said:
         yield (*at, "at_most", "unless_said"), rule.at_most.unless_said
+    if rule.kept_promise:
+        yield (*at, "kept_promise"), Phrases(events=rule.kept_promise.events)
     if rule.order:
         yield (*at, "order", "first"), rule.order.first
         yield (*at, "order", "then"), rule.order.then

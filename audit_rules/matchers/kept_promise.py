@@ -40,7 +40,7 @@ class KeptPromiseMatcher:
     def __init__(self, rule: Rule, index: Index) -> None:
         assert rule.kept_promise is not None
         self.spec = rule.kept_promise
-        self.made = index.add(Phrases(any_of=rule.kept_promise.made))
+        self.made = index.add(Phrases(any_of=rule.kept_promise.made, events=rule.kept_promise.events))
         self.answer = Answer(rule.id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
