@@ -1,0 +1,312 @@
+"""Doors to the warehouse: one writer at a time, any number of readers of the published copy.
+
+The writer's file is private: DuckDB lets no other process open it while it is held. Readers open
+the published copy, which no writer ever holds (`warehouse.publish`).
+"""
+
+import hashlib
+import re
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import duckdb
+import pandas as pd
+import pyarrow as pa
+
+from transcription.errors import InputError, LockedError, SetupError
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+VIEWS = Path(__file__).parent / "views"
+COLUMNS = Path(__file__).parent / "columns.toml"
+
+# Readable by DuckDB 1.4 and newer; without it the file is unreadable to every 1.x client.
+_STORAGE = "v1.4.0"
+
+# A view stands below those it reads.
+VIEW_ORDER = (
+    "wilson",
+    "core_current",
+    "calls",
+    "utterances",
+    "turns",
+    "speech",
+    "episodes",
+    "promises",
+    "rules",
+    "scorecard_rules",
+    "evidence",
+    "findings",
+    "call_steps",
+    "call_scorecards",
+    "scorecards_by_week",
+    "steps_by_week",
+    "rules_by_week",
+    "agents_by_week",
+    "agent_steps_by_week",
+    "agent_step_month",
+    "coverage",
+    "not_audited",
+    "not_audited_by_week",
+    "weeks",
+    "rule_changes",
+    "reviews",
+    "runs",
+    "questions",
+)
+
+Parameters = Sequence[object] | Mapping[str, object] | None
+
+
+def open_writer(path: Path, *, migrations: Path = MIGRATIONS) -> duckdb.DuckDBPyConnection:
+    """The only writing connection to the warehouse at `path`, brought up to this program's tables and views.
+
+    Raises:
+        LockedError: another process holds the file; names its process id.
+        SetupError: the folder cannot be written, the file is no warehouse, was written by a newer
+            program, or one of its migrations was changed afterwards.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        con = duckdb.connect(
+            path,
+            config={
+                "storage_compatibility_version": _STORAGE,
+                "autoinstall_known_extensions": "false",
+                "python_enable_replacements": "false",
+            },
+        )
+    except OSError as error:
+        raise _unusable(path, str(error)) from error
+    except duckdb.Error as error:
+        raise _locked_or_unusable(path, error) from error
+    try:
+        con.execute("set TimeZone = 'UTC'")
+        _migrate(con, path, migrations)
+        _remake_views(con)
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+class Published:
+    """The read-only copy that reports and analysts read.
+
+    It can reach nothing outside itself: no files, no network, no extensions. An open copy keeps
+    showing the generation it was opened on while newer ones are published.
+    """
+
+    def __init__(self, connection: duckdb.DuckDBPyConnection, path: Path) -> None:
+        self.path = path
+        self._connection = connection
+
+    def rows(self, sql: str, parameters: Parameters = None) -> list[dict[str, Any]]:
+        """Every row as a dict by column name. Raises InputError when the query cannot run."""
+        with _explained():
+            answer = self._connection.execute(sql, parameters)
+            names = [column[0] for column in answer.description or ()]
+            return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+    def frame(self, sql: str, parameters: Parameters = None) -> pd.DataFrame:
+        """The rows as a pandas frame. Raises InputError when the query cannot run."""
+        with _explained():
+            return self._connection.sql(sql, params=parameters).df()
+
+    def arrow(self, sql: str, parameters: Parameters = None) -> pa.Table:
+        """The rows as an Arrow table. Raises InputError when the query cannot run."""
+        with _explained():
+            return self._connection.sql(sql, params=parameters).to_arrow_table()
+
+    def close(self) -> None:
+        """Let go of the copy; closing twice does nothing."""
+        self._connection.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except duckdb.Error as error:
+        raise InputError(
+            "the query cannot run",
+            why=str(error).strip(),
+            tries=("from (show tables)  (what there is to ask)", "describe calls  (its columns)"),
+        ) from error
+
+
+def open_published(folder: Path) -> Published:
+    """The newest published copy in `folder`, read-only.
+
+    Raises:
+        InputError: nothing is published there yet, or the copy cannot be read.
+    """
+    path = newest_generation(folder)
+    if path is None:
+        raise InputError(
+            f"nothing is published in {folder} yet",
+            why=f"There is no {folder / PUBLISHED_NAME}: no run has finished here.",
+            tries=("callaudit run",),
+        )
+    try:
+        con = duckdb.connect(
+            path,
+            read_only=True,
+            config={
+                "enable_external_access": "false",
+                "autoinstall_known_extensions": "false",
+                "autoload_known_extensions": "false",
+                "python_enable_replacements": "false",
+            },
+        )
+    except duckdb.Error as error:
+        raise InputError(
+            f"cannot read {path}", why=str(error).strip(), tries=("callaudit run  (publishes a fresh copy)",)
+        ) from error
+    con.execute("set TimeZone = 'UTC'")
+    con.execute("set lock_configuration = true")
+    return Published(con, path)
+
+
+PUBLISHED_NAME = "audit.duckdb"
+GENERATIONS = "generations"
+
+
+def newest_generation(folder: Path) -> Path | None:
+    """The file to open for `folder / audit.duckdb`, or None where nothing is published.
+
+    A process that still has an older copy open under the same path would be handed that one again,
+    so the copy is opened under the name of its generation where it has one.
+    """
+    published = folder / PUBLISHED_NAME
+    for generation in sorted((folder / GENERATIONS).glob("audit-*.duckdb"), reverse=True):
+        try:
+            if generation.samefile(published):
+                return generation
+        except FileNotFoundError:
+            continue
+    return published if published.is_file() else None
+
+
+def _migrate(con: duckdb.DuckDBPyConnection, path: Path, migrations: Path) -> None:
+    con.execute("create schema if not exists core")
+    con.execute("create table if not exists core.migrations (number integer not null, name varchar, sha256 varchar)")
+    con.execute("create table if not exists core.view_sets (sha256 varchar)")
+    con.execute("comment on table core.migrations is 'One row per step that made these tables. Key: number.'")
+    con.execute("comment on table core.view_sets is 'One row: which set of views this file carries.'")
+    files = {int(file.name[:4]): file for file in sorted(migrations.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
+    applied = {number: (name, sha256) for number, name, sha256 in con.execute("from core.migrations").fetchall()}
+    for number, (name, sha256) in sorted(applied.items()):
+        if number not in files:
+            raise SetupError(
+                f"{path} was written by a newer callaudit",
+                why=f"It holds migration {name}, which this version does not know (newest: {max(files):04d}).",
+                tries=("install the newer callaudit", "or name another file under warehouse in callaudit.toml"),
+            )
+        if _checksum(files[number].read_bytes()) != sha256:
+            raise SetupError(
+                f"the tables of {path} do not match this callaudit",
+                why=f"{name} was changed after it had been applied to this file.",
+                tries=("install callaudit again", f"put back {name} as it was released"),
+            )
+    for number in sorted(files.keys() - applied.keys()):
+        _apply(con, number, files[number])
+
+
+def _apply(con: duckdb.DuckDBPyConnection, number: int, file: Path) -> None:
+    content = file.read_bytes()
+    con.begin()
+    try:
+        con.execute(content.decode())
+        con.execute("insert into core.migrations values (?, ?, ?)", [number, file.name, _checksum(content)])
+        con.commit()
+    except duckdb.Error as error:
+        con.rollback()
+        raise SetupError(
+            f"migration {file.name} cannot be applied", why=str(error).strip(), tries=("install callaudit again",)
+        ) from error
+
+
+def _remake_views(con: duckdb.DuckDBPyConnection) -> None:
+    """Views hold nothing, so they are dropped and made again whenever their text changed."""
+    sources = [(VIEWS / f"{name}.sql").read_text() for name in VIEW_ORDER]
+    glossary = COLUMNS.read_text()
+    wanted = _checksum("\0".join([*sources, glossary]).encode())
+    if con.execute("select sha256 from core.view_sets").fetchall() == [(wanted,)]:
+        return
+    con.begin()
+    try:
+        for schema, name in con.execute(
+            """
+            select schema_name, view_name from duckdb_views()
+            where not internal and database_name = current_database()
+            """
+        ).fetchall():
+            con.execute(f'drop view "{schema}"."{name}"')
+        for name, kind in con.execute(
+            """
+            select distinct function_name, if(function_type = 'table_macro', 'macro table', 'macro')
+            from duckdb_functions() where not internal and database_name = current_database()
+            """
+        ).fetchall():
+            con.execute(f'drop {kind} "{name}"')
+        for source in sources:
+            con.execute(source)
+        _comment_columns(con, tomllib.loads(glossary))
+        con.execute("delete from core.view_sets")
+        con.execute("insert into core.view_sets values (?)", [wanted])
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
+
+
+def _comment_columns(con: duckdb.DuckDBPyConnection, glossary: dict[str, dict[str, str]]) -> None:
+    """One meaning per column name, wherever it stands; a table's own section may say it more closely."""
+    columns = con.execute(
+        """
+        select schema_name, table_name, column_name from duckdb_columns()
+        where not internal and database_name = current_database()
+        """
+    ).fetchall()
+    for schema, table, column in columns:
+        meaning = glossary.get(table, {}).get(column) or glossary["everywhere"].get(column)
+        if meaning is not None:
+            text = meaning.replace("'", "''")
+            con.execute(f'comment on column "{schema}"."{table}"."{column}" is \'{text}\'')
+
+
+def _checksum(content: bytes) -> str:
+    return hashlib.sha256(content.replace(b"\r\n", b"\n")).hexdigest()
+
+
+def _locked_or_unusable(path: Path, error: duckdb.Error) -> SetupError | LockedError:
+    message = str(error).strip()
+    if "Could not set lock" not in message:
+        return _unusable(path, message)
+    holder = re.search(r"PID (\d+)", message)
+    who = f"process {holder[1]}" if holder else "another process"
+    return LockedError(
+        "the warehouse is in use by another program",
+        why=f"{path} is locked by {who}.",
+        tries=("wait until it has finished", "to read only, use the published copy: callaudit query ..."),
+    )
+
+
+def _unusable(path: Path, message: str) -> SetupError:
+    return SetupError(
+        f"cannot open the warehouse {path}",
+        why=message,
+        tries=("check that the folder can be written", "or name another file under warehouse in callaudit.toml"),
+    )

@@ -1,0 +1,485 @@
+"""Findings into the warehouse, and what later runs need out of it.
+
+Everything here may be run twice: a batch replaces its own calls and leaves nothing of their former
+verdicts behind. Call ids and file names come from the outside world, so they reach SQL only as
+parameters or Arrow columns.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta, timezone
+from typing import Any, Protocol
+
+import duckdb
+import msgspec
+import pyarrow as pa
+
+from audit_rules.conversation import Contact
+from audit_rules.finding import Verdict
+from audit_rules.rule import Rule, Scorecard
+from transcription.errors import InputError
+from transcription.transcript import (
+    Call,
+    Provenance,
+    Recording,
+    RolesFrom,
+    Span,
+    SpeakerRole,
+    Transcript,
+    Utterance,
+    Word,
+)
+from warehouse.tables import AuditedCall, arrow_table, call_row, to_arrow
+
+# Table names in SQL come from here and nowhere else.
+_OF_CALL = ("calls", "recordings")
+_OF_TRANSCRIPT = ("transcripts", "utterances", "speech_spans")
+_OF_AUDIT = ("call_measures", "findings", "evidence", "episodes", "promises")
+
+# Reasons that lie outside the audio: the same file may pass next time, so it is looked at again.
+_CURABLE = "^(metadata|duplicate|failed)"
+
+
+class LoadedRulebook(Protocol):
+    """What the warehouse keeps of a rulebook."""
+
+    @property
+    def version(self) -> str: ...  # noqa: D102
+    @property
+    def rules(self) -> tuple[Rule, ...]: ...  # noqa: D102
+    @property
+    def scorecards(self) -> Mapping[str, Scorecard]: ...  # noqa: D102
+
+
+class NotAudited(Protocol):
+    """A file that could not be audited, as the inbox reports it."""
+
+    @property
+    def path(self) -> str: ...  # noqa: D102
+    @property
+    def sha256(self) -> str | None: ...  # noqa: D102
+    @property
+    def size(self) -> int: ...  # noqa: D102
+    @property
+    def code(self) -> str: ...  # noqa: D102
+    @property
+    def reason(self) -> str: ...  # noqa: D102
+    @property
+    def next_step(self) -> str: ...  # noqa: D102
+    @property
+    def source(self) -> str: ...  # noqa: D102
+
+
+class Run(msgspec.Struct, frozen=True, kw_only=True):
+    """One run of the pipeline, told again with the same `run_id` as it goes on.
+
+    `kind` is "nightly", "reaudit" or "manual"; `state` is "running", "finished" or "failed".
+    """
+
+    run_id: str
+    kind: str
+    state: str
+    started_at: datetime
+    ended_at: datetime | None = None
+    rulebook_version: str | None = None
+    found: int = 0
+    audited: int = 0
+    quarantined: int = 0
+    failed: int = 0
+    already: int = 0
+    duplicates: int = 0
+    message: str = ""
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's verdict on a finding. The newest one of a call and rule counts, whichever rulebook judged."""
+
+    review_id: str
+    call_id: str
+    rule_id: str
+    verdict: Verdict
+    reviewer: str
+    reviewed_at: datetime
+    rulebook_version: str | None = None
+    note: str = ""
+
+
+def load(con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, run_id: str) -> None:
+    """Put a batch of audited calls in place of whatever was known of them, all or nothing.
+
+    A transcript that has not changed keeps its rows and the findings of other rulebooks; a changed
+    one takes every verdict on the old words with it. Files in quarantine that are now audited leave it.
+
+    Raises:
+        InputError: a call stands twice in the batch, an audit belongs to another call, a start has no
+            offset, or the rulebook was not stored first.
+    """
+    if not batch:
+        return
+    tables = to_arrow(batch)
+    _check_rulebooks_stored(con, {audited.audit.rulebook_version for audited in batch})
+    with _transaction(con), _registered(con, tables):
+        con.execute(
+            """
+            create or replace temp table changed as
+            select call_id from batch_transcripts anti join core.transcripts using (call_id, transcript_hash)
+            """
+        )
+        if con.execute("select 1 from core.calls semi join batch_calls using (call_id) limit 1").fetchone():
+            _delete_former(con)
+        for name in _OF_CALL:
+            con.execute(f"insert into core.{name} by name from batch_{name}")
+        for name in _OF_TRANSCRIPT:
+            con.execute(f"insert into core.{name} by name from batch_{name} semi join changed using (call_id)")
+        con.execute("insert into core.call_measures by name select *, ? as run_id from batch_call_measures", [run_id])
+        for name in _OF_AUDIT[1:]:
+            con.execute(f"insert into core.{name} by name from batch_{name}")
+        con.execute("drop table changed")
+        con.execute(
+            """
+            update core.quarantine set resolved_run_id = $run
+            where resolved_run_id is null
+              and (sha256 in (select sha256 from batch_recordings) or path in (select path from batch_recordings))
+            """,
+            {"run": run_id},
+        )
+
+
+def store_rulebook(
+    con: duckdb.DuckDBPyConnection, rulebook: LoadedRulebook, *, loaded_at: datetime | None = None
+) -> None:
+    """Make a rulebook the one in force. Storing the one in force again changes nothing; an older one comes back."""
+    with _transaction(con):
+        newest = con.execute(
+            "select rulebook_version, load_number from core.rulebooks order by load_number desc limit 1"
+        ).fetchone()
+        if newest is not None and newest[0] == rulebook.version:
+            return
+        load_number = newest[1] + 1 if newest is not None else 1
+        for table in ("rulebooks", "rules", "scorecard_steps"):
+            con.execute(f"delete from core.{table} where rulebook_version = ?", [rulebook.version])  # noqa: S608
+        con.execute("insert into core.rulebooks values (?, ?, ?)", [rulebook.version, load_number, loaded_at])
+        rules = [
+            [rulebook.version, r.id, r.step, r.asks, r.why, list(r.sources), r.status, r.applies, _definition(r)]
+            for r in sorted(rulebook.rules, key=lambda rule: rule.id)
+        ]
+        steps = [
+            [
+                rulebook.version, card.name, card.title, number, step.id, step.title, rule_id, weight,
+                rule_id in card.critical,
+            ]
+            for _, card in sorted(rulebook.scorecards.items())
+            for number, step in enumerate(card.steps, start=1)
+            for rule_id, weight in step.rules.items()
+        ]  # fmt: skip
+        for table, rows in (("rules", rules), ("scorecard_steps", steps)):
+            for row in rows:
+                con.execute(f"insert into core.{table} values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
+
+
+def record_run(con: duckdb.DuckDBPyConnection, run: Run) -> None:
+    """Write down a run, in place of what was known of it."""
+    with _transaction(con):
+        con.execute("delete from core.runs where run_id = ?", [run.run_id])
+        con.execute(
+            "insert into core.runs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", list(msgspec.structs.astuple(run))
+        )
+
+
+def quarantine(
+    con: duckdb.DuckDBPyConnection,
+    items: Iterable[NotAudited],
+    *,
+    run_id: str,
+    calls: Mapping[str, Call] | None = None,
+) -> None:
+    """Write down files that could not be audited, once per path and content.
+
+    `calls` gives the call of a path where its metadata could be read, so that it is counted in its week.
+    A file that was resolved earlier and fails again is back in quarantine.
+    """
+    known = calls or {}
+    rows = {(i.path, i.sha256 or ""): _quarantine_row(i, known.get(i.path), run_id) for i in items}
+    if not rows:
+        return
+    table = arrow_table(_QUARANTINE, list(zip(*(rows[key] for key in sorted(rows)), strict=True)))
+    with _transaction(con), _registered(con, {"quarantine": table}):
+        con.execute(
+            """
+            create or replace temp table arrived as
+            select b.* replace (coalesce(q.first_run_id, b.first_run_id) as first_run_id)
+            from batch_quarantine b left join core.quarantine q using (path, sha256)
+            """
+        )
+        con.execute("delete from core.quarantine q using arrived a where q.path = a.path and q.sha256 = a.sha256")
+        con.execute("insert into core.quarantine by name from arrived")
+        con.execute("drop table arrived")
+
+
+def add_reviews(con: duckdb.DuckDBPyConnection, reviews: Iterable[Review]) -> int:
+    """Add what people judged; a review that is known by its id is left as it is. Returns how many were new."""
+    rows = {r.review_id: r for r in reviews}
+    with _transaction(con):
+        known = {i for (i,) in con.execute("select review_id from core.reviews").fetchall()}
+        new = [rows[i] for i in sorted(rows.keys() - known)]
+        for r in new:
+            con.execute(
+                """
+                insert into core.reviews by name
+                select $review_id as review_id, $call_id as call_id, $rule_id as rule_id,
+                       $rulebook_version as rulebook_version, $verdict as verdict, $reviewer as reviewer,
+                       $reviewed_at as reviewed_at, $note as note
+                """,
+                {**msgspec.structs.asdict(r), "verdict": r.verdict.value},
+            )
+    return len(new)
+
+
+def known_recordings(con: duckdb.DuckDBPyConnection) -> set[str]:
+    """The sha256 of every recording that need not be looked at again.
+
+    Those are the audited ones, the erased ones, and those in quarantine for what is in the audio itself.
+    A file that was refused for its metadata, or whose audit failed, is not among them: it may pass now.
+    """
+    return _texts(
+        con,
+        """
+        select sha256 from core.recordings
+        union select sha256 from core.erasures
+        union select sha256 from core.quarantine
+        where resolved_run_id is null and not regexp_matches(code, $curable)
+        """,
+        {"curable": _CURABLE},
+    )
+
+
+def known_calls(con: duckdb.DuckDBPyConnection) -> dict[str, str | None]:
+    """Every audited call with the sha256 of its recording (None for one that came as text).
+
+    Another recording under the same call id would replace the call, so a run looks here first.
+    """
+    return dict(
+        con.execute("select call_id, sha256 from core.calls left join core.recordings using (call_id)").fetchall()
+    )
+
+
+def contacts(con: duckdb.DuckDBPyConnection) -> dict[str, list[Contact]]:
+    """The dated calls of each customer id, in order of their start: where a kept promise is looked for."""
+    found: dict[str, list[Contact]] = {}
+    for customer_id, call_id, started_at, direction in con.execute(
+        """
+        select customer_id, call_id, started_at, direction from core.calls
+        where customer_id is not null and started_at is not null order by customer_id, started_at, call_id
+        """
+    ).fetchall():
+        found.setdefault(customer_id, []).append(Contact(call_id=call_id, started_at=started_at, direction=direction))
+    return found
+
+
+def horizon(con: duckdb.DuckDBPyConnection) -> datetime | None:
+    """The newest start of a call: a promise that is due after it cannot be judged yet."""
+    row = con.execute("select max(started_at) from core.calls").fetchone()
+    return row[0] if row is not None else None
+
+
+def transcripts(
+    con: duckdb.DuckDBPyConnection,
+    *,
+    call_ids: Collection[str] | None = None,
+    without_rulebook: str | None = None,
+    at_once: int = 1000,
+) -> Iterator[Transcript]:
+    """The stored transcripts, exactly as they were loaded, in order of call id.
+
+    `call_ids` asks for these only; `without_rulebook` leaves out calls that this rulebook version has
+    judged. Loading between two transcripts is allowed: the calls to give are chosen at the first one.
+    """
+    wanted = [
+        call_id
+        for (call_id,) in con.execute(
+            """
+            select call_id from core.transcripts
+            where $version is null or call_id not in
+                (select call_id from core.call_measures where rulebook_version = $version)
+            order by call_id
+            """,
+            {"version": without_rulebook},
+        ).fetchall()
+    ]
+    if call_ids is not None:
+        asked = set(call_ids)
+        wanted = [call_id for call_id in wanted if call_id in asked]
+    for first in range(0, len(wanted), at_once):
+        yield from _read_transcripts(con, wanted[first : first + at_once])
+
+
+_QUARANTINE = pa.schema(
+    [
+        ("path", pa.string()), ("sha256", pa.string()), ("size", pa.int64()), ("source", pa.string()),
+        ("code", pa.string()), ("reason", pa.string()), ("next_step", pa.string()), ("call_id", pa.string()),
+        ("started_at", pa.timestamp("us", tz="UTC")), ("local_date", pa.date32()), ("iso_week", pa.string()),
+        ("first_run_id", pa.string()), ("last_run_id", pa.string()), ("resolved_run_id", pa.string()),
+    ]
+)  # fmt: skip
+
+
+def _quarantine_row(item: NotAudited, call: Call | None, run_id: str) -> tuple[Any, ...]:
+    call_id, _, started_at, _, day, week, *_ = call_row(call) if call is not None else (None,) * 13
+    return (
+        item.path, item.sha256 or "", item.size, item.source, item.code, item.reason, item.next_step,
+        call_id, started_at, day, week, run_id, run_id, None,
+    )  # fmt: skip
+
+
+def _definition(rule: Rule) -> str:
+    """What the rule looks for, as JSON; its examples are its tests and change nothing."""
+    told = {"id", "asks", "why", "sources", "status", "applies", "examples"}
+    fields = {k: v for k, v in msgspec.structs.asdict(rule).items() if k not in told and v is not None}
+    return msgspec.json.encode(fields, order="deterministic").decode()
+
+
+def _check_rulebooks_stored(con: duckdb.DuckDBPyConnection, versions: set[str]) -> None:
+    missing = versions - _texts(con, "select rulebook_version from core.rulebooks")
+    if missing:
+        raise InputError(
+            f"rulebook {min(missing)} is not in the warehouse",
+            why="Its scorecards and weights are needed to score the calls it judged.",
+            tries=("store_rulebook(con, rulebook) before load",),
+        )
+
+
+def _delete_former(con: duckdb.DuckDBPyConnection) -> None:
+    for name in _OF_CALL:
+        con.execute(f"delete from core.{name} where call_id in (select call_id from batch_calls)")  # noqa: S608
+    for name in (*_OF_TRANSCRIPT, *_OF_AUDIT):
+        con.execute(f"delete from core.{name} where call_id in (select call_id from changed)")  # noqa: S608
+    for name in _OF_AUDIT:
+        con.execute(
+            f"""
+            delete from core.{name} using batch_call_measures b
+            where {name}.call_id = b.call_id and {name}.rulebook_version = b.rulebook_version
+            """  # noqa: S608
+        )
+
+
+@contextmanager
+def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
+    con.begin()
+    try:
+        yield
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
+
+
+@contextmanager
+def _registered(con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> Iterator[None]:
+    for name, table in tables.items():
+        con.register(f"batch_{name}", table)
+    try:
+        yield
+    finally:
+        for name in tables:
+            con.unregister(f"batch_{name}")
+
+
+def _texts(con: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None) -> set[str]:
+    return {text for (text,) in con.execute(sql, parameters).fetchall()}
+
+
+def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
+    table: pa.Table = con.sql(sql).to_arrow_table()
+    rows: list[dict[str, Any]] = table.to_pylist()
+    return rows
+
+
+def _read_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -> Iterator[Transcript]:
+    with _registered(con, {"wanted": pa.table({"call_id": pa.array(call_ids, pa.string())})}):
+        heads = _rows(
+            con,
+            """
+            select * from core.transcripts join core.calls using (call_id) left join core.recordings using (call_id)
+            semi join batch_wanted using (call_id) order by call_id
+            """,
+        )
+        utterances = _rows(
+            con, "from core.utterances semi join batch_wanted using (call_id) order by call_id, position"
+        )
+        spans = con.execute(
+            """
+            select call_id, role, start_s, end_s from core.speech_spans
+            semi join batch_wanted using (call_id) order by call_id, role, position
+            """
+        ).fetchall()
+    heard: dict[str, list[Utterance]] = {}
+    for row in utterances:
+        heard.setdefault(row["call_id"], []).append(_utterance(row))
+    speech: dict[tuple[str, str], list[Span]] = {}
+    for call_id, role, start, end in spans:
+        speech.setdefault((call_id, role), []).append(Span(start, end))
+    for row in heads:
+        call_id = row["call_id"]
+        yield Transcript(
+            call=_call(row),
+            utterances=tuple(heard.get(call_id, ())),
+            provenance=Provenance(
+                engine=row["engine"],
+                model=row["model"],
+                weights_hash=row["weights_hash"],
+                settings_hash=row["settings_hash"],
+                notice=row["notice"],
+            ),
+            recording=_recording(row) if row["sha256"] is not None else None,
+            roles_from=RolesFrom(row["roles_from"]),
+            role_confidence=row["role_confidence"],
+            role_evidence=row["role_evidence"],
+            speech={SpeakerRole(role): tuple(speech.get((call_id, role), ())) for role in row["speech_roles"]},
+            dropped_words=row["dropped_words"],
+            redactions=row["redactions"],
+            warnings=tuple(row["warnings"]),
+        )
+
+
+def _call(row: Mapping[str, Any]) -> Call:
+    started_at = None
+    if row["started_at"] is not None:
+        offset = timedelta(seconds=row["utc_offset_s"])
+        # Arithmetic on the naive time: a year-one start would leave the calendar on its way through UTC.
+        started_at = (row["started_at"].replace(tzinfo=None) + offset).replace(tzinfo=timezone(offset))
+    return Call(
+        call_id=row["call_id"],
+        source=row["source"],
+        started_at=started_at,
+        agent_id=row["agent_id"],
+        agent_name=row["agent_name"],
+        team=row["team"],
+        customer_id=row["customer_id"],
+        customer_name=row["customer_name"],
+        queue=row["queue"],
+        direction=row["direction"],
+    )
+
+
+def _recording(row: Mapping[str, Any]) -> Recording:
+    return Recording(
+        path=row["path"],
+        sha256=row["sha256"],
+        size=row["size"],
+        codec=row["codec"],
+        sample_rate=row["sample_rate"],
+        channels=row["channels"],
+        duration=row["duration_s"],
+    )
+
+
+def _utterance(row: Mapping[str, Any]) -> Utterance:
+    return Utterance(
+        role=SpeakerRole(row["role"]),
+        text=row["text"],
+        start=row["start_s"],
+        end=row["end_s"],
+        channel=row["channel"],
+        words=tuple(Word(w["text"], w["start"], w["end"], w["confidence"]) for w in row["words"]),
+        confidence=row["confidence"],
+    )

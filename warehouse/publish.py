@@ -1,0 +1,126 @@
+"""A fresh copy for the readers, in place of the old one in a single step.
+
+DuckDB lets no reader in while a writer is open, and copying the file inside the writer's own process
+drops the writer's lock. So: checkpoint, close, copy, swap. Whoever reads goes on reading the old copy.
+"""
+
+import errno
+import fcntl
+import os
+import re
+import shutil
+from pathlib import Path
+
+import duckdb
+
+from transcription.errors import CallauditError, LockedError, SetupError
+from warehouse.connect import GENERATIONS, PUBLISHED_NAME
+
+_COPY_BYTES = 8 * 1024 * 1024
+_GENERATION = re.compile(r"audit-(\d{6,})\.duckdb")
+
+
+def publish(con: duckdb.DuckDBPyConnection, folder: Path, *, keep: int = 3, mode: int = 0o444) -> Path:
+    """Close the writer and put a copy of its file at `folder / audit.duckdb`; returns that path.
+
+    The connection must be the only one to its file in this process. The last `keep` copies (at least
+    one) stay in `folder / generations`. A crash at any point leaves the old copy or the new one, whole.
+
+    Raises:
+        SetupError: the copy cannot be written (disk full, folder not writable); the old copy stays.
+        LockedError: another writer took the file before it could be copied; the old copy stays.
+    """
+    (source,) = con.execute(
+        "select path from duckdb_databases() where database_name = current_database()"
+    ).fetchone() or ("",)
+    con.execute("checkpoint")
+    con.close()
+    generations = folder / GENERATIONS
+    published = folder / PUBLISHED_NAME
+    try:
+        generations.mkdir(parents=True, exist_ok=True)
+        for left in [*generations.glob("*.part"), *folder.glob("*.part")]:
+            left.unlink()
+        generation = generations / f"audit-{_newest_number(generations) + 1:06d}.duckdb"
+        _copy(Path(source), generation, mode)
+        _point_to(generation, published)
+        for old in _sorted_generations(generations)[: -max(keep, 1)]:
+            old.unlink()
+    except OSError as error:
+        raise _not_published(folder, error) from error
+    return published
+
+
+def _newest_number(generations: Path) -> int:
+    existing = _sorted_generations(generations)
+    return _number(existing[-1]) if existing else 0
+
+
+def _sorted_generations(generations: Path) -> list[Path]:
+    return sorted((p for p in generations.iterdir() if _GENERATION.fullmatch(p.name)), key=_number)
+
+
+def _number(generation: Path) -> int:
+    match = _GENERATION.fullmatch(generation.name)
+    return int(match[1]) if match else 0
+
+
+def _copy(source: Path, target: Path, mode: int) -> None:
+    part = target.with_name(target.name + ".part")
+    with source.open("rb") as original:
+        try:
+            # DuckDB's own kind of lock, shared: no writer can change the file under the copy. It goes when
+            # any descriptor of the file is closed, so the copy reads through this one.
+            fcntl.lockf(original, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EAGAIN):
+                raise
+            raise LockedError(
+                "the warehouse was taken by another program before it could be published",
+                why=f"{source} is locked; readers keep the former copy.",
+                tries=("callaudit run  again once it has finished",),
+            ) from error
+        with part.open("wb") as copy:
+            shutil.copyfileobj(original, copy, _COPY_BYTES)
+            copy.flush()
+            os.fchmod(copy.fileno(), mode)
+            os.fsync(copy.fileno())
+    part.replace(target)
+
+
+def _point_to(generation: Path, published: Path) -> None:
+    """Make `published` the same file as `generation`, or a copy of it where the disk knows no links."""
+    part = published.with_name(published.name + ".part")
+    try:
+        os.link(generation, part)
+    except OSError as error:
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EACCES):
+            raise
+        shutil.copy2(generation, part)
+    part.replace(published)
+    _sync_folder(published.parent)
+    _sync_folder(generation.parent)
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _not_published(folder: Path, error: OSError) -> CallauditError:
+    for part in [*folder.glob("*.part"), *(folder / GENERATIONS).glob("*.part")]:
+        part.unlink(missing_ok=True)
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return SetupError(
+            "the disk is full: nothing was published",
+            why=f"{folder}: {error.strerror}. The calls are safe in the warehouse; readers keep the former copy.",
+            tries=("free some space", "then callaudit run"),
+        )
+    return SetupError(
+        "nothing was published",
+        why=f"{error.filename or folder}: {error.strerror}. Readers keep the former copy.",
+        tries=(f"check that {folder} can be written",),
+    )

@@ -1,0 +1,372 @@
+"""Audited calls as Arrow tables: the seam between audit and warehouse.
+
+Columns are built call by call into plain lists and turned into Arrow once, because rows that go
+through Python one by one are a hundred times slower in DuckDB.
+"""
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from datetime import date, datetime, timedelta
+from itertools import accumulate, chain, pairwise, repeat
+from math import fsum
+from typing import Any
+
+import msgspec
+import pyarrow as pa
+
+from audit_rules.finding import Audit
+from transcription.errors import InputError
+from transcription.transcript import Call, Transcript, Utterance
+from transcription.turns import turns_of
+
+_TEXT = pa.string()
+_INT = pa.int32()
+_FLOAT = pa.float64()
+_TIME = pa.timestamp("us", tz="UTC")
+_WORD = pa.struct([("text", _TEXT), ("start", _FLOAT), ("end", _FLOAT), ("confidence", _FLOAT)])
+
+SCHEMAS: dict[str, pa.Schema] = {
+    "calls": pa.schema(
+        [
+            ("call_id", _TEXT), ("source", _TEXT), ("started_at", _TIME), ("utc_offset_s", _INT),
+            ("local_date", pa.date32()), ("iso_week", _TEXT), ("agent_id", _TEXT), ("agent_name", _TEXT),
+            ("team", _TEXT), ("customer_id", _TEXT), ("customer_name", _TEXT), ("queue", _TEXT), ("direction", _TEXT),
+        ]
+    ),
+    "recordings": pa.schema(
+        [
+            ("call_id", _TEXT), ("path", _TEXT), ("sha256", _TEXT), ("size", pa.int64()), ("codec", _TEXT),
+            ("sample_rate", _INT), ("channels", _INT), ("duration_s", _FLOAT),
+        ]
+    ),
+    "transcripts": pa.schema(
+        [
+            ("call_id", _TEXT), ("transcript_hash", _TEXT), ("engine", _TEXT), ("model", _TEXT),
+            ("weights_hash", _TEXT), ("settings_hash", _TEXT), ("notice", _TEXT), ("roles_from", _TEXT),
+            ("role_confidence", _FLOAT), ("role_evidence", _TEXT), ("speech_roles", pa.list_(_TEXT)),
+            ("confidence", _FLOAT), ("dropped_words", _INT), ("redactions", _INT), ("warnings", pa.list_(_TEXT)),
+        ]
+    ),
+    "utterances": pa.schema(
+        [
+            ("call_id", _TEXT), ("position", _INT), ("turn", _INT), ("role", _TEXT), ("channel", _INT),
+            ("start_s", _FLOAT), ("end_s", _FLOAT), ("text", _TEXT), ("char_offset", _INT), ("is_signal", pa.bool_()),
+            ("confidence", _FLOAT), ("words", pa.list_(_WORD)),
+        ]
+    ),
+    "speech_spans": pa.schema(
+        [("call_id", _TEXT), ("role", _TEXT), ("position", _INT), ("start_s", _FLOAT), ("end_s", _FLOAT)]
+    ),
+    "call_measures": pa.schema(
+        [
+            ("call_id", _TEXT), ("rulebook_version", _TEXT), ("transcript_hash", _TEXT),
+            ("turns_agent", _INT), ("turns_customer", _INT), ("words_agent", _INT), ("words_customer", _INT),
+            ("talk_share_agent", _FLOAT), ("words_per_minute_agent", _FLOAT), ("overlaps_by_agent", _INT),
+            ("overlaps_by_customer", _INT), ("overlap_s", _FLOAT), ("silence_s", _FLOAT), ("holds", _INT),
+            ("hold_s", _FLOAT), ("median_answer_gap_s", _FLOAT), ("longest_dead_air_s", _FLOAT), ("transfers", _INT),
+            ("tense", pa.bool_()), ("upset_at_start", pa.bool_()), ("upset_at_end", pa.bool_()), ("calmed", pa.bool_()),
+        ]
+    ),
+    "findings": pa.schema(
+        [("call_id", _TEXT), ("rulebook_version", _TEXT), ("rule_id", _TEXT), ("verdict", _TEXT), ("reason", _TEXT)]
+    ),
+    "evidence": pa.schema(
+        [
+            ("call_id", _TEXT), ("rulebook_version", _TEXT), ("rule_id", _TEXT), ("position", _INT), ("kind", _TEXT),
+            ("turn", _INT), ("role", _TEXT), ("start_s", _FLOAT), ("end_s", _FLOAT), ("quote", _TEXT),
+            ("char_start", _INT), ("char_end", _INT), ("note", _TEXT),
+        ]
+    ),
+    "episodes": pa.schema(
+        [
+            ("call_id", _TEXT), ("rulebook_version", _TEXT), ("episode", _INT), ("first_turn", _INT),
+            ("last_turn", _INT), ("start_s", _FLOAT), ("end_s", _FLOAT), ("opened_by", _TEXT), ("closed_by", _TEXT),
+        ]
+    ),
+    "promises": pa.schema(
+        [
+            ("call_id", _TEXT), ("rulebook_version", _TEXT), ("promise", _INT), ("turn", _INT), ("start_s", _FLOAT),
+            ("quote", _TEXT), ("within_hours", _FLOAT), ("made_at", _TIME), ("due_at", _TIME),
+        ]
+    ),
+}  # fmt: skip
+"""The columns of each table as it is loaded; `warehouse/migrations` says what they mean."""
+
+
+class AuditedCall(msgspec.Struct, frozen=True):
+    """A call as heard and as judged: what a finished batch holds."""
+
+    transcript: Transcript
+    audit: Audit
+
+
+def to_arrow(batch: Sequence[AuditedCall]) -> dict[str, pa.Table]:
+    """The batch as one Arrow table per name of `SCHEMAS`, rows in order of call id.
+
+    Raises:
+        InputError: a call stands twice in the batch, its audit belongs to another call, or its start
+            has no offset from UTC.
+    """
+    ordered = sorted(batch, key=lambda audited: audited.transcript.call.call_id)
+    _check(ordered)
+    hashes = [transcript_hash(a.transcript) for a in ordered]
+    columns = {
+        "calls": _transposed(call_row(a.transcript.call) for a in ordered),
+        "recordings": _transposed(_recording_rows(ordered)),
+        "transcripts": _transposed(map(_transcript_row, ordered, hashes)),
+        "utterances": _utterance_columns(ordered),
+        "speech_spans": _transposed(_speech_rows(ordered)),
+        "call_measures": _transposed(map(_measures_row, ordered, hashes)),
+        "findings": _finding_columns(ordered),
+        "evidence": _evidence_columns(ordered),
+        "episodes": _transposed(_episode_rows(ordered)),
+        "promises": _transposed(_promise_rows(ordered)),
+    }
+    return {name: arrow_table(SCHEMAS[name], lists) for name, lists in columns.items()}
+
+
+def arrow_table(schema: pa.Schema, columns: Sequence[Sequence[Any] | pa.Array]) -> pa.Table:
+    """An Arrow table of plain lists, one per column; no columns at all make a table of no rows."""
+    if not columns:
+        return schema.empty_table()
+    arrays = [
+        column if isinstance(column, pa.Array) else _array(column, field.type)
+        for column, field in zip(columns, schema, strict=True)
+    ]
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def transcript_hash(transcript: Transcript) -> str:
+    """Identity of the words of a call: equal hashes mean that earlier verdicts still point at the same words."""
+    heard = msgspec.structs.replace(transcript, call=Call(call_id=transcript.call.call_id, source=""))
+    return hashlib.sha256(_ENCODER.encode(heard)).hexdigest()[:32]
+
+
+# Speech is a dict: its order must not matter.
+_ENCODER = msgspec.json.Encoder(order="deterministic")
+
+
+def local_date(started_at: datetime | None) -> date | None:
+    """The day of a call on the clock of its own offset; None where the start is unknown."""
+    return started_at.date() if started_at is not None else None
+
+
+def iso_week(day: date | None) -> str | None:
+    """The ISO 8601 week of a day, as in "2026-W10"."""
+    if day is None:
+        return None
+    year, week, _ = day.isocalendar()
+    return f"{year:04d}-W{week:02d}"
+
+
+def call_row(call: Call) -> tuple[Any, ...]:
+    """The columns of `core.calls`. Raises InputError where the start has no offset from UTC."""
+    offset = call.started_at.utcoffset() if call.started_at is not None else None
+    if call.started_at is not None and offset is None:
+        raise InputError(
+            f"call {call.call_id}: its start has no time zone",
+            why=f"{call.started_at} could be any of 24 hours.",
+            tries=("set zone for its source in callaudit.toml",),
+        )
+    day = local_date(call.started_at)
+    return (
+        call.call_id, call.source, call.started_at, int(offset.total_seconds()) if offset is not None else None,
+        day, iso_week(day), call.agent_id, call.agent_name, call.team, call.customer_id, call.customer_name,
+        call.queue, call.direction,
+    )  # fmt: skip
+
+
+def _check(ordered: Sequence[AuditedCall]) -> None:
+    for audited in ordered:
+        if audited.audit.call_id != audited.transcript.call.call_id:
+            raise InputError(
+                f"call {audited.transcript.call.call_id} comes with the audit of call {audited.audit.call_id}",
+                tries=("audit the call again",),
+            )
+    for before, after in pairwise(ordered):
+        if before.audit.call_id == after.audit.call_id:
+            raise InputError(
+                f"call {after.audit.call_id} stands twice in one batch",
+                why="Only one of two recordings can be the call.",
+                tries=("give each recording its own call_id",),
+            )
+
+
+def _transposed(rows: Iterable[tuple[Any, ...]]) -> list[Sequence[Any]]:
+    return list(zip(*rows, strict=True))
+
+
+def _array(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    try:
+        return pa.array(values, kind)
+    except UnicodeEncodeError:
+        # A file name may hold bytes that are no text; they are shown as escapes.
+        return pa.array([_printable(v) for v in values], kind)
+
+
+def _printable(value: object) -> object:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, tuple | list):
+        return [_printable(v) for v in value]
+    return value
+
+
+def _recording_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]:
+    for audited in ordered:
+        r = audited.transcript.recording
+        if r is not None:
+            yield (
+                audited.audit.call_id, r.path, r.sha256, r.size, r.codec, r.sample_rate, r.channels, r.duration,
+            )  # fmt: skip
+
+
+def _transcript_row(audited: AuditedCall, digest: str) -> tuple[Any, ...]:
+    t = audited.transcript
+    p = t.provenance
+    return (
+        t.call.call_id, digest, p.engine, p.model, p.weights_hash, p.settings_hash, p.notice, t.roles_from.value,
+        t.role_confidence, t.role_evidence, sorted(role.value for role in t.speech), _mean_confidence(t),
+        t.dropped_words, t.redactions, t.warnings,
+    )  # fmt: skip
+
+
+def _mean_confidence(transcript: Transcript) -> float | None:
+    """Over all words that have one, so that long utterances count for more."""
+    known = [w.confidence for u in transcript.utterances for w in u.words if w.confidence is not None]
+    return fsum(known) / len(known) if known else None
+
+
+def _utterance_columns(ordered: Sequence[AuditedCall]) -> list[Sequence[Any] | pa.Array]:
+    call_ids: list[str] = []
+    positions: list[int] = []
+    turns: list[int] = []
+    offsets: list[int] = []
+    signals: list[bool] = []
+    utterances: list[Utterance] = []
+    for audited in ordered:
+        transcript = audited.transcript
+        count = len(transcript.utterances)
+        turn_of, offset_of, signal_of = _places(transcript)
+        call_ids.extend([transcript.call.call_id] * count)
+        positions.extend(range(count))
+        turns.extend(turn_of)
+        offsets.extend(offset_of)
+        signals.extend(signal_of)
+        utterances.extend(transcript.utterances)
+    return [
+        call_ids,
+        positions,
+        turns,
+        [u.role.value for u in utterances],
+        [u.channel for u in utterances],
+        [u.start for u in utterances],
+        [u.end for u in utterances],
+        [u.text for u in utterances],
+        offsets,
+        signals,
+        [u.confidence for u in utterances],
+        _words(utterances),
+    ]
+
+
+def _places(transcript: Transcript) -> tuple[list[int], list[int], list[bool]]:
+    """For each utterance its turn, where its text starts in that turn's text, and whether it is a listening signal."""
+    count = len(transcript.utterances)
+    turn_of, offset_of, signal_of = [0] * count, [0] * count, [False] * count
+    for turn in turns_of(transcript):
+        offset = 0
+        for position in turn.utterances:
+            turn_of[position], offset_of[position], signal_of[position] = turn.index, offset, turn.is_signal
+            offset += len(transcript.utterances[position].text) + 1
+    return turn_of, offset_of, signal_of
+
+
+def _words(utterances: Sequence[Utterance]) -> pa.Array:
+    words = [word for utterance in utterances for word in utterance.words]
+    ends = pa.array(accumulate((len(u.words) for u in utterances), initial=0), pa.int32())
+    fields = [
+        _array([w.text for w in words], _TEXT),
+        pa.array([w.start for w in words], _FLOAT),
+        pa.array([w.end for w in words], _FLOAT),
+        pa.array([w.confidence for w in words], _FLOAT),
+    ]
+    return pa.ListArray.from_arrays(ends, pa.StructArray.from_arrays(fields, fields=list(_WORD)))
+
+
+def _speech_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]:
+    for audited in ordered:
+        for role, spans in sorted(audited.transcript.speech.items()):
+            for position, span in enumerate(spans):
+                yield audited.audit.call_id, role.value, position, span.start, span.end
+
+
+def _measures_row(audited: AuditedCall, digest: str) -> tuple[Any, ...]:
+    m = audited.audit.measures
+    return (
+        audited.audit.call_id, audited.audit.rulebook_version, digest,
+        m.turns_agent, m.turns_customer, m.words_agent, m.words_customer,
+        m.talk_share_agent, m.words_per_minute_agent, m.overlaps_by_agent, m.overlaps_by_customer, m.overlap_seconds,
+        m.silence_seconds, m.holds, m.hold_seconds, m.median_answer_gap, m.longest_dead_air, m.transfers,
+        m.tense, m.upset_at_start, m.upset_at_end, m.calmed,
+    )  # fmt: skip
+
+
+def _finding_columns(ordered: Sequence[AuditedCall]) -> list[Sequence[Any] | pa.Array]:
+    audits = [a.audit for a in ordered]
+    findings = [f for audit in audits for f in audit.findings]
+    return [
+        list(chain.from_iterable(repeat(a.call_id, len(a.findings)) for a in audits)),
+        list(chain.from_iterable(repeat(a.rulebook_version, len(a.findings)) for a in audits)),
+        [f.rule_id for f in findings],
+        [f.verdict.value for f in findings],
+        [f.reason for f in findings],
+    ]
+
+
+def _evidence_columns(ordered: Sequence[AuditedCall]) -> list[Sequence[Any] | pa.Array]:
+    placed = [
+        (a.audit.call_id, a.audit.rulebook_version, finding.rule_id, position, evidence)
+        for a in ordered
+        for finding in a.audit.findings
+        for position, evidence in enumerate(finding.evidence)
+    ]
+    found = [row[4] for row in placed]
+    return [
+        [row[0] for row in placed],
+        [row[1] for row in placed],
+        [row[2] for row in placed],
+        [row[3] for row in placed],
+        [e.kind.value for e in found],
+        [e.turn for e in found],
+        [e.role.value if e.role is not None else None for e in found],
+        [e.start for e in found],
+        [e.end for e in found],
+        [e.quote for e in found],
+        [e.char_start for e in found],
+        [e.char_end for e in found],
+        [e.note for e in found],
+    ]
+
+
+def _episode_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]:
+    for audited in ordered:
+        a = audited.audit
+        for e in a.episodes:
+            yield (
+                a.call_id, a.rulebook_version, e.number, e.first_turn, e.last_turn, e.start, e.end, e.opened_by,
+                e.closed_by,
+            )  # fmt: skip
+
+
+def _promise_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]:
+    for audited in ordered:
+        a = audited.audit
+        started_at = audited.transcript.call.started_at
+        for number, p in enumerate(a.promises, start=1):
+            made_at = started_at + timedelta(seconds=p.start or 0.0) if started_at is not None else None
+            # Counted from the start of the call, as the rule that judges the promise does.
+            due_at = started_at + timedelta(hours=p.within_hours) if started_at is not None else None
+            yield (
+                a.call_id, a.rulebook_version, number, p.turn, p.start, p.quote, p.within_hours, made_at, due_at,
+            )  # fmt: skip

@@ -1,0 +1,34 @@
+-- one row per call and scorecard; a rule that stands in two steps counts in both
+-- score = 100 x weight met / weight judged; coverage = rules judged / rules applicable
+create view call_scorecards as
+select
+    call_id,
+    any_value(source) as source,
+    any_value(started_at) as started_at,
+    any_value(local_date) as local_date,
+    any_value(iso_week) as iso_week,
+    any_value(agent_id) as agent_id,
+    any_value(agent_name) as agent_name,
+    any_value(team) as team,
+    any_value(customer_id) as customer_id,
+    any_value(queue) as queue,
+    any_value(direction) as direction,
+    any_value(rulebook_version) as rulebook_version,
+    scorecard,
+    any_value(scorecard_title) as scorecard_title,
+    100.0 * sum(weight_met) / nullif(sum(weight_judged), 0) as score,
+    sum(rules_met + rules_missed) / nullif(sum(rules - rules_not_applicable), 0) as coverage,
+    sum(rules - rules_not_applicable)::bigint as rules_applicable,
+    sum(rules_met + rules_missed)::bigint as rules_judged,
+    sum(rules_met)::bigint as rules_met,
+    sum(rules_missed)::bigint as rules_missed,
+    sum(rules_not_assessable)::bigint as rules_not_assessable,
+    sum(rules_not_applicable)::bigint as rules_not_applicable,
+    coalesce(len(list_distinct(flatten(list(critical_rules_missed) filter (critical_misses > 0)))), 0) as critical_misses,
+    count(*) filter (verdict in ('met', 'missed')) as steps_judged,
+    count(*) filter (verdict = 'met') as steps_met,
+    count(*) filter (verdict = 'missed') as steps_missed,
+    bool_or(is_overridden) as is_overridden
+from call_steps
+group by call_id, scorecard;
+comment on view call_scorecards is 'One row per call and scorecard: score 0 to 100 over what was judged, with its coverage and critical misses.';

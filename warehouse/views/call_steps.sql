@@ -1,0 +1,59 @@
+-- one row per call, scorecard and step; only live rules count
+-- not_applicable:  nothing in the call asked for any rule of the step
+-- not_assessable:  something did, but the recording cannot show any of them
+-- missed:          a critical rule was missed, or less than half of the judged weight was met
+-- met:             otherwise
+create view call_steps as
+with counted as (
+    select
+        f.call_id,
+        any_value(f.rulebook_version) as rulebook_version,
+        s.scorecard,
+        any_value(s.scorecard_title) as scorecard_title,
+        any_value(s.step_number) as step_number,
+        s.step,
+        any_value(s.step_title) as step_title,
+        count(*) as rules,
+        count(*) filter (f.verdict = 'met') as rules_met,
+        count(*) filter (f.verdict = 'missed') as rules_missed,
+        count(*) filter (f.verdict = 'not_assessable') as rules_not_assessable,
+        count(*) filter (f.verdict = 'not_applicable') as rules_not_applicable,
+        coalesce(sum(s.weight) filter (f.verdict = 'met'), 0) as weight_met,
+        coalesce(sum(s.weight) filter (f.verdict in ('met', 'missed')), 0) as weight_judged,
+        list(f.rule_id order by f.rule_id) filter (s.critical and f.verdict = 'missed') as critical_rules_missed,
+        bool_or(f.is_overridden) as is_overridden
+    from core.current_findings f
+    join core.scorecard_steps s on s.rulebook_version = f.rulebook_version and s.rule_id = f.rule_id
+    join core.rules r on r.rulebook_version = f.rulebook_version and r.rule_id = f.rule_id and r.status = 'live'
+    group by f.call_id, s.scorecard, s.step
+)
+select
+    c.call_id, c.source, c.started_at, c.local_date, c.iso_week, c.agent_id, c.agent_name, c.team, c.customer_id,
+    c.queue, c.direction,
+    counted.rulebook_version,
+    counted.scorecard,
+    counted.scorecard_title,
+    counted.step_number,
+    counted.step,
+    counted.step_title,
+    case
+        when counted.rules_not_applicable = counted.rules then 'not_applicable'
+        when counted.rules_met + counted.rules_missed = 0 then 'not_assessable'
+        when counted.critical_rules_missed is not null then 'missed'
+        when counted.weight_met * 2 >= counted.weight_judged then 'met'
+        else 'missed'
+    end as verdict,
+    counted.weight_met / nullif(counted.weight_judged, 0) as share,
+    counted.rules,
+    counted.rules_met,
+    counted.rules_missed,
+    counted.rules_not_assessable,
+    counted.rules_not_applicable,
+    counted.weight_met,
+    counted.weight_judged,
+    coalesce(len(counted.critical_rules_missed), 0) as critical_misses,
+    counted.critical_rules_missed,
+    counted.is_overridden
+from counted
+join core.calls c on c.call_id = counted.call_id;
+comment on view call_steps is 'One row per call, scorecard and step: met or missed. Missed when a critical rule is missed or less than half of the judged weight is met.';

@@ -1,0 +1,41 @@
+-- What counts: of several audits of a call the one by the newest rulebook, of several reviews the newest.
+-- Every other view reads verdicts from here, so this is the one place where that is decided.
+
+-- one row per call
+create view core.current_audits as
+select m.call_id, arg_max(m.rulebook_version, b.load_number) as rulebook_version
+from core.call_measures m
+join core.rulebooks b using (rulebook_version)
+group by m.call_id;
+comment on view core.current_audits is 'One row per call: the rulebook whose verdicts count, the newest loaded of those that judged it.';
+
+-- one row per reviewed call and rule
+create view core.current_reviews as
+select call_id, rule_id, verdict, reviewer, note
+from core.reviews
+qualify row_number() over (partition by call_id, rule_id order by reviewed_at desc, review_id desc) = 1;
+comment on view core.current_reviews is 'One row per reviewed call and rule: the newest judgement by a person.';
+
+-- one row per call and rule
+create view core.current_findings as
+select
+    f.call_id,
+    f.rulebook_version,
+    f.rule_id,
+    coalesce(r.verdict, f.verdict) as verdict,
+    f.verdict as rule_verdict,
+    coalesce(r.verdict <> f.verdict, false) as is_overridden,
+    r.reviewer as reviewed_by,
+    r.note as review_note,
+    f.reason
+from core.findings f
+join core.current_audits a on a.call_id = f.call_id and a.rulebook_version = f.rulebook_version
+left join core.current_reviews r on r.call_id = f.call_id and r.rule_id = f.rule_id;
+comment on view core.current_findings is 'One row per call and rule: the verdict that counts, a person''s before the rule''s.';
+
+-- one row per rulebook version
+create view core.rulebook_in_force as
+select arg_max(rulebook_version, load_number) as rulebook_version
+from core.rulebooks
+having count(*) > 0;
+comment on view core.rulebook_in_force is 'One row: the newest loaded rulebook.';

@@ -1,0 +1,5 @@
+-- one row per call, role and stretch of speech on that role's channel
+create view speech as
+select call_id, role, position, start_s, end_s
+from core.speech_spans;
+comment on view speech is 'One row per stretch of speech of a role with its own channel, from sound, not from words.';
