@@ -235,11 +235,12 @@ def add_reviews(con: duckdb.DuckDBPyConnection, reviews: Iterable[Review]) -> in
     return len(new)
 
 
-def known_recordings(con: duckdb.DuckDBPyConnection) -> set[str]:
+def known_recordings(con: duckdb.DuckDBPyConnection, *, retry_failed: bool = False) -> set[str]:
     """The sha256 of every recording that need not be looked at again.
 
-    Those are the audited ones, the erased ones, and those in quarantine for what is in the audio itself.
-    A file that was refused for its metadata, or whose audit failed, is not among them: it may pass now.
+    Those are the audited ones, the erased ones, and, unless `retry_failed`, those in quarantine for what is in
+    the audio itself. A file that was refused for its metadata, or whose audit failed, is not among them: it may
+    pass now.
     """
     return _texts(
         con,
@@ -247,10 +248,21 @@ def known_recordings(con: duckdb.DuckDBPyConnection) -> set[str]:
         select sha256 from core.recordings
         union select sha256 from core.erasures
         union select sha256 from core.quarantine
-        where resolved_run_id is null and not regexp_matches(code, $curable)
+        where not $retry_failed and resolved_run_id is null
+          and not list_bool_or(list_transform($curable::varchar[], c -> code like c))
         """,
-        {"curable": _CURABLE},
+        {"curable": list(_CURABLE), "retry_failed": retry_failed},
     )
+
+
+def quarantined_files(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
+    """Path and sha256 ("" where unknown) of every file that is in quarantine now."""
+    return {
+        (path, sha256)
+        for path, sha256 in con.execute(
+            "select path, sha256 from core.quarantine where resolved_run_id is null"
+        ).fetchall()
+    }
 
 
 def known_calls(con: duckdb.DuckDBPyConnection) -> dict[str, str | None]:
