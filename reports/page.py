@@ -1,0 +1,81 @@
+"""What every page shares: the template environment, file names that are safe, and writing in one go."""
+
+import hashlib
+import os
+import re
+from functools import cache
+from pathlib import Path
+from urllib.parse import quote
+
+import jinja2
+
+from reports import wording
+from transcription.transcript import Seconds
+
+_PLAIN = re.compile(r"[A-Za-z0-9_\-]")
+# Names that Windows keeps for devices, whatever ending follows.
+_DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])$", re.IGNORECASE)
+_LONGEST = 120
+
+
+def call_file_name(call_id: str) -> str:
+    """The name of a call's page: letters, digits, `-` and `_` as they are, every other byte as `=XX`.
+
+    Different calls get different names. `=` in place of `%`, so that a name in a link needs no second encoding.
+    A very long id keeps its beginning and ends in its sha256 behind `==`, which no other name contains.
+    """
+    stem = "".join(c if _PLAIN.match(c) else _escaped(c) for c in call_id) or "="
+    if _DEVICES.match(stem):
+        stem = _escaped(stem[0]) + stem[1:]
+    if len(stem) > _LONGEST:
+        stem = f"{stem[: _LONGEST // 2]}=={hashlib.sha256(call_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return f"{stem}.html"
+
+
+def call_link(call_id: str, *, at: Seconds | None = None) -> str:
+    """The address of a call's page as seen from the weekly page, at a time in the call where one is given."""
+    return f"calls/{quote(call_file_name(call_id))}" + (f"#t={at:.1f}" if at is not None else "")
+
+
+def weekly_file_name(week: str) -> str:
+    """The name of a week's page, one folder above the calls' pages."""
+    return f"weekly-{week}.html"
+
+
+def link(path: Path, *, page: Path) -> str:
+    """The relative address of a file as seen from a page, fit for an attribute on every system."""
+    return quote(Path(os.path.relpath(path.absolute(), page.absolute().parent)).as_posix())
+
+
+@cache
+def environment() -> jinja2.Environment:
+    """Templates of this folder: everything escaped, an unknown name is an error, the wording as filters."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    for written in (wording.percent, wording.between, wording.points, wording.clock, wording.sentence):
+        made.filters[written.__name__] = written
+    made.filters["count"] = lambda n: f"{n:,}"
+    made.filters["counted"] = wording.counted
+    return made
+
+
+def write_page(out: Path, template: str, **values: object) -> Path:
+    """Render a template to `out`, complete or not at all; the same values give the same bytes."""
+    html = environment().get_template(template).render(**values)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
+    try:
+        partial.write_text(html, encoding="utf-8", errors="xmlcharrefreplace", newline="\n")
+        partial.replace(out)
+    finally:
+        partial.unlink(missing_ok=True)
+    return out
+
+
+def _escaped(character: str) -> str:
+    return "".join(f"={byte:02X}" for byte in character.encode("utf-8", "surrogatepass"))
