@@ -249,9 +249,9 @@ def known_recordings(con: duckdb.DuckDBPyConnection, *, retry_failed: bool = Fal
         union select sha256 from core.erasures
         union select sha256 from core.quarantine
         where not $retry_failed and resolved_run_id is null
-          and not list_bool_or(list_transform($curable::varchar[], c -> code like c))
+          and not regexp_matches(code, $curable)
         """,
-        {"curable": list(_CURABLE), "retry_failed": retry_failed},
+        {"curable": _CURABLE, "retry_failed": retry_failed},
     )
 
 
