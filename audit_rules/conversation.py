@@ -198,4 +198,3 @@ class Conversation:
                 at += len(word.text) + 1
             offset += len(utterance.text) + 1
         return start, end, first, last
-

@@ -77,7 +77,9 @@ def parse_example(text: str) -> Example:
     known = all(u.role is not SpeakerRole.UNKNOWN for u in utterances)
     return Example(
         transcript=Transcript(
-            call=Call(call_id="example", source="example", started_at=_STARTED, customer_id="example", customer_name=name),
+            call=Call(
+                call_id="example", source="example", started_at=_STARTED, customer_id="example", customer_name=name
+            ),
             utterances=tuple(utterances),
             provenance=EXAMPLE,
             roles_from=RolesFrom.LABELS if known else RolesFrom.UNKNOWN,
@@ -94,9 +96,7 @@ def _speech(utterances: list[Utterance]) -> dict[SpeakerRole, tuple[Span, ...]]:
     return {
         role: tuple(
             sorted(
-                Span(u.start, u.end)
-                for u in utterances
-                if u.role is role and u.start is not None and u.end is not None
+                Span(u.start, u.end) for u in utterances if u.role is role and u.start is not None and u.end is not None
             )
         )
         for role in (SpeakerRole.AGENT, SpeakerRole.CUSTOMER)

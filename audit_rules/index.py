@@ -49,7 +49,9 @@ class Index:
         """Build the two phrase sets; call once, after the last `add`."""
         self.sets = {speaker: PhraseSet(list(numbers)) for speaker, numbers in self._numbers.items()}
 
-    def find(self, compiled: PhraseList, texts: Mapping[int, str], candidates: Mapping[int, Mapping[int, object]]) -> list[Place]:
+    def find(
+        self, compiled: PhraseList, texts: Sequence[str], candidates: Mapping[int, Mapping[int, object]]
+    ) -> list[Place]:
         """Places of the list's phrases that no exception overlaps, in order, overlapping hits merged into the longest."""
         phrase_set = self.sets[compiled.speaker]
         turns: dict[int, list[int]] = defaultdict(list)

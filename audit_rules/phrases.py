@@ -129,7 +129,9 @@ def to_pattern(phrase: str, words: Mapping[str, Sequence[str]] | None = None) ->
 
 _WORD = r"[^ .?]+ "
 _NUMBER = rf"(?:(?:\d[^ ]*|{'|'.join(_NUMBER_WORDS)}) )+"
-_SYNTAX = re.compile(r"\s+|_(?P<gap>\d+)|<(?P<list>[a-z_]+)>|(?P<word>[^\s()|?*#_<>]+)(?P<prefix>\*)?|(?P<mark>[()|?#])")
+_SYNTAX = re.compile(
+    r"\s+|_(?P<gap>\d+)|<(?P<list>[a-z_]+)>|(?P<word>[^\s()|?*#_<>]+)(?P<prefix>\*)?|(?P<mark>[()|?#])"
+)
 
 
 class _Parser:

@@ -28,7 +28,7 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """A mapping of a rule file; a key that it does not know is an error, never ignored."""
 
 
-class Phrases(Block, kw_only=True):
+class Phrases(Block, frozen=True, kw_only=True):
     """Words of one speaker. A hit that overlaps a hit of `unless` does not count.
 
     `events` adds whatever other rules found, by rule id, so that phrases are written once.
@@ -40,7 +40,7 @@ class Phrases(Block, kw_only=True):
     events: tuple[str, ...] = ()
 
 
-class Expect(Phrases, kw_only=True):
+class Expect(Phrases, frozen=True, kw_only=True):
     """`within`: "2 agent turns", "30 s", or "rest of call" after the trigger; a whole call where nothing triggers.
 
     `specific` counts a hit only if it names the customer's issue; `at_least` counts distinct hits.
@@ -51,28 +51,28 @@ class Expect(Phrases, kw_only=True):
     specific: bool = False
 
 
-class Never(Phrases, kw_only=True):
+class Never(Phrases, frozen=True, kw_only=True):
     """`followed_by` excuses a hit when one of its hits follows within `within`."""
 
     followed_by: Phrases | None = None
     within: str = "2 agent turns"
 
 
-class AtMost(Phrases, kw_only=True):
+class AtMost(Phrases, frozen=True, kw_only=True):
     """At most `times` hits, and no limit once a hit of `unless_said` is found."""
 
     times: int
     unless_said: Phrases | None = None
 
 
-class Order(Block, kw_only=True):
+class Order(Block, frozen=True, kw_only=True):
     """Something of `first` comes before anything of `then`."""
 
     first: Phrases
     then: Phrases
 
 
-class Restates(Block, kw_only=True):
+class Restates(Block, frozen=True, kw_only=True):
     """The agent says at least `words` content words of the customer's own earlier turns.
 
     `lead` phrases ("so you are saying") need one such word less; with `during` only turns in which those
@@ -86,27 +86,27 @@ class Restates(Block, kw_only=True):
     unless: tuple[str, ...] = ()
 
 
-class UsesName(Block, kw_only=True):
+class UsesName(Block, frozen=True, kw_only=True):
     """`heard` are the customer's words before a name ("my name is")."""
 
     heard: tuple[str, ...] = ()
 
 
-class Slot(Block, kw_only=True):
+class Slot(Block, frozen=True, kw_only=True):
     """One thing asked for: how the agent asks, how the customer gives it."""
 
     asks: tuple[str, ...]
     gives: tuple[str, ...] = ()
 
 
-class AsksAgain(Block, kw_only=True):
+class AsksAgain(Block, frozen=True, kw_only=True):
     """`unless` are the repairs that make asking again fair ("I did not catch that")."""
 
     slots: dict[str, Slot]
     unless: tuple[str, ...] = ()
 
 
-class Hold(Block, kw_only=True):
+class Hold(Block, frozen=True, kw_only=True):
     """`aspect` is what must be true of each hold; `longest` is the limit in seconds where none was promised."""
 
     aspect: Literal["asked", "reason", "duration", "returns"]
@@ -114,7 +114,7 @@ class Hold(Block, kw_only=True):
     longest: float = 120.0
 
 
-class Timing(Block, kw_only=True):
+class Timing(Block, frozen=True, kw_only=True):
     """`aspect` names the measure; the limits are in seconds."""
 
     aspect: Literal["interruption", "signal", "answer_gap"]
@@ -124,7 +124,7 @@ class Timing(Block, kw_only=True):
     acknowledged_by: tuple[str, ...] = ()
 
 
-class KeptPromise(Block, kw_only=True):
+class KeptPromise(Block, frozen=True, kw_only=True):
     """`made` are the promises, `events` those that other rules find; `within_hours` applies where none is named."""
 
     made: tuple[str, ...] = ()
@@ -132,7 +132,7 @@ class KeptPromise(Block, kw_only=True):
     within_hours: float = 48.0
 
 
-class Examples(Block, kw_only=True):
+class Examples(Block, frozen=True, kw_only=True):
     """The rule's own tests: short calls, one "A: ..." or "C: ..." line a turn.
 
     `[12.5-14.0] A: ...` gives a line times where the rule needs them. `near_miss` is met although it looks missed.
@@ -150,7 +150,7 @@ MATCHERS = (
 )  # fmt: skip
 
 
-class Rule(Block, kw_only=True):
+class Rule(Block, frozen=True, kw_only=True):
     """One criterion. `id` is `step.criterion`, named so that "met" reads as good; ids are never reused.
 
     `when` opens a window at each of its hits. `only_if` opens none: it says which calls (or episodes) the rule is
@@ -189,7 +189,7 @@ class Rule(Block, kw_only=True):
         return self.id.partition(".")[0]
 
 
-class Cues(Block, kw_only=True):
+class Cues(Block, frozen=True, kw_only=True):
     """What opens and closes an episode, in the customer's words."""
 
     strong: tuple[str, ...]
@@ -200,7 +200,7 @@ class Cues(Block, kw_only=True):
     unsolved: tuple[str, ...] = ()
 
 
-class Step(Block, kw_only=True):
+class Step(Block, frozen=True, kw_only=True):
     """A step of a framework and the rules that judge it, with their weights in its score."""
 
     id: str
@@ -208,7 +208,7 @@ class Step(Block, kw_only=True):
     rules: dict[str, float]
 
 
-class Scorecard(Block, kw_only=True):
+class Scorecard(Block, frozen=True, kw_only=True):
     """A form a QA team can choose: steps in order, and the rules whose miss is critical."""
 
     name: str

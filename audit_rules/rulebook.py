@@ -85,7 +85,13 @@ class CompiledRule(msgspec.Struct, frozen=True):
 class Rulebook:
     """All rules, compiled. Two rulebooks that say the same have the same `version`."""
 
-    def __init__(self, rules: Mapping[str, Rule], words: Mapping[str, tuple[str, ...]], cues: Cues, scorecards: Mapping[str, Scorecard]) -> None:
+    def __init__(
+        self,
+        rules: Mapping[str, Rule],
+        words: Mapping[str, tuple[str, ...]],
+        cues: Cues,
+        scorecards: Mapping[str, Scorecard],
+    ) -> None:
         self.rules = tuple(rules.values())
         self.words = words
         self.cues = cues
@@ -95,7 +101,7 @@ class Rulebook:
         self.compiled = tuple(
             CompiledRule(
                 rule,
-                _BUILD[rule.matcher](rule, self.index),
+                _BUILD[rule.matcher](rule.id, getattr(rule, rule.matcher), self.index),
                 self.index.add(rule.when) if rule.when else None,
                 self.index.add(rule.only_if) if rule.only_if else None,
             )
@@ -132,7 +138,11 @@ def read_rulebook(*folders: Path) -> tuple[Rulebook | None, list[Problem]]:
     words: dict[str, tuple[str, ...]] = {}
     scorecards: dict[str, Scorecard] = {}
     cues: Cues | None = None
-    for folder in (SHIPPED / "rules", SHIPPED / "scorecards", *(f for folder in folders for f in (folder, folder / "scorecards"))):
+    for folder in (
+        SHIPPED / "rules",
+        SHIPPED / "scorecards",
+        *(f for folder in folders for f in (folder, folder / "scorecards")),
+    ):
         seen: dict[str, str] = {}
         for path in sorted(folder.glob("*.yaml")):
             document = _Document(path, problems)
@@ -158,7 +168,9 @@ def read_rulebook(*folders: Path) -> tuple[Rulebook | None, list[Problem]]:
     for card in scorecards.values():
         for step in card.steps:
             problems.extend(
-                Problem(f"scorecards/{card.name}.yaml", 1, 1, f"step {step.id} names no live rule {r}{_suggest(r, rules)}")
+                Problem(
+                    f"scorecards/{card.name}.yaml", 1, 1, f"step {step.id} names no live rule {r}{_suggest(r, rules)}"
+                )
                 for r in step.rules
                 if r not in rules
             )
@@ -231,7 +243,9 @@ def _cycle(rule_id: str, rules: Mapping[str, Rule], path: tuple[str, ...] = ()) 
     if rule_id not in rules:
         return ()
     rule = rules[rule_id]
-    refers = {e for _, phrases in _phrase_lists(rule, ()) for e in phrases.events} | set(rule.restates.during if rule.restates else ())
+    refers = {e for _, phrases in _phrase_lists(rule, ()) for e in phrases.events} | set(
+        rule.restates.during if rule.restates else ()
+    )
     return next((c for e in sorted(refers) if (c := _cycle(e, rules, (*path, rule_id)))), ())
 
 
@@ -318,7 +332,9 @@ class _Document:
             if unknown:
                 path = (*at, *_path(unknown["path"]))
                 keys = _keys_at(shape, _path(unknown["path"]))
-                self.problem((*path, unknown["key"]), f"“{unknown['key']}” is not a key here{_suggest(unknown['key'], keys)}")
+                self.problem(
+                    (*path, unknown["key"]), f"“{unknown['key']}” is not a key here{_suggest(unknown['key'], keys)}"
+                )
             else:
                 match = _AT.fullmatch(str(error))
                 assert match is not None
@@ -335,14 +351,14 @@ def _path(text: str | None) -> tuple[str | int, ...]:
 
 
 def _keys_at(shape: type, path: tuple[str | int, ...]) -> list[str]:
-    blocks = [b for b in _subclasses(Block)]
+    blocks = _subclasses(Block)
     if not path:
         return [f.encode_name for f in msgspec.structs.fields(shape)] if issubclass(shape, Block) else []
     names = {f.encode_name for b in blocks for f in msgspec.structs.fields(b)}
     return sorted(names)
 
 
-def _subclasses(cls: type) -> Iterator[type]:
+def _subclasses(cls: type[Block]) -> Iterator[type[Block]]:
     for sub in cls.__subclasses__():
         yield sub
         yield from _subclasses(sub)

@@ -6,7 +6,7 @@ A matcher is built once for a rulebook and then judges any number of calls. It a
 """
 
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 import msgspec
 
@@ -14,7 +14,6 @@ from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding, Verdict
 from audit_rules.index import Index
 from audit_rules.phrases import Place
-from audit_rules.rule import Rule
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +39,8 @@ class Matcher(Protocol):
         """The verdict within the scope, with its evidence."""
 
 
-Build = Callable[[Rule, Index], Matcher]
+# The second is the block under the matcher's key in the rule file.
+Build = Callable[[str, Any, Index], Matcher]
 
 
 class Answer:

@@ -14,26 +14,27 @@ from audit_rules.finding import EvidenceKind, Finding
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, searched
 from audit_rules.phrases import Place
-from audit_rules.rule import Phrases, Rule
+from audit_rules.rule import AsksAgain, Phrases
 from transcription.turns import is_listening_signal
 
-_REFUSAL = re.compile(r"\b(?:do not (?:have|know|remember)|no idea|not sure|one (?:moment|second)|hold on|let me (?:look|check|find))\b")
+_REFUSAL = re.compile(
+    r"\b(?:do not (?:have|know|remember)|no idea|not sure|one (?:moment|second)|hold on|let me (?:look|check|find))\b"
+)
 
 
 class AsksAgainMatcher:
     """See the module."""
 
-    def __init__(self, rule: Rule, index: Index) -> None:
-        assert rule.asks_again is not None
+    def __init__(self, rule_id: str, spec: AsksAgain, index: Index) -> None:
         self.slots = {
             name: (
                 index.add(Phrases(any_of=slot.asks)),
                 index.add(Phrases(speaker="customer", any_of=slot.gives)),
             )
-            for name, slot in rule.asks_again.slots.items()
+            for name, slot in spec.slots.items()
         }
-        self.repairs = index.add(Phrases(any_of=rule.asks_again.unless))
-        self.answer = Answer(rule.id)
+        self.repairs = index.add(Phrases(any_of=spec.unless))
+        self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
         """Each question for something already given."""

@@ -1,6 +1,6 @@
 """The agent says something no more often than a few times.
 
-    at_most: {times: 2, any_of: [sorry], unless_said: {events: [apology.is_specific]}}
+at_most: {times: 2, any_of: [sorry], unless_said: {events: [apology.is_specific]}}
 """
 
 from collections.abc import Sequence
@@ -11,19 +11,18 @@ from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, searched
 from audit_rules.matchers.expect import answering_turns
 from audit_rules.phrases import Place
-from audit_rules.rule import Rule
+from audit_rules.rule import AtMost
 from audit_rules.window import Window
 
 
 class AtMostMatcher:
     """See the module."""
 
-    def __init__(self, rule: Rule, index: Index) -> None:
-        assert rule.at_most is not None
-        self.times = rule.at_most.times
-        self.phrases = index.add(rule.at_most)
-        self.redeemed = index.add(rule.at_most.unless_said) if rule.at_most.unless_said else None
-        self.answer = Answer(rule.id)
+    def __init__(self, rule_id: str, spec: AtMost, index: Index) -> None:
+        self.times = spec.times
+        self.phrases = index.add(spec)
+        self.redeemed = index.add(spec.unless_said) if spec.unless_said else None
+        self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
         """Every hit."""
@@ -37,7 +36,9 @@ class AtMostMatcher:
         hits = [p for p in call.hits(self.phrases) if p.turn in turns]
         said = [call.evidence(EvidenceKind.MET, p) for p in hits]
         if len(hits) <= self.times:
-            return self.answer.met(f"Said {len(hits)} times; limit {self.times}.", *(said or [searched(call, sorted(turns))]))
+            return self.answer.met(
+                f"Said {len(hits)} times; limit {self.times}.", *(said or [searched(call, sorted(turns))])
+            )
         redeeming = [p for p in call.hits(self.redeemed) if p.turn in turns] if self.redeemed else []
         if redeeming:
             return self.answer.met(

@@ -14,19 +14,18 @@ from audit_rules.finding import Evidence, EvidenceKind, Finding
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
 from audit_rules.phrases import Place
-from audit_rules.rule import Rule, Speaker
+from audit_rules.rule import Expect, Speaker
 from audit_rules.window import Window, parse_window
 
 
 class ExpectMatcher:
     """See the module."""
 
-    def __init__(self, rule: Rule, index: Index) -> None:
-        assert rule.expect is not None
-        self.spec = rule.expect
-        self.phrases = index.add(rule.expect)
-        self.window = parse_window(rule.expect.within)
-        self.answer = Answer(rule.id)
+    def __init__(self, rule_id: str, spec: Expect, index: Index) -> None:
+        self.spec = spec
+        self.phrases = index.add(spec)
+        self.window = parse_window(spec.within)
+        self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
         """Every hit that counts."""
@@ -104,7 +103,11 @@ class ExpectMatcher:
 def answering_turns(call: Conversation, scope: Scope, window: Window, speaker: Speaker = "agent") -> set[int]:
     """Turns of the speaker in which an answer counts; listening signals are not counted as turns taken."""
     floor = call.agent_turns if speaker == "agent" else call.customer_turns
-    turns = [t.index for t in floor if t.index <= scope.last_turn and (scope.trigger is None or t.index >= scope.trigger.turn)]
+    turns = [
+        t.index
+        for t in floor
+        if t.index <= scope.last_turn and (scope.trigger is None or t.index >= scope.trigger.turn)
+    ]
     return set(turns[: int(window.size)] if window.unit == "turns" else turns)
 
 
@@ -116,7 +119,9 @@ def names_the_issue(call: Conversation, place: Place) -> bool:
     """
     sentence = call.sentence(place)
     phrase = call.texts[place.turn][place.start : place.end]
-    return bool(content_stems(sentence.replace(phrase, " ", 1)) or content_stems(phrase) & call.customer_content(place.turn))
+    return bool(
+        content_stems(sentence.replace(phrase, " ", 1)) or content_stems(phrase) & call.customer_content(place.turn)
+    )
 
 
 def _after(place: Place, scope: Scope) -> bool:

@@ -15,7 +15,7 @@ from audit_rules.finding import Evidence, EvidenceKind, Finding
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
 from audit_rules.phrases import Place
-from audit_rules.rule import Phrases, Rule
+from audit_rules.rule import Hold, Phrases
 from transcription.transcript import Seconds, Span
 from transcription.turns import Turn
 
@@ -33,11 +33,10 @@ _DURATION = re.compile(r"\b(\d+|" + "|".join(_COUNT) + r") (?:of )?(?:more )?(se
 class HoldMatcher:
     """See the module."""
 
-    def __init__(self, rule: Rule, index: Index) -> None:
-        assert rule.hold is not None
-        self.spec = rule.hold
-        self.phrases = index.add(Phrases(any_of=rule.hold.any_of))
-        self.answer = Answer(rule.id)
+    def __init__(self, rule_id: str, spec: Hold, index: Index) -> None:
+        self.spec = spec
+        self.phrases = index.add(Phrases(any_of=spec.any_of))
+        self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
         """Every hit, whether a hold follows or not."""
@@ -55,7 +54,9 @@ class HoldMatcher:
             faults += [fault] if fault else []
         if faults:
             return self.answer.missed(f"{faults[0][0].upper()}{faults[0][1:]}.", *evidence)
-        return self.answer.met("Every hold was handled so." if len(call.holds) > 1 else "The hold was handled so.", *evidence)
+        return self.answer.met(
+            "Every hold was handled so." if len(call.holds) > 1 else "The hold was handled so.", *evidence
+        )
 
     def _announced(self, call: Conversation, hold: Span) -> tuple[str, list[Evidence]]:
         before = [t.index for t in _before(call, hold)]

@@ -15,7 +15,7 @@ from audit_rules.finding import Evidence, EvidenceKind, Finding, Promise
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
 from audit_rules.phrases import Place
-from audit_rules.rule import Phrases, Rule
+from audit_rules.rule import KeptPromise, Phrases
 
 _NUMBERS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())} | {
     "an": 1, "a": 1, "couple": 2, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40,
@@ -37,11 +37,10 @@ _UNIT_HOURS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0, "week": 7 * 24.0}
 class KeptPromiseMatcher:
     """See the module."""
 
-    def __init__(self, rule: Rule, index: Index) -> None:
-        assert rule.kept_promise is not None
-        self.spec = rule.kept_promise
-        self.made = index.add(Phrases(any_of=rule.kept_promise.made, events=rule.kept_promise.events))
-        self.answer = Answer(rule.id)
+    def __init__(self, rule_id: str, spec: KeptPromise, index: Index) -> None:
+        self.spec = spec
+        self.made = index.add(Phrases(any_of=spec.made, events=spec.events))
+        self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
         """Each promise."""

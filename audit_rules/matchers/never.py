@@ -1,7 +1,7 @@
 """The agent never says something, or makes it good soon after.
 
-    never: {any_of: ["calm down"], unless: [been very calm]}
-    never: {any_of: [there is nothing i can do], followed_by: {any_of: [what i can do]}, within: 1 agent turns}
+never: {any_of: ["calm down"], unless: [been very calm]}
+never: {any_of: [there is nothing i can do], followed_by: {any_of: [what i can do]}, within: 1 agent turns}
 """
 
 from collections.abc import Sequence
@@ -12,19 +12,18 @@ from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, searched
 from audit_rules.matchers.expect import answering_turns
 from audit_rules.phrases import Place
-from audit_rules.rule import Rule
+from audit_rules.rule import Never
 from audit_rules.window import Window, parse_window
 
 
 class NeverMatcher:
     """See the module."""
 
-    def __init__(self, rule: Rule, index: Index) -> None:
-        assert rule.never is not None
-        self.phrases = index.add(rule.never)
-        self.excuse = index.add(rule.never.followed_by) if rule.never.followed_by else None
-        self.window = parse_window(rule.never.within)
-        self.answer = Answer(rule.id)
+    def __init__(self, rule_id: str, spec: Never, index: Index) -> None:
+        self.phrases = index.add(spec)
+        self.excuse = index.add(spec.followed_by) if spec.followed_by else None
+        self.window = parse_window(spec.within)
+        self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
         """Every offending hit, excused or not."""
@@ -42,7 +41,9 @@ class NeverMatcher:
             if excuse is None:
                 later = len(hits) - len(excused)
                 reason = "Said once." if later == 1 else f"Said {later} times."
-                return self.answer.missed(reason, *(call.evidence(EvidenceKind.AGAINST, p) for p in hits if p not in excused))
+                return self.answer.missed(
+                    reason, *(call.evidence(EvidenceKind.AGAINST, p) for p in hits if p not in excused)
+                )
             excused.append(excuse)
         if hits:
             return self.answer.met(

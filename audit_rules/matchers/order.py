@@ -12,17 +12,16 @@ from audit_rules.finding import EvidenceKind, Finding
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
 from audit_rules.phrases import Place
-from audit_rules.rule import Rule
+from audit_rules.rule import Order
 
 
 class OrderMatcher:
     """See the module."""
 
-    def __init__(self, rule: Rule, index: Index) -> None:
-        assert rule.order is not None
-        self.first = index.add(rule.order.first)
-        self.then = index.add(rule.order.then)
-        self.answer = Answer(rule.id)
+    def __init__(self, rule_id: str, spec: Order, index: Index) -> None:
+        self.first = index.add(spec.first)
+        self.then = index.add(spec.then)
+        self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
         """Where the first thing is found."""

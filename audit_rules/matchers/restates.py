@@ -15,20 +15,19 @@ from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
 from audit_rules.matchers.expect import answering_turns
 from audit_rules.phrases import Place
-from audit_rules.rule import Phrases, Rule
+from audit_rules.rule import Phrases, Restates
 from audit_rules.window import Window
 
 
 class RestatesMatcher:
     """See the module."""
 
-    def __init__(self, rule: Rule, index: Index) -> None:
-        assert rule.restates is not None
-        self.spec = rule.restates
-        self.lead = index.add(Phrases(any_of=rule.restates.lead))
-        self.asks = index.add(Phrases(any_of=rule.restates.asks))
-        self.unless = index.add(Phrases(any_of=rule.restates.unless))
-        self.answer = Answer(rule.id)
+    def __init__(self, rule_id: str, spec: Restates, index: Index) -> None:
+        self.spec = spec
+        self.lead = index.add(Phrases(any_of=spec.lead))
+        self.asks = index.add(Phrases(any_of=spec.asks))
+        self.unless = index.add(Phrases(any_of=spec.unless))
+        self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
         """One place for each turn that restates: its lead phrase, its question, or the whole turn."""

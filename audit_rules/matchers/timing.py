@@ -15,7 +15,7 @@ from audit_rules.finding import Evidence, EvidenceKind, Finding
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, searched
 from audit_rules.phrases import Place
-from audit_rules.rule import Phrases, Rule
+from audit_rules.rule import Phrases, Timing
 from transcription.transcript import Seconds, Span, SpeakerRole
 from transcription.turns import Turn, is_listening_signal
 
@@ -29,11 +29,10 @@ _HOLDS_FLOOR: Seconds = 0.5
 class TimingMatcher:
     """See the module."""
 
-    def __init__(self, rule: Rule, index: Index) -> None:
-        assert rule.timing is not None
-        self.spec = rule.timing
-        self.acknowledged = index.add(Phrases(any_of=rule.timing.acknowledged_by))
-        self.answer = Answer(rule.id)
+    def __init__(self, rule_id: str, spec: Timing, index: Index) -> None:
+        self.spec = spec
+        self.acknowledged = index.add(Phrases(any_of=spec.acknowledged_by))
+        self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
         """Timing has no words of its own."""
@@ -72,7 +71,11 @@ class TimingMatcher:
             (
                 t
                 for t in call.turns
-                if t.role is role and t.start is not None and t.end is not None and t.start < span.end and span.start < t.end
+                if t.role is role
+                and t.start is not None
+                and t.end is not None
+                and t.start < span.end
+                and span.start < t.end
             ),
             None,
         )
@@ -132,7 +135,12 @@ class TimingMatcher:
             )
         return self.answer.met(
             f"Answers came after {typical:.1f} s (median).",
-            Evidence(kind=EvidenceKind.MET, start=slowest.start, end=slowest.end, note=f"the slowest, {slowest.duration:.1f} s"),
+            Evidence(
+                kind=EvidenceKind.MET,
+                start=slowest.start,
+                end=slowest.end,
+                note=f"the slowest, {slowest.duration:.1f} s",
+            ),
         )
 
 
@@ -142,7 +150,9 @@ def interruptions(call: Conversation) -> list[tuple[Span, Span]]:
     found: list[tuple[Span, Span]] = []
     signals = [t for t in call.turns if t.role is SpeakerRole.AGENT and is_listening_signal(t.text)]
     for agent in speech.get(SpeakerRole.AGENT, ()):
-        if any(t.start is not None and t.end is not None and t.start <= agent.end and agent.start <= t.end for t in signals):
+        if any(
+            t.start is not None and t.end is not None and t.start <= agent.end and agent.start <= t.end for t in signals
+        ):
             continue
         for customer in speech.get(SpeakerRole.CUSTOMER, ()):
             cut_in = customer.start + _UNDER_WAY <= agent.start <= customer.end - _STILL_TALKING

@@ -1,6 +1,6 @@
 """The agent uses the customer's name, as the metadata or the customer gave it.
 
-    uses_name: {heard: [my name is, this is]}
+uses_name: {heard: [my name is, this is]}
 """
 
 import re
@@ -11,19 +11,20 @@ from audit_rules.finding import EvidenceKind, Finding
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
 from audit_rules.phrases import Place, normalise
-from audit_rules.rule import Phrases, Rule
+from audit_rules.rule import Phrases, UsesName
 
 _NEXT_WORD = re.compile(r" ?([a-z]{2,}) ")
-_NO_NAME = frozenset("not so very calling just really the a an about in on at from here trying getting having going".split())
+_NO_NAME = frozenset(
+    "not so very calling just really the a an about in on at from here trying getting having going".split()
+)
 
 
 class UsesNameMatcher:
     """See the module."""
 
-    def __init__(self, rule: Rule, index: Index) -> None:
-        assert rule.uses_name is not None
-        self.heard = index.add(Phrases(speaker="customer", any_of=rule.uses_name.heard))
-        self.answer = Answer(rule.id)
+    def __init__(self, rule_id: str, spec: UsesName, index: Index) -> None:
+        self.heard = index.add(Phrases(speaker="customer", any_of=spec.heard))
+        self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
         """Each use of the name by the agent, with or without a title."""
