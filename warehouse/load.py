@@ -14,7 +14,6 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from audit_rules.conversation import Contact
 from audit_rules.finding import Verdict
 from audit_rules.rule import Rule, Scorecard
 from transcription.errors import InputError
@@ -275,16 +274,16 @@ def known_calls(con: duckdb.DuckDBPyConnection) -> dict[str, str | None]:
     )
 
 
-def contacts(con: duckdb.DuckDBPyConnection) -> dict[str, list[Contact]]:
-    """The dated calls of each customer id, in order of their start: where a kept promise is looked for."""
-    found: dict[str, list[Contact]] = {}
+def contacts(con: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, datetime, str | None]]]:
+    """The dated calls of each customer id in order: call id, start, direction. Where a kept promise is looked for."""
+    found: dict[str, list[tuple[str, datetime, str | None]]] = {}
     for customer_id, call_id, started_at, direction in con.execute(
         """
         select customer_id, call_id, started_at, direction from core.calls
         where customer_id is not null and started_at is not null order by customer_id, started_at, call_id
         """
     ).fetchall():
-        found.setdefault(customer_id, []).append(Contact(call_id=call_id, started_at=started_at, direction=direction))
+        found.setdefault(customer_id, []).append((call_id, started_at, direction))
     return found
 
 
