@@ -1,0 +1,271 @@
+"""One run of the pipeline, step by step, without Prefect: find, transcribe, judge, store, publish."""
+
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import msgspec
+
+from audit_rules.audit import audit
+from audit_rules.conversation import Contact
+from audit_rules.finding import Audit, Verdict
+from audit_rules.rulebook import load_rulebook
+from audit_rules.scorecard import score
+from flows.events import Doing, Refused, Started, Stored, Transcribed, tell
+from flows.recognition import Recognition
+from flows.settings import Settings
+from transcription.audio import declared_duration
+from transcription.errors import InputError, Unreadable
+from transcription.inbox import Arrival, Quarantined, scan
+from transcription.transcript import Transcript
+from warehouse import load
+from warehouse.connect import open_writer
+from warehouse.promises import unsettled_promises
+from warehouse.publish import publish
+from warehouse.tables import AuditedCall
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """What a run did. `steps_met` and `steps_judged` count the house scorecard's rules on its tense calls."""
+
+    run_id: str
+    found: int
+    audited: int
+    quarantined: int
+    quarantined_before: int
+    already: int
+    duplicates: int
+    unsettled: int
+    audio_seconds: float
+    elapsed_seconds: float
+    tense_calls: int
+    steps_met: int
+    steps_judged: int
+    critical_misses: int
+    notice: str
+
+    @property
+    def times_real_time(self) -> float:
+        """Seconds of audio per second of work."""
+        return self.audio_seconds / self.elapsed_seconds if self.elapsed_seconds else 0.0
+
+
+class AuditRun:
+    """Holds the warehouse's writing lock from start to end; use it as a context.
+
+    A run that is killed anywhere leaves every call either stored whole or not at all, and its finished
+    transcripts in the staging folder; the next run goes on from there.
+    """
+
+    def __init__(self, settings: Settings, *, started_at: datetime | None = None) -> None:
+        self.settings = settings
+        self.started_at = started_at or datetime.now(UTC)
+        self.run_id = f"R{self.started_at:%Y%m%d-%H%M%S}"
+        # Rules first: a mistake in them is found before anything else takes time.
+        self.rulebook = load_rulebook(*settings.rule_folders)
+        self.con = open_writer(settings.warehouse)
+        self.recognition: Recognition | None = None
+        self.refused_before = load.quarantined_files(self.con)
+        self._audited: list[Audit] = []
+        self._refused: list[Quarantined] = []
+        self._again = 0
+        self._audio_seconds = 0.0
+        self._found = self._already = self._duplicates = self._unsettled = 0
+        self._calls_found: dict[str, list[Contact]] = {}
+        self._newest: datetime | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.recognition is not None:
+            self.recognition.__exit__(kind, error, trace)
+        self.con.close()
+
+    def find(self, *folders: Path, retry_failed: bool = False) -> list[Arrival]:
+        """The recordings that are not audited yet; what cannot be is put in quarantine."""
+        sources = self.settings.inbox_sources(*folders)
+        if not sources:
+            raise InputError(
+                "no source of recordings is set",
+                why=f"{self.settings.file or 'callaudit.toml'} has no [[sources]].",
+                tries=("callaudit run FOLDER", "callaudit init  (writes an example)"),
+            )
+        known = load.known_recordings(self.con, retry_failed=retry_failed)
+        taken = load.known_calls(self.con)
+        arrivals: list[Arrival] = []
+        refused: list[Quarantined] = []
+        for source in sources:
+            tell(Doing(what=f"looking through {source.folder}"))
+            inbox = scan(source, known=known)
+            refused += inbox.quarantined
+            self._already += inbox.already
+            self._duplicates += inbox.duplicates
+            self._unsettled += inbox.unsettled
+            for arrival in inbox.arrivals:
+                if arrival.call.call_id in taken:
+                    refused.append(Quarantined.of(arrival, _taken(arrival)))
+                else:
+                    taken[arrival.call.call_id] = arrival.sha256
+                    arrivals.append(arrival)
+        self._found = len(arrivals)
+        self._refuse(refused, {})
+        self._remember_contacts(arrivals)
+        load.store_rulebook(self.con, self.rulebook, loaded_at=self.started_at)
+        if arrivals:
+            self.recognition = Recognition(self.settings)
+        provenance = self.recognition.provenance if self.recognition else None
+        tell(
+            Started(
+                run_id=self.run_id,
+                calls=len(arrivals),
+                audio_seconds=sum(declared_duration(a.path) or 0.0 for a in arrivals),
+                engine=f"{provenance.engine} {provenance.model}" if provenance else "",
+                notice=provenance.notice if provenance else "",
+                rules=len(self.rulebook.compiled),
+                already=self._already,
+            )
+        )
+        return arrivals
+
+    def batches(self, arrivals: Sequence[Arrival]) -> Iterator[tuple[Arrival, ...]]:
+        """The arrivals in portions that are stored at once."""
+        size = self.settings.run.calls_per_batch
+        return (tuple(arrivals[n : n + size]) for n in range(0, len(arrivals), size))
+
+    def transcribe(self, batch: Sequence[Arrival]) -> list[Transcript]:
+        """The transcripts of a batch, in its order; what cannot be transcribed is put in quarantine."""
+        assert self.recognition is not None, "find() chooses the engine"
+        self.settings.audio.mkdir(parents=True, exist_ok=True)
+        done: dict[str, Transcript] = {}
+        for heard in self.recognition.transcripts(batch):
+            if heard.transcript is None:
+                assert heard.refused is not None
+                self._refuse([heard.refused], {str(heard.arrival.path): heard.arrival})
+                continue
+            # A staged transcript may carry metadata that was mended since.
+            transcript = msgspec.structs.replace(heard.transcript, call=heard.arrival.call)
+            done[heard.arrival.sha256] = transcript
+            seconds = transcript.recording.duration if transcript.recording else 0.0
+            self._audio_seconds += seconds
+            tell(
+                Transcribed(
+                    call_id=transcript.call.call_id,
+                    file=heard.arrival.path.name,
+                    audio_seconds=seconds,
+                    reused=heard.reused,
+                )
+            )
+        return [done[a.sha256] for a in batch if a.sha256 in done]
+
+    def store(self, transcripts: Sequence[Transcript], batch: Sequence[Arrival] = ()) -> None:
+        """Judge transcripts and store them with their findings, all of them or none."""
+        audited = [AuditedCall(t, self._judge(t)) for t in transcripts]
+        load.load(self.con, audited, run_id=self.run_id)
+        self._audited += [a.audit for a in audited]
+        if self.recognition is not None:
+            self.recognition.discard_staged(batch)
+        tell(Stored(calls=len(audited)))
+
+    def settle_promises(self) -> int:
+        """Judge again the calls whose promise was open or broken: a later call may have kept it."""
+        changed = 0
+        for rule in self.rulebook.rules:
+            if rule.kept_promise is None:
+                continue
+            calls = unsettled_promises(self.con, rulebook_version=self.rulebook.version, rule_id=rule.id)
+            transcripts = list(load.transcripts(self.con, call_ids=calls)) if calls else []
+            load.load(self.con, [AuditedCall(t, self._judge(t)) for t in transcripts], run_id=self.run_id)
+            changed += len(transcripts)
+        return changed
+
+    def finish(self) -> RunSummary:
+        """Write the run down and publish a fresh read-only copy for the readers."""
+        tell(Doing(what="publishing"))
+        summary = self._summary()
+        load.record_run(
+            self.con,
+            load.Run(
+                run_id=self.run_id,
+                kind="nightly",
+                state="finished",
+                started_at=self.started_at,
+                ended_at=datetime.now(UTC),
+                rulebook_version=self.rulebook.version,
+                found=summary.found,
+                audited=summary.audited,
+                quarantined=summary.quarantined,
+                already=summary.already,
+                duplicates=summary.duplicates,
+            ),
+        )
+        publish(self.con, self.settings.published)
+        return summary
+
+    def _judge(self, transcript: Transcript) -> Audit:
+        customer = transcript.call.customer_id
+        contacts = [c for c in self._calls_found.get(customer or "", ()) if c.call_id != transcript.call.call_id]
+        return audit(transcript, self.rulebook, contacts=contacts, known_until=self._newest)
+
+    def _remember_contacts(self, arrivals: Sequence[Arrival]) -> None:
+        for customer, calls in load.contacts(self.con).items():
+            self._calls_found[customer] = [
+                Contact(call_id=call_id, started_at=started, direction=direction) for call_id, started, direction in calls
+            ]
+        self._newest = load.horizon(self.con)
+        for call in (a.call for a in arrivals):
+            if call.started_at is None:
+                continue
+            self._newest = max(self._newest, call.started_at) if self._newest else call.started_at
+            if call.customer_id is not None:
+                contact = Contact(call_id=call.call_id, started_at=call.started_at, direction=call.direction)
+                self._calls_found.setdefault(call.customer_id, []).append(contact)
+
+    def _refuse(self, refused: Sequence[Quarantined], arrivals: dict[str, Arrival]) -> None:
+        calls = {path: a.call for path, a in arrivals.items()}
+        load.quarantine(self.con, refused, run_id=self.run_id, calls=calls)
+        for item in refused:
+            again = (item.path, item.sha256 or "") in self.refused_before
+            self._again += again
+            tell(
+                Refused(
+                    file=Path(item.path).name, code=item.code, reason=item.reason, next_step=item.next_step, again=again
+                )
+            )
+        self._refused += refused
+
+    def _summary(self) -> RunSummary:
+        house = self.rulebook.scorecards[self.settings.report.scorecard]
+        tense = [a for a in self._audited if a.measures.tense]
+        judged = [f.verdict for a in tense for f in a.findings if f.verdict in (Verdict.MET, Verdict.MISSED)]
+        scores = [score(a, self.rulebook, house) for a in self._audited]
+        return RunSummary(
+            run_id=self.run_id,
+            found=self._found,
+            audited=len(self._audited),
+            quarantined=len(self._refused) - self._again,
+            quarantined_before=len(self.refused_before),
+            already=self._already,
+            duplicates=self._duplicates,
+            unsettled=self._unsettled,
+            audio_seconds=self._audio_seconds,
+            elapsed_seconds=(datetime.now(UTC) - self.started_at).total_seconds(),
+            tense_calls=len(tense),
+            steps_met=sum(v is Verdict.MET for v in judged),
+            steps_judged=len(judged),
+            critical_misses=sum(len(s.critical_misses) for s in scores),
+            notice=self.recognition.provenance.notice if self.recognition else "",
+        )
+
+
+def _taken(arrival: Arrival) -> Unreadable:
+    return Unreadable(
+        "duplicate_call_id",
+        f"{arrival.path.name}: the call id {arrival.call.call_id} is taken by another recording",
+        why=f"{arrival.path}: its bytes differ from the recording audited under that id",
+        tries=("give one of them its own call_id",),
+    )

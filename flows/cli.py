@@ -1,0 +1,429 @@
+"""The command line: parse, call, print. Every command imports what it needs, so that --help answers at once."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from transcription.errors import CallauditError, InputError, SetupError
+
+app = typer.Typer(
+    name="callaudit",
+    help="Audit call recordings for de-escalation steps and report on them.\n\n"
+    "Start:   callaudit init  then  callaudit doctor  then  callaudit audit call.wav\n\n"
+    "Nightly: callaudit run\n\n"
+    "Weekly:  callaudit report --week last",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+rules_app = typer.Typer(name="rules", help="List, explain, check and test the rules.", no_args_is_help=True)
+calls_app = typer.Typer(name="calls", help="Find calls, see why one was refused, open a call's page.", no_args_is_help=True)
+models_app = typer.Typer(name="models", help="List or fetch Whisper weights.", no_args_is_help=True)
+app.add_typer(rules_app, rich_help_panel="Daily work")
+app.add_typer(calls_app, rich_help_panel="Reading results")
+app.add_typer(models_app, rich_help_panel="Setting up")
+
+SETUP, DAILY, READING = "Setting up", "Daily work", "Reading results"
+SOME_FAILED = 5
+STOPPED = 130
+
+
+class _Global:
+    config: Path | None = None
+    quiet: bool = False
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"callaudit {version('call-audit')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    config: Annotated[
+        Path | None,
+        typer.Option("--config", "-c", metavar="FILE", envvar="CALLAUDIT_CONFIG", help="Use this file instead of ./callaudit.toml."),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options that come before the command."""
+    _Global.config = config
+    _Global.quiet = quiet
+
+
+@app.command(rich_help_panel=SETUP)
+def init(
+    show: Annotated[bool, typer.Option("--show", help="Print the example instead of writing it.")] = False,
+) -> None:
+    """Make callaudit.toml, an inbox, a rules folder and the warehouse."""
+    from flows.console import out
+    from flows.settings import FILE_NAME, load_settings
+    from warehouse.connect import open_writer
+
+    example = (Path(__file__).parent / "example.toml").read_text(encoding="utf-8")
+    if show:
+        typer.echo(example)
+        return
+    file = _Global.config or Path(FILE_NAME)
+    if file.exists():
+        raise SetupError(f"{file} is already there", tries=("callaudit doctor", "callaudit init --show  (an example)"))
+    file.write_text(example, encoding="utf-8")
+    settings = load_settings(file)
+    for folder in (settings.root / "inbox", settings.root / settings.paths.rules):
+        folder.mkdir(exist_ok=True)
+    open_writer(settings.warehouse).close()
+    out.print(f"Wrote {file}, inbox/, rules/ and {settings.warehouse}.")
+    out.print("Next: [bold]callaudit doctor[/]   then put recordings into inbox/ and   [bold]callaudit run[/]")
+
+
+@app.command(rich_help_panel=SETUP)
+def doctor() -> None:
+    """Check that everything a run needs is in place."""
+    from flows.console import out
+    from flows.doctor import examine
+
+    colour = {"ok": "green", "warn": "yellow", "FAIL": "bold red"}
+    checks = list(examine(_Global.config))
+    for check in checks:
+        out.print(f"[{colour[check.state]}]{check.state:<4}[/] {check.name:<16} {check.says}", markup=True)
+    problems = [c for c in checks if c.state == "FAIL"]
+    warnings = [c for c in checks if c.state == "warn"]
+    out.print(f"\n{len(problems)} problem{'' if len(problems) == 1 else 's'}, {len(warnings)} warning{'' if len(warnings) == 1 else 's'}.")
+    for step in dict.fromkeys(c.next_step for c in (*problems, *warnings) if c.next_step):
+        out.print(f"  [cyan]try:[/] {step}")
+    if problems:
+        raise typer.Exit(SetupError.exit_code)
+
+
+@app.command(rich_help_panel=DAILY)
+def run(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="[FOLDER]...", help="Look only here. Without it, in every [[sources]] of callaudit.toml."),
+    ] = None,
+    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also try again what was refused for its audio.")] = False,
+) -> None:
+    """Audit every new recording: the nightly run.
+
+    What was audited before is left alone, so a second run does nothing. Exit code 5 says that the run
+    finished and some recordings were refused; `callaudit calls refused` says why.
+
+    Example: callaudit run ~/recordings/2026-03-09
+    """
+    from flows.console import out, shown
+
+    with shown(quiet=_Global.quiet):
+        if not _Global.quiet:
+            out.print("[dim]starting Prefect ...[/]")
+        from flows.nightly_audit import nightly_audit
+
+        summary = nightly_audit(
+            config=str(_Global.config) if _Global.config else None,
+            folders=[str(f) for f in folders or []],
+            retry_failed=retry_failed,
+        )
+    if not _Global.quiet:
+        _say_summary(summary)
+    if summary.quarantined:
+        raise typer.Exit(SOME_FAILED)
+
+
+def _say_summary(summary: Any) -> None:
+    from flows.console import out
+
+    waiting = f" {summary.unsettled} still being written." if summary.unsettled else ""
+    before = f", {summary.quarantined_before} in quarantine" if summary.quarantined_before else ""
+    if not summary.found and not summary.quarantined:
+        out.print(f"[bold]Nothing new:[/] {summary.already} recordings audited or refused before{before}.{waiting}")
+        return
+    refused = f" {summary.quarantined} refused." if summary.quarantined else ""
+    copies = f" {summary.duplicates} copies of another file left out." if summary.duplicates else ""
+    speed = f" in {summary.elapsed_seconds:.0f} s ({summary.times_real_time:.1f}x real time)" if summary.audited else ""
+    total = summary.audited + summary.quarantined
+    out.print(f"\n[bold]{summary.audited} of {total} calls audited[/]{speed}.{refused}{copies}{waiting}")
+    if summary.steps_judged:
+        share = summary.steps_met / summary.steps_judged
+        out.print(f"Rules met: {share:.1%} on {summary.tense_calls} tense calls. {summary.critical_misses} critical misses.")
+    if summary.notice:
+        out.print(f"[bold yellow]Note:[/] {summary.notice}")
+    failed = "[bold]callaudit calls refused[/]   " if summary.quarantined else ""
+    out.print(f"\nNext: {failed}[bold]callaudit report --week newest[/]")
+
+
+@app.command(rich_help_panel=DAILY)
+def audit(
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings.", show_default=False)],
+    scorecard: Annotated[str, typer.Option(help="The frame of the result.")] = "",
+    agent_channel: Annotated[int, typer.Option(help="The agent's channel: 0 left, 1 right.")] = 0,
+) -> None:
+    """Audit one or a few recordings now and print the scorecard; nothing is stored.
+
+    Example: callaudit audit call.wav --scorecard six_step_process
+    """
+    from audit_rules.audit import audit as judge
+    from audit_rules.rulebook import load_rulebook
+    from audit_rules.scorecard import score
+    from flows.console import out, show_scorecard
+    from flows.recognition import choose_engine
+    from flows.settings import load_settings
+    from transcription.inbox import arrival_of
+    from transcription.transcribe import transcribe
+
+    settings = load_settings(_Global.config)
+    rulebook = load_rulebook(*settings.rule_folders)
+    card = _scorecard(rulebook, scorecard or settings.report.scorecard)
+    engine = choose_engine(settings.engine, fetch=True)
+    for file in files:
+        with out.status(f"listening to {file.name} with {engine.provenance.engine} ..."):
+            transcript = transcribe(
+                arrival_of(file, zone=settings.site.timezone, agent_channel=agent_channel), engine, settings=settings.transcription
+            )
+            found = judge(transcript, rulebook)
+        show_scorecard(transcript, found, score(found, rulebook, card), rulebook)
+
+
+def _scorecard(rulebook: Any, name: str) -> Any:
+    if name not in rulebook.scorecards:
+        raise InputError(f"no scorecard is called “{name}”", why=f"There are: {', '.join(rulebook.scorecards)}.")
+    return rulebook.scorecards[name]
+
+
+@app.command(rich_help_panel=READING)
+def report(
+    week: Annotated[str, typer.Option(help="last, newest, or an ISO week such as 2026-W10.")] = "last",
+    scorecard: Annotated[str, typer.Option(help="The frame of the report. Default: the settings' own.")] = "",
+) -> None:
+    """Make the weekly report and the pages of its calls.
+
+    Example: callaudit report --week 2026-W10 --scorecard six_step_process
+    """
+    from flows.console import out
+    from flows.settings import load_settings
+    from flows.weekly_report import make_report
+
+    settings = load_settings(_Global.config)
+    with out.status("making the pages ..."):
+        files = make_report(settings, week=week, scorecard=scorecard or settings.report.scorecard)
+    out.print(f"Week {files.week}: [bold]{files.weekly}[/] and {len(files.call_pages)} call pages.")
+
+
+@app.command(rich_help_panel=READING)
+def query(
+    sql: Annotated[str, typer.Argument(metavar="[SQL|NAME]", help="SQL, or the name of a saved query.")] = "",
+    output: Annotated[str, typer.Option("--format", "-f", help="table, csv, json or markdown.")] = "table",
+) -> None:
+    """Ask the warehouse (read-only). Without SQL, list the saved queries.
+
+    Example: callaudit query 'select call_id, score from call_scorecards order by score'
+    """
+    from flows.console import out, show_rows
+    from flows.settings import load_settings
+    from warehouse.connect import open_published
+    from warehouse.queries import saved_queries
+
+    saved = saved_queries()
+    if not sql:
+        show_rows([{"name": q.name, "question": q.title} for q in saved.values()], empty="No saved queries.")
+        out.print("\nNext: [bold]callaudit query NAME[/]   or   [bold]callaudit query 'from (show tables)'[/]")
+        return
+    if output not in ("table", "csv", "json", "markdown"):
+        raise InputError(f"“{output}” is no format", tries=("--format table", "--format csv", "--format json", "--format markdown"))
+    with open_published(load_settings(_Global.config).published) as published:
+        asked = saved[sql].sql if sql in saved else sql
+        if output == "table":
+            show_rows(published.rows(asked), empty="No rows.")
+        else:
+            frame = published.frame(asked)
+            text = {
+                "csv": lambda: frame.to_csv(index=False),
+                "json": lambda: frame.to_json(orient="records", date_format="iso", indent=2),
+                "markdown": lambda: _markdown(frame),
+            }[output]()
+            typer.echo(text.rstrip("\n"))
+
+
+def _markdown(frame: Any) -> str:
+    lines = [frame.columns.tolist(), ["---"] * len(frame.columns), *frame.astype(str).to_numpy().tolist()]
+    return "\n".join("| " + " | ".join(str(c).replace("|", "\\|") for c in line) + " |" for line in lines)
+
+
+@calls_app.command("list")
+def calls_list(
+    week: Annotated[str, typer.Option(help="Only this ISO week.")] = "",
+    tense: Annotated[bool, typer.Option("--tense", help="Only tense calls.")] = False,
+) -> None:
+    """One line per call, the lowest score first."""
+    from flows.console import show_rows
+    from flows.settings import load_settings
+    from warehouse.connect import open_published
+
+    settings = load_settings(_Global.config)
+    with open_published(settings.published) as published:
+        rows = published.rows(
+            """
+            select c.call_id, c.started_local as started, c.agent_name as agent, c.queue,
+                   case when c.tense then 'tense' else '' end as tense,
+                   round(s.score)::int as score, s.critical_misses as critical, round(100 * s.coverage)::int as "judged %"
+            from calls c left join call_scorecards s on s.call_id = c.call_id and s.scorecard = $card
+            where ($week = '' or c.iso_week = $week) and (c.tense or not $tense)
+            order by s.score nulls last, c.call_id
+            """,
+            {"card": settings.report.scorecard, "week": week, "tense": tense},
+        )
+    show_rows(rows, empty="No calls.")
+
+
+@calls_app.command("refused")
+def calls_refused() -> None:
+    """The files that could not be audited, with the reason and the next step."""
+    from flows.console import show_rows
+    from flows.settings import load_settings
+    from warehouse.connect import open_published
+
+    with open_published(load_settings(_Global.config).published) as published:
+        rows = published.rows("select path as file, code, reason, next_step as try from not_audited order by path")
+    show_rows(rows, empty="Nothing is in quarantine.")
+
+
+@calls_app.command("show")
+def calls_show(
+    call_id: Annotated[str, typer.Argument(help="As `callaudit calls list` shows it.")],
+) -> None:
+    """Make a call's page and say where it is."""
+    from flows.console import out
+    from flows.settings import load_settings
+    from flows.weekly_report import render_call
+    from warehouse.connect import open_published
+
+    settings = load_settings(_Global.config)
+    with open_published(settings.published) as published:
+        out.print(str(render_call(settings, published, call_id)))
+
+
+@rules_app.command("list")
+def rules_list(
+    scorecard: Annotated[str, typer.Option(help="Only the rules of this scorecard, by its steps.")] = "",
+) -> None:
+    """One line per rule."""
+    from flows.console import show_rows
+
+    rulebook = _rulebook()
+    asks = {r.id: r for r in rulebook.rules}
+    if scorecard:
+        card = _scorecard(rulebook, scorecard)
+        rows: list[dict[str, object]] = [
+            {"step": f"{s.id} {s.title}", "rule": r, "weight": w, "critical": "critical" if r in card.critical else "", "asks": asks[r].asks}
+            for s in card.steps
+            for r, w in s.rules.items()
+        ]
+    else:
+        rows = [{"rule": r.id, "status": r.status, "applies": r.applies, "asks": r.asks} for r in rulebook.rules]
+    show_rows(rows, empty="No rules.")
+
+
+@rules_app.command("show")
+def rules_show(rule_id: Annotated[str, typer.Argument(help="For example apology.given.")]) -> None:
+    """A rule in words, with its phrases and examples."""
+    import msgspec
+    import yaml
+
+    from flows.console import out
+
+    rule = _rulebook().rule(rule_id)
+    out.print(f"[bold]{rule.id}[/]  {rule.asks}\n{rule.why}\n")
+    block = msgspec.to_builtins(rule)
+    kept = {k: v for k, v in block.items() if v not in (None, (), [], False) and k not in ("id", "asks", "why")}
+    typer.echo(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=100))
+
+
+@rules_app.command("lint")
+def rules_lint() -> None:
+    """Check the rule files; every problem with file:line:column."""
+    from audit_rules.rulebook import RulebookError, read_rulebook
+    from flows.console import out
+    from flows.settings import load_settings
+
+    rulebook, problems = read_rulebook(*load_settings(_Global.config).rule_folders)
+    if problems or rulebook is None:
+        raise RulebookError(problems)
+    out.print(f"{len(rulebook.rules)} rules, {len(rulebook.scorecards)} scorecards, version {rulebook.version}: no problems.")
+
+
+@rules_app.command("test")
+def rules_test(rule_ids: Annotated[list[str] | None, typer.Argument(metavar="[RULE]...", help="Only these.")] = None) -> None:
+    """Run each rule on its own examples."""
+    from audit_rules.examples import run_examples
+    from flows.console import out
+
+    rulebook = _rulebook()
+    for rule_id in rule_ids or []:
+        rulebook.rule(rule_id)
+    outcomes = list(run_examples(rulebook, *(rule_ids or [])))
+    failed = [o for o in outcomes if not o.passed]
+    for outcome in failed:
+        out.print(f"[bold red]{outcome.rule_id}[/] claims {outcome.expected}, found {outcome.finding.verdict}: {outcome.finding.reason}")
+        out.print("".join(f"    {line}\n" for line in outcome.text.strip().splitlines()), markup=False, end="")
+    out.print(f"{len(outcomes) - len(failed)} of {len(outcomes)} examples pass.")
+    if failed:
+        raise typer.Exit(SetupError.exit_code)
+
+
+def _rulebook() -> Any:
+    from audit_rules.rulebook import load_rulebook
+    from flows.settings import load_settings
+
+    return load_rulebook(*load_settings(_Global.config).rule_folders)
+
+
+@models_app.command("list")
+def models_list() -> None:
+    """The Whisper weights that are here, and the sizes there are."""
+    from flows.console import show_rows
+    from flows.settings import load_settings
+    from transcription.engines.whisper import weights_on_disk
+
+    folder = load_settings(_Global.config).engine.weights_folder
+    rows = [{"model": name, "file": str(path or "")} for name, path in weights_on_disk(folder).items()]
+    show_rows(rows, empty="No sizes are known.")
+
+
+@models_app.command("fetch")
+def models_fetch(model: Annotated[str, typer.Argument(help="A size, such as base.en.")]) -> None:
+    """Download Whisper weights once, checked by their sha256."""
+    from flows.console import out
+    from flows.settings import load_settings
+    from transcription.engines.whisper import fetch
+
+    with out.status(f"fetching {model} ..."):
+        path = fetch(model, load_settings(_Global.config).engine.weights_folder)
+    out.print(f"{path}")
+
+
+def main() -> None:
+    """The `callaudit` command: errors become a sentence and a next step, never a trace."""
+    try:
+        app()
+    except CallauditError as error:
+        from flows.console import show_error
+
+        show_error(error)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        typer.echo("\nStopped. What was finished is safe; callaudit run goes on from there.", err=True)
+        sys.exit(STOPPED)
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has seen enough.
+        sys.stderr.close()
+        sys.exit(0)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,209 @@
+"""What the terminal shows: errors, progress, scorecards. The only file of this folder that knows rich."""
+
+import logging
+import sys
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
+from rich.table import Table
+
+from audit_rules.finding import Audit, EvidenceKind, Verdict
+from audit_rules.rulebook import Rulebook
+from audit_rules.scorecard import CallScore
+from flows.events import LOGGER, Doing, Event, Refused, Started, Stored, Transcribed
+from transcription.errors import CallauditError
+from transcription.transcript import Transcript
+
+out = Console(highlight=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+_MARK = {
+    Verdict.MET: "[green]met[/]",
+    Verdict.MISSED: "[bold red]missed[/]",
+    Verdict.NOT_ASSESSABLE: "[yellow]cannot tell[/]",
+    Verdict.NOT_APPLICABLE: "[dim]not needed[/]",
+}
+
+
+def show_error(error: CallauditError) -> None:
+    """What is wrong, why, and what to try."""
+    err.print(f"[bold red]Error:[/] {escape(error.what)}")
+    for line in error.why.splitlines():
+        err.print(f"  {escape(line)}")
+    for step in error.tries:
+        err.print(f"  [cyan]try:[/] {escape(step)}")
+
+
+class RunDisplay(logging.Handler):
+    """Shows a run's events: a bar on a terminal, a line for each call elsewhere."""
+
+    def __init__(self, *, quiet: bool = False) -> None:
+        super().__init__()
+        self.quiet = quiet
+        self._bar: Progress | None = None
+        self._task: TaskID | None = None
+        self._began = time.monotonic()
+        self._total_seconds = self._done_seconds = 0.0
+        self._calls = self._done = self._refused = 0
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Show one event."""
+        event = getattr(record, "event", None)
+        if isinstance(event, Event) and not self.quiet:
+            self._show(event)
+
+    def close(self) -> None:
+        """Take the bar away."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+        super().close()
+
+    def _show(self, event: Event) -> None:
+        match event:
+            case Started():
+                self._start(event)
+            case Transcribed():
+                self._done += 1
+                self._done_seconds += event.audio_seconds
+                again = ", finished earlier" if event.reused else ""
+                self._line(f"  [dim]{escape(event.file)}  {_clock(event.audio_seconds)}{again}[/]", always=False)
+            case Refused() if not event.again:
+                self._refused += 1
+                self._line(f"  [red]refused[/] {escape(event.reason)}; the run goes on")
+            case Doing():
+                self._line(f"[dim]{escape(event.what)}[/]", always=False)
+            case Stored() | _:
+                pass
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, completed=self._done_seconds, state=self._state())
+
+    def _start(self, event: Started) -> None:
+        self._calls, self._total_seconds, self._began = event.calls, event.audio_seconds, time.monotonic()
+        if not event.calls:
+            return
+        out.print(
+            f"Run {event.run_id}  [bold]{event.calls} new calls[/], {_hours(event.audio_seconds)} of audio  "
+            f"{event.engine}  {event.rules} rules"
+        )
+        if event.notice:
+            out.print(f"[bold yellow]Note:[/] {escape(event.notice)}")
+        if out.is_terminal:
+            self._bar = Progress(
+                SpinnerColumn(), TextColumn("Calls"), BarColumn(bar_width=28), TextColumn("{task.fields[state]}"),
+                console=out, transient=True,
+            )  # fmt: skip
+            self._bar.start()
+            self._task = self._bar.add_task("calls", total=event.audio_seconds or 1.0, state="starting the recogniser")
+
+    def _state(self) -> str:
+        elapsed = max(time.monotonic() - self._began, 1e-6)
+        speed = self._done_seconds / elapsed
+        parts = [
+            f"[green]{self._done + self._refused}/{self._calls}[/]",
+            f"{_hours(self._done_seconds)} of {_hours(self._total_seconds)}",
+            f"{speed:.1f}x real time",
+        ]
+        if self._refused:
+            parts.append(f"{self._refused} refused")
+        left = (self._total_seconds - self._done_seconds) / speed if speed else 0.0
+        if left > 0:
+            finish = datetime.now().astimezone() + timedelta(seconds=left)
+            parts.append(f"left {_clock(left)}, done {finish:%H:%M:%S}")
+        return "  ".join(parts)
+
+    def _line(self, text: str, *, always: bool = True) -> None:
+        if self._bar is not None:
+            if always:
+                self._bar.console.print(text)
+        else:
+            count = f"{self._done + self._refused}/{self._calls}" if self._calls and not always else ""
+            out.print(f"{text}  [dim]{count}[/]" if count else text)
+
+
+@contextmanager
+def shown(*, quiet: bool = False) -> Iterator[None]:
+    """Show the events of a run while the block lasts."""
+    display = RunDisplay(quiet=quiet)
+    level, propagate = LOGGER.level, LOGGER.propagate
+    LOGGER.addHandler(display)
+    LOGGER.setLevel(logging.INFO)
+    # Prefect prints what reaches the root logger.
+    LOGGER.propagate = False
+    try:
+        yield
+    finally:
+        LOGGER.removeHandler(display)
+        LOGGER.setLevel(level)
+        LOGGER.propagate = propagate
+        display.close()
+
+
+def show_scorecard(transcript: Transcript, audit: Audit, scored: CallScore, rulebook: Rulebook) -> None:
+    """One call's scorecard with reasons and times."""
+    asks = {r.id: r.asks for r in rulebook.rules}
+    value = "no score" if scored.score.value is None else f"{scored.score.value:.0f} of 100"
+    coverage = scored.score.coverage
+    judged = "" if coverage is None else f", {coverage:.0%} of what applies could be judged"
+    tense = "tense call" if audit.measures.tense else "not a tense call"
+    out.print(f"[bold]{escape(transcript.call.call_id)}[/]  {scored.scorecard.title}: [bold]{value}[/]{judged}; {tense}")
+    if transcript.provenance.notice:
+        out.print(f"[bold yellow]Note:[/] {escape(transcript.provenance.notice)}")
+    for warning in transcript.warnings:
+        out.print(f"[yellow]Warning:[/] {escape(warning)}")
+    for step in scored.steps:
+        if all(f.verdict is Verdict.NOT_APPLICABLE for f in step.findings):
+            continue
+        out.print(f"\n[bold]{escape(step.step.title)}[/]")
+        for finding in step.findings:
+            if finding.verdict is Verdict.NOT_APPLICABLE:
+                continue
+            out.print(f"  {_MARK[finding.verdict]:<24} {escape(asks[finding.rule_id])} [dim]{finding.rule_id}[/]")
+            out.print(f"      [dim]{escape(finding.reason)}[/]")
+            for evidence in finding.evidence:
+                if evidence.kind is not EvidenceKind.TRIGGER and evidence.quote:
+                    at = "" if evidence.start is None else f"{_clock(evidence.start)} "
+                    out.print(f"      {at}“{escape(_short(evidence.quote))}”")
+
+
+def show_rows(rows: Sequence[Mapping[str, object]], *, empty: str) -> None:
+    """A table of rows; on a narrow terminal columns fold instead of vanishing."""
+    if not rows:
+        out.print(empty)
+        return
+    table = Table(box=None, header_style="bold", pad_edge=False, show_edge=False)
+    for name, value in rows[0].items():
+        numeric = isinstance(value, int | float) and not isinstance(value, bool)
+        table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*(escape(_cell(v)) for v in row.values()))
+    console = out if sys.stdout.isatty() else Console(width=200, highlight=False)
+    console.print(table)
+
+
+def _cell(value: object) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, float):
+        return f"{value:.3f}".rstrip("0").rstrip(".")
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return str(value)
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= 120 else f"{text[:117]}..."
+
+
+def _clock(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes}:{rest:02}" if minutes < 60 else f"{minutes // 60}:{minutes % 60:02}:{rest:02}"
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:.1f} h" if seconds >= 3600 else f"{seconds / 60:.0f} min"

@@ -1,0 +1,63 @@
+"""What a run tells while it works: structured log records, for the terminal, for logs, for tests.
+
+A run never prints. It logs to "callaudit.run"; a handler shows or stores what it hears. Records hold call ids
+and counts, never what was said.
+"""
+
+import logging
+
+import msgspec
+
+LOGGER = logging.getLogger("callaudit.run")
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """Something that happened in a run."""
+
+
+class Started(Event, kw_only=True):
+    """Recordings were found and work begins."""
+
+    run_id: str
+    calls: int
+    audio_seconds: float
+    engine: str
+    notice: str
+    rules: int
+    already: int
+
+
+class Transcribed(Event, kw_only=True):
+    """One call was transcribed; `reused` means a finished transcript of an earlier, interrupted run."""
+
+    call_id: str
+    file: str
+    audio_seconds: float
+    reused: bool
+
+
+class Refused(Event, kw_only=True):
+    """One file cannot be audited; the run goes on."""
+
+    file: str
+    code: str
+    reason: str
+    next_step: str
+    again: bool
+
+
+class Stored(Event, kw_only=True):
+    """A batch is safe in the warehouse."""
+
+    calls: int
+
+
+class Doing(Event, kw_only=True):
+    """What the run is busy with, in two or three words."""
+
+    what: str
+
+
+def tell(event: Event) -> None:
+    """Log an event."""
+    LOGGER.info(type(event).__name__, extra={"event": event})

@@ -1,0 +1,246 @@
+"""`callaudit.toml` and the environment: the only place that reads either.
+
+Every key has a default, so an empty file (or none) works. `CALLAUDIT_ENGINE__NAME=sphinx` overrides
+`[engine] name`, and so on for every key of a section. Paths are relative to the file.
+"""
+
+import difflib
+import os
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+import msgspec
+
+from transcription.engines import EngineName
+from transcription.errors import SetupError
+from transcription.inbox import Source
+from transcription.transcribe import TranscriptionSettings
+
+FILE_NAME = "callaudit.toml"
+_PREFIX = "CALLAUDIT_"
+
+
+class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the settings file; an unknown key is an error with the nearest known one."""
+
+
+class Site(Section, kw_only=True):
+    """`timezone` is the IANA zone of the business; times without an offset are read in it."""
+
+    timezone: str = "UTC"
+
+
+class Paths(Section, kw_only=True):
+    """Where things are kept. `rules` may be absent: the shipped rules are always there."""
+
+    home: Path = Path("callaudit-home")
+    reports: Path = Path("reports")
+    rules: Path = Path("rules")
+
+
+class SourceSettings(Section, kw_only=True):
+    """One place recordings come from; see `transcription.inbox.Source` for the meaning of each key."""
+
+    folder: Path
+    name: str = "inbox"
+    agent_channel: int | None = 0
+    zone: str = ""
+    file_name: str = ""
+    started_format: str = ""
+    metadata: Literal["required", "optional"] = "required"
+
+
+class EngineSettings(Section, kw_only=True):
+    """What writes the words. `download_timeout` bounds the one wait for weights that `auto` allows itself."""
+
+    name: EngineName = "auto"
+    model: str = "base.en"
+    language: str = "en"
+    weights_folder: Path | None = None
+    download_timeout: float = 20.0
+
+
+class RunSettings(Section, kw_only=True):
+    """`workers` transcribe at the same time (0: one per core); a batch is stored at once."""
+
+    workers: int = 0
+    calls_per_batch: int = 50
+
+
+class ReportSettings(Section, kw_only=True):
+    """`call_pages` is "tense" (calls with an episode) or "all"."""
+
+    scorecard: str = "house"
+    call_pages: Literal["tense", "all"] = "tense"
+
+
+class Settings(Section, kw_only=True):
+    """Everything a run needs to know; `file` is where it was read, None for the defaults."""
+
+    site: Site = Site()
+    paths: Paths = Paths()
+    sources: tuple[SourceSettings, ...] = ()
+    engine: EngineSettings = EngineSettings()
+    transcription: TranscriptionSettings = TranscriptionSettings()
+    run: RunSettings = RunSettings()
+    report: ReportSettings = ReportSettings()
+    root: Path = Path()
+    file: Path | None = None
+
+    @property
+    def home(self) -> Path:
+        """The folder that holds the warehouse and everything a run leaves behind."""
+        return self.root / self.paths.home
+
+    @property
+    def warehouse(self) -> Path:
+        """The writer's private file."""
+        return self.home / "warehouse.duckdb"
+
+    @property
+    def published(self) -> Path:
+        """The folder of read-only copies."""
+        return self.home / "published"
+
+    @property
+    def staging(self) -> Path:
+        """Transcripts that are finished and not yet loaded."""
+        return self.home / "staging"
+
+    @property
+    def audio(self) -> Path:
+        """Small playable copies, with masked words silenced."""
+        return self.home / "audio"
+
+    @property
+    def reports(self) -> Path:
+        """Where reports and call pages go."""
+        return self.root / self.paths.reports
+
+    @property
+    def rule_folders(self) -> tuple[Path, ...]:
+        """The user's own rules, where there are any."""
+        folder = self.root / self.paths.rules
+        return (folder,) if folder.is_dir() else ()
+
+    def inbox_sources(self, *folders: Path) -> tuple[Source, ...]:
+        """The configured sources, or the folders given instead.
+
+        A folder named on the command line that is no configured source may hold calls without metadata;
+        they are audited as undated.
+        """
+        configured = tuple(
+            Source(
+                name=s.name,
+                folder=self.root / s.folder,
+                agent_channel=s.agent_channel,
+                zone=s.zone or self.site.timezone,
+                file_name=s.file_name,
+                started_format=s.started_format,
+                metadata=s.metadata,
+            )
+            for s in self.sources
+        )
+        if not folders:
+            return configured
+        known = {s.folder.resolve(): s for s in configured}
+        return tuple(
+            known.get(f.resolve())
+            or Source(name=f.name or str(f), folder=f, zone=self.site.timezone, metadata="optional")
+            for f in folders
+        )
+
+
+def load_settings(path: Path | None = None) -> Settings:
+    """The settings of that file, of `CALLAUDIT_CONFIG`, or of `callaudit.toml` here; defaults where there is none.
+
+    Raises SetupError naming the file, the line and the nearest known key or value.
+    """
+    asked = path or (Path(os.environ[_PREFIX + "CONFIG"]) if os.environ.get(_PREFIX + "CONFIG") else None)
+    file = asked or Path(FILE_NAME)
+    if not file.exists():
+        if asked:
+            raise SetupError(f"there is no settings file {file}", tries=("callaudit init  (writes one)",))
+        return _checked(_with_environment({}, os.environ), None, "")
+    text = file.read_text(encoding="utf-8")
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SetupError(f"{file} is not valid TOML", why=str(error), tries=("callaudit init --show  (an example)",)) from error
+    return _checked(_with_environment(values, os.environ), file, text)
+
+
+def _with_environment(values: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
+    for name, value in sorted(environment.items()):
+        section, dot, key = name.removeprefix(_PREFIX).lower().partition("__")
+        if name.startswith(_PREFIX) and dot:
+            values.setdefault(section, {})[key] = value
+    return values
+
+
+def _checked(values: dict[str, Any], file: Path | None, text: str) -> Settings:
+    for reserved in ("root", "file"):
+        values.pop(reserved, None)
+    try:
+        # Environment values are text, so numbers and switches may be written as text everywhere.
+        settings = msgspec.convert(values, Settings, strict=False, dec_hook=_path)
+    except msgspec.ValidationError as error:
+        raise _explained(str(error), file, text) from error
+    for zone in {settings.site.timezone, *(s.zone for s in settings.sources if s.zone)}:
+        _check_zone(zone, file, text)
+    root = file.parent if file else Path()
+    return msgspec.structs.replace(settings, root=root, file=file)
+
+
+def _path(kind: type, value: object) -> object:
+    if kind is Path and isinstance(value, str):
+        return Path(value).expanduser()
+    raise TypeError(f"expected {kind.__name__}")
+
+
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`(?: - at `\$\.?(?P<path>[^`]*)`)?")
+
+
+def _explained(message: str, file: Path | None, text: str) -> SetupError:
+    where = str(file or "the environment")
+    unknown = _UNKNOWN.match(message)
+    if unknown is None:
+        key = message.rpartition("`$.")[2].rstrip("`").rpartition(".")[2]
+        return SetupError(f"a setting in {where}{_line(text, key)} is not valid", why=message, tries=("callaudit init --show",))
+    key = unknown["key"]
+    near = difflib.get_close_matches(key, _known_keys(), n=1)
+    section = f" in [{unknown['path']}]" if unknown["path"] else ""
+    return SetupError(
+        f"“{key}” is not a setting{section}",
+        why=f"From {where}{_line(text, key)}." + (f" Did you mean “{near[0]}”?" if near else ""),
+        tries=("callaudit init --show  (every setting, explained)",),
+    )
+
+
+def _known_keys() -> list[str]:
+    sections = (Settings, Site, Paths, SourceSettings, EngineSettings, TranscriptionSettings, RunSettings, ReportSettings)
+    return sorted({f.encode_name for s in sections for f in msgspec.structs.fields(s)} - {"root", "file"})
+
+
+def _line(text: str, key: str) -> str:
+    for number, line in enumerate(text.splitlines(), 1):
+        if re.match(rf"\s*\[*{re.escape(key)}\b", line):
+            return f" line {number}"
+    return ""
+
+
+def _check_zone(zone: str, file: Path | None, text: str) -> None:
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError) as error:
+        near = difflib.get_close_matches(zone, available_timezones(), n=1)
+        raise SetupError(
+            f"“{zone}” is not a time zone",
+            why=f"From {file or 'the environment'}{_line(text, 'timezone')}."
+            + (f" Did you mean “{near[0]}”?" if near else ""),
+            tries=(f'set timezone = "{near[0]}"' if near else "set an IANA name, such as Europe/London",),
+        ) from error

@@ -1,0 +1,95 @@
+"""The weekly report and its call pages, in one Prefect flow."""
+
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import msgspec
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact
+from prefect.cache_policies import NO_CACHE
+
+from flows.settings import Settings, load_settings
+from reports import call_page, weekly
+from reports.page import call_file_name
+from transcription.errors import InputError
+from warehouse.connect import Published, open_published
+
+
+class ReportFiles(msgspec.Struct, frozen=True, kw_only=True):
+    """Where the pages of one week are."""
+
+    week: str
+    weekly: Path
+    call_pages: tuple[Path, ...]
+
+
+@flow(name="weekly-report", flow_run_name="report of week {week}")
+def weekly_report(config: str | None = None, week: str = "last", scorecard: str | None = None) -> ReportFiles:
+    """Make the weekly page and its call pages from the published copy.
+
+    Args:
+        config: the settings file; without it `CALLAUDIT_CONFIG` or `callaudit.toml` in the current folder.
+        week: "last" (the last full ISO week), "newest" (the newest with calls) or an ISO week, "2026-W10".
+        scorecard: the frame of the report; without it the settings' own.
+    """
+    settings = load_settings(Path(config) if config else None)
+    files = render_pages(settings, week, scorecard or settings.report.scorecard)
+    create_markdown_artifact(
+        key="weekly-report", markdown=f"[{files.week}]({files.weekly.resolve().as_uri()})", description="The weekly page"
+    )
+    return files
+
+
+@task(cache_policy=NO_CACHE)
+def render_pages(settings: Settings, week: str, scorecard: str) -> ReportFiles:
+    """Write the pages."""
+    return make_report(settings, week=week, scorecard=scorecard)
+
+
+def make_report(settings: Settings, *, week: str, scorecard: str) -> ReportFiles:
+    """The weekly page and the call pages it links to; raises InputError for a week without calls."""
+    with open_published(settings.published) as published:
+        chosen = choose_week(published, week, today=datetime.now(ZoneInfo(settings.site.timezone)).date())
+        pages = tuple(
+            render_call(settings, published, call_id) for call_id in _calls_with_pages(settings, published, chosen)
+        )
+        page = weekly.render(
+            published, week=chosen, scorecard=scorecard, out=settings.reports / f"weekly-{chosen}.html"
+        )
+    return ReportFiles(week=chosen, weekly=page, call_pages=pages)
+
+
+def render_call(settings: Settings, published: Published, call_id: str) -> Path:
+    """One call's page, with its playable copy where there is one."""
+    rows = published.rows("select sha256 from calls where call_id = ?", [call_id])
+    if not rows:
+        raise InputError(f"no call is called “{call_id}”", tries=("callaudit calls list",))
+    audio = settings.audio / f"{(rows[0]['sha256'] or '')[:40]}.webm"
+    out = settings.reports / "calls" / call_file_name(call_id)
+    return call_page.render(published, call_id, out=out, audio=audio if audio.exists() else None)
+
+
+def choose_week(published: Published, week: str, *, today: date) -> str:
+    """The ISO week that is meant; raises InputError naming the weeks there are."""
+    known = [r["iso_week"] for r in published.rows("select iso_week from weeks order by iso_week")]
+    if week == "newest":
+        chosen = known[-1] if known else ""
+    elif week == "last":
+        year, number, _ = (today - timedelta(days=7)).isocalendar()
+        chosen = f"{year}-W{number:02}"
+    else:
+        chosen = week
+    if chosen not in known:
+        raise InputError(
+            f"there are no dated calls in week {chosen or week}",
+            why=f"Weeks with calls: {', '.join(known[-6:])}." if known else "No dated call has been audited yet.",
+            tries=(f"callaudit report --week {known[-1]}",) if known else ("callaudit run",),
+        )
+    return str(chosen)
+
+
+def _calls_with_pages(settings: Settings, published: Published, week: str) -> list[str]:
+    wanted = "true" if settings.report.call_pages == "all" else "tense"
+    rows = published.rows(f"select call_id from calls where iso_week = ? and {wanted} order by call_id", [week])  # noqa: S608  A word of ours.
+    return [r["call_id"] for r in rows]
