@@ -1,0 +1,208 @@
+"""A recording becomes a transcript: decode, find speech, write the words, name the roles, mask."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from transcription import redaction, speech
+from transcription.audio import Audio, decode, write_copy
+from transcription.engines import Engine, settings_hash
+from transcription.errors import SetupError, Unreadable
+from transcription.inbox import Arrival
+from transcription.transcript import (
+    Provenance,
+    Recording,
+    RolesFrom,
+    Seconds,
+    Span,
+    SpeakerRole,
+    Transcript,
+    Utterance,
+    Word,
+)
+
+# Changed whenever the code of this room starts to give other words for the same sound.
+VERSION = 1
+
+
+class TranscriptionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How recordings become transcripts.
+
+    - `pause`: seconds of silence that end an utterance.
+    - `min_confidence`: words below it are dropped; None = the engine's own floor (`FLOORS`).
+    - `shortest_call`: a recording below so many seconds that holds no speech is quarantined as `too_short`.
+    - `redact`: mask card numbers, other long numbers and e-mail addresses before anything is stored.
+    """
+
+    pause: Seconds = 0.7
+    min_confidence: float | None = None
+    shortest_call: Seconds = 2.0
+    redact: bool = True
+
+
+# PocketSphinx gives right words 0.01 as often as wrong ones, so a floor would only lose words.
+FLOORS = {"sphinx": 0.0, "whisper": 0.15}
+
+# Recognisers place words up to a fifth of a second beside the sound.
+_REACH: Seconds = 0.2
+
+# Recognisers cut words short; a masked number must not be guessed from its ends.
+_MUTED_MARGIN: Seconds = 0.2
+
+_MANY_DROPPED = 0.3
+
+
+def provenance_of(engine: Engine, settings: TranscriptionSettings) -> Provenance:
+    """What writes the words, with every setting that changes them; the key of a transcript rests on it."""
+    relevant = {
+        "engine": engine.provenance.settings_hash,
+        "weights": engine.provenance.weights_hash,
+        "versions": [VERSION, redaction.VERSION],
+        "pause": settings.pause,
+        "min_confidence": _floor(engine, settings),
+        "redact": settings.redact,
+    }
+    return msgspec.structs.replace(engine.provenance, settings_hash=settings_hash(relevant))
+
+
+def transcribe(
+    arrival: Arrival,
+    engine: Engine,
+    *,
+    settings: TranscriptionSettings = TranscriptionSettings(),  # noqa: B008  Frozen, so it is safe to share.
+    audio_copy: Path | None = None,
+) -> Transcript:
+    """The transcript of one recording; `audio_copy` is where a small playable copy goes, with masked times muted.
+
+    Two channels give roles by `Source.agent_channel`. One channel, the same mix on both, or a channel without any
+    speech cannot tell the parties apart: the roles are then unknown and no speech times are given.
+
+    Raises `Unreadable` for a recording that must be quarantined, `SetupError` for a channel that cannot be.
+    """
+    audio = decode(arrival.path)
+    spans = speech.speech_by_channel(audio.samples, audio.sample_rate)
+    if audio.duration < settings.shortest_call and not any(spans):
+        raise Unreadable(
+            "too_short",
+            f"{arrival.path.name}: {audio.duration:.1f} s without speech",
+            why=f"{arrival.path}: shorter than {settings.shortest_call:g} s",
+            tries=("check whether the call was answered", "lower shortest_call to audit such clips"),
+        )
+    roles, warnings = _roles(arrival, audio, spans)
+    heard = [n for n in range(audio.channels) if n in roles]
+    utterances: list[Utterance] = []
+    muted: list[Span] = []
+    dropped = redactions = kept = 0
+    for channel in heard:
+        words = engine.transcribe(audio.samples[channel], audio.sample_rate, spans[channel])
+        spoken = in_speech(words, spans[channel], floor=_floor(engine, settings))
+        dropped += len(words) - len(spoken)
+        kept += len(spoken)
+        if settings.redact:
+            masked = redaction.redact_words(spoken)
+            spoken, redactions = masked.words, redactions + masked.times
+            muted += masked.spans
+        utterances += [
+            Utterance.of_words(piece, role=roles[channel], channel=channel)
+            for piece in at_pauses(spoken, settings.pause)
+        ]
+    if dropped > _MANY_DROPPED * (dropped + kept):
+        warnings.append(f"{dropped} of {dropped + kept} words were dropped: outside speech or too uncertain")
+    if audio_copy is not None:
+        write_copy(
+            audio_copy, audio, silence=speech.padded(speech.union(muted), _MUTED_MARGIN, duration=audio.duration)
+        )
+    known = all(role is not SpeakerRole.UNKNOWN for role in roles.values())
+    return Transcript(
+        call=arrival.call,
+        utterances=tuple(sorted(utterances, key=lambda u: (u.start, u.channel))),
+        provenance=provenance_of(engine, settings),
+        recording=Recording(
+            path=str(arrival.path),
+            sha256=arrival.sha256,
+            size=arrival.size,
+            codec=audio.codec,
+            sample_rate=audio.source_rate,
+            channels=audio.channels,
+            duration=round(audio.duration, 3),
+        ),
+        roles_from=RolesFrom.CHANNELS if known else RolesFrom.UNKNOWN,
+        role_confidence=1.0 if known else None,
+        speech={roles[channel]: spans[channel] for channel in heard} if known else {},
+        dropped_words=dropped,
+        redactions=redactions,
+        warnings=tuple(warnings),
+    )
+
+
+def in_speech(words: Sequence[Word], spans: Sequence[Span], *, floor: float = 0.0) -> tuple[Word, ...]:
+    """The words that belong to a speech span and reach the confidence floor, their times moved into that span.
+
+    Recognisers write "thank you" into silence, which would pass a courtesy rule.
+    """
+    kept: list[Word] = []
+    i = 0
+    for word in words:
+        while i < len(spans) and spans[i].end + _REACH <= word.start:
+            i += 1
+        near = [s for s in spans[i : i + 8] if s.start - _REACH < word.end]
+        if not near or (word.confidence is not None and word.confidence < floor):
+            continue
+        span = max(near, key=lambda s: min(s.end, word.end) - max(s.start, word.start))
+        start = min(max(word.start, span.start), span.end)
+        kept.append(Word(word.text, start, max(start, min(word.end, span.end)), word.confidence))
+    return tuple(kept)
+
+
+def at_pauses(words: Sequence[Word], pause: Seconds) -> list[tuple[Word, ...]]:
+    """The words cut into utterances wherever `pause` seconds or more pass without one."""
+    pieces: list[list[Word]] = []
+    for word in words:
+        if pieces and word.start - pieces[-1][-1].end < pause:
+            pieces[-1].append(word)
+        else:
+            pieces.append([word])
+    return [tuple(piece) for piece in pieces]
+
+
+def _floor(engine: Engine, settings: TranscriptionSettings) -> float:
+    if settings.min_confidence is not None:
+        return settings.min_confidence
+    return FLOORS.get(engine.provenance.engine, 0.0)
+
+
+_SIDES = ("left", "right")
+
+
+def _roles(arrival: Arrival, audio: Audio, spans: Sequence[Sequence[Span]]) -> tuple[dict[int, SpeakerRole], list[str]]:
+    """The role on each channel that is worth hearing, and what a reader should know about it."""
+    if audio.channels == 1:
+        return {0: SpeakerRole.UNKNOWN}, []
+    if audio.channels > 2:
+        raise Unreadable(
+            "unsupported_channels",
+            f"{arrival.path.name}: {audio.channels} channels",
+            why=f"{arrival.path}: a call has one channel, or one for each of two parties",
+            tries=("export the call with the agent on one channel and the customer on the other",),
+        )
+    if speech.is_dual_mono(audio.samples):
+        return {0: SpeakerRole.UNKNOWN}, ["both channels carry the same mix: treated as mono, roles unknown"]
+    voiced = [n for n in (0, 1) if spans[n]]
+    if len(voiced) == 1:
+        silent, other = _SIDES[1 - voiced[0]], _SIDES[voiced[0]]
+        return {voiced[0]: SpeakerRole.UNKNOWN}, [
+            f"the {silent} channel is silent: the {other} one may hold both parties, roles unknown"
+        ]
+    agent = arrival.source.agent_channel
+    if agent is None:
+        return {0: SpeakerRole.UNKNOWN, 1: SpeakerRole.UNKNOWN}, [
+            f"source {arrival.source.name!r} does not say which channel is the agent: roles unknown"
+        ]
+    if agent not in {0, 1}:
+        raise SetupError(
+            f"source {arrival.source.name!r}: agent_channel = {agent}",
+            why="a recording has channel 0 (left) and channel 1 (right)",
+            tries=("agent_channel = 0", "agent_channel = 1"),
+        )
+    return {agent: SpeakerRole.AGENT, 1 - agent: SpeakerRole.CUSTOMER}, []
