@@ -6,6 +6,7 @@ Met by the first hit inside the window. Missed with the nearest miss: said too l
 or said by the other party. With `specific` a hit must name the issue (see `names_the_issue`).
 """
 
+import re
 from collections.abc import Sequence
 
 from audit_rules.content import content_stems
@@ -111,16 +112,28 @@ def answering_turns(call: Conversation, scope: Scope, window: Window, speaker: S
     return set(turns[: int(window.size)] if window.unit == "turns" else turns)
 
 
-def names_the_issue(call: Conversation, place: Place) -> bool:
-    """Whether the sentence around a phrase is about something: content of its own, beyond stock words of complaint.
+# Where the next clause begins, heard without punctuation: what follows it is no longer what the agent is sorry for.
+_NEXT_CLAUSE = re.compile(
+    r"(?:^|(?<= ))(?:(?:may|can|could|would|will|shall|do|did|have|are) (?:i|we|you)|please|kindly|let (?:me|us)|allow (?:me|us)"
+    r"|(?:i|we) (?:will|can|would|shall|understand|see|am (?:going|here|happy|looking|checking)|are (?:here|happy|looking|working))"
+    r"|but|however|thank|thanks|rest assured|what (?:is|was|can)|which|if you) "
+)
+_SENTENCE_END = re.compile(r"(?:^|(?<= ))[.?] ")
+_CLAUSE_WORDS = 15
 
-    The phrase's own words do not count, so "I understand your frustration" names nothing while "I understand the
-    lamp came broken" does.
+
+def names_the_issue(call: Conversation, place: Place) -> bool:
+    """Whether the clause that a phrase opens is about something: content beyond the stock words of complaint.
+
+    The phrase's own words count only where the customer said them, so "I understand your frustration" names
+    nothing while "I am sorry that the lamp came broken" does.
     """
-    sentence = call.sentence(place)
-    phrase = call.texts[place.turn][place.start : place.end]
+    text = call.texts[place.turn]
+    following = text[place.end + 1 :]
+    ends = [m.start() for m in (_NEXT_CLAUSE.search(following), _SENTENCE_END.search(following)) if m]
+    clause = " ".join(following[: min(ends, default=len(following))].split()[:_CLAUSE_WORDS])
     return bool(
-        content_stems(sentence.replace(phrase, " ", 1)) or content_stems(phrase) & call.customer_content(place.turn)
+        content_stems(clause) or content_stems(text[place.start : place.end]) & call.customer_content(place.turn)
     )
 
 

@@ -58,4 +58,12 @@ class NeverMatcher:
             return None
         after = Scope(trigger=hit, last_turn=scope.last_turn, called_for_by="it")
         turns = answering_turns(call, after, self.window)
-        return next((p for p in call.hits(self.excuse) if p.turn in turns and p.turn >= hit.turn), None)
+        # "There is nothing I can do" must not be excused by its own "I can do".
+        return next(
+            (
+                p
+                for p in call.hits(self.excuse)
+                if p.turn in turns and (p.turn > hit.turn or p.end <= hit.start or p.start >= hit.end)
+            ),
+            None,
+        )
