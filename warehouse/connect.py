@@ -208,13 +208,8 @@ def newest_generation(folder: Path) -> Path | None:
 
 
 def _migrate(con: duckdb.DuckDBPyConnection, path: Path, migrations: Path) -> None:
-    con.execute("create schema if not exists core")
-    con.execute("create table if not exists core.migrations (number integer not null, name varchar, sha256 varchar)")
-    con.execute("create table if not exists core.view_sets (sha256 varchar)")
-    con.execute("comment on table core.migrations is 'One row per step that made these tables. Key: number.'")
-    con.execute("comment on table core.view_sets is 'One row: which set of views this file carries.'")
     files = {int(file.name[:4]): file for file in sorted(migrations.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
-    applied = {number: (name, sha256) for number, name, sha256 in con.execute("from core.migrations").fetchall()}
+    applied = _applied(con, path)
     for number, (name, sha256) in sorted(applied.items()):
         if number not in files:
             raise SetupError(
@@ -230,6 +225,20 @@ def _migrate(con: duckdb.DuckDBPyConnection, path: Path, migrations: Path) -> No
             )
     for number in sorted(files.keys() - applied.keys()):
         _apply(con, number, files[number])
+
+
+def _applied(con: duckdb.DuckDBPyConnection, path: Path) -> dict[int, tuple[str, str]]:
+    """Name and checksum of each migration that the file has seen, by its number."""
+    tables = con.execute("select schema_name, table_name from duckdb_tables() where not internal").fetchall()
+    if ("core", "migrations") in tables:
+        return {number: (name, sha256) for number, name, sha256 in con.execute("from core.migrations").fetchall()}
+    if tables:
+        raise SetupError(
+            f"{path} is another program's database",
+            why=f"It holds tables of its own ({tables[0][1]}, ...).",
+            tries=("name another file under warehouse in callaudit.toml",),
+        )
+    return {}
 
 
 def _apply(con: duckdb.DuckDBPyConnection, number: int, file: Path) -> None:

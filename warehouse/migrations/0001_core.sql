@@ -2,7 +2,21 @@
 -- keys are named in each table's comment and held by the loader. Rows are loaded in order of call_id, so that
 -- a question about one call reads few blocks.
 
-create schema if not exists core;
+create schema core;
+
+---------- how this file was made
+
+create table core.migrations (
+    number integer not null,
+    name varchar not null,
+    sha256 varchar not null
+);
+comment on table core.migrations is 'One row per step that made these tables. Key: number.';
+
+create table core.view_sets (
+    sha256 varchar not null
+);
+comment on table core.view_sets is 'One row: which set of views this file carries.';
 
 ---------- calls and what was heard
 

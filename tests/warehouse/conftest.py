@@ -1,0 +1,157 @@
+"""Small calls with chosen verdicts, and a warehouse on disk to put them in."""
+
+from datetime import datetime, timedelta, timezone
+from types import SimpleNamespace
+
+import pytest
+
+from audit_rules.finding import Audit, Episode, Evidence, EvidenceKind, Finding, Measures, Promise, Verdict
+from audit_rules.rule import Examples, Rule, Scorecard, Step
+from transcription.transcript import (
+    Call,
+    Provenance,
+    Recording,
+    RolesFrom,
+    Span,
+    SpeakerRole,
+    Transcript,
+    Utterance,
+    Word,
+)
+from warehouse.connect import open_writer
+from warehouse.load import store_rulebook
+from warehouse.tables import AuditedCall
+
+MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=timezone(timedelta(hours=1)))
+
+
+def rulebook_of(version="v1", *, statuses=None, asks=None, critical=("apology.given",)):
+    """Four rules; the house card has three steps, `ownership.avoids_blame` weighs double."""
+    statuses, asks = statuses or {}, asks or {}
+    ids = ("apology.given", "apology.is_specific", "ownership.avoids_blame", "pace.shows_urgency")
+    rules = tuple(
+        Rule(
+            id=i,
+            asks=asks.get(i, f"{i}?"),
+            why="Because.",
+            sources=("A3",),
+            status=statuses.get(i, "live"),
+            examples=Examples(met="A: x"),
+        )
+        for i in ids
+    )
+    house = Scorecard(
+        name="house",
+        title="House",
+        steps=(
+            Step(id="apology", title="Say sorry", rules={"apology.given": 1.0, "apology.is_specific": 1.0}),
+            Step(id="ownership", title="Own it", rules={"ownership.avoids_blame": 2.0}),
+            Step(id="pace", title="Be quick", rules={"pace.shows_urgency": 1.0}),
+        ),
+        critical=critical,
+    )
+    return SimpleNamespace(version=version, rules=rules, scorecards={"house": house})
+
+
+def transcript_of(
+    call_id="C1",
+    *,
+    started_at=MONDAY,
+    agent_id="a1",
+    team="red",
+    customer_id=None,
+    direction="inbound",
+    text="i am so sorry",
+    sha256=None,
+    path=None,
+    roles_from=RolesFrom.CHANNELS,
+):
+    words = tuple(Word(w, 1.0 + n, 1.5 + n, 0.9) for n, w in enumerate(text.split()))
+    return Transcript(
+        call=Call(
+            call_id=call_id,
+            source="main",
+            started_at=started_at,
+            agent_id=agent_id,
+            agent_name=f"Agent {agent_id}" if agent_id else None,
+            team=team,
+            customer_id=customer_id,
+            direction=direction,
+        ),
+        utterances=(
+            Utterance(role=SpeakerRole.CUSTOMER, text="i am fed up", start=0.0, end=0.9, channel=1),
+            Utterance.of_words(words, role=SpeakerRole.AGENT, channel=0),
+        ),
+        provenance=Provenance(engine="whisper", model="base.en", weights_hash="w", settings_hash="s"),
+        recording=Recording(
+            path=path or f"inbox/{call_id}.wav",
+            sha256=sha256 or f"sha-{call_id}",
+            size=10,
+            codec="pcm_s16le",
+            sample_rate=8000,
+            channels=2,
+            duration=60.0,
+        ),
+        roles_from=roles_from,
+        speech={SpeakerRole.AGENT: (Span(1.0, 4.5),), SpeakerRole.CUSTOMER: (Span(0.0, 0.9),)},
+    )
+
+
+def audit_of(call_id="C1", verdicts=None, *, version="v1", quotes=True, promises=(), tense=True, calmed=None):
+    findings = tuple(
+        Finding(
+            rule_id=rule_id,
+            verdict=Verdict(verdict),
+            reason=f"{rule_id} is {verdict}.",
+            evidence=(
+                Evidence(kind=EvidenceKind.TRIGGER, turn=0, role=SpeakerRole.CUSTOMER, start=0.0, end=0.9, quote="fed up"),
+                Evidence(kind=EvidenceKind.MET, turn=1, role=SpeakerRole.AGENT, start=1.0, end=4.5, quote="so sorry"),
+            )
+            if quotes and verdict == "met"
+            else (),
+        )
+        for rule_id, verdict in (verdicts or {"apology.given": "met"}).items()
+    )
+    return Audit(
+        call_id=call_id,
+        rulebook_version=version,
+        findings=findings,
+        episodes=(Episode(number=1, first_turn=0, last_turn=1, start=0.0, end=4.5, opened_by="fed up", closed_by="call_end"),),
+        promises=tuple(Promise(turn=1, start=2.0, quote="i will call you", within_hours=h) for h in promises),
+        measures=Measures(
+            turns_agent=1, turns_customer=1, words_agent=4, words_customer=4, tense=tense, calmed=calmed
+        ),
+    )
+
+
+@pytest.fixture
+def builders():
+    return SimpleNamespace(
+        rulebook=rulebook_of, transcript=transcript_of, audit=audit_of, monday=MONDAY, audited=audited_of
+    )
+
+
+def audited_of(call_id="C1", verdicts=None, *, version="v1", quotes=True, promises=(), tense=True, calmed=None, **call):
+    return AuditedCall(
+        transcript_of(call_id, **call),
+        audit_of(
+            call_id, verdicts, version=version, quotes=quotes, promises=promises, tense=tense, calmed=calmed
+        ),
+    )
+
+
+@pytest.fixture
+def warehouse(tmp_path):
+    """An empty warehouse with the four-rule rulebook in force."""
+    con = open_writer(tmp_path / "warehouse.duckdb")
+    store_rulebook(con, rulebook_of())
+    yield con
+    con.close()
+
+
+@pytest.fixture
+def rows():
+    def ask(con, sql, parameters=None):
+        return [tuple(row) for row in con.execute(sql, parameters).fetchall()]
+
+    return ask

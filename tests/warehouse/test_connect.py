@@ -1,0 +1,186 @@
+import os
+import re
+import shutil
+import subprocess
+import sys
+from datetime import datetime
+
+import pytest
+
+from transcription.errors import InputError, LockedError, SetupError
+from warehouse.connect import MIGRATIONS, open_published, open_writer
+from warehouse.publish import publish
+
+HOLD = """
+import sys, pathlib
+from warehouse.connect import open_writer
+con = open_writer(pathlib.Path(sys.argv[1]))
+print("held", flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_second_writer_is_refused_and_told_who_holds_the_file(tmp_path):
+    path = tmp_path / "w.duckdb"
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as holder:
+        assert holder.stdout.readline() == "held\n"
+        with pytest.raises(LockedError, match="in use") as refusal:
+            open_writer(path)
+        assert f"process {holder.pid}" in refusal.value.why
+        holder.stdin.close()
+    open_writer(path).close()
+
+
+def test_opening_again_changes_nothing(tmp_path):
+    open_writer(tmp_path / "w.duckdb").close()
+    before = (tmp_path / "w.duckdb").read_bytes()
+    open_writer(tmp_path / "w.duckdb").close()
+    assert (tmp_path / "w.duckdb").read_bytes() == before
+
+
+def test_the_folder_of_a_new_warehouse_is_made(tmp_path):
+    open_writer(tmp_path / "home" / "deep" / "w.duckdb").close()
+    assert (tmp_path / "home" / "deep" / "w.duckdb").is_file()
+
+
+def test_a_file_by_a_newer_program_is_refused(tmp_path):
+    con = open_writer(tmp_path / "w.duckdb")
+    con.execute("insert into core.migrations values (9999, '9999_future.sql', 'x')")
+    con.close()
+    with pytest.raises(SetupError, match="newer callaudit") as refusal:
+        open_writer(tmp_path / "w.duckdb")
+    assert "9999_future.sql" in refusal.value.why
+
+
+def test_a_migration_changed_after_it_was_applied_is_refused(tmp_path):
+    migrations = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, migrations)
+    open_writer(tmp_path / "w.duckdb", migrations=migrations).close()
+    first = migrations / "0001_core.sql"
+    first.write_text(first.read_text() + "\n-- one more thought\n")
+    with pytest.raises(SetupError, match="do not match") as refusal:
+        open_writer(tmp_path / "w.duckdb", migrations=migrations)
+    assert "0001_core.sql" in refusal.value.why
+
+
+def test_line_ends_of_another_system_are_no_change(tmp_path):
+    migrations = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, migrations)
+    open_writer(tmp_path / "w.duckdb").close()
+    first = migrations / "0001_core.sql"
+    first.write_bytes(first.read_bytes().replace(b"\n", b"\r\n"))
+    open_writer(tmp_path / "w.duckdb", migrations=migrations).close()
+
+
+def test_a_migration_that_fails_leaves_nothing_of_itself(tmp_path):
+    migrations = tmp_path / "migrations"
+    shutil.copytree(MIGRATIONS, migrations)
+    broken = migrations / "9998_broken.sql"
+    broken.write_text("create table core.half (i integer);\nselect no_such_column;\n")
+    with pytest.raises(SetupError, match=re.escape("9998_broken.sql")):
+        open_writer(tmp_path / "w.duckdb", migrations=migrations)
+    broken.unlink()
+    con = open_writer(tmp_path / "w.duckdb", migrations=migrations)
+    assert con.execute("select count(*) from duckdb_tables() where table_name = 'half'").fetchone() == (0,)
+    con.close()
+
+
+def test_a_file_that_is_no_warehouse_is_refused(tmp_path):
+    (tmp_path / "w.duckdb").write_text("dear diary\n" * 1000)
+    with pytest.raises(SetupError, match="cannot open the warehouse"):
+        open_writer(tmp_path / "w.duckdb")
+
+
+def test_the_database_of_another_program_is_left_alone(tmp_path):
+    import duckdb
+
+    with duckdb.connect(tmp_path / "w.duckdb") as con:
+        con.execute("create table recipes (name varchar)")
+    with pytest.raises(SetupError, match="another program's") as refusal:
+        open_writer(tmp_path / "w.duckdb")
+    assert "recipes" in refusal.value.why
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written_is_refused(tmp_path):
+    tmp_path.chmod(0o555)
+    with pytest.raises(SetupError, match="cannot open the warehouse"):
+        open_writer(tmp_path / "w.duckdb")
+
+
+def test_the_file_can_be_read_by_older_clients(tmp_path):
+    con = open_writer(tmp_path / "w.duckdb")
+    (tags,) = con.execute("select tags from duckdb_databases() where database_name = current_database()").fetchone()
+    con.close()
+    assert tags["storage_version"].startswith("v1.4")
+
+
+def test_nothing_published_yet_says_so(tmp_path):
+    with pytest.raises(InputError, match="nothing is published") as refusal:
+        open_published(tmp_path)
+    assert refusal.value.tries == ("callaudit run",)
+
+
+def test_a_published_file_that_is_damaged_says_so(tmp_path):
+    (tmp_path / "audit.duckdb").write_bytes(b"not a database" * 1000)
+    with pytest.raises(InputError, match="cannot read"):
+        open_published(tmp_path)
+
+
+@pytest.fixture
+def published(warehouse, builders, tmp_path):
+    from warehouse.load import load
+
+    load(warehouse, [builders.audited()], run_id="R1")
+    publish(warehouse, tmp_path / "published")
+    with open_published(tmp_path / "published") as copy:
+        yield copy
+
+
+def test_rows_frame_and_arrow_show_the_same(published):
+    sql = "select call_id, started_at from calls"
+    assert published.rows(sql) == published.arrow(sql).to_pylist()
+    assert published.frame(sql).call_id.tolist() == ["C1"]
+    assert published.rows("select call_id from calls where call_id = ?", ["C1"]) == [{"call_id": "C1"}]
+    assert published.frame("select call_id from calls where call_id = $id", {"id": "C2"}).empty
+
+
+def test_times_are_shown_in_utc(published):
+    (row,) = published.rows("select started_at::varchar as utc, started_local from calls")
+    assert row == {"utc": "2026-03-02 08:00:00+00", "started_local": datetime(2026, 3, 2, 9, 0)}  # noqa: DTZ001
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "select * from read_text('/etc/hostname')",
+        "attach '/tmp/elsewhere.duckdb'",
+        "copy calls to '/tmp/calls.csv'",
+        "export database '/tmp/calls'",
+        "install httpfs",
+        "load httpfs",
+        "set enable_external_access = true",
+        "create table t (i integer)",
+        "delete from core.calls",
+        "update core.findings set verdict = 'met'",
+    ],
+)
+def test_the_published_copy_reaches_nothing_and_changes_nothing(published, sql):
+    with pytest.raises(InputError, match="cannot run"):
+        published.rows(sql)
+
+
+def test_variables_of_the_program_are_no_tables(published):
+    secret = published.frame("from calls")
+    assert not secret.empty
+    with pytest.raises(InputError):
+        published.rows("from secret")
+
+
+@pytest.mark.parametrize("how", ["rows", "frame", "arrow"])
+@pytest.mark.parametrize(("sql", "says"), [("selct 1", "cannot run"), ("", "empty"), ("-- later", "empty")])
+def test_a_query_that_cannot_run_says_why(published, how, sql, says):
+    with pytest.raises(InputError, match=says):
+        getattr(published, how)(sql)

@@ -1,0 +1,182 @@
+import errno
+import os
+import signal
+import stat
+import subprocess
+import sys
+
+import pytest
+
+from transcription.errors import LockedError, SetupError
+from warehouse import publish as publish_module
+from warehouse.connect import open_published, open_writer
+from warehouse.load import load, store_rulebook
+from warehouse.publish import publish
+
+COUNT = "select count(*) as n from calls"
+
+
+@pytest.fixture
+def publish_with(tmp_path, builders):
+    """Publishes after adding one more call; returns how many calls there are."""
+    path, folder = tmp_path / "w.duckdb", tmp_path / "published"
+
+    def go(n, **options):
+        con = open_writer(path)
+        store_rulebook(con, builders.rulebook())
+        load(con, [builders.audited(f"C{n}")], run_id="R")
+        return publish(con, folder, **options)
+
+    return go
+
+
+def seen(folder):
+    with open_published(folder) as published:
+        return published.rows(COUNT)[0]["n"]
+
+
+def test_a_reader_keeps_the_old_copy_until_it_closes(publish_with, tmp_path):
+    folder = tmp_path / "published"
+    publish_with(1)
+    with open_published(folder) as reader:
+        publish_with(2)
+        assert reader.rows(COUNT) == [{"n": 1}]
+        # The same process, while the old copy is still open.
+        assert seen(folder) == 2
+    assert seen(folder) == 2
+
+
+def test_the_copy_cannot_be_written_and_the_last_ones_are_kept(publish_with, tmp_path):
+    for n in range(5):
+        path = publish_with(n, keep=2)
+    assert path == tmp_path / "published" / "audit.duckdb"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o444
+    kept = sorted(p.name for p in (tmp_path / "published" / "generations").iterdir())
+    assert kept == ["audit-000004.duckdb", "audit-000005.duckdb"]
+    assert seen(tmp_path / "published") == 5
+
+
+def test_the_mode_can_be_chosen(publish_with):
+    assert stat.S_IMODE(publish_with(1, mode=0o440).stat().st_mode) == 0o440
+
+
+def test_a_disk_without_links_gets_a_copy(publish_with, tmp_path, monkeypatch):
+    def refuse(*_):
+        raise OSError(errno.EPERM, "no links here")
+
+    monkeypatch.setattr(os, "link", refuse)
+    publish_with(1)
+    publish_with(2)
+    assert seen(tmp_path / "published") == 2
+
+
+def test_a_full_disk_leaves_the_former_copy(publish_with, tmp_path, monkeypatch):
+    publish_with(1)
+
+    def fill(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(publish_module.shutil, "copyfileobj", fill)
+    with pytest.raises(SetupError, match="disk is full"):
+        publish_with(2)
+    assert seen(tmp_path / "published") == 1
+    assert not list((tmp_path / "published").rglob("*.part"))
+
+
+def test_a_writer_that_got_in_before_the_copy_stops_the_publication(tmp_path, builders, monkeypatch):
+    path, folder = tmp_path / "w.duckdb", tmp_path / "published"
+    con = open_writer(path)
+    intruder = (
+        "import sys, pathlib; from warehouse.connect import open_writer;"
+        "con = open_writer(pathlib.Path(sys.argv[1])); print('in', flush=True); sys.stdin.read()"
+    )
+    holders = []
+
+    def intrude(*arguments):
+        holders.append(
+            subprocess.Popen(
+                [sys.executable, "-c", intruder, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            )
+        )
+        assert holders[0].stdout.readline() == "in\n"
+        return copy(*arguments)
+
+    copy = publish_module._copy
+    monkeypatch.setattr(publish_module, "_copy", intrude)
+    with pytest.raises(LockedError, match="before it could be published"):
+        publish(con, folder)
+    holders[0].communicate()
+    assert not (folder / "audit.duckdb").exists()
+
+
+def test_no_writer_gets_in_while_the_file_is_copied(publish_with, tmp_path, monkeypatch):
+    import shutil
+
+    real, tried = shutil.copyfileobj, []
+    attempt = (
+        "import sys, pathlib; from warehouse.connect import open_writer; from transcription.errors import LockedError\n"
+        "try: open_writer(pathlib.Path(sys.argv[1]))\nexcept LockedError: print('refused')"
+    )
+
+    def copy(*arguments):
+        done = subprocess.run(
+            [sys.executable, "-c", attempt, str(tmp_path / "w.duckdb")], capture_output=True, text=True, check=True
+        )
+        tried.append(done.stdout)
+        return real(*arguments)
+
+    monkeypatch.setattr(publish_module.shutil, "copyfileobj", copy)
+    publish_with(1)
+    assert tried == ["refused\n"]
+
+
+# Dies at the k-th of the steps that change the disk.
+DIE = """
+import os, pathlib, sys
+from warehouse.connect import open_writer
+from warehouse.publish import publish
+
+path, folder, step = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])
+con = open_writer(path)
+con.execute("insert into core.runs by name select 'R' || count(*) as run_id, 'nightly' as kind, 'finished' as state,"
+            " now() as started_at, 0 as found, 0 as audited, 0 as quarantined, 0 as failed, 0 as already,"
+            " 0 as duplicates, '' as message from core.runs")
+done = 0
+
+def dying(call):
+    def instead(*arguments, **options):
+        global done
+        done += 1
+        if done == step:
+            os.kill(os.getpid(), 9)
+        return call(*arguments, **options)
+    return instead
+
+for name in ("fchmod", "fsync", "replace", "link", "rename", "unlink"):
+    setattr(os, name, dying(getattr(os, name)))
+pathlib.Path.replace = lambda self, target: os.replace(self, target)
+pathlib.Path.unlink = lambda self, missing_ok=False: os.unlink(self)
+publish(con, folder)
+"""
+
+
+@pytest.mark.slow
+def test_a_kill_at_any_step_leaves_the_old_copy_or_the_new_one(tmp_path):
+    path, folder = tmp_path / "w.duckdb", tmp_path / "published"
+    publish(open_writer(path), folder)
+    former = 0
+    for step in range(1, 20):
+        done = subprocess.run([sys.executable, "-c", DIE, str(path), str(folder), str(step)], check=False)
+        with open_published(folder) as published:
+            runs = published.rows("select count(*) as n from runs")[0]["n"]
+        assert former <= runs <= step
+        con = open_writer(path)
+        assert con.execute("select count(*) from runs").fetchone() == (step,)
+        con.close()
+        former = runs
+        if done.returncode == 0:
+            break
+        assert done.returncode == -signal.SIGKILL
+    assert step > 6, "the steps were not reached"
+    assert runs == step
+    assert not list(folder.rglob("*.part"))
