@@ -337,14 +337,12 @@ class Timeline(msgspec.Struct, frozen=True, kw_only=True):
     """A call from left to right, 1000 wide."""
 
     height: float
-    pins_height: float
     lanes: tuple[Lane, ...]
     tense: tuple[Block, ...]
     overlaps: tuple[Block, ...]
     holds: tuple[Block, ...]
     ticks: tuple[Tick, ...]
     ticks_narrow: tuple[Tick, ...]
-    pin_rows: int
 
 
 _LANE_STEP = 54.0
@@ -378,7 +376,6 @@ def timeline(
 
     return Timeline(
         height=_LANE_STEP * len(lanes) + 14,
-        pins_height=0,
         lanes=tuple(
             Lane(name=name, y=_tidy(_LANE_STEP * i + 34), blocks=tuple(block(s) for s in spans))
             for i, (name, spans) in enumerate(lanes)
@@ -388,12 +385,11 @@ def timeline(
         holds=tuple(block(s) for s in holds),
         ticks=ticks(11),
         ticks_narrow=ticks(5),
-        pin_rows=1,
     )
 
 
-def pins(times: Sequence[tuple[int, Seconds]], duration: Seconds) -> tuple[Pin, ...]:
-    """Markers (number, time) in rows that keep neighbours apart, earliest first."""
+def pins(times: Sequence[tuple[int, Seconds]], duration: Seconds, *, width: float = _PIN_WIDTH) -> tuple[Pin, ...]:
+    """Markers (number, time) in rows that keep neighbours apart, earliest first; `width` is a marker's, in per cent."""
     length = max(duration, 0.001)
     taken: list[float] = []
     placed = []
@@ -402,7 +398,7 @@ def pins(times: Sequence[tuple[int, Seconds]], duration: Seconds) -> tuple[Pin, 
         row = next((i for i, edge in enumerate(taken) if left >= edge), len(taken))
         if row == len(taken):
             taken.append(0.0)
-        taken[row] = left + _PIN_WIDTH
+        taken[row] = left + width
         placed.append(Pin(number=number, left=round(left, 2), row=row, at=at))
     return tuple(placed)
 

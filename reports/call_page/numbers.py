@@ -1,0 +1,584 @@
+"""A call's page, ready to print: the score and its rules, the timeline, the words with their evidence."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Literal
+
+import msgspec
+
+from reports import charts
+from reports.call_page.marked_text import Highlight, Piece, Tone, pieces, unsure_words
+from reports.call_page.readings import Readings, Row
+from reports.page import weekly_file_name
+from reports.wording import NOTHING, clock, counted, day, long_time, percent, sentence, week_start, weekday
+from transcription.speech import both_silent, overlaps
+from transcription.transcript import Seconds, Span
+
+LONG_SILENCE: Seconds = 8.0
+"""Silence of both parties from here on gets a row of its own in the transcript."""
+_TALKING_OVER: Seconds = 0.4
+
+_VERDICTS = {"met": "followed", "missed": "missed", "not_applicable": "not needed", "not_assessable": "cannot tell"}
+_ICONS = {"met": "\N{CHECK MARK}", "missed": "\N{MULTIPLICATION X}", "not_assessable": "?", "not_applicable": NOTHING}
+_KINDS: dict[str, Tone] = {"met": "met", "against": "missed", "near_miss": "near"}
+_SAID = {"trigger": "Called for by", "near_miss": "Nearest"}
+
+
+class Quote(msgspec.Struct, frozen=True, kw_only=True):
+    """One piece of evidence as the scorecard shows it."""
+
+    label: str
+    quote: str
+    note: str
+    at: str
+    seconds: Seconds | None
+    href: str
+
+
+class RuleLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule's verdict. `number` is the one in the transcript and on the timeline; None where nothing is marked."""
+
+    rule_id: str
+    number: int | None
+    asks: str
+    verdict: str
+    css: str
+    icon: str
+    reason: str
+    quotes: tuple[Quote, ...]
+    critical: bool
+    trial: bool
+    override: str
+    can_review: bool
+
+
+class StepLines(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a scorecard with the rules that were asked of this call."""
+
+    title: str
+    verdict: str
+    css: str
+    rules: tuple[RuleLine, ...]
+
+
+class ScorecardLines(msgspec.Struct, frozen=True, kw_only=True):
+    """One scorecard of the call."""
+
+    name: str
+    title: str
+    chosen: bool
+    score: str
+    points: str
+    coverage: str
+    critical: str
+    steps: tuple[StepLines, ...]
+    not_needed: tuple[RuleLine, ...]
+    not_needed_text: str
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """A row of the transcript: a turn, or something that happened between turns."""
+
+    kind: Literal["turn", "tense", "calm", "hold", "silence"]
+    css: str = ""
+    anchor: str = ""
+    at: str = ""
+    start: Seconds | None = None
+    end: Seconds | None = None
+    speaker: str = ""
+    over: bool = False
+    signal: bool = False
+    pieces: tuple[Piece, ...] = ()
+    text: str = ""
+    quote: str = ""
+
+
+class TimelinePin(msgspec.Struct, frozen=True, kw_only=True):
+    """A marker on the timeline, at its place in a wide and in a narrow window."""
+
+    number: int
+    css: str
+    label: str
+    seconds: Seconds
+    left: float
+    row: int
+    narrow_row: int
+    href: str
+
+
+class Measure(msgspec.Struct, frozen=True, kw_only=True):
+    """Something measured and never scored."""
+
+    name: str
+    value: str
+
+
+class CallPage(msgspec.Struct, frozen=True, kw_only=True):
+    """The whole page."""
+
+    call_id: str
+    title: str
+    who: str
+    when: str
+    outcome: str
+    week_href: str
+    week_text: str
+    notice: str
+    score: str
+    score_note: str
+    critical: str
+    scorecards: tuple[ScorecardLines, ...]
+    duration: Seconds
+    length: str
+    timeline: charts.Timeline | None
+    timeline_note: str
+    pins: tuple[TimelinePin, ...]
+    pin_rows: int
+    narrow_pin_rows: int
+    has: tuple[str, ...]
+    holds: str
+    lines: tuple[Line, ...]
+    heard: str
+    measures: tuple[Measure, ...]
+    rulebook_version: str
+    footer: str
+
+
+def call_page(readings: Readings, scorecard: str) -> CallPage:
+    """Work out a call's page from what the warehouse said."""
+    call = readings.call
+    duration = _duration(readings)
+    numbers = _numbers(readings, scorecard)
+    holds = _holds(readings)
+    cards = _scorecards(readings, scorecard, numbers)
+    chosen = next((card for card in cards if card.chosen), cards[0] if cards else None)
+    agent, customer = (_speech(readings, role) for role in ("agent", "customer"))
+    both = overlaps(agent, customer, shortest=_TALKING_OVER)
+    pins, rows, narrow_rows = _pins(readings, numbers, duration)
+    episodes = _episode_spans(readings, duration)
+    return CallPage(
+        call_id=str(call["call_id"]),
+        title=f"Call {call['call_id']}",
+        who=", ".join(str(v) for v in (call["agent_name"] or call["agent_id"] or "Agent not named", call["team"]) if v),
+        when=_when(call["started_local"], call["started_at"]) + f", {_length(duration)}",
+        outcome=_outcome(call),
+        week_href=f"../{weekly_file_name(call['iso_week'])}" if call["iso_week"] else "",
+        week_text=f"Week of {day(week_start(call['iso_week']))}" if call["iso_week"] else "Undated call",
+        notice=str(call["notice"] or ""),
+        score=chosen.score if chosen else NOTHING,
+        score_note=chosen.points if chosen else "nothing was judged",
+        critical=chosen.critical if chosen else "",
+        scorecards=cards,
+        duration=round(duration, 2),
+        length=clock(duration) if duration else "",
+        timeline=charts.timeline(duration, lanes=_lanes(readings), tense=episodes, overlaps=both, holds=holds)
+        if duration
+        else None,
+        timeline_note="" if call["has_times"] else _no_times(call),
+        pins=pins,
+        pin_rows=rows,
+        narrow_pin_rows=narrow_rows,
+        has=tuple(
+            name
+            for name, there in (
+                ("tense", episodes),
+                ("both talking", both),
+                ("hold", holds),
+                ("followed", any(pin.css == "met" for pin in pins)),
+                ("missed", any(pin.css == "missed" for pin in pins)),
+            )
+            if there
+        ),
+        holds=" ".join(f"{hold.start:.2f},{hold.end:.2f}" for hold in holds),
+        lines=_lines(readings, numbers, holds=holds, overlapped=both, duration=duration),
+        heard=_heard(call),
+        measures=_measures(call),
+        rulebook_version=str(call["rulebook_version"]),
+        footer=f"Judged by rulebook {str(call['rulebook_version'])[:12]} on a machine transcript. "
+        "Before any decision about a person, listen to the call.",
+    )
+
+
+# ---------------------------------------------------------------- header
+
+
+def _duration(readings: Readings) -> Seconds:
+    ends = [row["end_s"] for row in (*readings.turns, *readings.speech) if row["end_s"] is not None]
+    return float(max([readings.call["duration_s"] or 0.0, *ends]))
+
+
+def _length(duration: Seconds) -> str:
+    return f"{clock(duration)} long" if duration else "no times"
+
+
+def _when(local: datetime | None, utc: datetime | None) -> str:
+    """The day and time on the clock of the call's own offset, which is named."""
+    if local is None or utc is None:
+        return "No date in the metadata"
+    minutes = round((local - utc.replace(tzinfo=None)).total_seconds() / 60)
+    sign = "+" if minutes >= 0 else "\N{MINUS SIGN}"
+    offset = f"{sign}{abs(minutes) // 60}" + (f":{abs(minutes) % 60:02d}" if minutes % 60 else "") if minutes else ""
+    return f"{weekday(local.date())}, {local:%H:%M} (UTC{offset})"
+
+
+def _outcome(call: Row) -> str:
+    if not call["tense"]:
+        return "Never tense."
+    return "Tense, calmed by the end." if call["calmed"] else "Tense, not calmed by the end."
+
+
+def _no_times(call: Row) -> str:
+    if call["roles_from"] == "unknown":
+        return "One channel: who speaks is not known. Interruptions, holds and answer times cannot be judged."
+    return "Times from the transcript: interruptions, holds and answer times cannot be judged on this recording."
+
+
+def _heard(call: Row) -> str:
+    share = call["talk_share_agent"]
+    said = [f"The agent spoke {percent(share)} of the talking time."] if share is not None else []
+    sure = percent(call["role_confidence"]) if call["role_confidence"] is not None else ""
+    said.append(
+        {
+            "channels": "Speakers from separate channels.",
+            "labels": "Speakers as the transcript labels them.",
+            "guessed": f"Speakers guessed from the words{f' ({sure} sure)' if sure else ''}"
+            + (f": {call['role_evidence']}." if call["role_evidence"] else "."),
+            "unknown": "Speakers could not be told apart, so rules that need to know who speaks were not judged.",
+        }[str(call["roles_from"])]
+    )
+    confidence = f", mean confidence {call['confidence']:.2f}" if call["confidence"] is not None else ""
+    said.append(f"Words by {call['engine']} {call['model']}{confidence}.")
+    if call["dropped_words"]:
+        said.append(f"{counted(int(call['dropped_words']), 'doubtful word')} left out.")
+    if call["redactions"]:
+        said.append(f"{counted(int(call['redactions']), 'place')} masked.")
+    said.extend(sentence(str(warning)) for warning in call["warnings"] or ())
+    return " ".join(said)
+
+
+def _measures(call: Row) -> tuple[Measure, ...]:
+    """What is known of the list, in the order of the list."""
+
+    def seconds(value: float | None) -> str | None:
+        return None if value is None else f"{value:.1f} s"
+
+    known = [
+        ("Agent's share of talk", None if call["talk_share_agent"] is None else percent(call["talk_share_agent"])),
+        ("Agent's words a minute", _whole(call["words_per_minute_agent"])),
+        ("Agent spoke over customer", _times(call["overlaps_by_agent"])),
+        ("Customer spoke over agent", _times(call["overlaps_by_customer"])),
+        ("Usual wait for an answer", seconds(call["median_answer_gap_s"])),
+        ("Longest silence outside holds", seconds(call["longest_dead_air_s"])),
+        ("Holds", f"{call['holds']}, {long_time(call['hold_s'] or 0)}" if call["holds"] else _whole(call["holds"])),
+        ("Transfers", _whole(call["transfers"])),
+    ]
+    return tuple(Measure(name=name, value=value) for name, value in known if value is not None)
+
+
+def _whole(value: float | None) -> str | None:
+    return None if value is None else f"{value:.0f}"
+
+
+def _times(value: int | None) -> str | None:
+    return None if value is None else "once" if value == 1 else f"{value} times"
+
+
+# ---------------------------------------------------------------- findings and scorecards
+
+
+def _numbers(readings: Readings, scorecard: str) -> dict[str, int]:
+    """A number for each finding that is marked in the transcript, in the order of the scorecard the page opens with."""
+    marked = {row["rule_id"] for row in readings.evidence if row["kind"] in _KINDS}
+    judged = {row["rule_id"] for row in readings.findings if row["verdict"] in ("met", "missed")}
+    first = [row["rule_id"] for row in readings.scorecard_rules if row["scorecard"] == scorecard]
+    others = [row["rule_id"] for row in readings.findings]
+    order = [rule for rule in dict.fromkeys([*first, *others]) if rule in marked & judged]
+    return {rule: number for number, rule in enumerate(order, start=1)}
+
+
+def _scorecards(readings: Readings, scorecard: str, numbers: dict[str, int]) -> tuple[ScorecardLines, ...]:
+    cards = sorted(readings.scorecards, key=lambda row: (row["scorecard"] != scorecard, row["scorecard"]))
+    return tuple(_scorecard(readings, card, number == 0, numbers) for number, card in enumerate(cards))
+
+
+def _scorecard(readings: Readings, card: Row, chosen: bool, numbers: dict[str, int]) -> ScorecardLines:
+    findings = {row["rule_id"]: row for row in readings.findings}
+    places = [row for row in readings.scorecard_rules if row["scorecard"] == card["scorecard"]]
+    steps, not_needed = [], []
+    for step in (row for row in readings.steps if row["scorecard"] == card["scorecard"]):
+        lines = [
+            _rule_line(readings, findings[place["rule_id"]], bool(place["critical"]), numbers)
+            for place in places
+            if place["step"] == step["step"] and place["rule_id"] in findings
+        ]
+        not_needed += [line for line in lines if line.css == "not_applicable"]
+        asked = tuple(line for line in lines if line.css != "not_applicable")
+        if asked:
+            steps.append(
+                StepLines(
+                    title=str(step["step_title"]),
+                    verdict=_VERDICTS[step["verdict"]] if len(asked) > 1 else "",
+                    css=str(step["verdict"]),
+                    rules=asked,
+                )
+            )
+    misses = int(card["critical_misses"] or 0)
+    return ScorecardLines(
+        name=str(card["scorecard"]),
+        title=str(card["scorecard_title"]),
+        chosen=chosen,
+        score=NOTHING if card["score"] is None else f"{card['score']:.0f}",
+        points=_points(card),
+        coverage=_coverage(card),
+        critical=counted(misses, "critical miss", "critical misses") if misses else "",
+        steps=tuple(steps),
+        not_needed=tuple(not_needed),
+        not_needed_text=f"{counted(len(not_needed), 'rule')} not needed on this call",
+    )
+
+
+def _points(card: Row) -> str:
+    if card["score"] is None:
+        return "not enough could be judged"
+    met, judged = int(card["rules_met"]), int(card["rules_judged"])
+    return f"{met} of {counted(judged, 'rule')} met"
+
+
+def _coverage(card: Row) -> str:
+    unseen = int(card["rules_not_assessable"] or 0)
+    if not unseen:
+        return ""
+    return f"{counted(unseen, 'rule')} could not be judged and {'is' if unseen == 1 else 'are'} outside the score."
+
+
+def _rule_line(readings: Readings, finding: Row, critical: bool, numbers: dict[str, int]) -> RuleLine:
+    verdict = str(finding["verdict"])
+    judged = verdict in ("met", "missed")
+    override = ""
+    if finding["is_overridden"]:
+        note = f": {finding['review_note']}" if finding["review_note"] else ""
+        was = _VERDICTS[str(finding["rule_verdict"])]
+        override = sentence(f"{finding['reviewed_by']} reversed this (the rule said {was}){note}")
+    return RuleLine(
+        rule_id=str(finding["rule_id"]),
+        number=numbers.get(finding["rule_id"]),
+        asks=str(finding["asks"] or finding["rule_id"]),
+        verdict=_VERDICTS[verdict],
+        css=verdict,
+        icon=_ICONS[verdict],
+        reason=sentence(str(finding["reason"])),
+        quotes=_quotes(readings, finding),
+        critical=critical,
+        trial=finding["status"] == "trial",
+        override=override,
+        can_review=judged,
+    )
+
+
+_QUOTES = 3
+_LONGEST_QUOTE = 140
+
+
+def _quotes(readings: Readings, finding: Row) -> tuple[Quote, ...]:
+    """The evidence of a finding worth showing beside its reason, without saying anything twice."""
+    found: list[Quote] = []
+    for row in readings.evidence:
+        if row["rule_id"] != finding["rule_id"] or not (row["quote"] or row["start_s"] is not None):
+            continue
+        quote = str(row["quote"] or "")
+        cut = quote if len(quote) <= _LONGEST_QUOTE else quote[:_LONGEST_QUOTE].rsplit(" ", 1)[0] + " …"
+        shown = Quote(
+            label=_SAID.get(str(row["kind"]), ""),
+            quote=cut,
+            note=str(row["note"] or ""),
+            at=clock(row["start_s"]) if row["start_s"] is not None else "",
+            seconds=row["start_s"],
+            href=f"#turn-{row['turn']}" if row["turn"] is not None else "",
+        )
+        if not any((shown.quote, shown.at) == (known.quote, known.at) for known in found):
+            found.append(shown)
+    return tuple(found[:_QUOTES])
+
+
+# ---------------------------------------------------------------- timeline
+
+
+def _speech(readings: Readings, role: str) -> tuple[Span, ...]:
+    return tuple(Span(row["start_s"], row["end_s"]) for row in readings.speech if row["role"] == role)
+
+
+def _lanes(readings: Readings) -> list[tuple[str, tuple[Span, ...]]]:
+    """A row for each party from its own channel; else from the times of the words, one row where roles are unknown."""
+    if readings.call["has_times"]:
+        return [("Agent", _speech(readings, "agent")), ("Customer", _speech(readings, "customer"))]
+    timed = [row for row in readings.utterances if row["start_s"] is not None and row["end_s"] is not None]
+    spoken = {
+        name: tuple(Span(row["start_s"], row["end_s"]) for row in timed if row["role"] == role)
+        for role, name in (("agent", "Agent"), ("customer", "Customer"), ("system", "System"), ("unknown", "Speech"))
+    }
+    return [(name, spans) for name, spans in spoken.items() if spans]
+
+
+def _episode_spans(readings: Readings, duration: Seconds) -> tuple[Span, ...]:
+    return tuple(
+        Span(row["start_s"], row["end_s"] if row["end_s"] is not None else duration)
+        for row in readings.episodes
+        if row["start_s"] is not None
+    )
+
+
+def _holds(readings: Readings) -> tuple[Span, ...]:
+    """Holds are what the rules about holds were triggered by: a stretch of time without words."""
+    return tuple(
+        sorted(
+            {
+                Span(row["start_s"], row["end_s"])
+                for row in readings.evidence
+                if str(row["rule_id"]).startswith("hold.")
+                and row["kind"] == "trigger"
+                and not row["quote"]
+                and row["start_s"] is not None
+                and row["end_s"] is not None
+            }
+        )
+    )
+
+
+def _pins(readings: Readings, numbers: dict[str, int], duration: Seconds) -> tuple[tuple[TimelinePin, ...], int, int]:
+    """The marked findings on the timeline, and how many rows they take in a wide and in a narrow window."""
+    if not duration:
+        return (), 0, 0
+    findings = {row["rule_id"]: row for row in readings.findings}
+    places: dict[str, Row] = {}
+    for row in readings.evidence:
+        if row["kind"] in _KINDS and row["start_s"] is not None and row["rule_id"] in numbers:
+            places.setdefault(row["rule_id"], row)
+    times = [(numbers[rule], float(row["start_s"])) for rule, row in places.items()]
+    rules = {number: rule for rule, number in numbers.items()}
+    wide = charts.pins(times, duration)
+    narrow = {pin.number: pin.row for pin in charts.pins(times, duration, width=5.6)}
+    made = tuple(
+        TimelinePin(
+            number=pin.number,
+            css=str(findings[rules[pin.number]]["verdict"]),
+            label=f"{pin.number}. {findings[rules[pin.number]]['asks']} "
+            f"{_VERDICTS[findings[rules[pin.number]]['verdict']]}, at {clock(pin.at)}",
+            seconds=pin.at,
+            left=pin.left,
+            row=pin.row,
+            narrow_row=narrow[pin.number],
+            href=f"#turn-{places[rules[pin.number]]['turn']}",
+        )
+        for pin in wide
+    )
+    return made, max((pin.row + 1 for pin in made), default=0), max((pin.narrow_row + 1 for pin in made), default=0)
+
+
+# ---------------------------------------------------------------- transcript
+
+
+def _lines(
+    readings: Readings,
+    numbers: dict[str, int],
+    *,
+    holds: Sequence[Span],
+    overlapped: Sequence[Span],
+    duration: Seconds,
+) -> tuple[Line, ...]:
+    pauses = _pauses(readings, holds, duration)
+    opened = {row["first_turn"]: row for row in readings.episodes}
+    closed = {row["last_turn"]: row for row in readings.episodes if row["closed_by"] != "call_end"}
+    lines: list[Line] = []
+    for turn in readings.turns:
+        while (
+            pauses and turn["start_s"] is not None and pauses[0].start is not None and pauses[0].start < turn["start_s"]
+        ):
+            lines.append(pauses.pop(0))
+        if turn["turn"] in opened:
+            episode = opened[turn["turn"]]
+            lines.append(
+                Line(
+                    kind="tense",
+                    at=_at(episode["start_s"]),
+                    start=episode["start_s"],
+                    text="The call becomes tense:",
+                    quote=str(episode["opened_by"] or ""),
+                )
+            )
+        lines.append(_turn_line(readings, turn, numbers, overlapped))
+        if turn["turn"] in closed:
+            how = "accepts" if closed[turn["turn"]]["closed_by"] == "accepted" else "says thanks"
+            lines.append(
+                Line(kind="calm", at=_at(turn["end_s"]), start=turn["end_s"], text=f"Calm again: the customer {how}.")
+            )
+    return (*lines, *pauses)
+
+
+def _turn_line(readings: Readings, turn: Row, numbers: dict[str, int], overlapped: Sequence[Span]) -> Line:
+    role = str(turn["role"])
+    own = [row for row in readings.utterances if row["turn"] == turn["turn"]]
+    return Line(
+        kind="turn",
+        css=role,
+        anchor=f"turn-{turn['turn']}",
+        at=_at(turn["start_s"]),
+        start=turn["start_s"],
+        end=turn["end_s"],
+        speaker={"agent": "Agent", "customer": "Customer", "system": "System"}.get(role, "Speaker"),
+        over=_talks_over(turn, overlapped),
+        signal=bool(turn["is_signal"]),
+        pieces=pieces(str(turn["text"]), _highlights(readings, turn, numbers), unsure_words(own)),
+    )
+
+
+def _highlights(readings: Readings, turn: Row, numbers: dict[str, int]) -> list[Highlight]:
+    verdicts = {row["rule_id"]: row["verdict"] for row in readings.findings}
+    text = str(turn["text"])
+    found = []
+    for row in readings.evidence:
+        if row["turn"] != turn["turn"] or row["kind"] not in _KINDS or row["rule_id"] not in numbers:
+            continue
+        start, end = row["char_start"], row["char_end"]
+        if start is None or end is None:
+            start = text.find(row["quote"]) if row["quote"] else -1
+            end = start + len(row["quote"] or "")
+        # A person's reversal counts: then the words are marked as what they were found to be.
+        tone = _KINDS[row["kind"]]
+        if tone != "near":
+            tone = "met" if verdicts[row["rule_id"]] == "met" else "missed"
+        if start >= 0:
+            found.append(Highlight(number=numbers[row["rule_id"]], tone=tone, start=start, end=end))
+    return found
+
+
+def _talks_over(turn: Row, overlapped: Sequence[Span]) -> bool:
+    """Whether this turn began while the other party still spoke."""
+    start = turn["start_s"]
+    return start is not None and any(abs(span.start - start) < 0.5 for span in overlapped)
+
+
+def _pauses(readings: Readings, holds: Sequence[Span], duration: Seconds) -> list[Line]:
+    lines = [
+        Line(
+            kind="hold",
+            at=_at(hold.start),
+            start=hold.start,
+            end=hold.end,
+            text=f"On hold for {long_time(hold.duration)}",
+        )
+        for hold in holds
+    ]
+    if readings.call["has_times"]:
+        silences = both_silent(
+            _speech(readings, "agent"), _speech(readings, "customer"), duration=duration, shortest=LONG_SILENCE
+        )
+        lines += [
+            Line(kind="silence", at=_at(s.start), start=s.start, end=s.end, text=f"{long_time(s.duration)} of silence")
+            for s in silences
+            if not overlaps([s], holds)
+        ]
+    return sorted(lines, key=lambda line: line.start or 0.0)
+
+
+def _at(seconds: Seconds | None) -> str:
+    return "" if seconds is None else clock(seconds)
