@@ -3,6 +3,7 @@
     words         i am sorry          in this order; case, commas and apostrophes do not matter
     (a|b c)       (i|we) understand   a choice
     ( ... )?      (very )?            may be missing
+    ( ... )*      (so|really)*        may be missing, or come several times in a row
     word*         frustrat*           a word that begins so
     _3            how _3 feel         up to three words between, within one sentence
     #             order #             a number, in digits or words
@@ -15,42 +16,61 @@ are then searched for their places. RE2 runs in linear time whatever a user writ
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
 import re2
 
-# RE2's set is slow when its automaton is evicted; 64 MB holds several thousand phrases.
+# RE2's set is slow when its automaton is evicted; this much holds several thousand phrases.
 _SET_MEMORY = 256 << 20
 
-_TOKEN = re.compile(r"\d+(?:[.,:]\d+)*|[^\W_]+(?:'[^\W_]+)*|[.?!…]+")
-_CURLY = str.maketrans({"’": "'", "‘": "'", "ʼ": "'", "`": "'", "´": "'"})
+_TOKEN = re.compile(
+    # The full stop of a title ends no sentence.
+    r"\b(?:mr|mrs|ms|dr|st)\."
+    r"|\d+(?:st|nd|rd|th)\b"
+    r"|\d+(?:[.,:]\d+)*"
+    # An accent may be written as a sign of its own.
+    r"|[^\W_]+(?:(?:'|[\u0300-\u036f]+)[^\W_]+)*[\u0300-\u036f]*"
+    r"|[.?!…]+",
+    re.IGNORECASE,
+)
+_APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ`´\u2032\uff07", "'"))
 _FILLERS = frozenset("um umm uh uhh er err erm ah eh hmm hm mm".split())
 
-_TITLES = frozenset({"mr ", "mrs ", "ms ", "dr ", "st "})
-
-_PRONOUN_IS = "it that what he she there here who how where when this".split()
 _CONTRACTIONS: dict[str, str] = {
     "can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not", "ain't": "is not",
     "let's": "let us", "y'all": "you all", "gonna": "going to", "wanna": "want to", "gotta": "got to",
     "gimme": "give me", "lemme": "let me", "kinda": "kind of", "dunno": "do not know", "cuz": "because",
     "cos": "because", "'cause": "because", "o'clock": "oclock", "ok": "okay", "pls": "please", "plz": "please",
-    "thx": "thanks", "im": "i am", "ive": "i have", "id": "id", "youre": "you are", "youve": "you have",
-    "theyre": "they are", "weve": "we have", "thats": "that is", "whats": "what is", "theres": "there is",
-    "heres": "here is", "hes": "he is", "shes": "she is", "u": "you", "ur": "your", "sry": "sorry",
-    "alright": "all right", "apologise": "apologize", "apologises": "apologizes", "apologised": "apologized",
-    "apologising": "apologizing", "realise": "realize", "sympathise": "sympathize", "cancelled": "canceled",
-    "favour": "favor", "honour": "honor", "behaviour": "behavior",
+    "thx": "thanks", "u": "you", "ur": "your", "sry": "sorry", "alright": "all right",
+    "cancelled": "canceled", "cancelling": "canceling",
+    # Written without the apostrophe, where that is no other word ("well", "were", "ill", "id" are).
+    "im": "i am", "ive": "i have", "youre": "you are", "youve": "you have", "youll": "you will", "youd": "you would",
+    "theyre": "they are", "theyve": "they have", "theyll": "they will", "weve": "we have", "itll": "it will",
+    "its": "it is", "thats": "that is", "whats": "what is", "theres": "there is", "heres": "here is", "hes": "he is",
+    "shes": "she is", "whos": "who is", "hows": "how is", "wheres": "where is", "lets": "let us", "aint": "is not",
+    "cant": "can not", "wont": "will not",
 }  # fmt: skip
-_CONTRACTIONS |= {f"{w}'s": f"{w} is" for w in _PRONOUN_IS}
+_CONTRACTIONS |= {f"{w}'s": f"{w} is" for w in "it that what he she there here who how where when this".split()}
 _CONTRACTIONS |= {
     f"{verb}n{mark}t": f"{verb} not"
     for verb in "do does did is are was were has have had would could should might must need".split()
     for mark in ("'", "")
 }
-_CONTRACTIONS |= {"cant": "can not", "wont": "will not"}
-_ENDINGS = {"ll": "will", "ve": "have", "re": "are", "m": "am", "d": "would", "s": "'s"}
+_CONTRACTIONS |= dict(
+    zip(
+        "1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th".split(),
+        "first second third fourth fifth sixth seventh eighth ninth tenth".split(),
+        strict=True,
+    )
+)
+_ENDINGS = {"ll": "will", "ve": "have", "re": "are", "m": "am", "d": "would", "s": "s"}
+_SPELLINGS = (
+    (re.compile(r"(apolog|real|recogn|sympath|empath|organ|priorit|final|custom)is(?=e|ing|ation|$)"), r"\1iz"),
+    (re.compile(r"(fav|hon|behavi|col)our"), r"\1or"),
+)
 
 _NUMBER_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
@@ -61,53 +81,59 @@ _NUMBER_WORDS = (
 def normalise(text: str) -> str:
     """The text as patterns see it: lower-case words and sentence ends, each followed by one space.
 
-    Contractions are written out, fillers ("um") and immediate repetitions ("I I") dropped, commas and
+    Contractions are written out, fillers ("um") and immediate repetitions ("I I'm") dropped, commas and
     quotation marks gone; ".", "!" and "…" become ". " and "?" becomes "? ".
     """
-    return "".join(normal for normal, _, _ in _tokens(text.translate(_CURLY)))
+    return "".join(word for _, word in _said(_TOKEN.findall(text.translate(_APOSTROPHES))))
 
 
 def normalise_with_places(text: str) -> tuple[str, list[int], list[int]]:
     """`normalise(text)`, and for each of its characters where the original piece starts and ends."""
+    tokens = list(_TOKEN.finditer(text.translate(_APOSTROPHES)))
+    words: list[str] = []
     starts: list[int] = []
     ends: list[int] = []
-    pieces: list[str] = []
-    for normal, start, end in _tokens(text.translate(_CURLY)):
-        pieces.append(normal)
-        starts.extend([start] * len(normal))
-        ends.extend([end] * len(normal))
-    return "".join(pieces), starts, ends
+    for n, word in _said(token.group() for token in tokens):
+        words.append(word)
+        starts += [tokens[n].start()] * len(word)
+        ends += [tokens[n].end()] * len(word)
+    return "".join(words), starts, ends
 
 
-def _tokens(text: str) -> Iterable[tuple[str, int, int]]:
-    last = ""
-    for match in _TOKEN.finditer(text):
-        normal = _normal_word(match.group())
-        if normal == ". " and last in _TITLES:
-            continue
-        # The recogniser and the speaker both stammer; a repeated word or sentence end says nothing new.
-        if normal and normal != last:
-            yield normal, match.start(), match.end()
-            last = normal
+def _said(tokens: Iterable[str]) -> Iterator[tuple[int, str]]:
+    """The words that the tokens stand for, each with the number of its token.
+
+    The recogniser and the speaker both stammer; a repeated word or sentence end says nothing new.
+    """
+    last: tuple[str, ...] = ("",)
+    for n, token in enumerate(tokens):
+        words = _words_of(token)
+        if words and words != last:
+            for word in words[1:] if words[0] == last[-1] else words:
+                yield n, word
+            last = words
 
 
 @lru_cache(maxsize=65536)
-def _normal_word(token: str) -> str:
+def _words_of(token: str) -> tuple[str, ...]:
+    """The words that a token stands for, each with its space; none for a filler."""
     if token[0] in ".?!…":
-        return "? " if "?" in token else ". "
-    word = token.lower()
+        return ("? ",) if "?" in token else (". ",)
+    word = unicodedata.normalize("NFC", token).casefold().rstrip(".")
     if word in _FILLERS:
-        return ""
-    if word in _CONTRACTIONS:
-        return _CONTRACTIONS[word] + " "
-    if "'" in word:
-        head, _, tail = word.rpartition("'")
-        if tail == "t" and head.endswith("n") and len(head) > 1:
-            return f"{head[:-1]} not "
-        if tail in _ENDINGS and head:
-            return f"{head.replace(chr(39), '')} {_ENDINGS[tail]} "
-        return word.replace("'", "") + " "
-    return word + " "
+        return ()
+    return tuple(f"{w} " for w in (_CONTRACTIONS.get(word) or _spelt(word)).split())
+
+
+def _spelt(word: str) -> str:
+    head, apostrophe, tail = word.rpartition("'")
+    if apostrophe and tail == "t" and head.endswith("n") and len(head) > 1:
+        return f"{head[:-1]} not"
+    if apostrophe and tail in _ENDINGS and head:
+        return f"{head.replace(apostrophe, '')} {_ENDINGS[tail]}"
+    for spelling, common in _SPELLINGS:
+        word = spelling.sub(common, word) if spelling.match(word) else word
+    return word.replace("'", "")
 
 
 class PhraseError(ValueError):
@@ -127,10 +153,22 @@ def to_pattern(phrase: str, words: Mapping[str, Sequence[str]] | None = None) ->
     return _Parser(phrase, words or {}).pattern()
 
 
-_WORD = r"[^ .?]+ "
+def check_phrase(phrase: str, words: Mapping[str, Sequence[str]]) -> None:
+    """Raise PhraseError unless the phrase can be searched for."""
+    pattern = to_pattern(phrase, words)
+    try:
+        _compiled(pattern)
+    except re2.error as error:
+        raise PhraseError(f"this phrase is too large to search for ({error})", 0) from error
+
+
+# Sentence ends are words of their own, "." and "?"; a point inside a word is a decimal's.
+_WORD = r"[^ .?][^ ]* "
 _NUMBER = rf"(?:(?:\d[^ ]*|{'|'.join(_NUMBER_WORDS)}) )+"
+_SIGNS = {"#": _NUMBER, "?": r"\? "}
+_DEEPEST = 20
 _SYNTAX = re.compile(
-    r"\s+|_(?P<gap>\d+)|<(?P<list>[a-z_]+)>|(?P<word>[^\s()|?*#_<>]+)(?P<prefix>\*)?|(?P<mark>[()|?#])"
+    r"\s+|_(?P<gap>\d+)|<(?P<list>[a-z_]+)>|(?P<word>[^\s()|?*#_<>]+)(?P<prefix>\*)?|(?P<mark>[()|?#*])"
 )
 
 
@@ -146,7 +184,7 @@ class _Parser:
         while at < len(phrase):
             match = _SYNTAX.match(phrase, at)
             if match is None:
-                raise PhraseError(f"“{phrase[at]}” has no meaning in a phrase", at)
+                raise PhraseError(f"“{phrase[at]}” has no meaning here", at)
             kind = match.lastgroup
             if kind == "prefix":
                 self.items.append(("prefix", match["word"], at))
@@ -154,6 +192,7 @@ class _Parser:
                 self.items.append((kind, match[kind], at))
             at = match.end()
         self.at = 0
+        self.nesting = 0
 
     def pattern(self) -> str:
         pattern, may_be_empty = self.choice()
@@ -179,8 +218,11 @@ class _Parser:
         parts: list[str] = []
         empty = True
         while self.at < len(self.items) and self.peek() not in ("|", ")"):
+            is_word = self.items[self.at][0] == "word"
             part, part_empty = self.item()
-            parts.append(part)
+            # Texts are without immediate repetitions, so phrases must be too.
+            if not (is_word and parts and parts[-1] == part):
+                parts.append(part)
             empty = empty and part_empty
         return "".join(parts), empty
 
@@ -190,30 +232,36 @@ class _Parser:
         if kind == "word":
             return _literal(value, column), False
         if kind == "prefix":
-            literal = _literal(value, column)
-            return literal[:-1] + "[^ .?]* ", False
+            return _beginning(value, column), False
         if kind == "gap":
             if not 1 <= int(value) <= 20:
                 raise PhraseError("a gap is 1 to 20 words", column)
             return f"(?:{_WORD}){{0,{value}}}", True
         if kind == "list":
             return self.word_list(value, column), False
-        if value == "#":
-            return _NUMBER, False
-        if value == "?":
-            return r"\? ", False
+        if value in _SIGNS:
+            return _SIGNS[value], False
+        if value == "*":
+            raise PhraseError("“*” stands right after a word's beginning or a closing bracket", column)
         return self.group(column)
 
     def group(self, column: int) -> tuple[str, bool]:
+        self.nesting += 1
+        if self.nesting > _DEEPEST:
+            raise PhraseError(f"brackets stand in brackets more than {_DEEPEST} deep", column)
         inside, empty = self.choice()
+        self.nesting -= 1
         if self.peek() != ")":
             raise PhraseError("this “(” is never closed", column)
         end = self.items[self.at][2]
         self.at += 1
         # "(very)?" makes an option; "(very) ?" would be a question mark of its own.
-        if self.peek() == "?" and self.items[self.at][2] == end + 1:
+        after = self.peek()
+        if after in ("?", "*") and self.items[self.at][2] == end + 1:
+            if after == "*" and empty:
+                raise PhraseError("what is in the brackets may be missing already, so “*” says nothing", end + 1)
             self.at += 1
-            return f"(?:{inside})?", True
+            return f"(?:{inside}){after}", True
         return f"(?:{inside})", empty
 
     def word_list(self, name: str, column: int) -> str:
@@ -222,7 +270,13 @@ class _Parser:
             raise PhraseError(f"there is no word list <{name}> (known: {known})", column)
         if self.depth > 4:
             raise PhraseError(f"the word list <{name}> refers to itself", column)
-        return f"(?:{'|'.join(_Parser(w, self.words, self.depth + 1).pattern() for w in self.words[name])})"
+        patterns: list[str] = []
+        for entry in self.words[name]:
+            try:
+                patterns.append(_Parser(entry, self.words, self.depth + 1).pattern())
+            except PhraseError as error:
+                raise PhraseError(f"in “{entry}” of the word list <{name}>: {error}", column) from error
+        return f"(?:{'|'.join(patterns)})"
 
     def peek(self) -> str | None:
         if self.at >= len(self.items):
@@ -235,23 +289,48 @@ def _literal(word: str, column: int) -> str:
     normal = normalise(word)
     if not normal:
         raise PhraseError(f"“{word}” is left out of every text (a filler or a sign), so it can never match", column)
-    return re.escape(normal).replace(r"\ ", " ").replace("\\'", "'")
+    return _escaped(normal)
+
+
+def _beginning(word: str, column: int) -> str:
+    """The pattern of `word*`: its last part is no word yet, so it is not written out ("im*" is not "i am")."""
+    *whole, last = _TOKEN.findall(word.translate(_APOSTROPHES)) or [""]
+    if not last or last[0] in ".?!…":
+        raise PhraseError(f"“{word}*” begins no word", column)
+    return _escaped(normalise(" ".join(whole)) + _spelt(last.casefold())) + "[^ ]* "
+
+
+def _escaped(normal: str) -> str:
+    return re.escape(normal).replace(r"\ ", " ")
+
+
+def _options() -> re2.Options:
+    options = re2.Options()
+    options.log_errors = False
+    options.never_capture = True
+    return options
+
+
+@lru_cache(maxsize=16384)
+def _compiled(pattern: str) -> re2._Regexp:
+    return re2.compile(" " + pattern, _options())
 
 
 class PhraseSet:
     """Many phrases searched at once.
 
     `candidates(text)` names the phrases found somewhere in a normalised text; `places(number, text)` says where.
+    Both search " " + text, so that every word, the first too, has a space before it: RE2 has no other word
+    boundary that holds for every alphabet.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
-        options = re2.Options()
+        options = _options()
         options.max_mem = _SET_MEMORY
-        options.log_errors = False
         self._set = re2.Set.SearchSet(options)
-        self._patterns = [re2.compile(r"\b" + p, options) for p in patterns]
+        self._patterns = [_compiled(p) for p in patterns]
         for pattern in patterns:
-            self._set.Add(r"\b" + pattern)
+            self._set.Add(" " + pattern)
         if patterns:
             self._set.Compile()
 
@@ -260,13 +339,21 @@ class PhraseSet:
 
     def candidates(self, text: str) -> list[int]:
         """Numbers of the phrases that occur in the text, ascending."""
-        if not self._patterns:
-            return []
-        return sorted(self._set.Match(text) or ())
+        return sorted(self._set.Match(" " + text)) if self._patterns else []
 
     def places(self, number: int, text: str) -> list[tuple[int, int]]:
         """Start and end (last word included, its space not) of each place where the phrase occurs."""
-        return [(m.start(), m.end() - 1) for m in self._patterns[number].finditer(text)]
+        pattern = self._patterns[number]
+        # Of bytes RE2 counts places itself; in ASCII they are those of the characters.
+        spaced = (" " + text).encode() if text.isascii() else " " + text
+        found: list[tuple[int, int]] = []
+        match = pattern.search(spaced)
+        while match is not None:
+            start, end = match.span()
+            found.append((start, end - 2))
+            # The space after a hit is also the space before the next word.
+            match = pattern.search(spaced, end - 1)
+        return found
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, order=True):

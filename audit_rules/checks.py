@@ -1,0 +1,145 @@
+"""What can be wrong with a rule that is well-formed YAML: found before anything is compiled."""
+
+import re
+from collections.abc import Collection, Iterator, Mapping
+
+import msgspec
+
+from audit_rules.document import Document, Keys, suggest
+from audit_rules.phrases import PhraseError, check_phrase
+from audit_rules.rule import MATCHERS, Cues, Phrases, Rule, Scorecard
+from audit_rules.window import parse_window
+
+Words = Mapping[str, tuple[str, ...]]
+
+_ID = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*")
+_PHRASE_KEYS = frozenset({"any_of", "unless", "lead", "asks", "gives", "heard", "made", "acknowledged_by"})
+
+
+def check_rule(
+    rule: Rule, at: Keys, document: Document, *, rules: Mapping[str, Rule], unreadable: Collection[str], words: Words
+) -> None:
+    """Note every problem of one rule; `unreadable` are ids whose blocks have a problem of their own."""
+    if not _ID.fullmatch(rule.id):
+        document.problem((*at, "id"), f"“{rule.id}” is no id; write step.criterion in small letters")
+    elif rule.step != document.path.stem:
+        document.problem((*at, "id"), f"{rule.id} belongs in {rule.step}.yaml: the id begins with the file's name")
+    matchers = [m for m in MATCHERS if getattr(rule, m) is not None]
+    if len(matchers) != 1:
+        found = " and ".join(matchers) or "none"
+        document.problem(at, f"{rule.id} needs exactly one of {', '.join(MATCHERS)}; found {found}")
+        return
+    if not rule.sources:
+        document.problem((*at, "sources"), f"{rule.id} names no source")
+    for keys, event in _events(rule):
+        if event not in rules and event not in unreadable:
+            document.problem((*at, *keys), f"there is no rule {event}{suggest(event, rules)}")
+    for keys, phrases in _phrase_lists(rule):
+        if not phrases.any_of and not phrases.events:
+            document.problem((*at, *keys), f"“{keys[-1]}” needs any_of or events: it has nothing to look for")
+    for keys, within in _windows(rule):
+        try:
+            parse_window(within)
+        except ValueError as error:
+            document.problem((*at, *keys), str(error))
+    check_phrases(msgspec.to_builtins(rule), at, document, words)
+    cycle = _cycle(rule.id, rules)
+    if cycle:
+        document.problem(at, f"the events of {rule.id} refer back to itself: {' > '.join(cycle)}")
+
+
+def check_cues(cues: Cues, document: Document, words: Words) -> None:
+    """Note every phrase of episodes.yaml that cannot be read."""
+    for key, phrases in msgspec.structs.asdict(cues).items():
+        _check_list(phrases, (key,), document, words)
+
+
+def check_words(own: Words, document: Document, words: Words) -> None:
+    """Note every entry of a words.yaml that cannot be read; `words` are all lists, `own` this file's."""
+    for name, phrases in own.items():
+        if not re.fullmatch(r"[a-z_]+", name):
+            document.problem((name,), f"“{name}” cannot be referred to; name a list in small letters")
+        if not phrases:
+            document.problem((name,), f"the word list <{name}> is empty")
+        _check_list(phrases, (name,), document, words)
+
+
+def check_phrases(value: object, at: Keys, document: Document, words: Words) -> None:
+    """Note every phrase anywhere in a rule that cannot be read."""
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        if key in _PHRASE_KEYS and isinstance(inner, list | tuple):
+            _check_list(inner, (*at, key), document, words)
+        elif key != "examples":
+            check_phrases(inner, (*at, key), document, words)
+
+
+def _check_list(phrases: Collection[str], at: Keys, document: Document, words: Words) -> None:
+    for n, phrase in enumerate(phrases):
+        try:
+            check_phrase(phrase, words)
+        except PhraseError as error:
+            document.problem((*at, n), f"in “{phrase}”: {error}", error.column)
+
+
+def check_scorecard(card: Scorecard, document: Document, rules: Collection[str]) -> None:
+    """Note names of rules that do not exist, repeated steps and weights that are no weights."""
+    if card.name != document.path.stem:
+        document.problem(("name",), f"{card.name} belongs in {card.name}.yaml: the name is the file's")
+    seen: set[str] = set()
+    for n, step in enumerate(card.steps):
+        if step.id in seen:
+            document.problem(("steps", n, "id"), f"the step {step.id} stands here twice")
+        seen.add(step.id)
+        for rule_id, weight in step.rules.items():
+            at = ("steps", n, "rules", rule_id)
+            if rule_id not in rules:
+                document.problem(at, f"step {step.id}: there is no rule {rule_id}{suggest(rule_id, rules)}")
+            if not weight > 0:
+                document.problem(at, f"step {step.id}: the weight of {rule_id} must be above 0")
+    for n, rule_id in enumerate(card.critical):
+        if rule_id not in rules:
+            document.problem(("critical", n), f"there is no rule {rule_id}{suggest(rule_id, rules)}")
+
+
+def _phrase_lists(rule: Rule) -> Iterator[tuple[Keys, Phrases]]:
+    for key in ("when", "only_if", "expect", "never", "at_most"):
+        value = getattr(rule, key)
+        if isinstance(value, Phrases):
+            yield (key,), value
+    if rule.never and rule.never.followed_by:
+        yield ("never", "followed_by"), rule.never.followed_by
+    if rule.at_most and rule.at_most.unless_said:
+        yield ("at_most", "unless_said"), rule.at_most.unless_said
+    if rule.order:
+        yield ("order", "first"), rule.order.first
+        yield ("order", "then"), rule.order.then
+    if rule.kept_promise:
+        yield ("kept_promise",), Phrases(any_of=rule.kept_promise.made, events=rule.kept_promise.events)
+
+
+def _events(rule: Rule) -> Iterator[tuple[Keys, str]]:
+    """The ids of the rules that a rule builds on, and where it names them."""
+    for keys, phrases in _phrase_lists(rule):
+        yield from (((*keys, "events", n), event) for n, event in enumerate(phrases.events))
+    if rule.restates:
+        yield from ((("restates", "during", n), event) for n, event in enumerate(rule.restates.during))
+
+
+def _windows(rule: Rule) -> Iterator[tuple[Keys, str]]:
+    if rule.expect:
+        yield ("expect", "within"), rule.expect.within
+    if rule.never:
+        yield ("never", "within"), rule.never.within
+
+
+def _cycle(rule_id: str, rules: Mapping[str, Rule], path: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The way from a rule through the events it names back to itself, or nothing."""
+    last = path[-1] if path else rule_id
+    for event in sorted({e for _, e in _events(rules[last])}):
+        if event == rule_id:
+            return (*(path or (rule_id,)), rule_id)
+        if event in rules and event not in path:
+            found = _cycle(rule_id, rules, (*(path or (rule_id,)), event))
+            if found:
+                return found
+    return ()

@@ -1,0 +1,155 @@
+"""A YAML file that knows the line and column of everything in it, and says what is wrong there."""
+
+import difflib
+import re
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+from msgspec import inspect
+
+Keys = tuple[str | int, ...]
+T = TypeVar("T")
+
+_UNKNOWN = re.compile(r"Object contains unknown field `(?P<key>[^`]*)`")
+_MISSING = re.compile(r"Object missing required field `(?P<key>[^`]*)`")
+_NOT_ONE_OF = re.compile(r"Invalid enum value '(?P<found>.*)'", re.DOTALL)
+_AT = re.compile(r"(?P<message>.*?)(?: - at `(?:key in )?\$(?P<path>[^`]*)`)?", re.DOTALL)
+_STEP = re.compile(r"\.([^.\[]+)|\[(\d+|\.\.\.)\]")
+_PLAIN_WORDS = {"object": "a mapping (key: value)", "array": "a list", "str": "text", "int": "a whole number",
+                "float": "a number", "bool": "true or false", "null": "nothing"}  # fmt: skip
+
+
+class Problem(msgspec.Struct, frozen=True, order=True):
+    """What is wrong in a rule file; `line` and `column` count from 1."""
+
+    file: str
+    line: int
+    column: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column} {self.message}"
+
+
+def suggest(word: str, known: Iterable[str]) -> str:
+    """The sentence “Did you mean ...?”, or nothing where no known word is near."""
+    near = difflib.get_close_matches(word, list(known), n=1)
+    return f". Did you mean “{near[0]}”?" if near else ""
+
+
+class Document:
+    """One file. `value` is None where it is empty or is not YAML; problems are added to the list it was given."""
+
+    def __init__(self, path: Path, shown: str, problems: list[Problem]) -> None:
+        self.path = path
+        self.value: Any = None
+        self._shown = shown
+        self._problems = problems
+        self._marks: dict[Keys, tuple[int, int]] = {(): (0, 0)}
+        self._text_from: dict[Keys, int] = {}
+        self._scalars = yaml.SafeLoader("")
+        try:
+            node = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.CSafeLoader)
+            self.value = None if node is None else self._plain(node, ())
+        except yaml.MarkedYAMLError as error:
+            mark = error.problem_mark
+            line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
+            problems.append(Problem(shown, line, column, f"this is not YAML: {error.problem}"))
+        except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
+            problems.append(Problem(shown, 1, 1, f"this is not YAML: {error}"))
+
+    def _plain(self, node: yaml.Node, path: Keys) -> object:
+        self._marks.setdefault(path, (node.start_mark.line, node.start_mark.column))
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._plain(value, (*path, n)) for n, value in enumerate(node.value)]
+        if isinstance(node, yaml.ScalarNode) and node.style in ('"', "'"):
+            self._text_from[path] = 1
+        if node.tag == "tag:yaml.org,2002:bool" and node.value.lower() not in ("true", "false"):
+            # YAML 1.1 takes these for yes and no; in a list of phrases they are words.
+            return node.value
+        return self._scalars.construct_object(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Keys) -> dict[str, object]:
+        mapping: dict[str, object] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key must be a word", problem_mark=key.start_mark)
+            here = (*path, key.value)
+            if key.value in mapping:
+                self._marks[here] = (key.start_mark.line, key.start_mark.column)
+                self.problem(here, f"“{key.value}” stands here twice")
+            if not isinstance(value, yaml.ScalarNode):
+                self._marks[here] = (key.start_mark.line, key.start_mark.column)
+            mapping[key.value] = self._plain(value, here)
+        return mapping
+
+    def problem(self, at: Keys, message: str, column: int | None = None) -> None:
+        """Add a problem at the nearest place that the file names; `column` counts from 0 within the text there."""
+        while at not in self._marks:
+            at = at[:-1]
+        line, start = self._marks[at]
+        within = 0 if column is None else column + self._text_from.get(at, 0)
+        self._problems.append(Problem(self._shown, line + 1, start + within + 1, message))
+
+    def blocks(self) -> Iterator[tuple[Keys, object]]:
+        """The items of a file that is a list, each with its path."""
+        if not isinstance(self.value, list):
+            self.problem((), "a rule file is a list: begin each rule with “- id: ...”")
+            return
+        for n, block in enumerate(self.value):
+            yield (n,), block
+
+    def convert(self, value: object, shape: type[T], at: Keys = ()) -> T | None:
+        """The value as that type, or None with a problem noted."""
+        try:
+            return msgspec.convert(value, shape)
+        except msgspec.ValidationError as error:
+            match = _AT.fullmatch(str(error))
+            found, path = (match["message"], _path(match["path"])) if match else (str(error), ())
+            here = _inside(inspect.type_info(shape), path)
+            if unknown := _UNKNOWN.fullmatch(found):
+                key = unknown["key"]
+                self.problem((*at, *path, key), f"“{key}” is not a key here{suggest(key, _keys(here))}")
+            elif missing := _MISSING.fullmatch(found):
+                self.problem((*at, *path), f"“{missing['key']}” is missing here")
+            elif wrong := _NOT_ONE_OF.fullmatch(found):
+                allowed = [str(v) for v in here.values] if isinstance(here, inspect.LiteralType) else []
+                message = f"“{wrong['found']}” is not one of {', '.join(allowed)}{suggest(wrong['found'], allowed)}"
+                self.problem((*at, *path), message)
+            else:
+                self.problem((*at, *path), _in_plain_words(found))
+            return None
+
+
+def _path(text: str | None) -> Keys:
+    steps = _STEP.findall(text or "")
+    return tuple(name or (int(number) if number.isdigit() else 0) for name, number in steps)
+
+
+def _inside(info: inspect.Type, path: Keys) -> inspect.Type:
+    """The type at a path of msgspec's, or AnyType where it cannot be told."""
+    if isinstance(info, inspect.UnionType):
+        info = next(t for t in info.types if not isinstance(t, inspect.NoneType))
+    if not path:
+        return info
+    if isinstance(info, inspect.StructType):
+        field = next((f for f in info.fields if f.encode_name == path[0]), None)
+        return inspect.AnyType() if field is None else _inside(field.type, path[1:])
+    if isinstance(info, inspect.DictType):
+        return _inside(info.value_type, path[1:])
+    if isinstance(info, inspect.VarTupleType):
+        return _inside(info.item_type, path[1:])
+    return inspect.AnyType()
+
+
+def _keys(info: inspect.Type) -> list[str]:
+    return [f.encode_name for f in info.fields] if isinstance(info, inspect.StructType) else []
+
+
+def _in_plain_words(message: str) -> str:
+    return re.sub(r"`([a-z]+)`", lambda m: _PLAIN_WORDS.get(m[1], m[0]), message).replace(" | ", " or ")
