@@ -339,7 +339,7 @@ class PhraseSet:
 
     def candidates(self, text: str) -> list[int]:
         """Numbers of the phrases that occur in the text, ascending."""
-        return sorted(self._set.Match(" " + text)) if self._patterns else []
+        return sorted(self._set.Match(" " + text) or ()) if self._patterns else []
 
     def places(self, number: int, text: str) -> list[tuple[int, int]]:
         """Start and end (last word included, its space not) of each place where the phrase occurs."""
