@@ -7,6 +7,7 @@ the published copy, which no writer ever holds (`warehouse.publish`).
 import hashlib
 import re
 import tomllib
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -114,7 +115,9 @@ class Published:
 
     def frame(self, sql: str, parameters: Parameters = None) -> pd.DataFrame:
         """The rows as a pandas frame. Raises InputError when the query cannot run."""
-        with _explained():
+        with _explained(), warnings.catch_warnings():
+            # DuckDB 2.0 calls pandas in a way that pandas 3.1 warns of; nothing a reader could do.
+            warnings.filterwarnings("ignore", message="The inplace keyword")
             return _present(self._connection.sql(sql, params=parameters)).df()
 
     def arrow(self, sql: str, parameters: Parameters = None) -> pa.Table:

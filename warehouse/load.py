@@ -117,7 +117,7 @@ def load(con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, run_id
         return
     tables = to_arrow(batch)
     _check_rulebooks_stored(con, {audited.audit.rulebook_version for audited in batch})
-    with _transaction(con), _registered(con, tables):
+    with _registered(con, tables), _transaction(con):
         con.execute(
             """
             create or replace temp table changed as
@@ -202,7 +202,7 @@ def quarantine(
     if not rows:
         return
     table = arrow_table(_QUARANTINE, list(zip(*(rows[key] for key in sorted(rows)), strict=True)))
-    with _transaction(con), _registered(con, {"quarantine": table}):
+    with _registered(con, {"quarantine": table}), _transaction(con):
         con.execute(
             """
             create or replace temp table arrived as

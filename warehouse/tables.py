@@ -137,11 +137,20 @@ def arrow_table(schema: pa.Schema, columns: Sequence[Sequence[Any] | pa.Array]) 
 
 
 def transcript_hash(transcript: Transcript) -> str:
-    """Identity of the words of a call: equal hashes mean that earlier verdicts still point at the same words."""
-    heard = msgspec.structs.replace(transcript, call=Call(call_id=transcript.call.call_id, source=""))
+    """Identity of what was heard: equal hashes mean that earlier verdicts still point at the same words.
+
+    Metadata of the call and the name of its file are left out: they may be mended without a new hearing.
+    """
+    recording = transcript.recording
+    heard = msgspec.structs.replace(
+        transcript,
+        call=_NO_CALL,
+        recording=msgspec.structs.replace(recording, path="") if recording is not None else None,
+    )
     return hashlib.sha256(_ENCODER.encode(heard)).hexdigest()[:32]
 
 
+_NO_CALL = Call(call_id="", source="")
 # Speech is a dict: its order must not matter.
 _ENCODER = msgspec.json.Encoder(order="deterministic")
 

@@ -1,6 +1,8 @@
 """Small calls with chosen verdicts, and a warehouse on disk to put them in."""
 
+import shutil
 from datetime import datetime, timedelta, timezone
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -104,7 +106,9 @@ def audit_of(call_id="C1", verdicts=None, *, version="v1", quotes=True, promises
             verdict=Verdict(verdict),
             reason=f"{rule_id} is {verdict}.",
             evidence=(
-                Evidence(kind=EvidenceKind.TRIGGER, turn=0, role=SpeakerRole.CUSTOMER, start=0.0, end=0.9, quote="fed up"),
+                Evidence(
+                    kind=EvidenceKind.TRIGGER, turn=0, role=SpeakerRole.CUSTOMER, start=0.0, end=0.9, quote="fed up"
+                ),
                 Evidence(kind=EvidenceKind.MET, turn=1, role=SpeakerRole.AGENT, start=1.0, end=4.5, quote="so sorry"),
             )
             if quotes and verdict == "met"
@@ -116,15 +120,15 @@ def audit_of(call_id="C1", verdicts=None, *, version="v1", quotes=True, promises
         call_id=call_id,
         rulebook_version=version,
         findings=findings,
-        episodes=(Episode(number=1, first_turn=0, last_turn=1, start=0.0, end=4.5, opened_by="fed up", closed_by="call_end"),),
-        promises=tuple(Promise(turn=1, start=2.0, quote="i will call you", within_hours=h) for h in promises),
-        measures=Measures(
-            turns_agent=1, turns_customer=1, words_agent=4, words_customer=4, tense=tense, calmed=calmed
+        episodes=(
+            Episode(number=1, first_turn=0, last_turn=1, start=0.0, end=4.5, opened_by="fed up", closed_by="call_end"),
         ),
+        promises=tuple(Promise(turn=1, start=2.0, quote="i will call you", within_hours=h) for h in promises),
+        measures=Measures(turns_agent=1, turns_customer=1, words_agent=4, words_customer=4, tense=tense, calmed=calmed),
     )
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def builders():
     return SimpleNamespace(
         rulebook=rulebook_of, transcript=transcript_of, audit=audit_of, monday=MONDAY, audited=audited_of
@@ -134,24 +138,22 @@ def builders():
 def audited_of(call_id="C1", verdicts=None, *, version="v1", quotes=True, promises=(), tense=True, calmed=None, **call):
     return AuditedCall(
         transcript_of(call_id, **call),
-        audit_of(
-            call_id, verdicts, version=version, quotes=quotes, promises=promises, tense=tense, calmed=calmed
-        ),
+        audit_of(call_id, verdicts, version=version, quotes=quotes, promises=promises, tense=tense, calmed=calmed),
     )
 
 
-@pytest.fixture
-def warehouse(tmp_path):
-    """An empty warehouse with the four-rule rulebook in force."""
-    con = open_writer(tmp_path / "warehouse.duckdb")
+@pytest.fixture(scope="session")
+def empty_warehouse(tmp_path_factory):
+    path = tmp_path_factory.mktemp("empty") / "warehouse.duckdb"
+    con = open_writer(path)
     store_rulebook(con, rulebook_of())
+    con.close()
+    return path
+
+
+@pytest.fixture
+def warehouse(tmp_path, empty_warehouse):
+    """A warehouse on disk with no calls and the four-rule rulebook in force."""
+    con = open_writer(Path(shutil.copy(empty_warehouse, tmp_path)))
     yield con
     con.close()
-
-
-@pytest.fixture
-def rows():
-    def ask(con, sql, parameters=None):
-        return [tuple(row) for row in con.execute(sql, parameters).fetchall()]
-
-    return ask

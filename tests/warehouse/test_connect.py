@@ -4,11 +4,14 @@ import shutil
 import subprocess
 import sys
 from datetime import datetime
+from pathlib import Path
 
+import duckdb
 import pytest
 
 from transcription.errors import InputError, LockedError, SetupError
 from warehouse.connect import MIGRATIONS, open_published, open_writer
+from warehouse.load import load
 from warehouse.publish import publish
 
 HOLD = """
@@ -94,8 +97,6 @@ def test_a_file_that_is_no_warehouse_is_refused(tmp_path):
 
 
 def test_the_database_of_another_program_is_left_alone(tmp_path):
-    import duckdb
-
     with duckdb.connect(tmp_path / "w.duckdb") as con:
         con.execute("create table recipes (name varchar)")
     with pytest.raises(SetupError, match="another program's") as refusal:
@@ -129,13 +130,13 @@ def test_a_published_file_that_is_damaged_says_so(tmp_path):
         open_published(tmp_path)
 
 
-@pytest.fixture
-def published(warehouse, builders, tmp_path):
-    from warehouse.load import load
-
-    load(warehouse, [builders.audited()], run_id="R1")
-    publish(warehouse, tmp_path / "published")
-    with open_published(tmp_path / "published") as copy:
+@pytest.fixture(scope="module")
+def published(empty_warehouse, builders, tmp_path_factory):
+    home = tmp_path_factory.mktemp("home")
+    con = open_writer(Path(shutil.copy(empty_warehouse, home)))
+    load(con, [builders.audited()], run_id="R1")
+    publish(con, home / "published")
+    with open_published(home / "published") as copy:
         yield copy
 
 

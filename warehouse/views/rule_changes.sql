@@ -34,7 +34,7 @@ named as (
         rulebook_version,
         previous_version,
         rule_id,
-        case when old is null then 'added' when new is null then 'removed' else 'changed' end as change,
+        case when old.rule_id is null then 'added' when new.rule_id is null then 'removed' else 'changed' end as change,
         concat_ws(', ',
             case when old.asks <> new.asks then 'question' end,
             case when old.status <> new.status then 'status' end,
