@@ -1,0 +1,242 @@
+"""What a phrase finds, what it refuses, and where in the original words it was found."""
+
+import re
+import string
+import unicodedata
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit_rules.phrases import PhraseError, PhraseSet, check_phrase, normalise, normalise_with_places, to_pattern
+
+WORDS = {"we": ("i", "we"), "upset": ("upset*", "fed up", "(really|very) cross"), "loop": ("<loop>",)}
+
+
+def finds(phrase: str, text: str) -> list[str]:
+    """The pieces of the normalised text that the phrase finds."""
+    normal = normalise(text)
+    phrases = PhraseSet([to_pattern(phrase, WORDS)])
+    places = phrases.places(0, normal)
+    assert bool(places) == (phrases.candidates(normal) == [0])
+    return [normal[a:b] for a, b in places]
+
+
+@pytest.mark.parametrize(
+    ("phrase", "text", "found"),
+    [
+        ("i am sorry", "I’m sorry!", ["i am sorry"]),
+        ("i am sorry", "I am, um, so sorry", []),
+        ("(i|we) understand", "We understand. I understand.", ["we understand", "i understand"]),
+        ("(very )?sorry", "very sorry, sorry", ["very sorry"]),
+        ("(so |very )*sorry", "so very so sorry", ["so very so sorry"]),
+        ("frustrat*", "frustrating, frustrated; frustum", ["frustrating", "frustrated"]),
+        ("how _3 feel", "how you must really feel", ["how you must really feel"]),
+        ("how _2 feel", "how you must really feel", []),
+        ("how _3 feel", "how? You feel", []),
+        ("pay _2 today", "pay 50.00 dollars today", ["pay 50.00 dollars today"]),
+        ("order #", "order 12,345 and order twenty two", ["order 12,345", "order twenty two"]),
+        ("anything else ?", "Anything else? Anything else.", ["anything else ?"]),
+        ("sorry .", "Sorry. Sorry, yes", ["sorry ."]),
+        ("<we> are <upset>", "we are very cross; I are fed up", ["we are very cross", "i are fed up"]),
+        ("third time", "the 3rd time", ["third time"]),
+        ("e-mail*", "Emails, e mails", ["e mails"]),
+        ("it is ridiculous", "its ridiculous", ["it is ridiculous"]),
+        ("apologis*", "apologising, apologized", ["apologizing", "apologized"]),
+        ("im*", "I'm impatient", ["impatient"]),
+        ("no no", "no, no, no", ["no"]),
+        ("sorry", "sorry sorrys asorry", ["sorry"]),
+        ("a b", "a b a b", ["a b", "a b"]),
+        ("über", "das Über", ["über"]),
+        ("ve", "naïve", []),
+        ("сожалею", "Я сожалею", ["сожалею"]),
+        ("mr smith", "Mr. Smith", ["mr smith"]),
+    ],
+)
+def test_a_phrase_finds_what_it_says(phrase: str, text: str, found: list[str]) -> None:
+    assert finds(phrase, text) == found
+
+
+@pytest.mark.parametrize(
+    ("phrase", "column", "message"),
+    [
+        ("sorry (about", 6, "never closed"),
+        ("sorry about)", 11, "closes nothing"),
+        ("sorry _x", 6, "no meaning"),
+        ("how _0 you", 4, "1 to 20"),
+        ("how _21 you", 4, "1 to 20"),
+        ("<nobody> is", 0, "no word list <nobody> (known: loop, upset, we)"),
+        ("is <loop>", 3, "refers to itself"),
+        ("um", 0, "can never match"),
+        ("say um", 4, "can never match"),
+        ("(sorry)?", 0, "match nothing at all"),
+        ("a|", 0, "match nothing at all"),
+        ("", 0, "match nothing at all"),
+        ("_3 you", 0, "begin or end with a gap"),
+        ("you _3", 0, "begin or end with a gap"),
+        ("sorry + you", 6, "a sign"),
+        ("?*", 1, "stands right after"),
+        ("((a)?)*b", 6, "may be missing already"),
+        ("(" * 21 + "a" + ")" * 21, 20, "more than 20 deep"),
+    ],
+)
+def test_a_phrase_that_cannot_be_read_is_refused_at_its_column(phrase: str, column: int, message: str) -> None:
+    with pytest.raises(PhraseError) as refused:
+        check_phrase(phrase, WORDS)
+
+    assert message in str(refused.value)
+    assert refused.value.column == column
+
+
+def test_a_phrase_too_large_to_search_for_is_refused() -> None:
+    many = {"many": tuple(f"word{n} _20 end{n}" for n in range(3000))}
+
+    with pytest.raises(PhraseError, match="too large"):
+        check_phrase("<many> <many> <many> <many>", many)
+
+
+def test_a_mistake_in_a_word_list_is_told_where_the_list_is_used() -> None:
+    with pytest.raises(PhraseError, match=re.escape("in “a (b” of the word list <broken>")) as refused:
+        to_pattern("we are <broken>", {"broken": ("a (b",)})
+
+    assert refused.value.column == 7
+
+
+@pytest.mark.parametrize(
+    ("spoken", "normal"),
+    [
+        ("It's, um, I I'm I'm sorry", "it is i am sorry "),
+        ("Can't? Won't! Shan't… don’t", "can not ? will not . shall not . do not "),
+        ("Mr. Smith paid $50.00 on 5/6 at 10:30 a.m.", "mr smith paid 50.00 on 5 6 at 10:30 a . m . "),
+        ("What?!", "what ? "),
+        ("the customer's order", "the customer s order "),
+        ("", ""),
+        ("… um …", ". "),
+        ("😡", ""),
+        ("ok alright", "okay all right "),
+    ],
+)
+def test_normal_text_is_plain_words(spoken: str, normal: str) -> None:
+    assert normalise(spoken) == normal
+
+
+spoken = st.lists(
+    st.sampled_from(
+        "I'm sorry we can't don't understand it's how you feel order 12 50.00 Mr. Smith 3rd e-mail café um uh "
+        "customer's . ? ! … , 😡 🇩🇪 مرحبا שלום naïve Straße O'Brien y'all \x00 \x07 \u200f \u0301 ½ २ no".split(" ")
+    ),
+    max_size=30,
+).map(" ".join)
+anything = st.one_of(spoken, st.text(max_size=200))
+
+
+@given(spoken)
+def test_case_does_not_matter(text: str) -> None:
+    assert normalise(text.upper()) == normalise(text) == normalise(text.lower())
+
+
+@given(spoken)
+def test_the_kind_of_apostrophe_does_not_matter(text: str) -> None:
+    for curly in "’‘ʼ`´":
+        assert normalise(text.replace("'", curly)) == normalise(text)
+
+
+@pytest.mark.parametrize("text", "I'm it's that's don't can't won't you're they've we've let's what's isn't".split())
+def test_a_missing_apostrophe_does_not_matter(text: str) -> None:
+    assert normalise(text.replace("'", "")) == normalise(text)
+
+
+@given(st.lists(st.sampled_from("i am so sorry about your order".split()), max_size=12))
+def test_fillers_and_commas_do_not_matter(words: list[str]) -> None:
+    assert normalise(", um, ".join(words)) == normalise(" ".join(words))
+
+
+@given(spoken)
+def test_a_stammer_does_not_matter(text: str) -> None:
+    doubled = " ".join(f"{w} {w}" for w in text.split(" ") if w not in ("50.00", "e-mail", "Mr."))
+
+    assert normalise(doubled) == normalise(" ".join(w for w in text.split(" ") if w not in ("50.00", "e-mail", "Mr.")))
+
+
+@given(st.text("cafénaïve u", max_size=30))
+def test_an_accent_may_be_written_either_way(text: str) -> None:
+    assert normalise(unicodedata.normalize("NFD", text)) == normalise(unicodedata.normalize("NFC", text))
+
+
+@given(st.text(string.ascii_letters + string.digits + " '.,?!", max_size=80))
+def test_normal_text_is_normal_already(text: str) -> None:
+    once = normalise(text)
+
+    assert normalise(once) == once
+
+
+@given(anything)
+def test_normal_text_is_words_each_followed_by_one_space(text: str) -> None:
+    normal = normalise(text)
+
+    assert normal == "" or re.fullmatch(r"(?:[^ ]+ )+", normal)
+    assert not re.search(r"(?:^| )([^ ]+) \1 ", normal)
+
+
+@given(anything)
+def test_every_place_leads_back_to_the_original_words(text: str) -> None:
+    normal, starts, ends = normalise_with_places(text)
+
+    assert normal == normalise(text)
+    assert len(normal) == len(starts) == len(ends)
+    assert starts == sorted(starts)
+    assert all(0 <= a < b <= len(text) for a, b in zip(starts, ends, strict=True))
+    at = 0
+    for word in normal.split(" ")[:-1]:
+        original = text[starts[at] : ends[at + len(word) - 1]]
+        # Read alone, the original piece says this word, perhaps among others ("I'm" says "i" and "am").
+        assert f" {word} " in " " + normalise(original)
+        at += len(word) + 1
+
+
+def test_a_quote_is_exactly_what_was_said_between_emoji_and_other_scripts() -> None:
+    text = "😡😡 שלום I’m — um — so, so SORRY\x07 about that 🇩🇪"
+    normal, starts, ends = normalise_with_places(text)
+    start = normal.index("i am so sorry")
+    end = start + len("i am so sorry")
+
+    assert text[starts[start] : ends[end - 1]] == "I’m — um — so, so SORRY"
+
+
+phrase_texts = st.recursive(
+    st.sampled_from(["sorry", "i", "am", "frustrat*", "#", "really", "<we>", "about that"]),
+    lambda inner: st.one_of(
+        st.lists(inner, min_size=1, max_size=3).map(lambda p: f"({'|'.join(p)})"),
+        st.lists(inner, min_size=2, max_size=3).map(" ".join),
+        st.lists(inner, min_size=2, max_size=2).map(" _2 ".join),
+        inner.map(lambda p: f"sorry ({p})? i"),
+    ),
+    max_leaves=8,
+)
+
+
+@given(phrase_texts, spoken)
+def test_candidates_are_the_phrases_that_have_places(phrase: str, text: str) -> None:
+    phrases = PhraseSet([to_pattern(phrase, WORDS), to_pattern("sorry")])
+    normal = normalise(text)
+
+    assert phrases.candidates(normal) == [n for n in (0, 1) if phrases.places(n, normal)]
+
+
+@given(phrase_texts)
+def test_a_place_is_whole_words(phrase: str) -> None:
+    normal = normalise("i am really sorry i am so frustrated about that really 12 i am sorry about that i am")
+
+    for start, end in PhraseSet([to_pattern(phrase, WORDS)]).places(0, normal):
+        assert start == 0 or normal[start - 1] == " "
+        assert normal[end] == " "
+
+
+def test_no_phrases_find_nothing() -> None:
+    assert PhraseSet([]).candidates("sorry ") == []
+
+
+def test_time_is_linear_in_the_text_whatever_is_written() -> None:
+    nasty = PhraseSet([to_pattern("(a*|a a*|a _20 a)* _20 (a|a a|a*)? _20 b")])
+
+    assert nasty.places(0, "aa " * 30_000) == []
