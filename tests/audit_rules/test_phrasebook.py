@@ -1,0 +1,50 @@
+"""The phrasebook: what people say on the phone, written before a rule was tuned, checked against the rule.
+
+Each file is named after a check of `audit_rules/evaluation.yaml` and holds positive and negative lines: an
+utterance of the agent, or a short call of "A:" and "C:" lines whose last is judged. `upset.yaml` holds
+customers. They are no training set: a rule may miss some of them, but not many, and a wrong accusation is worse
+than a miss.
+"""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from audit_rules.agreement import Agreement, Check, Judged, agreement_of, judge_rows, load_checks
+from audit_rules.rulebook import Rulebook, load_rulebook
+
+PHRASEBOOK = sorted((Path(__file__).parent / "phrasebook").glob("*.yaml"))
+
+
+@pytest.fixture(scope="module")
+def rulebook() -> Rulebook:
+    return load_rulebook()
+
+
+def row(text: str, label: int, check: str) -> tuple[str, dict[str, Any]]:
+    """The line as a labelled utterance with what was said before it."""
+    lines = [line.strip() for line in text.strip().splitlines()]
+    if not lines[-1].startswith(("A: ", "C: ")):
+        speaker = "customer" if check == "upset" else "agent"
+        return check, {"speaker": speaker, "context": [], "text": text, "label": label}
+    said = [({"A": "agent", "C": "customer"}[line[0]], line[3:]) for line in lines]
+    context = [f"{who}: {what}" for who, what in said[:-1]]
+    return check, {"speaker": said[-1][0], "context": context, "text": said[-1][1], "label": label}
+
+
+def judged(path: Path, rulebook: Rulebook) -> list[Judged]:
+    checks = {**load_checks(), "upset": Check(cue="upset")}
+    lines: dict[str, list[str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    rows = [row(text, label, path.stem) for label, side in ((1, "positive"), (0, "negative")) for text in lines[side]]
+    return list(judge_rows(rows, rulebook, checks))
+
+
+@pytest.mark.parametrize("path", PHRASEBOOK, ids=lambda p: p.stem)
+def test_a_rule_hears_what_people_say_and_accuses_nobody_wrongly(path: Path, rulebook: Rulebook) -> None:
+    lines = judged(path, rulebook)
+    agreement: Agreement = agreement_of(lines)[0]
+    wrong = [f"{'missed' if j.label else 'wrongly heard'}: {j.text}" for j in lines if j.label != j.predicted]
+    assert agreement.precision >= 0.9, wrong
+    assert agreement.recall >= 0.8, wrong
