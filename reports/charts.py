@@ -72,7 +72,7 @@ def trend(
 
     `small` is one of many panels: no dates, two lines to read the height by, a dot at the end.
     """
-    left, right = (36.0, width - 54.0) if small else (44.0, width - (96.0 if width < 500 else 130.0))
+    left, right = (44.0, width - 52.0) if small else (44.0, width - (96.0 if width < 500 else 130.0))
     top, base = (8.0, height - 10.0) if small else (14.0, height - 30.0)
     bottom_share, top_share = _domain([p for p in points if p.share is not None])
     step = (right - left) / max(1, len(points) - 1)
@@ -229,7 +229,7 @@ def funnel(stages: Sequence[tuple[str, int]]) -> Funnel:
             label=label,
             count=count,
             y=6 + 38 * i,
-            width=_tidy(200 * count / first),
+            width=_tidy(176 * count / first),
             text=f"{count:,} ({percent(count / first)})",
             opacity=f"{max(0.4, 0.9 - 0.12 * i):.2f}",
         )
@@ -273,7 +273,7 @@ _MOST_DOTS = 60
 
 def scores(calls: Sequence[tuple[float, str, str]]) -> Scores:
     """The calls' scores; each call is (score of 100, what to show, link)."""
-    width, base = 460.0, 150.0
+    width, base = 410.0, 150.0
 
     def x(score: float) -> float:
         return _tidy(10 + score / 100 * width)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Literal
 
 import msgspec
@@ -55,7 +56,7 @@ def pieces(text: str, highlights: Sequence[Highlight], unsure: Sequence[tuple[in
         cuts |= {min(max(start, 0), length), min(max(end, 0), length)}
     edges = sorted(cuts)
     made = []
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in pairwise(edges):
         over = [h for h in marks if h.start <= start and end <= h.end]
         mask = next((m for m in masks.values() if m.start() <= start and end <= m.end()), None)
         if mask is not None and start != mask.start():

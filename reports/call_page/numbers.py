@@ -67,13 +67,13 @@ class ScorecardLines(msgspec.Struct, frozen=True, kw_only=True):
     name: str
     title: str
     chosen: bool
+    scored: bool
     score: str
     points: str
     coverage: str
     critical: str
     steps: tuple[StepLines, ...]
-    not_needed: tuple[RuleLine, ...]
-    not_needed_text: str
+    folded: tuple[tuple[str, tuple[RuleLine, ...]], ...]
 
 
 class Line(msgspec.Struct, frozen=True, kw_only=True):
@@ -124,6 +124,7 @@ class CallPage(msgspec.Struct, frozen=True, kw_only=True):
     week_href: str
     week_text: str
     notice: str
+    scored: bool
     score: str
     score_note: str
     critical: str
@@ -139,6 +140,8 @@ class CallPage(msgspec.Struct, frozen=True, kw_only=True):
     holds: str
     lines: tuple[Line, ...]
     heard: str
+    has_unsure: bool
+    has_findings: bool
     measures: tuple[Measure, ...]
     rulebook_version: str
     footer: str
@@ -156,6 +159,7 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
     both = overlaps(agent, customer, shortest=_TALKING_OVER)
     pins, rows, narrow_rows = _pins(readings, numbers, duration)
     episodes = _episode_spans(readings, duration)
+    lines = _lines(readings, numbers, holds=holds, overlapped=both, duration=duration)
     return CallPage(
         call_id=str(call["call_id"]),
         title=f"Call {call['call_id']}",
@@ -165,8 +169,9 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
         week_href=f"../{weekly_file_name(call['iso_week'])}" if call["iso_week"] else "",
         week_text=f"Week of {day(week_start(call['iso_week']))}" if call["iso_week"] else "Undated call",
         notice=str(call["notice"] or ""),
+        scored=chosen is not None and chosen.scored,
         score=chosen.score if chosen else NOTHING,
-        score_note=chosen.points if chosen else "nothing was judged",
+        score_note=chosen.points if chosen else "Nothing was judged",
         critical=chosen.critical if chosen else "",
         scorecards=cards,
         duration=round(duration, 2),
@@ -190,8 +195,10 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
             if there
         ),
         holds=" ".join(f"{hold.start:.2f},{hold.end:.2f}" for hold in holds),
-        lines=_lines(readings, numbers, holds=holds, overlapped=both, duration=duration),
+        lines=lines,
         heard=_heard(call),
+        has_unsure=any(piece.unsure for line in lines for piece in line.pieces),
+        has_findings=bool(numbers),
         measures=_measures(call),
         rulebook_version=str(call["rulebook_version"]),
         footer=f"Judged by rulebook {str(call['rulebook_version'])[:12]} on a machine transcript. "
@@ -222,6 +229,8 @@ def _when(local: datetime | None, utc: datetime | None) -> str:
 
 
 def _outcome(call: Row) -> str:
+    if call["roles_from"] == "unknown":
+        return "Whether it was tense cannot be told."
     if not call["tense"]:
         return "Never tense."
     return "Tense, calmed by the end." if call["calmed"] else "Tense, not calmed by the end."
@@ -304,7 +313,9 @@ def _scorecards(readings: Readings, scorecard: str, numbers: dict[str, int]) -> 
 def _scorecard(readings: Readings, card: Row, chosen: bool, numbers: dict[str, int]) -> ScorecardLines:
     findings = {row["rule_id"]: row for row in readings.findings}
     places = [row for row in readings.scorecard_rules if row["scorecard"] == card["scorecard"]]
-    steps, not_needed = [], []
+    steps: list[StepLines] = []
+    not_needed: list[RuleLine] = []
+    unseen: list[RuleLine] = []
     for step in (row for row in readings.steps if row["scorecard"] == card["scorecard"]):
         lines = [
             _rule_line(readings, findings[place["rule_id"]], bool(place["critical"]), numbers)
@@ -313,11 +324,14 @@ def _scorecard(readings: Readings, card: Row, chosen: bool, numbers: dict[str, i
         ]
         not_needed += [line for line in lines if line.css == "not_applicable"]
         asked = tuple(line for line in lines if line.css != "not_applicable")
-        if asked:
+        mixed = {"met", "missed"} <= {line.css for line in asked}
+        if step["verdict"] == "not_assessable":
+            unseen += asked
+        elif asked:
             steps.append(
                 StepLines(
                     title=str(step["step_title"]),
-                    verdict=_VERDICTS[step["verdict"]] if len(asked) > 1 else "",
+                    verdict=_VERDICTS[step["verdict"]] if mixed else "",
                     css=str(step["verdict"]),
                     rules=asked,
                 )
@@ -327,19 +341,23 @@ def _scorecard(readings: Readings, card: Row, chosen: bool, numbers: dict[str, i
         name=str(card["scorecard"]),
         title=str(card["scorecard_title"]),
         chosen=chosen,
+        scored=card["score"] is not None,
         score=NOTHING if card["score"] is None else f"{card['score']:.0f}",
         points=_points(card),
         coverage=_coverage(card),
         critical=counted(misses, "critical miss", "critical misses") if misses else "",
         steps=tuple(steps),
-        not_needed=tuple(not_needed),
-        not_needed_text=f"{counted(len(not_needed), 'rule')} not needed on this call",
+        folded=tuple(
+            (f"{counted(len(lines), 'rule')} {told}", tuple(lines))
+            for lines, told in ((unseen, "could not be judged"), (not_needed, "not needed on this call"))
+            if lines
+        ),
     )
 
 
 def _points(card: Row) -> str:
     if card["score"] is None:
-        return "not enough could be judged"
+        return "Not enough could be judged"
     met, judged = int(card["rules_met"]), int(card["rules_judged"])
     return f"{met} of {counted(judged, 'rule')} met"
 
@@ -505,7 +523,7 @@ def _lines(
                     quote=str(episode["opened_by"] or ""),
                 )
             )
-        lines.append(_turn_line(readings, turn, numbers, overlapped))
+        lines += _turn_lines(readings, turn, numbers, overlapped)
         if turn["turn"] in closed:
             how = "accepts" if closed[turn["turn"]]["closed_by"] == "accepted" else "says thanks"
             lines.append(
@@ -514,21 +532,35 @@ def _lines(
     return (*lines, *pauses)
 
 
-def _turn_line(readings: Readings, turn: Row, numbers: dict[str, int], overlapped: Sequence[Span]) -> Line:
-    role = str(turn["role"])
+def _turn_lines(readings: Readings, turn: Row, numbers: dict[str, int], overlapped: Sequence[Span]) -> list[Line]:
+    """One line for a turn; one for each utterance where nobody knows who speaks and a turn means nothing."""
     own = [row for row in readings.utterances if row["turn"] == turn["turn"]]
-    return Line(
-        kind="turn",
-        css=role,
-        anchor=f"turn-{turn['turn']}",
-        at=_at(turn["start_s"]),
-        start=turn["start_s"],
-        end=turn["end_s"],
-        speaker={"agent": "Agent", "customer": "Customer", "system": "System"}.get(role, "Speaker"),
-        over=_talks_over(turn, overlapped),
-        signal=bool(turn["is_signal"]),
-        pieces=pieces(str(turn["text"]), _highlights(readings, turn, numbers), unsure_words(own)),
-    )
+    role, text = str(turn["role"]), str(turn["text"])
+    highlights, unsure = _highlights(readings, turn, numbers), unsure_words(own)
+    parts = [(0, len(text), turn["start_s"], turn["end_s"])]
+    if role == "unknown" and own:
+        parts = [
+            (row["char_offset"], row["char_offset"] + len(row["text"]), row["start_s"], row["end_s"]) for row in own
+        ]
+    return [
+        Line(
+            kind="turn",
+            css=role,
+            anchor=f"turn-{turn['turn']}" if number == 0 else f"turn-{turn['turn']}-{number}",
+            at=_at(start_s),
+            start=start_s,
+            end=end_s,
+            speaker={"agent": "Agent", "customer": "Customer", "system": "System"}.get(role, "Speaker"),
+            over=number == 0 and _talks_over(turn, overlapped),
+            signal=bool(turn["is_signal"]),
+            pieces=pieces(
+                text[start:end],
+                [msgspec.structs.replace(h, start=h.start - start, end=h.end - start) for h in highlights],
+                [(a - start, b - start) for a, b in unsure],
+            ),
+        )
+        for number, (start, end, start_s, end_s) in enumerate(parts)
+    ]
 
 
 def _highlights(readings: Readings, turn: Row, numbers: dict[str, int]) -> list[Highlight]:

@@ -160,7 +160,7 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
         calls=published.frame(
             """
             select c.call_id, c.started_local, c.agent_name, c.agent_id, c.team, c.duration_s, c.tense, c.calmed,
-                s.score, s.critical_misses, s.rules_judged, s.rules_met, s.coverage
+                c.roles_from, s.score, s.critical_misses, s.rules_judged, s.rules_met, s.coverage
             from calls c left join call_scorecards s on s.call_id = c.call_id and s.scorecard = $scorecard
             where c.iso_week = $week
             order by c.started_local, c.call_id

@@ -1,0 +1,171 @@
+"""What to know: a few sentences that are true of the figures, or nothing."""
+
+from collections.abc import Sequence
+
+import msgspec
+
+from reports.weekly.headlines import Figure
+from reports.weekly.rates import (
+    FEW,
+    audited_calls,
+    changed_steps,
+    critical_rate,
+    critical_steps,
+    lost_recordings,
+    plain_rows,
+    pooled,
+    step_rate,
+    week_row,
+)
+from reports.weekly.readings import Readings
+from reports.weekly.steps import StepLine
+from reports.wording import counted, day, listed, percent, week_start
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """A sentence of "what to know": its point in bold, then the figures; `to` is a place on the page, or ""."""
+
+    point: str
+    detail: str
+    to: str = ""
+    to_text: str = ""
+
+
+def known(readings: Readings, figures: Sequence[Figure], steps: Sequence[StepLine]) -> tuple[Known, ...]:
+    """Up to four sentences, the weightiest first. Each is true of these figures or is not said."""
+    calls = audited_calls(readings, readings.week)
+    if not calls:
+        return ()
+    said = [
+        *_know_overall(readings, figures[0]),
+        *_know_critical(readings),
+        *_know_steps(steps),
+        *_know_weakest(readings, steps),
+        *_know_tense(readings),
+        *_know_lost(readings),
+    ]
+    return tuple(said[:4])
+
+
+def _know_overall(readings: Readings, figure: Figure) -> list[Known]:
+    before = pooled(readings, readings.before)
+    if not before.n:
+        return []
+    calls = (audited_calls(readings, readings.before), audited_calls(readings, readings.week))
+    if min(calls) < FEW:
+        return [
+            Known(
+                point="Too few calls to compare weeks:",
+                detail=f"{calls[1]} this week, {calls[0]} the week before.",
+            )
+        ]
+    figures = f"{figure.value} this week, {percent(before.share)} the week before."
+    if changed_steps(readings, readings.before, readings.week):
+        figures += " Steps whose rules changed are left out of the comparison."
+    if figure.tone == "":
+        return [Known(point="No clear change in steps followed:", detail=figures)]
+    word = "More" if figure.tone == "good" else "Fewer"
+    return [Known(point=f"{word} steps were followed:", detail=figures)]
+
+
+def _know_critical(readings: Readings) -> list[Known]:
+    rate = critical_rate(readings, readings.week)
+    if not rate.n:
+        return []
+    if rate.hits:
+        one = rate.hits == 1
+        return [
+            Known(
+                point=f"{counted(int(rate.hits), 'call')} had a critical miss",
+                detail=f"({listed(critical_steps(readings)[:3])}).",
+                to="hear",
+                to_text="Listen to it first." if one else "Listen to these first.",
+            )
+        ]
+    if rate.n < FEW:
+        return []
+    return [
+        Known(
+            point="No critical misses", detail=f"in {rate.n:,.0f} calls (likely below {percent(rate.interval().high)})."
+        )
+    ]
+
+
+def _know_steps(steps: Sequence[StepLine]) -> list[Known]:
+    clear = [step for step in steps if step.tone]
+    return [
+        Known(
+            point=f"{step.title}: {'better' if step.tone == 'good' else 'worse'}",
+            detail=f"than the week before, now {step.value} ({step.change.split(' ', 1)[1]}).",
+            to="steps",
+            to_text="See the steps.",
+        )
+        for step in clear[:2]
+    ]
+
+
+def _know_weakest(readings: Readings, steps: Sequence[StepLine]) -> list[Known]:
+    """The step with the most misses, where its whole range lies below the range of all steps together."""
+    overall = pooled(readings, readings.week).interval()
+    names = readings.scorecard_rules[["step_number", "step"]].drop_duplicates().itertuples(index=False)
+    by_number = {int(number): str(step) for number, step in names}
+    low = []
+    for line in steps:
+        rate = step_rate(readings, readings.week, by_number[line.number])
+        if rate.n and rate.interval().high < overall.low:
+            low.append((rate.hits - rate.n, line, rate))
+    if not low:
+        return []
+    _, line, rate = min(low, key=lambda found: (found[0], found[1].number))
+    missed = rate.n - rate.hits
+    return [
+        Known(
+            point=f"Most worth coaching: {line.title}.",
+            detail=f"Missed on {missed:,.0f} of the {counted(int(rate.n), 'call')} that called for it.",
+            to="steps",
+            to_text="See its rules.",
+        )
+    ]
+
+
+def _know_tense(readings: Readings) -> list[Known]:
+    row = week_row(readings, readings.week)
+    tense = int(row["tense_calls"] or 0) if row else 0
+    if row is None or not tense:
+        return []
+    calmed = int(row["calmed_calls"] or 0)
+    ended = f"{calmed} of them ended calm" if tense > 1 else "it ended calm" if calmed else "it did not end calm"
+    verb = "was" if tense == 1 else "were"
+    return [Known(point=f"{tense:,} of {counted(int(row['calls']), 'call')} {verb} tense;", detail=f"{ended}.")]
+
+
+def _know_lost(readings: Readings) -> list[Known]:
+    lost = lost_recordings(readings, readings.week)
+    total = lost + audited_calls(readings, readings.week)
+    if lost * 20 < total:
+        return []
+    return [
+        Known(
+            point=f"{counted(lost, 'recording')} of {total:,} could not be audited.",
+            detail="",
+            to="data",
+            to_text="See why.",
+        )
+    ]
+
+
+def rule_changes(readings: Readings) -> tuple[Known, ...]:
+    """The rules that changed in the weeks shown; a first rulebook changes nothing."""
+    shown = []
+    for row in plain_rows(readings.rule_changes):
+        if row["previous_version"] is None or row["first_week"] not in readings.weeks:
+            continue
+        what = f" ({row['what']})" if row["what"] else ""
+        shown.append(
+            Known(
+                point=str(row["asks"] or row["rule_id"]),
+                detail=f"{row['change']}{what}, first used on calls of the week of "
+                f"{day(week_start(row['first_week']))}.",
+            )
+        )
+    return tuple(shown)

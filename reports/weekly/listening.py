@@ -1,0 +1,167 @@
+"""Where to listen: moments, calls, scores, and how far tense calls get."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import msgspec
+
+from reports import charts
+from reports.page import call_link
+from reports.statistics import Interval
+from reports.weekly.rates import plain_rows, week_row
+from reports.weekly.readings import FUNNEL, Readings
+from reports.wording import NOTHING, clock, counted, sentence
+
+_MOMENTS = 4
+
+
+CALLS_SHOWN = 20
+"""A week with more calls than this lists the ones to start with."""
+
+
+class Moment(msgspec.Struct, frozen=True, kw_only=True):
+    """A place in a call that is worth hearing."""
+
+    quote: str
+    said_by: str
+    asks: str
+    reason: str
+    agent: str
+    call_id: str
+    at: str
+    href: str
+    critical: bool
+
+
+class CallLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One call of the week."""
+
+    call_id: str
+    href: str
+    when: str
+    agent: str
+    duration: str
+    mood: str
+    score: str
+    bar: charts.RangeBar | None
+    critical: str
+
+
+def moments(readings: Readings) -> tuple[tuple[Moment, ...], tuple[Moment, ...]]:
+    """What to listen to first, and what is worth playing to the team."""
+    rows = plain_rows(readings.moments)
+    missed = [row for row in rows if row["verdict"] == "missed"]
+    met = [row for row in rows if row["verdict"] == "met" and row["quote_role"] != "customer"]
+    rate = {row["rule_id"]: row["rate"] for row in plain_rows(readings.rules)}
+    missed.sort(
+        key=lambda row: (
+            not row["critical"],
+            row["quote_kind"] != "against",
+            -(row["weight"] or 0),
+            row["score"] if row["score"] is not None else 100.0,
+            row["call_id"],
+            row["rule_id"],
+        )
+    )
+    # The rarer a step is followed, the more a team can learn from hearing it done; long quotes say more.
+    met.sort(key=lambda row: (rate.get(row["rule_id"]) or 0.0, -len(row["quote"]), row["call_id"], row["rule_id"]))
+    return _spread(missed), _spread([row for row in met if len(row["quote"].split()) >= 4])
+
+
+def _spread(rows: Sequence[dict[str, Any]]) -> tuple[Moment, ...]:
+    """The first few, each rule and each call once before any comes twice: critical ones always."""
+    chosen: list[dict[str, Any]] = []
+    for allowed in (0, 1):
+        for row in rows:
+            same = sum(c["rule_id"] == row["rule_id"] or c["call_id"] == row["call_id"] for c in chosen)
+            repeated = any(c["quote"] == row["quote"] and c["call_id"] == row["call_id"] for c in chosen)
+            if len(chosen) < _MOMENTS and row not in chosen and same <= allowed and not repeated:
+                chosen.append(row)
+    chosen.sort(key=rows.index)
+    return tuple(_moment(row) for row in chosen)
+
+
+def _moment(row: dict[str, Any]) -> Moment:
+    return Moment(
+        quote=_cut(str(row["quote"])),
+        said_by="Customer" if row["quote_role"] == "customer" else "",
+        asks=str(row["asks"]),
+        reason=sentence(str(row["reason"])),
+        agent=str(row["agent_name"] or row["agent_id"] or "agent not named"),
+        call_id=str(row["call_id"]),
+        at=clock(row["at_s"]) if row["at_s"] is not None else "",
+        href=call_link(str(row["call_id"]), at=row["at_s"]),
+        critical=bool(row["critical"]),
+    )
+
+
+_LONGEST_QUOTE = 180
+
+
+def _cut(quote: str) -> str:
+    return quote if len(quote) <= _LONGEST_QUOTE else quote[:_LONGEST_QUOTE].rsplit(" ", 1)[0] + " …"
+
+
+def call_lines(readings: Readings) -> tuple[CallLine, ...]:
+    """The calls of the week, or those to start with where there are many."""
+    rows = plain_rows(readings.calls)
+    if len(rows) > CALLS_SHOWN:
+        rows.sort(key=lambda r: (-(r["critical_misses"] or 0), r["score"] if r["score"] is not None else 101.0))
+        rows = rows[:CALLS_SHOWN]
+    return tuple(
+        CallLine(
+            call_id=str(row["call_id"]),
+            href=call_link(str(row["call_id"])),
+            when=f"{row['started_local']:%a} {row['started_local']:%H:%M}" if row["started_local"] else "no date",
+            agent=str(row["agent_name"] or row["agent_id"] or "not named"),
+            duration=clock(row["duration_s"]),
+            mood=_mood(row),
+            score=NOTHING if row["score"] is None else f"{row['score']:.0f}",
+            bar=None
+            if row["score"] is None
+            else charts.range_bar(row["score"] / 100, Interval(row["score"] / 100, row["score"] / 100), width=130),
+            critical=counted(int(row["critical_misses"]), "critical miss", "critical misses")
+            if row["critical_misses"]
+            else "",
+        )
+        for row in rows
+    )
+
+
+def _mood(row: dict[str, Any]) -> str:
+    if row["roles_from"] == "unknown":
+        return "cannot tell"
+    if not row["tense"]:
+        return "friendly"
+    return "tense, calmed" if row["calmed"] else "tense, not calmed"
+
+
+def funnel_chart(readings: Readings) -> charts.Funnel | None:
+    """How far the tense calls got; None without tense calls."""
+    row = week_row(readings, readings.week)
+    tense = int(row["tense_calls"] or 0) if row else 0
+    if not tense:
+        return None
+    frame = readings.funnel
+    stages = [("Tense calls", tense)]
+    left: set[str] | None = None
+    for rule, label in FUNNEL:
+        if rule not in set(readings.rules["rule_id"]):
+            continue
+        did = set(frame.loc[(frame["rule_id"] == rule) & frame["met"], "call_id"])
+        left = did if left is None else left & did
+        stages.append((label, len(left)))
+    return charts.funnel(stages)
+
+
+def score_chart(readings: Readings) -> charts.Scores | None:
+    """The calls by score; None where none was scored."""
+    scored = [row for row in plain_rows(readings.calls) if row["score"] is not None]
+    if not scored:
+        return None
+    return charts.scores(
+        [
+            (float(row["score"]), f"{row['call_id']}: {row['score']:.0f} of 100", call_link(str(row["call_id"])))
+            for row in scored
+        ]
+    )

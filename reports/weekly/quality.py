@@ -1,0 +1,137 @@
+"""What the figures rest on: what was not audited, how words and roles were found, how everything is counted."""
+
+import msgspec
+
+from reports.statistics import Rate, sidak
+from reports.weekly.rates import plain_rows, week_row
+from reports.weekly.readings import AGENT_WEEKS, Readings
+from reports.wording import between, counted, listed, long_time, number_word, percent, sentence
+
+
+class Fact(msgspec.Struct, frozen=True, kw_only=True):
+    """A line of the data quality list."""
+
+    name: str
+    value: str
+
+
+def quality_facts(readings: Readings) -> tuple[Fact, ...]:
+    """What was audited, by which engine, with which speakers, how much could be judged and was checked."""
+    facts = []
+    row = week_row(readings, readings.week)
+    if row:
+        facts.append(
+            Fact(name="Audited", value=f"{counted(int(row['calls']), 'call')}, {long_time(row['duration_s'] or 0)}")
+        )
+    facts.extend(
+        Fact(
+            name="Words by",
+            value=f"{engine['engine']} {engine['model']}: {counted(int(engine['calls']), 'call')}"
+            + (f", mean confidence {engine['confidence']:.2f}" if engine["confidence"] is not None else ""),
+        )
+        for engine in plain_rows(readings.engines)
+    )
+    for cover in plain_rows(readings.coverage)[:1]:
+        undecided = int((cover["applicable"] or 0) - (cover["judged"] or 0))
+        facts.append(
+            Fact(
+                name="Could be judged",
+                value=f"{cover['judged'] or 0:,.0f} of {cover['applicable'] or 0:,.0f} rules that applied "
+                f"({percent(cover['coverage'])}); {undecided:,} left out of every rate",
+            )
+        )
+        for key, name, why in (
+            ("calls_roles_guessed", "Speakers guessed", "one channel; roles told from the words"),
+            ("calls_roles_unknown", "Speakers unknown", "rules that need to know who speaks were not judged"),
+            ("calls_without_times", "No timing", "interruptions, holds and answer times were not judged"),
+        ):
+            if cover[key]:
+                facts.append(Fact(name=name, value=f"{counted(int(cover[key]), 'call')}: {why}"))
+    unnamed = int(readings.calls["agent_id"].isna().sum()) if len(readings.calls) else 0
+    if unnamed:
+        facts.append(Fact(name="Agent not named", value=f"{counted(unnamed, 'call')}: in no agent's figures"))
+    if readings.undated:
+        facts.append(
+            Fact(
+                name="Undated",
+                value=f"{counted(readings.undated, 'call')} in the warehouse without a date belong to no week",
+            )
+        )
+    checked = len(readings.reviews)
+    if checked:
+        agreed = Rate.of(float(readings.reviews["agrees"].sum()), checked)
+        facts.append(
+            Fact(
+                name="Checked by people",
+                value=f"{counted(checked, 'verdict')} re-heard; {agreed.hits:.0f} agreed "
+                f"(likely {between(agreed.interval())})",
+            )
+        )
+    else:
+        facts.append(Fact(name="Checked by people", value="no verdict of this week yet"))
+    return tuple(facts)
+
+
+_REASONS = {
+    "empty_file": "empty file",
+    "not_audio": "not audio",
+    "no_samples": "no sound in the file",
+    "truncated": "file damaged",
+    "too_short": "too short",
+    "metadata_missing": "no metadata",
+    "metadata_unparsable": "metadata unreadable",
+    "metadata_without_recording": "metadata without a recording",
+    "duplicate_call_id": "call id used twice",
+}
+
+
+def not_audited_facts(readings: Readings) -> tuple[Fact, ...]:
+    """Recordings of the week that could not be audited, by reason, with what to do."""
+    rows = plain_rows(readings.not_audited)
+    before: dict[str, int] = {}
+    for row in rows:
+        if row["counted_week"] == readings.before:
+            before[row["code"]] = before.get(row["code"], 0) + int(row["files"])
+    now: dict[str, int] = {}
+    steps: dict[str, str] = {}
+    for row in rows:
+        if row["counted_week"] == readings.week:
+            now[row["code"]] = now.get(row["code"], 0) + int(row["files"])
+            steps.setdefault(row["code"], str(row["next_step"] or ""))
+    return tuple(
+        Fact(
+            name=_REASONS.get(code, code.replace("_", " ")),
+            value=f"{files} (week before {before.get(code, 0)})"
+            + (f". {sentence(steps[code])}" if steps[code] else ""),
+        )
+        for code, files in sorted(now.items(), key=lambda item: (-item[1], item[0]))
+    )
+
+
+def how_counted(steps: int) -> tuple[str, ...]:
+    """The rules of counting, as sentences."""
+    level = 100 * sidak(0.95, steps)
+    return (
+        "A call is tense from the customer's first upset words. Rules for tense calls do not apply to friendly ones: "
+        "a rule that did not apply, or that the recording could not show, is outside every rate.",
+        "A step counts as followed on a call when at least half the weight of its judged rules was met and no "
+        "critical rule was missed. The share of steps followed counts steps of calls.",
+        "Ranges are 95 % Wilson intervals. Verdicts on one agent's calls (one call's, where agents are few) are alike, "
+        "so pooled ranges are widened by the design effect (Cochran); a naive range would be too narrow.",
+        f"A change is clear when Newcombe's interval of the difference leaves out zero: at 95 % for a headline, at "
+        f"{level:.1f} % for each of {number_word(steps)} steps (Šidák), so that false alarms come in one week of "
+        "twenty.",
+        f"Agents are shown over {AGENT_WEEKS} weeks, pulled towards their own team in proportion to how few calls "
+        "there are (empirical Bayes, beta-binomial), and read as above or below only at a level corrected for their "
+        "number.",
+        "Weeks are ISO weeks in each call's own time zone. Weeks judged by different rules are not joined by a line.",
+        "Not audited: nods and eye contact cannot be heard; the voice emotion of agents is deliberately not inferred.",
+        "Recognised words contain errors. Before any decision about a person, listen to the call.",
+    )
+
+
+def footer_text(readings: Readings) -> str:
+    """What judged the calls, and who may read this."""
+    versions = sorted(set(readings.versions.loc[readings.versions["iso_week"] == readings.week, "rulebook_version"]))
+    judged = f"Judged by rulebook {listed([str(v)[:12] for v in versions])}. " if versions else ""
+    return f"{judged}Confidential: names people. Do not forward outside the quality team."

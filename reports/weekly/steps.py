@@ -1,0 +1,157 @@
+"""The steps of the chosen scorecard, the rules under them, and the other scorecards."""
+
+import msgspec
+
+from reports import charts
+from reports.statistics import sidak
+from reports.weekly.rates import FEW, Tone, changed_steps, plain_rows, share_of, shown, step_rate, told_change
+from reports.weekly.readings import Readings
+from reports.wording import NOTHING, between, number_word, short_day, week_start
+
+
+class RuleLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One rule under its step."""
+
+    rule_id: str
+    asks: str
+    value: str
+    count: str
+    bar: charts.RangeBar
+    few: bool
+    critical: bool
+    trial: bool
+
+
+class StepLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One step of the scorecard."""
+
+    number: int
+    title: str
+    count: str
+    value: str
+    bar: charts.RangeBar
+    few: bool
+    change: str
+    change_bar: charts.ChangeBar | None
+    tone: Tone
+    rules: tuple[RuleLine, ...]
+    spark: charts.Trend | None
+
+
+class ScorecardLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One of the scorecards, all judged on the same calls."""
+
+    title: str
+    value: str
+    likely: str
+    score: str
+    bar: charts.RangeBar
+    chosen: bool
+    few: bool
+
+
+def step_lines(readings: Readings) -> tuple[StepLine, ...]:
+    """The steps in the order of the scorecard."""
+    order = readings.scorecard_rules[["step_number", "step", "step_title"]].drop_duplicates()
+    changed = changed_steps(readings, readings.before, readings.week)
+    lines = []
+    for number, step, title in order.itertuples(index=False):
+        now, before = (step_rate(readings, week, step) for week in (readings.week, readings.before))
+        told, bar, tone = told_change(now, before, enough=min(now.n, before.n) >= FEW, comparisons=len(order))
+        if step in changed and now.n and before.n:
+            told, bar, tone = "Rule changed: not comparable", None, ""
+        few = now.n < FEW
+        lines.append(
+            StepLine(
+                number=int(number),
+                title=str(title),
+                count=f"{now.n:,.0f}",
+                value=shown(now, few=few),
+                bar=charts.range_bar(now.share, now.interval()),
+                few=few,
+                change=told,
+                change_bar=bar,
+                tone=tone,
+                rules=_rules(readings, step),
+                spark=_spark(readings, step),
+            )
+        )
+    return tuple(lines)
+
+
+_WEEKS_FOR_A_SPARK = 4
+
+
+def _spark(readings: Readings, step: str) -> charts.Trend | None:
+    """A step's own small trend, once there are enough weeks for one to say anything."""
+    rates = [step_rate(readings, week, step) for week in readings.weeks]
+    if sum(rate.n >= FEW for rate in rates) < _WEEKS_FOR_A_SPARK:
+        return None
+    weeks = readings.weeks
+    return charts.trend(
+        [
+            charts.TrendPoint(
+                label=short_day(week_start(week)),
+                share=rate.share if rate.n >= FEW else None,
+                interval=rate.interval(),
+                n=int(rate.n),
+                breaks=i > 0 and step in changed_steps(readings, weeks[i - 1], week),
+            )
+            for i, (week, rate) in enumerate(zip(weeks, rates, strict=True))
+        ],
+        width=240,
+        height=92,
+        small=True,
+    )
+
+
+def _rules(readings: Readings, step: str) -> tuple[RuleLine, ...]:
+    frame = readings.scorecard_rules
+    seen = {row["rule_id"]: row for row in plain_rows(readings.rules)}
+    lines = []
+    for row in plain_rows(frame[frame["step"] == step]):
+        week = seen.get(row["rule_id"])
+        rate = share_of(week, "met", "judged")
+        few = rate.n < FEW
+        lines.append(
+            RuleLine(
+                rule_id=str(row["rule_id"]),
+                asks=str(row["asks"]),
+                value=shown(rate, few=few),
+                count=f"{rate.n:,.0f}",
+                bar=charts.range_bar(rate.share, rate.interval()),
+                few=few,
+                critical=bool(row["critical"]),
+                trial=row["status"] == "trial",
+            )
+        )
+    return tuple(lines)
+
+
+def steps_note(steps: int) -> str:
+    """What the table of steps shows, and how strict it is about changes."""
+    return (
+        f"Followed on how many of the calls where the step applied, with the likely range. With {number_word(steps)} "
+        f"steps some range would leave out zero by luck in many weeks, so a change is called clear only on stronger "
+        f"evidence ({100 * sidak(0.95, steps):.1f} %). Fewer than {FEW} calls are shown as a count, in grey."
+    )
+
+
+def scorecard_lines(readings: Readings) -> tuple[ScorecardLine, ...]:
+    """Every scorecard on the week's calls."""
+    lines = []
+    for row in plain_rows(readings.scorecards):
+        rate = share_of(row, "met", "judged")
+        few = rate.n < FEW
+        lines.append(
+            ScorecardLine(
+                title=str(row["scorecard_title"]),
+                value=shown(rate, few=few),
+                likely=between(rate.interval()) if rate.n else "nothing judged",
+                score=NOTHING if row["score"] is None else f"{row['score']:.0f}",
+                bar=charts.range_bar(rate.share, rate.interval()),
+                chosen=row["scorecard"] == readings.scorecard,
+                few=few,
+            )
+        )
+    return tuple(lines)
