@@ -10,24 +10,25 @@ _WORD = re.compile(r"[^ .?]+")
 
 # English function words, and the words that any service call is made of: sharing them shows no listening.
 _STOP = frozenset(
-    """a about above after again all also am an and any anything are as at back be because been before being but by can
-    could did do does doing done down each even ever every few for from further get getting give given go goes going gone
-    got had has have having he her here hers him his how i if in into is it its just know let like look make many may me
-    mean might more most much must my need never no nor not now of off oh okay on once one only or other our ours out over
-    own please put really right said same say saying see seem shall she should so some still such sure take tell than thank
-    thanks that the their theirs them then there these they thing things think this those though through to today told too
-    try trying two under until up us use very want was way we well were what when where which while who whom why will with
-    would yes yet you your yours yourself 's hello hi hey sir madam maam call calling called customer agent service help
-    helping helped everything something nothing someone anyone everybody sorry apologize apology understand hear hearing
-    feel feeling happen happened happening able first last lot little bit good great kind maybe moment minute actually
-    already always around away ask asking asked come coming came work time thought keep""".split()
+    """a about above after again all also am an and any anything are as at back be because been before being but
+    by can could did do does doing done down each even ever every few for from further get getting give given
+    go goes going gone got had has have having he her here hers him his how i if in into is it its just know
+    let like look make many may me mean might more most much must my need never no nor not now of off oh okay
+    on once one only or other our ours out over own please put really right said same say saying see seem
+    shall she should so some still such sure take tell than thank thanks that the their theirs them then there
+    these they thing things think this those though through to today told too try trying two under until up us
+    use very want was way we well were what when where which while who whom why will with would yes yet you
+    your yours yourself 's hello hi hey sir madam maam call calling called customer agent service help helping
+    helped everything something nothing someone anyone everybody sorry apologize apology understand hear
+    hearing feel feeling happen happened happening able first last lot little bit good great kind maybe moment
+    minute actually already always around away ask asking asked come coming came work time thought keep""".split()
 )
 # Said of any complaint, so naming them names no issue.
 _STOCK = frozenset(
-    """inconvenience inconveniences trouble troubles problem problems issue issues situation experience experienced
-    frustration frustrating frustrated upset upsetting annoying annoyed confusion concern concerns matter caused causing
-    cause hassle disappointment disappointed difficulty difficulties bother patience waiting wait delay delays error
-    misunderstanding""".split()
+    """inconvenience inconveniences trouble troubles problem problems issue issues situation experience
+    experienced frustration frustrating frustrated upset upsetting annoying annoyed confusion concern concerns
+    matter caused causing cause hassle disappointment disappointed difficulty difficulties bother patience
+    waiting wait delay delays error misunderstanding""".split()
 )
 
 

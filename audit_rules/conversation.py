@@ -63,6 +63,8 @@ class Conversation:
         self._sources = sources
         self._lists: dict[int, list[Place]] = {}
         self._events: dict[str, list[Place]] = {}
+        self._original: dict[int, tuple[list[int], list[int]]] = {}
+        self._stems: dict[int, frozenset[str]] = {}
         self._candidates: dict[tuple[Speaker, SpeakerRole], dict[int, dict[int, None]]] = {}
 
     def hits(self, phrases: PhraseList, *, said_by: Speaker | None = None) -> list[Place]:
@@ -72,7 +74,7 @@ class Conversation:
         if phrases.number not in self._lists:
             found = self._search(phrases, _ROLE[phrases.speaker])
             if phrases.events:
-                found = sorted({*found, *(p for rule in phrases.events for p in self.events(rule))})
+                found = _apart([*found, *(p for rule in phrases.events for p in self.events(rule))])
             self._lists[phrases.number] = found
         return self._lists[phrases.number]
 
@@ -104,6 +106,14 @@ class Conversation:
         """The customer's turns that take the floor."""
         return tuple(t for t in self.turns if t.role is SpeakerRole.CUSTOMER and not t.is_signal)
 
+    def floor(self, speaker: Speaker) -> list[int]:
+        """Numbers of the turns in which that party takes the floor."""
+        return self._floors[speaker]
+
+    @cached_property
+    def _floors(self) -> dict[Speaker, list[int]]:
+        return {"agent": [t.index for t in self.agent_turns], "customer": [t.index for t in self.customer_turns]}
+
     @cached_property
     def holds(self) -> tuple[Span, ...]:
         """Where both parties are silent for `HOLD_FROM` seconds or more between their first and last word."""
@@ -120,29 +130,23 @@ class Conversation:
         first, last = min((s.start for s in spans), default=0.0), max((s.end for s in spans), default=0.0)
         return tuple(s for s in both_silent(agent, customer, duration=last) if s.start > first)
 
-    def customer_content(self, before_turn: int) -> frozenset[str]:
-        """Stems of the content words that the customer said in earlier turns."""
-        at = -1
-        for n, turn in enumerate(self.customer_turns):
-            if turn.index >= before_turn:
-                break
-            at = n
-        return self._content_so_far[at] if at >= 0 else frozenset()
+    def stems(self, turn: int) -> frozenset[str]:
+        """Stems of the content words of a turn."""
+        if turn not in self._stems:
+            self._stems[turn] = content_stems(self.texts[turn])
+        return self._stems[turn]
+
+    def from_customer(self, stems: frozenset[str], *, before: int) -> frozenset[str]:
+        """Those of the stems that the customer said in a turn before that one."""
+        return frozenset(s for s in stems if self._first_said.get(s, before) < before)
 
     @cached_property
-    def _content_so_far(self) -> list[frozenset[str]]:
-        so_far: list[frozenset[str]] = []
+    def _first_said(self) -> dict[str, int]:
+        first: dict[str, int] = {}
         for turn in self.customer_turns:
-            stems = content_stems(self.texts[turn.index])
-            so_far.append(so_far[-1] | stems if so_far else stems)
-        return so_far
-
-    def sentence(self, place: Place) -> str:
-        """The normalised sentence around a place."""
-        text = self.texts[place.turn]
-        start = max(text.rfind(". ", 0, place.start), text.rfind("? ", 0, place.start)) + 1
-        ends = [e for e in (text.find(". ", place.end), text.find("? ", place.end)) if e >= 0]
-        return text[start : min(ends, default=len(text))]
+            for stem in self.stems(turn.index):
+                first.setdefault(stem, turn.index)
+        return first
 
     def time(self, place: Place) -> tuple[Seconds | None, Seconds | None]:
         """When the words of a place are spoken; the whole utterance's times where words have none."""
@@ -179,16 +183,24 @@ class Conversation:
             note=note,
         )
 
+    def _places_in(self, turn: int) -> tuple[list[int], list[int]]:
+        if turn not in self._original:
+            _, starts, ends = normalise_with_places(self.turns[turn].text)
+            self._original[turn] = (starts, ends)
+        return self._original[turn]
+
     def _located(self, place: Place) -> tuple[Seconds | None, Seconds | None, int, int]:
         turn = self.turns[place.turn]
-        _, starts, ends = normalise_with_places(turn.text)
+        starts, ends = self._places_in(place.turn)
         first, last = starts[place.start], ends[place.end - 1]
         start, end = turn.start, turn.end
         offset = 0
         for number in turn.utterances:
             utterance = self.transcript.utterances[number]
             if offset <= first < offset + len(utterance.text):
-                start, end = utterance.start, utterance.end
+                start = utterance.start
+            if offset < last:
+                end = utterance.end
             at = offset
             for word in utterance.words:
                 if at <= first < at + len(word.text) + 1:
@@ -198,3 +210,12 @@ class Conversation:
                 at += len(word.text) + 1
             offset += len(utterance.text) + 1
         return start, end, first, last
+
+
+def _apart(places: list[Place]) -> list[Place]:
+    """In order, without those that overlap one before: the same words found twice count once."""
+    apart: list[Place] = []
+    for place in sorted(set(places), key=lambda p: (p.turn, p.start, -p.end)):
+        if not apart or place.turn != apart[-1].turn or place.start >= apart[-1].end:
+            apart.append(place)
+    return apart

@@ -23,6 +23,7 @@ from audit_rules.conversation import Contact
 from audit_rules.finding import Finding, Verdict
 from audit_rules.rule import Rule
 from audit_rules.rulebook import Rulebook
+from transcription.speech import union
 from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
 
 _LINE = re.compile(r"(?:\[(?P<start>[\d.]+)-(?P<end>[\d.]+)\] *)?(?P<who>[ACU]): *(?P<text>.*)")
@@ -94,10 +95,8 @@ def _speech(utterances: list[Utterance]) -> dict[SpeakerRole, tuple[Span, ...]]:
     if not utterances or any(u.start is None or u.end is None for u in utterances):
         return {}
     return {
-        role: tuple(
-            sorted(
-                Span(u.start, u.end) for u in utterances if u.role is role and u.start is not None and u.end is not None
-            )
+        role: union(
+            Span(u.start, u.end) for u in utterances if u.role is role and u.start is not None and u.end is not None
         )
         for role in (SpeakerRole.AGENT, SpeakerRole.CUSTOMER)
     }

@@ -52,7 +52,7 @@ class Index:
     def find(
         self, compiled: PhraseList, texts: Sequence[str], candidates: Mapping[int, Mapping[int, object]]
     ) -> list[Place]:
-        """Places of the list's phrases that no exception overlaps, in order, overlapping hits merged into the longest."""
+        """Places of the list's phrases that no exception overlaps, in order; of overlapping hits the longest."""
         phrase_set = self.sets[compiled.speaker]
         turns: dict[int, list[int]] = defaultdict(list)
         for number in compiled.phrases:

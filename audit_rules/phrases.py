@@ -9,6 +9,7 @@
     #             order #             a number, in digits or words
     <name>        how <upset> you     a word list defined in the rules folder's words.yaml
     ?             any other ?         the sentence ends here as a question (only where punctuation shows it)
+    ^             ^ relax             a turn or a sentence begins here; only at the beginning of a phrase
 
 Text and phrases pass through the same `normalise`, so "I'm", "I’m", "im" and "I am" are one thing. The
 patterns of a whole rulebook go into one RE2 set that names the candidates for a text at once; only those
@@ -166,9 +167,10 @@ def check_phrase(phrase: str, words: Mapping[str, Sequence[str]]) -> None:
 _WORD = r"[^ .?][^ ]* "
 _NUMBER = rf"(?:(?:\d[^ ]*|{'|'.join(_NUMBER_WORDS)}) )+"
 _SIGNS = {"#": _NUMBER, "?": r"\? "}
+_BEGINS = "^"
 _DEEPEST = 20
 _SYNTAX = re.compile(
-    r"\s+|_(?P<gap>\d+)|<(?P<list>[a-z_]+)>|(?P<word>[^\s()|?*#_<>]+)(?P<prefix>\*)?|(?P<mark>[()|?#*])"
+    r"\s+|_(?P<gap>\d+)|<(?P<list>[a-z_]+)>|(?P<word>[^\s()|?*#_<>^]+)(?P<prefix>\*)?|(?P<mark>[()|?#*^])"
 )
 
 
@@ -195,6 +197,10 @@ class _Parser:
         self.nesting = 0
 
     def pattern(self) -> str:
+        start = ""
+        if self.depth == 0 and self.peek() == _BEGINS:
+            start = _BEGINS
+            self.at += 1
         pattern, may_be_empty = self.choice()
         if self.at < len(self.items):
             raise PhraseError("this “)” closes nothing", self.items[self.at][2])
@@ -203,7 +209,7 @@ class _Parser:
         kinds = [kind for kind, _, _ in self.items]
         if self.depth == 0 and "gap" in (kinds[0], kinds[-1]):
             raise PhraseError("a phrase may not begin or end with a gap", 0)
-        return pattern
+        return start + pattern
 
     def choice(self) -> tuple[str, bool]:
         branches = [self.sequence()]
@@ -241,6 +247,8 @@ class _Parser:
             return self.word_list(value, column), False
         if value in _SIGNS:
             return _SIGNS[value], False
+        if value == _BEGINS:
+            raise PhraseError("“^” stands only at the beginning of a phrase", column)
         if value == "*":
             raise PhraseError("“*” stands right after a word's beginning or a closing bracket", column)
         return self.group(column)
@@ -311,9 +319,14 @@ def _options() -> re2.Options:
     return options
 
 
+def _after_a_space(pattern: str) -> str:
+    """The pattern with the space before its first word, and before that, where it asks for one, a beginning."""
+    return f"(?:^|[.?]) {pattern[1:]}" if pattern.startswith(_BEGINS) else f" {pattern}"
+
+
 @lru_cache(maxsize=16384)
 def _compiled(pattern: str) -> re2._Regexp:
-    return re2.compile(" " + pattern, _options())
+    return re2.compile(_after_a_space(pattern), _options())
 
 
 class PhraseSet:
@@ -330,7 +343,7 @@ class PhraseSet:
         self._set = re2.Set.SearchSet(options)
         self._patterns = [_compiled(p) for p in patterns]
         for pattern in patterns:
-            self._set.Add(" " + pattern)
+            self._set.Add(_after_a_space(pattern))
         if patterns:
             self._set.Compile()
 
@@ -350,7 +363,8 @@ class PhraseSet:
         match = pattern.search(spaced)
         while match is not None:
             start, end = match.span()
-            found.append((start, end - 2))
+            # A sentence end before the words is no part of the hit.
+            found.append((start + (text[start] == " "), end - 2))
             # The space after a hit is also the space before the next word.
             match = pattern.search(spaced, end - 1)
         return found

@@ -52,7 +52,7 @@ class Expect(Phrases, frozen=True, kw_only=True):
 
 
 class Never(Phrases, frozen=True, kw_only=True):
-    """`followed_by` excuses a hit when one of its hits follows within `within`."""
+    """`followed_by` excuses a hit when one of its hits stands in the same turn or follows within `within`."""
 
     followed_by: Phrases | None = None
     within: str = "2 agent turns"

@@ -5,6 +5,7 @@ A matcher is built once for a rulebook and then judges any number of calls. It a
 `Scope`: where the rule starts to apply in that call.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -14,6 +15,8 @@ from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding, Verdict
 from audit_rules.index import Index
 from audit_rules.phrases import Place
+from audit_rules.rule import Speaker
+from audit_rules.window import Window
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +67,36 @@ class Answer:
     def not_assessable(self, reason: str, *evidence: Evidence) -> Finding:
         """The recording or transcript cannot show it."""
         return Finding(rule_id=self.rule_id, verdict=Verdict.NOT_ASSESSABLE, reason=reason, evidence=evidence)
+
+
+def answering_turns(call: Conversation, scope: Scope, window: Window, speaker: Speaker = "agent") -> list[int]:
+    """Turns of the speaker in which an answer counts, ascending; listening signals are not counted as turns taken."""
+    floor = call.floor(speaker)
+    first = 0 if scope.trigger is None else bisect_left(floor, scope.trigger.turn)
+    turns = floor[first : bisect_right(floor, scope.last_turn)]
+    return turns[: int(window.size)] if window.unit == "turns" else turns
+
+
+def inside(places: Sequence[Place], turns: Sequence[int]) -> list[Place]:
+    """The places that lie in one of the turns; both ascending."""
+    if not turns:
+        return []
+    first = bisect_left(places, turns[0], key=_turn)
+    last = bisect_right(places, turns[-1], key=_turn)
+    return [p for p in places[first:last] if turns[bisect_left(turns, p.turn)] == p.turn]
+
+
+def in_time(call: Conversation, place: Place, trigger: Place | None, window: Window) -> bool | None:
+    """Whether a place comes soon enough after the trigger for a window in seconds; None where a time is not known."""
+    if window.unit != "seconds" or trigger is None:
+        return True
+    _, asked = call.time(trigger)
+    said, _ = call.time(place)
+    return None if asked is None or said is None else said - asked <= window.size
+
+
+def _turn(place: Place) -> int:
+    return place.turn
 
 
 def searched(call: Conversation, turns: Sequence[int], kind: EvidenceKind = EvidenceKind.MET) -> Evidence:

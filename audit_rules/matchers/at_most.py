@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
 from audit_rules.index import Index
-from audit_rules.matchers import Answer, Scope, searched
-from audit_rules.matchers.expect import answering_turns
+from audit_rules.matchers import Answer, Scope, answering_turns, inside, searched
 from audit_rules.phrases import Place
 from audit_rules.rule import AtMost
 from audit_rules.window import Window
@@ -33,13 +32,11 @@ class AtMostMatcher:
         turns = answering_turns(call, scope, Window("rest"))
         if not turns:
             return self.answer.not_applicable("The agent said nothing here.")
-        hits = [p for p in call.hits(self.phrases) if p.turn in turns]
+        hits = inside(call.hits(self.phrases), turns)
         said = [call.evidence(EvidenceKind.MET, p) for p in hits]
         if len(hits) <= self.times:
-            return self.answer.met(
-                f"Said {len(hits)} times; limit {self.times}.", *(said or [searched(call, sorted(turns))])
-            )
-        redeeming = [p for p in call.hits(self.redeemed) if p.turn in turns] if self.redeemed else []
+            return self.answer.met(f"Said {len(hits)} times; limit {self.times}.", *(said or [searched(call, turns)]))
+        redeeming = inside(call.hits(self.redeemed), turns) if self.redeemed else []
         if redeeming:
             return self.answer.met(
                 f"Said {len(hits)} times, with one that is specific.", call.evidence(EvidenceKind.MET, redeeming[0])

@@ -13,10 +13,10 @@ from audit_rules.content import content_stems
 from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding
 from audit_rules.index import Index
-from audit_rules.matchers import Answer, Scope
+from audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside
 from audit_rules.phrases import Place
 from audit_rules.rule import Expect, Speaker
-from audit_rules.window import Window, parse_window
+from audit_rules.window import parse_window
 
 
 class ExpectMatcher:
@@ -38,25 +38,24 @@ class ExpectMatcher:
         turns = answering_turns(call, scope, self.window, self.spec.speaker)
         if not turns:
             return self.answer.not_applicable("The call ended before there was a chance to.", *_trigger(call, scope))
-        hits = [p for p in self.events(call) if p.turn in turns and _after(p, scope) and self._in_time(call, p, scope)]
+        candidates = [p for p in inside(self.events(call), turns) if _after(p, scope)]
+        timely = [(p, in_time(call, p, scope.trigger, self.window)) for p in candidates]
+        hits = [p for p, soon in timely if soon]
         if len(hits) >= self.spec.at_least:
             return self.answer.met(
                 self._heard(call, hits[0], scope),
                 *(call.evidence(EvidenceKind.MET, p) for p in hits[: max(self.spec.at_least, 1)]),
                 *_trigger(call, scope),
             )
+        if any(soon is None for _, soon in timely):
+            said = next(p for p, soon in timely if soon is None)
+            reason = f"Said, but the recording does not show whether within {self.window}."
+            return self.answer.not_assessable(reason, call.evidence(EvidenceKind.NEAR_MISS, said))
         reason = self._not_heard(scope)
         near = self._near_miss(call, scope, hits)
         if near is not None:
             reason = f"{reason[:-1]}; nearest: {near.note}."
         return self.answer.missed(reason, *_trigger(call, scope), *([near] if near else []))
-
-    def _in_time(self, call: Conversation, place: Place, scope: Scope) -> bool:
-        if self.window.unit != "seconds" or scope.trigger is None:
-            return True
-        _, asked = call.time(scope.trigger)
-        said, _ = call.time(place)
-        return asked is not None and said is not None and said - asked <= self.window.size
 
     def _heard(self, call: Conversation, place: Place, scope: Scope) -> str:
         if scope.trigger is not None:
@@ -101,25 +100,16 @@ class ExpectMatcher:
         return f"said later; limit {self.window}"
 
 
-def answering_turns(call: Conversation, scope: Scope, window: Window, speaker: Speaker = "agent") -> set[int]:
-    """Turns of the speaker in which an answer counts; listening signals are not counted as turns taken."""
-    floor = call.agent_turns if speaker == "agent" else call.customer_turns
-    turns = [
-        t.index
-        for t in floor
-        if t.index <= scope.last_turn and (scope.trigger is None or t.index >= scope.trigger.turn)
-    ]
-    return set(turns[: int(window.size)] if window.unit == "turns" else turns)
-
-
 # Where the next clause begins, heard without punctuation: what follows it is no longer what the agent is sorry for.
 _NEXT_CLAUSE = re.compile(
-    r"(?:^|(?<= ))(?:(?:may|can|could|would|will|shall|do|did|have|are) (?:i|we|you)|please|kindly|let (?:me|us)|allow (?:me|us)"
-    r"|(?:i|we) (?:will|can|would|shall|understand|see|am (?:going|here|happy|looking|checking)|are (?:here|happy|looking|working))"
+    r"(?:^|(?<= ))(?:(?:may|can|could|would|will|shall|do|did|have|are) (?:i|we|you)|please|kindly"
+    r"|(?:let|allow) (?:me|us)|(?:i|we) (?:will|can|would|shall|understand|see)"
+    r"|i am (?:going|here|happy|looking|checking)|we are (?:going|here|happy|looking|working)"
     r"|but|however|thank|thanks|rest assured|what (?:is|was|can)|which|if you) "
 )
 _SENTENCE_END = re.compile(r"(?:^|(?<= ))[.?] ")
 _CLAUSE_WORDS = 15
+_CLAUSE_LENGTH = 250
 
 
 def names_the_issue(call: Conversation, place: Place) -> bool:
@@ -129,12 +119,11 @@ def names_the_issue(call: Conversation, place: Place) -> bool:
     nothing while "I am sorry that the lamp came broken" does.
     """
     text = call.texts[place.turn]
-    following = text[place.end + 1 :]
+    following = text[place.end + 1 : place.end + _CLAUSE_LENGTH]
     ends = [m.start() for m in (_NEXT_CLAUSE.search(following), _SENTENCE_END.search(following)) if m]
     clause = " ".join(following[: min(ends, default=len(following))].split()[:_CLAUSE_WORDS])
-    return bool(
-        content_stems(clause) or content_stems(text[place.start : place.end]) & call.customer_content(place.turn)
-    )
+    own = content_stems(text[place.start : place.end])
+    return bool(content_stems(clause) or call.from_customer(own, before=place.turn))
 
 
 def _after(place: Place, scope: Scope) -> bool:

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding
 from audit_rules.index import Index
-from audit_rules.matchers import Answer, Scope
+from audit_rules.matchers import Answer, Scope, inside
 from audit_rules.phrases import Place
 from audit_rules.rule import Hold, Phrases
 from transcription.transcript import Seconds, Span
@@ -27,7 +27,10 @@ _MISSING = {
 _COUNT = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())} | {
     "a": 1, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "sixty": 60, "couple": 2, "few": 3,
 }  # fmt: skip
-_DURATION = re.compile(r"\b(\d+|" + "|".join(_COUNT) + r") (?:of )?(?:more )?(second|minute)")
+_DURATION = re.compile(r"(?:^|(?<= ))(\d+(?:\.\d+)?|" + "|".join(_COUNT) + r") (?:of )?(?:more )?(second|minute)")
+_SHORTEST_PROMISE: Seconds = 10.0
+# Words and energy are timed by different ears, so they may disagree by this much.
+_EARLY: Seconds = 0.5
 
 
 class HoldMatcher:
@@ -60,7 +63,7 @@ class HoldMatcher:
 
     def _announced(self, call: Conversation, hold: Span) -> tuple[str, list[Evidence]]:
         before = [t.index for t in _before(call, hold)]
-        hits = [p for p in call.hits(self.phrases) if p.turn in before]
+        hits = [p for p in inside(call.hits(self.phrases), before) if _starts(call, p) < hold.start + _EARLY]
         silence = _silence(hold)
         if hits:
             return "", [call.evidence(EvidenceKind.MET, hits[-1]), silence]
@@ -73,24 +76,37 @@ class HoldMatcher:
         if hold.duration > limit * 1.1 + 2:
             return f"back after {hold.duration:.0f} s; limit {limit:.0f} s", evidence
         after = next((t for t in call.agent_turns if t.end is not None and t.end > hold.end), None)
-        thanks = [p for p in call.hits(self.phrases) if after is not None and p.turn == after.index]
+        said = inside(call.hits(self.phrases), [after.index]) if after is not None else []
+        # The same turn may hold what was said before the silence.
+        thanks = [p for p in said if _ends(call, p) > hold.end - _EARLY]
         if not thanks:
             return f"back after {hold.duration:.0f} s without thanks for waiting", evidence
         return "", [call.evidence(EvidenceKind.MET, thanks[0]), *evidence]
 
     def _limit(self, call: Conversation, hold: Span) -> tuple[Seconds, list[Evidence]]:
         for turn in reversed(_before(call, hold)):
-            match = _DURATION.search(call.texts[turn.index])
-            if match:
-                number = float(match[1]) if match[1].isdigit() else float(_COUNT[match[1]])
-                place = Place(turn.index, match.start(), match.end())
+            for match in _DURATION.finditer(call.texts[turn.index]):
+                number = float(_COUNT.get(match[1], match[1]))
                 seconds = number * (60 if match[2] == "minute" else 1)
-                return max(seconds, 10.0), [call.evidence(EvidenceKind.TRIGGER, place, "promised")]
+                place = Place(turn.index, match.start(), match.end())
+                # "Just a second" is a manner of speaking, not a promise.
+                if seconds >= _SHORTEST_PROMISE and _starts(call, place) < hold.start + _EARLY:
+                    return seconds, [call.evidence(EvidenceKind.TRIGGER, place, "promised")]
         return self.spec.longest, []
 
 
 def _before(call: Conversation, hold: Span) -> list[Turn]:
-    return [t for t in call.agent_turns if t.start is not None and t.start < hold.start + 0.5][-2:]
+    return [t for t in call.agent_turns if t.start is not None and t.start < hold.start + _EARLY][-2:]
+
+
+def _starts(call: Conversation, place: Place) -> Seconds:
+    start, _ = call.time(place)
+    return 0.0 if start is None else start
+
+
+def _ends(call: Conversation, place: Place) -> Seconds:
+    _, end = call.time(place)
+    return float("inf") if end is None else end
 
 
 def _silence(hold: Span) -> Evidence:

@@ -21,7 +21,7 @@ _NUMBERS = {w: n for n, w in enumerate("zero one two three four five six seven e
     "an": 1, "a": 1, "couple": 2, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40,
 }  # fmt: skip
 _SPAN = re.compile(
-    r"\b(?:within|in|next)? ?(?:the )?(?:next )?(\d+|twenty four|forty eight|seventy two|" + "|".join(_NUMBERS) + r") "
+    r"(?:^|(?<= ))(\d+(?:\.\d+)?|twenty four|forty eight|seventy two|" + "|".join(_NUMBERS) + r") "
     r"(?:of )?(?:business |working )?(minute|hour|day|week)"
 )
 _NAMED = (
@@ -31,6 +31,8 @@ _NAMED = (
     (re.compile(r"\bnext week\b"), 14 * 24.0),
     (re.compile(r"\b(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)\b"), 7 * 24.0),
 )
+# A year: nobody waits longer, and a misheard number must not leave the calendar.
+_FARTHEST = 366 * 24.0
 _UNIT_HOURS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0, "week": 7 * 24.0}
 
 
@@ -85,6 +87,6 @@ def _named_hours(text: str) -> float | None:
     if match:
         number = {"twenty four": 24.0, "forty eight": 48.0, "seventy two": 72.0}.get(match[1])
         if number is None:
-            number = float(match[1]) if match[1].isdigit() else float(_NUMBERS[match[1]])
-        return number * _UNIT_HOURS[match[2]]
+            number = float(_NUMBERS.get(match[1], match[1]))
+        return min(number * _UNIT_HOURS[match[2]], _FARTHEST)
     return next((hours for pattern, hours in _NAMED if pattern.search(text)), None)

@@ -9,8 +9,7 @@ from collections.abc import Sequence
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
 from audit_rules.index import Index
-from audit_rules.matchers import Answer, Scope, searched
-from audit_rules.matchers.expect import answering_turns
+from audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside, searched
 from audit_rules.phrases import Place
 from audit_rules.rule import Never
 from audit_rules.window import Window, parse_window
@@ -34,36 +33,32 @@ class NeverMatcher:
         turns = answering_turns(call, scope, Window("rest"))
         if not turns:
             return self.answer.not_applicable("The agent said nothing here.")
-        hits = [p for p in call.hits(self.phrases) if p.turn in turns]
-        excused: list[Place] = []
-        for hit in hits:
-            excuse = self._excuse(call, hit, scope)
-            if excuse is None:
-                later = len(hits) - len(excused)
-                reason = "Said once." if later == 1 else f"Said {later} times."
-                return self.answer.missed(
-                    reason, *(call.evidence(EvidenceKind.AGAINST, p) for p in hits if p not in excused)
-                )
-            excused.append(excuse)
+        hits = inside(call.hits(self.phrases), turns)
+        excuses = {hit: self._excuse(call, hit, scope) for hit in hits}
+        offending = [hit for hit, excuse in excuses.items() if excuse is None]
+        if offending:
+            reason = "Said once." if len(offending) == 1 else f"Said {len(offending)} times."
+            return self.answer.missed(reason, *(call.evidence(EvidenceKind.AGAINST, p) for p in offending))
         if hits:
             return self.answer.met(
                 "Said, and followed by what can be done.",
-                *(call.evidence(EvidenceKind.MET, p) for p in sorted(set(excused))),
+                *(call.evidence(EvidenceKind.MET, p) for p in sorted({e for e in excuses.values() if e is not None})),
                 *(call.evidence(EvidenceKind.TRIGGER, p) for p in hits),
             )
-        return self.answer.met("Never said.", searched(call, sorted(turns)))
+        return self.answer.met("Never said.", searched(call, turns))
 
     def _excuse(self, call: Conversation, hit: Place, scope: Scope) -> Place | None:
         if self.excuse is None:
             return None
         after = Scope(trigger=hit, last_turn=scope.last_turn, called_for_by="it")
         turns = answering_turns(call, after, self.window)
-        # "There is nothing I can do" must not be excused by its own "I can do".
+        # "There is nothing I can do" must not be excused by its own "I can do". A time that is not known is no fault.
         return next(
             (
                 p
-                for p in call.hits(self.excuse)
-                if p.turn in turns and (p.turn > hit.turn or p.end <= hit.start or p.start >= hit.end)
+                for p in inside(call.hits(self.excuse), turns)
+                if (p.turn > hit.turn or p.end <= hit.start or p.start >= hit.end)
+                and in_time(call, p, hit, self.window) is not False
             ),
             None,
         )

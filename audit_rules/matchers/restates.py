@@ -8,12 +8,10 @@ the customer's own earlier turns; after a lead phrase one shared word less is en
 
 from collections.abc import Sequence
 
-from audit_rules.content import content_stems
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
 from audit_rules.index import Index
-from audit_rules.matchers import Answer, Scope
-from audit_rules.matchers.expect import answering_turns
+from audit_rules.matchers import Answer, Scope, answering_turns, inside
 from audit_rules.phrases import Place
 from audit_rules.rule import Phrases, Restates
 from audit_rules.window import Window
@@ -40,7 +38,7 @@ class RestatesMatcher:
             t = turn.index
             if t in unless or (self.spec.asks and t not in asks) or (self.spec.during and t not in during):
                 continue
-            shared = content_stems(call.texts[t]) & call.customer_content(t)
+            shared = call.from_customer(call.stems(t), before=t)
             needed = self.spec.words - (1 if t in leads else 0)
             if len(shared) >= max(needed, 1):
                 found.append(leads.get(t) or asks.get(t) or Place(t, 0, max(len(call.texts[t]) - 1, 1)))
@@ -51,13 +49,13 @@ class RestatesMatcher:
         turns = answering_turns(call, scope, Window("rest"))
         if not turns:
             return self.answer.not_applicable("The call ended before there was a chance to.")
-        if self.spec.during and not any(p.turn in turns for rule in self.spec.during for p in call.events(rule)):
+        if self.spec.during and not any(inside(call.events(rule), turns) for rule in self.spec.during):
             return self.answer.not_applicable("Nothing was offered that could fit or not fit the case.")
-        hits = [p for p in self.events(call) if p.turn in turns]
+        hits = inside(self.events(call), turns)
         trigger = [call.evidence(EvidenceKind.TRIGGER, scope.trigger)] if scope.trigger else []
         if hits:
             turn = call.turns[hits[0].turn]
-            shared = sorted(content_stems(call.texts[turn.index]) & call.customer_content(turn.index))
+            shared = sorted(call.from_customer(call.stems(turn.index), before=turn.index))
             return self.answer.met(
                 f"Uses the customer's own words ({', '.join(shared[:5])}).",
                 call.turn_evidence(EvidenceKind.MET, turn),

@@ -7,6 +7,7 @@
 Times come from each channel's speech, never from the recogniser's words.
 """
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from statistics import median
 
@@ -100,16 +101,16 @@ class TimingMatcher:
         acknowledged = {p.turn: p for p in reversed(call.hits(self.acknowledged))}
         evidence: list[Evidence] = []
         for turn in venting:
-            assert turn.start is not None
-            assert turn.end is not None
-            signal = next((s for s in agent_speech if turn.start < s.start < turn.end), None)
-            reply = next((t for t in call.turns if t.index > turn.index and t.role is SpeakerRole.AGENT), None)
+            start, end = turn.start or 0.0, turn.end or 0.0
+            signal = next((s for s in agent_speech if start < s.start < end), None)
+            reply = next((t for t in call.turns[turn.index + 1 :] if t.role is SpeakerRole.AGENT), None)
             vent = call.turn_evidence(EvidenceKind.TRIGGER, turn, f"spoke for {_duration(turn):.0f} s")
             if signal is not None:
                 evidence += [self._words(call, signal, SpeakerRole.AGENT, EvidenceKind.MET), vent]
             elif reply is not None and (reply.index in acknowledged or is_listening_signal(reply.text)):
-                place = acknowledged.get(reply.index, Place(reply.index, 0, 1))
-                evidence += [call.evidence(EvidenceKind.MET, place), vent]
+                place = acknowledged.get(reply.index)
+                kind = EvidenceKind.MET
+                evidence += [call.turn_evidence(kind, reply) if place is None else call.evidence(kind, place), vent]
             else:
                 reason = f"No listening signal in {_duration(turn):.0f} s of venting, and none right after."
                 return self.answer.missed(reason, vent)
@@ -146,37 +147,43 @@ class TimingMatcher:
 
 def interruptions(call: Conversation) -> list[tuple[Span, Span]]:
     """Agent speech that starts while the customer talks and takes the floor, with the customer's speech it cut."""
-    speech = call.transcript.speech
+    customers = call.transcript.speech.get(SpeakerRole.CUSTOMER, ())
+    signals = [
+        Span(t.start, t.end)
+        for t in call.turns
+        if t.role is SpeakerRole.AGENT and t.start is not None and t.end is not None and is_listening_signal(t.text)
+    ]
     found: list[tuple[Span, Span]] = []
-    signals = [t for t in call.turns if t.role is SpeakerRole.AGENT and is_listening_signal(t.text)]
-    for agent in speech.get(SpeakerRole.AGENT, ()):
-        if any(
-            t.start is not None and t.end is not None and t.start <= agent.end and agent.start <= t.end for t in signals
-        ):
+    for agent in call.transcript.speech.get(SpeakerRole.AGENT, ()):
+        # Spans of one party do not overlap, so only the last one begun can be under way.
+        at = bisect_right(customers, agent.start - _UNDER_WAY, key=_start) - 1
+        if at < 0:
             continue
-        for customer in speech.get(SpeakerRole.CUSTOMER, ()):
-            cut_in = customer.start + _UNDER_WAY <= agent.start <= customer.end - _STILL_TALKING
-            if cut_in and agent.end >= customer.end + _HOLDS_FLOOR:
-                found.append((agent, customer))
-                break
+        customer = customers[at]
+        cut_in = agent.start <= customer.end - _STILL_TALKING and agent.end >= customer.end + _HOLDS_FLOOR
+        if cut_in and not any(s.start <= agent.end and agent.start <= s.end for s in signals):
+            found.append((agent, customer))
     return found
 
 
 def answer_gaps(call: Conversation) -> list[Span]:
     """How long the customer waited for each answer, holds left out."""
+    agents = call.transcript.speech.get(SpeakerRole.AGENT, ())
+    customers = call.transcript.speech.get(SpeakerRole.CUSTOMER, ())
     found: list[Span] = []
-    agent = call.transcript.speech.get(SpeakerRole.AGENT, ())
-    for customer in call.transcript.speech.get(SpeakerRole.CUSTOMER, ()):
-        following = next((s for s in agent if s.start >= customer.end), None)
-        resumed = any(
-            following is not None and customer.end <= s.start < following.start
-            for s in call.transcript.speech.get(SpeakerRole.CUSTOMER, ())
-        )
-        if following is not None and not resumed:
-            gap = Span(customer.end, following.start)
-            if not any(h.start < gap.end and gap.start < h.end for h in call.holds):
-                found.append(gap)
+    for n, customer in enumerate(customers):
+        at = bisect_left(agents, customer.end, key=_start)
+        resumed_at = customers[n + 1].start if n + 1 < len(customers) else None
+        if at == len(agents) or (resumed_at is not None and resumed_at < agents[at].start):
+            continue
+        gap = Span(customer.end, agents[at].start)
+        if not any(h.start < gap.end and gap.start < h.end for h in call.holds):
+            found.append(gap)
     return found
+
+
+def _start(span: Span) -> Seconds:
+    return span.start
 
 
 def _duration(turn: Turn) -> Seconds:
