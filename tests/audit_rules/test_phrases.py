@@ -240,3 +240,12 @@ def test_time_is_linear_in_the_text_whatever_is_written() -> None:
     nasty = PhraseSet([to_pattern("(a*|a a*|a _20 a)* _20 (a|a a|a*)? _20 b")])
 
     assert nasty.places(0, "aa " * 30_000) == []
+
+
+def test_a_phrase_may_ask_for_the_beginning_of_a_sentence() -> None:
+    phrases = PhraseSet([to_pattern("^ relax")])
+    text = normalise("Relax, it is a parcel. You relax? Relax.")
+    assert [text[start:end] for start, end in phrases.places(0, text)] == ["relax", "relax"]
+    assert phrases.candidates(normalise("You can relax now")) == []
+    with pytest.raises(PhraseError, match="beginning of a phrase"):
+        to_pattern("please ^ relax")
