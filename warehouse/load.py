@@ -28,12 +28,7 @@ from transcription.transcript import (
     Utterance,
     Word,
 )
-from warehouse.tables import AuditedCall, arrow_table, call_row, to_arrow
-
-# Table names in SQL come from here and nowhere else.
-_OF_CALL = ("calls", "recordings")
-_OF_TRANSCRIPT = ("transcripts", "utterances", "speech_spans")
-_OF_AUDIT = ("call_measures", "findings", "evidence", "episodes", "promises")
+from warehouse.tables import OF_AUDIT, OF_CALL, OF_TRANSCRIPT, AuditedCall, arrow_table, call_row, to_arrow
 
 # Reasons that lie outside the audio: the same file may pass next time, so it is looked at again.
 _CURABLE = "^(metadata|duplicate|failed)"
@@ -115,25 +110,18 @@ def load(con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, run_id
     """
     if not batch:
         return
-    tables = to_arrow(batch)
     _check_rulebooks_stored(con, {audited.audit.rulebook_version for audited in batch})
+    stored = _stored_transcripts(con, [audited.audit.call_id for audited in batch])
+    tables = to_arrow(batch, stored=stored)
     with _registered(con, tables), _transaction(con):
-        con.execute(
-            """
-            create or replace temp table changed as
-            select call_id from batch_transcripts anti join core.transcripts using (call_id, transcript_hash)
-            """
-        )
-        if con.execute("select 1 from core.calls semi join batch_calls using (call_id) limit 1").fetchone():
+        if stored:
             _delete_former(con)
-        for name in _OF_CALL:
-            con.execute(f"insert into core.{name} by name from batch_{name}")
-        for name in _OF_TRANSCRIPT:
-            con.execute(f"insert into core.{name} by name from batch_{name} semi join changed using (call_id)")
-        con.execute("insert into core.call_measures by name select *, ? as run_id from batch_call_measures", [run_id])
-        for name in _OF_AUDIT[1:]:
-            con.execute(f"insert into core.{name} by name from batch_{name}")
-        con.execute("drop table changed")
+        for name in (*OF_CALL, *OF_TRANSCRIPT, *OF_AUDIT):
+            run = ", $run as run_id" if name == "call_measures" else ""
+            con.execute(
+                f"insert into core.{name} by name select *{run} from batch_{name}",  # noqa: S608
+                {"run": run_id} if run else None,
+            )
         con.execute(
             """
             update core.quarantine set resolved_run_id = $run
@@ -324,6 +312,7 @@ def transcripts(
         yield from _read_transcripts(con, wanted[first : first + at_once])
 
 
+_CALL_ID = pa.schema([("call_id", pa.string())])
 _QUARANTINE = pa.schema(
     [
         ("path", pa.string()), ("sha256", pa.string()), ("size", pa.int64()), ("source", pa.string()),
@@ -359,12 +348,22 @@ def _check_rulebooks_stored(con: duckdb.DuckDBPyConnection, versions: set[str]) 
         )
 
 
+def _stored_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -> dict[str, str]:
+    """The transcript hash of those calls that are in the warehouse."""
+    with _registered(con, {"asked": arrow_table(_CALL_ID, [call_ids])}):
+        return dict(
+            con.execute(
+                "select call_id, transcript_hash from core.transcripts semi join batch_asked using (call_id)"
+            ).fetchall()
+        )
+
+
 def _delete_former(con: duckdb.DuckDBPyConnection) -> None:
-    for name in _OF_CALL:
+    for name in OF_CALL:
         con.execute(f"delete from core.{name} where call_id in (select call_id from batch_calls)")  # noqa: S608
-    for name in (*_OF_TRANSCRIPT, *_OF_AUDIT):
-        con.execute(f"delete from core.{name} where call_id in (select call_id from changed)")  # noqa: S608
-    for name in _OF_AUDIT:
+    for name in (*OF_TRANSCRIPT, *OF_AUDIT):
+        con.execute(f"delete from core.{name} where call_id in (select call_id from batch_transcripts)")  # noqa: S608
+    for name in OF_AUDIT:
         con.execute(
             f"""
             delete from core.{name} using batch_call_measures b
@@ -406,7 +405,7 @@ def _rows(con: duckdb.DuckDBPyConnection, sql: str) -> list[dict[str, Any]]:
 
 
 def _read_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -> Iterator[Transcript]:
-    with _registered(con, {"wanted": pa.table({"call_id": pa.array(call_ids, pa.string())})}):
+    with _registered(con, {"wanted": arrow_table(_CALL_ID, [call_ids])}):
         heads = _rows(
             con,
             """

@@ -5,7 +5,7 @@ through Python one by one are a hundred times slower in DuckDB.
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import accumulate, chain, pairwise, repeat
 from math import fsum
@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 import pyarrow as pa
 
-from audit_rules.finding import Audit
+from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding
 from transcription.errors import InputError
 from transcription.transcript import Call, Transcript, Utterance
 from transcription.turns import turns_of
@@ -23,6 +23,12 @@ _TEXT = pa.string()
 _INT = pa.int32()
 _FLOAT = pa.float64()
 _TIME = pa.timestamp("us", tz="UTC")
+_EVIDENCE = pa.struct(
+    [
+        ("kind", _TEXT), ("turn", _INT), ("role", _TEXT), ("start_s", _FLOAT), ("end_s", _FLOAT), ("quote", _TEXT),
+        ("char_start", _INT), ("char_end", _INT), ("note", _TEXT),
+    ]
+)  # fmt: skip
 _WORD = pa.struct([("text", _TEXT), ("start", _FLOAT), ("end", _FLOAT), ("confidence", _FLOAT)])
 
 SCHEMAS: dict[str, pa.Schema] = {
@@ -68,13 +74,9 @@ SCHEMAS: dict[str, pa.Schema] = {
         ]
     ),
     "findings": pa.schema(
-        [("call_id", _TEXT), ("rulebook_version", _TEXT), ("rule_id", _TEXT), ("verdict", _TEXT), ("reason", _TEXT)]
-    ),
-    "evidence": pa.schema(
         [
-            ("call_id", _TEXT), ("rulebook_version", _TEXT), ("rule_id", _TEXT), ("position", _INT), ("kind", _TEXT),
-            ("turn", _INT), ("role", _TEXT), ("start_s", _FLOAT), ("end_s", _FLOAT), ("quote", _TEXT),
-            ("char_start", _INT), ("char_end", _INT), ("note", _TEXT),
+            ("call_id", _TEXT), ("rulebook_version", _TEXT), ("rule_id", _TEXT), ("verdict", _TEXT), ("reason", _TEXT),
+            ("shown", _INT), ("evidence", pa.list_(_EVIDENCE)),
         ]
     ),
     "episodes": pa.schema(
@@ -100,8 +102,17 @@ class AuditedCall(msgspec.Struct, frozen=True):
     audit: Audit
 
 
-def to_arrow(batch: Sequence[AuditedCall]) -> dict[str, pa.Table]:
+OF_CALL = ("calls", "recordings")
+OF_TRANSCRIPT = ("transcripts", "utterances", "speech_spans")
+OF_AUDIT = ("call_measures", "findings", "episodes", "promises")
+"""The tables of a call, of what was heard, of what was judged: each kind is replaced for its own reason."""
+
+
+def to_arrow(batch: Sequence[AuditedCall], *, stored: Mapping[str, str] | None = None) -> dict[str, pa.Table]:
     """The batch as one Arrow table per name of `SCHEMAS`, rows in order of call id.
+
+    `stored` gives the transcript hash of calls that are in the warehouse: where it is the same, the
+    transcript's own tables leave the call out, so that a re-audit does not write its words again.
 
     Raises:
         InputError: a call stands twice in the batch, its audit belongs to another call, or its start
@@ -110,15 +121,17 @@ def to_arrow(batch: Sequence[AuditedCall]) -> dict[str, pa.Table]:
     ordered = sorted(batch, key=lambda audited: audited.transcript.call.call_id)
     _check(ordered)
     hashes = [transcript_hash(a.transcript) for a in ordered]
+    known = stored or {}
+    new = [(a, digest) for a, digest in zip(ordered, hashes, strict=True) if known.get(a.audit.call_id) != digest]
+    heard = [a for a, _ in new]
     columns = {
         "calls": _transposed(call_row(a.transcript.call) for a in ordered),
         "recordings": _transposed(_recording_rows(ordered)),
-        "transcripts": _transposed(map(_transcript_row, ordered, hashes)),
-        "utterances": _utterance_columns(ordered),
-        "speech_spans": _transposed(_speech_rows(ordered)),
+        "transcripts": _transposed(_transcript_row(a, digest) for a, digest in new),
+        "utterances": _utterance_columns(heard),
+        "speech_spans": _transposed(_speech_rows(heard)),
         "call_measures": _transposed(map(_measures_row, ordered, hashes)),
         "findings": _finding_columns(ordered),
-        "evidence": _evidence_columns(ordered),
         "episodes": _transposed(_episode_rows(ordered)),
         "promises": _transposed(_promise_rows(ordered)),
     }
@@ -152,7 +165,7 @@ def transcript_hash(transcript: Transcript) -> str:
 
 _NO_CALL = Call(call_id="", source="")
 # Speech is a dict: its order must not matter.
-_ENCODER = msgspec.json.Encoder(order="deterministic")
+_ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 
 def local_date(started_at: datetime | None) -> date | None:
@@ -293,14 +306,21 @@ def _places(transcript: Transcript) -> tuple[list[int], list[int], list[bool]]:
 
 def _words(utterances: Sequence[Utterance]) -> pa.Array:
     words = [word for utterance in utterances for word in utterance.words]
-    ends = pa.array(accumulate((len(u.words) for u in utterances), initial=0), pa.int32())
-    fields = [
-        _array([w.text for w in words], _TEXT),
-        pa.array([w.start for w in words], _FLOAT),
-        pa.array([w.end for w in words], _FLOAT),
-        pa.array([w.confidence for w in words], _FLOAT),
-    ]
-    return pa.ListArray.from_arrays(ends, pa.StructArray.from_arrays(fields, fields=list(_WORD)))
+    return _lists(
+        _WORD,
+        [len(u.words) for u in utterances],
+        [w.text for w in words],
+        [w.start for w in words],
+        [w.end for w in words],
+        [w.confidence for w in words],
+    )
+
+
+def _lists(kind: pa.StructType, lengths: Sequence[int], *columns: Sequence[Any]) -> pa.Array:
+    """Lists of structs, told as the length of each list and the fields of all structs one after another."""
+    fields = [_array(column, field.type) for column, field in zip(columns, kind, strict=True)]
+    ends = pa.array(accumulate(lengths, initial=0), pa.int32())
+    return pa.ListArray.from_arrays(ends, pa.StructArray.from_arrays(fields, fields=list(kind)))
 
 
 def _speech_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]:
@@ -330,32 +350,37 @@ def _finding_columns(ordered: Sequence[AuditedCall]) -> list[Sequence[Any] | pa.
         [f.rule_id for f in findings],
         [f.verdict.value for f in findings],
         [f.reason for f in findings],
+        [_shown(f.evidence) for f in findings],
+        _evidence(findings),
     ]
 
 
-def _evidence_columns(ordered: Sequence[AuditedCall]) -> list[Sequence[Any] | pa.Array]:
-    placed = [
-        (a.audit.call_id, a.audit.rulebook_version, finding.rule_id, position, evidence)
-        for a in ordered
-        for finding in a.audit.findings
-        for position, evidence in enumerate(finding.evidence)
-    ]
-    found = [row[4] for row in placed]
-    return [
-        [row[0] for row in placed],
-        [row[1] for row in placed],
-        [row[2] for row in placed],
-        [row[3] for row in placed],
-        [e.kind.value for e in found],
-        [e.turn for e in found],
-        [e.role.value if e.role is not None else None for e in found],
-        [e.start for e in found],
-        [e.end for e in found],
-        [e.quote for e in found],
-        [e.char_start for e in found],
-        [e.char_end for e in found],
-        [e.note for e in found],
-    ]
+def _evidence(findings: Sequence[Finding]) -> pa.Array:
+    pieces = [piece for finding in findings for piece in finding.evidence]
+    return _lists(
+        _EVIDENCE,
+        [len(f.evidence) for f in findings],
+        [e.kind.value for e in pieces],
+        [e.turn for e in pieces],
+        [e.role.value if e.role is not None else None for e in pieces],
+        [e.start for e in pieces],
+        [e.end for e in pieces],
+        [e.quote for e in pieces],
+        [e.char_start for e in pieces],
+        [e.char_end for e in pieces],
+        [e.note for e in pieces],
+    )
+
+
+# What earned or cost the verdict says most, then what came closest, then what called for the rule.
+_TELLING = {EvidenceKind.MET: 0, EvidenceKind.AGAINST: 0, EvidenceKind.NEAR_MISS: 1, EvidenceKind.TRIGGER: 2}
+
+
+def _shown(evidence: Sequence[Evidence]) -> int | None:
+    """Which piece a reader sees first, counted from 1 as SQL does; None where there is none."""
+    if not evidence:
+        return None
+    return min(range(len(evidence)), key=lambda n: _TELLING[evidence[n].kind]) + 1
 
 
 def _episode_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]:

@@ -35,8 +35,8 @@ from warehouse.load import (
 )
 
 TABLES = (
-    "calls", "recordings", "transcripts", "utterances", "speech_spans", "call_measures", "findings", "evidence",
-    "episodes", "promises",
+    "calls", "recordings", "transcripts", "utterances", "speech_spans", "call_measures", "findings", "episodes",
+    "promises",
 )  # fmt: skip
 
 
@@ -56,7 +56,7 @@ def test_loading_twice_is_loading_once(warehouse, builders):
     assert everything(warehouse) == once
     assert {t: len(rows) for t, rows in once.items()} == {
         "calls": 2, "recordings": 2, "transcripts": 2, "utterances": 4, "speech_spans": 4, "call_measures": 2,
-        "findings": 2, "evidence": 4, "episodes": 2, "promises": 1,
+        "findings": 2, "episodes": 2, "promises": 1,
     }  # fmt: skip
 
 
@@ -79,7 +79,7 @@ def test_a_rerun_with_fewer_findings_leaves_no_stale_evidence(warehouse, builder
         ("C1", "apology.given", "missed"),
         ("C2", "apology.given", "met"),
     ]
-    assert warehouse.execute("select distinct call_id from core.evidence").fetchall() == [("C2",)]
+    assert warehouse.execute("select distinct call_id from evidence").fetchall() == [("C2",)]
 
 
 def test_another_rulebook_leaves_the_verdicts_of_the_former_one(warehouse, builders):

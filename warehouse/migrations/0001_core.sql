@@ -162,26 +162,14 @@ create table core.findings (
     rulebook_version varchar not null,
     rule_id varchar not null,
     verdict varchar not null,
-    reason varchar not null
+    reason varchar not null,
+    shown integer,
+    evidence struct(
+        kind varchar, turn integer, "role" varchar, start_s double, end_s double, quote varchar, char_start integer,
+        char_end integer, note varchar
+    )[] not null
 );
-comment on table core.findings is 'One row per rule and audit of a call, as the rule judged it; never edited. Key: call_id, rulebook_version, rule_id.';
-
-create table core.evidence (
-    call_id varchar not null,
-    rulebook_version varchar not null,
-    rule_id varchar not null,
-    position integer not null,
-    kind varchar not null,
-    turn integer,
-    role varchar,
-    start_s double,
-    end_s double,
-    quote varchar not null,
-    char_start integer,
-    char_end integer,
-    note varchar not null
-);
-comment on table core.evidence is 'One row per quote or stretch of time behind a finding. Key: call_id, rulebook_version, rule_id, position.';
+comment on table core.findings is 'One row per rule and audit of a call, as the rule judged it, with its evidence; never edited. Key: call_id, rulebook_version, rule_id.';
 
 create table core.episodes (
     call_id varchar not null,

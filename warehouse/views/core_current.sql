@@ -27,7 +27,9 @@ select
     coalesce(r.verdict <> f.verdict, false) as is_overridden,
     r.reviewer as reviewed_by,
     r.note as review_note,
-    f.reason
+    f.reason,
+    f.shown,
+    f.evidence
 from core.findings f
 join core.current_audits a on a.call_id = f.call_id and a.rulebook_version = f.rulebook_version
 left join core.current_reviews r on r.call_id = f.call_id and r.rule_id = f.rule_id;

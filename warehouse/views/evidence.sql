@@ -1,9 +1,12 @@
 -- one row per call, rule and piece of evidence
 create view evidence as
 select
-    e.call_id, e.rule_id, f.verdict, e.position, e.kind, e.turn, e.role, e.start_s, e.end_s, e.quote, e.char_start,
-    e.char_end, e.note
-from core.evidence e
-join core.current_findings f
-    on f.call_id = e.call_id and f.rulebook_version = e.rulebook_version and f.rule_id = e.rule_id;
+    call_id, rule_id, verdict, position, piece.kind as kind, piece.turn as turn, piece.role as role,
+    piece.start_s as start_s, piece.end_s as end_s, piece.quote as quote, piece.char_start as char_start,
+    piece.char_end as char_end, piece.note as note
+from (
+    select
+        call_id, rule_id, verdict, unnest(evidence) as piece, unnest(range(len(evidence))) as position
+    from core.current_findings
+);
 comment on view evidence is 'One row per quote or stretch of time behind a verdict.';
