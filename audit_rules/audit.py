@@ -14,6 +14,7 @@ from transcription.transcript import RolesFrom, Transcript
 
 # Below this the guess of who is who is worth less than saying nothing.
 ROLES_FROM_CONFIDENCE = 0.8
+Scopes = dict[str, list[Scope]]
 _WORST_FIRST = (Verdict.MISSED, Verdict.MET, Verdict.NOT_ASSESSABLE, Verdict.NOT_APPLICABLE)
 
 
@@ -36,7 +37,8 @@ def audit(
     for place in upset:
         openings.setdefault(place.turn, place)
     unassessable = _cannot_be_judged(transcript, call)
-    findings = tuple(_judge(compiled, call, openings, unassessable) for compiled in rulebook.compiled)
+    scopes = _scopes_of(call, openings)
+    findings = tuple(_judge(compiled, call, scopes, unassessable) for compiled in rulebook.compiled)
     promising = [c.matcher for c in rulebook.compiled if isinstance(c.matcher, KeptPromiseMatcher)]
     bouncing = rulebook.sources.get("ownership.avoids_bouncing")
     return Audit(
@@ -62,12 +64,12 @@ def _cannot_be_judged(transcript: Transcript, call: Conversation) -> str:
     return ""
 
 
-def _judge(compiled: CompiledRule, call: Conversation, openings: dict[int, Place], unassessable: str) -> Finding:
+def _judge(compiled: CompiledRule, call: Conversation, applying: Scopes, unassessable: str) -> Finding:
     rule = compiled.rule
     answer = Answer(rule.id)
     if unassessable:
         return answer.not_assessable(unassessable)
-    scopes = _scopes(compiled, call, openings)
+    scopes = _narrowed(compiled, call, applying[compiled.rule.applies])
     if not scopes:
         never_upset = rule.applies == "episode" and not call.episodes
         called_for = "The customer was never upset." if never_upset else "Nothing called for it."
@@ -79,30 +81,33 @@ def _judge(compiled: CompiledRule, call: Conversation, openings: dict[int, Place
     return min(findings, key=lambda f: _WORST_FIRST.index(f.verdict))
 
 
-def _scopes(compiled: CompiledRule, call: Conversation, openings: dict[int, Place]) -> list[Scope]:
-    rule = compiled.rule
-    last = call.turns[-1].index
-    if rule.applies == "episode":
-        # What calms a customer may be said after the thanks that end an episode, so the window stays open.
-        scopes = [
-            Scope(trigger=openings[e.first_turn], last_turn=_until(call, e.number, last), called_for_by="the upset")
-            for e in call.episodes
-        ]
-    else:
-        scopes = [Scope(trigger=None, last_turn=last, called_for_by="the start")]
+def _scopes_of(call: Conversation, openings: dict[int, Place]) -> Scopes:
+    """Where a rule applies before its own conditions narrow it."""
+    last = len(call.turns) - 1
+    # What calms a customer may be said after the thanks that end an episode, so its window stays open until the next.
+    until = [e.first_turn - 1 for e in call.episodes[1:]] + [last]
+    return {
+        "always": [Scope(trigger=None, last_turn=last, called_for_by="the start")],
+        "episode": [
+            Scope(trigger=openings[e.first_turn], last_turn=end, called_for_by="the upset")
+            for e, end in zip(call.episodes, until, strict=False)
+        ],
+    }
+
+
+def _narrowed(compiled: CompiledRule, call: Conversation, scopes: list[Scope]) -> list[Scope]:
     if compiled.only_if is not None:
         heard = call.hits(compiled.only_if)
-        scopes = [s for s in scopes if any(s.first_turn <= p.turn <= s.last_turn for p in heard)]
+        scopes = [s for s in scopes if _first_inside(heard, s) is not None]
     if compiled.when is None:
         return scopes
-    triggers = call.hits(compiled.when)
     return [
-        Scope(trigger=p, last_turn=last, called_for_by="it was called for")
-        for p in triggers
-        if any(s.first_turn <= p.turn <= s.last_turn for s in scopes)
+        Scope(trigger=p, last_turn=s.last_turn, called_for_by="it was called for")
+        for s in scopes
+        for p in call.hits(compiled.when)
+        if s.first_turn <= p.turn <= s.last_turn
     ]
 
 
-def _until(call: Conversation, number: int, last: int) -> int:
-    later = [e.first_turn for e in call.episodes if e.number == number + 1]
-    return later[0] - 1 if later else last
+def _first_inside(places: Sequence[Place], scope: Scope) -> Place | None:
+    return next((p for p in places if scope.first_turn <= p.turn <= scope.last_turn), None)

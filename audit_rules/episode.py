@@ -5,6 +5,7 @@ two turns (measured on support chats, single words are right two times in three,
 closes with the customer's acceptance or thanks in a turn that shows no upset; upset after that opens another.
 """
 
+from collections import defaultdict
 from collections.abc import Sequence
 
 from audit_rules.conversation import Conversation
@@ -30,16 +31,18 @@ class EpisodeCues:
         """Every place that shows upset: strong phrases, and weak words that have company within two customer turns."""
         strong = call.hits(self.strong)
         weak = call.hits(self.weak)
-        position = {turn.index: n for n, turn in enumerate(call.customer_turns)}
-
-        def near(a: Place, b: Place) -> bool:
-            return a != b and abs(position.get(a.turn, -9) - position.get(b.turn, -99)) <= 1
-
-        def words(place: Place) -> str:
-            return call.texts[place.turn][place.start : place.end]
-
-        kept = [w for w in weak if any(near(w, o) and (o in strong or words(o) != words(w)) for o in (*strong, *weak))]
-        return sorted({*strong, *kept})
+        heard: dict[int, set[str]] = defaultdict(set)
+        for place in weak:
+            heard[place.turn].add(call.texts[place.turn][place.start : place.end])
+        strong_turns = {p.turn for p in strong}
+        floor = call.floor("customer")
+        company: set[int] = set()
+        for n, turn in enumerate(floor):
+            near = floor[max(n - 1, 0) : n + 2] if turn in heard else []
+            # A word said twice is one sign; two different ones, or one beside a strong phrase, are company.
+            if len({w for t in near for w in heard.get(t, ())}) > 1 or not strong_turns.isdisjoint(near):
+                company.add(turn)
+        return sorted({*strong, *(w for w in weak if w.turn in company)})
 
     def episodes(self, call: Conversation, places: Sequence[Place]) -> tuple[Episode, ...]:
         """The call's episodes in order, given where it shows upset; the opening comes before the closing."""
@@ -49,13 +52,13 @@ class EpisodeCues:
         if not upset:
             return ()
         accepts = {p.turn for p in call.hits(self.accepts)}
-        thanks = {p.turn for p in call.hits(self.thanks)}
+        closing = accepts | {p.turn for p in call.hits(self.thanks)}
         found: list[Episode] = []
         opened: int | None = None
         for turn in call.customer_turns:
             if turn.index in upset:
                 opened = turn.index if opened is None else opened
-            elif opened is not None and turn.index in accepts | thanks:
+            elif opened is not None and turn.index in closing:
                 how = "accepted" if turn.index in accepts else "thanked"
                 found.append(self._episode(call, len(found) + 1, upset[opened], turn.index, how))
                 opened = None

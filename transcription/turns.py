@@ -11,7 +11,19 @@ _SIGNAL_WORDS = frozenset(
     "yeah yep yes".split()
 )
 _SIGNAL_PHRASES = frozenset(
-    {"got it", "i see", "mm hmm", "uh huh", "oh no", "oh dear", "i hear you", "of course", "go on", "oh i see", "i know"}
+    {
+        "got it",
+        "i see",
+        "mm hmm",
+        "uh huh",
+        "oh no",
+        "oh dear",
+        "i hear you",
+        "of course",
+        "go on",
+        "oh i see",
+        "i know",
+    }
 )
 _WORD = re.compile(r"[^\W_]+")
 
@@ -47,7 +59,7 @@ def turns_of(transcript: Transcript) -> tuple[Turn, ...]:
     Answers ("Is that right?" - "Yes.") stay turns: they are followed by the asker.
     """
     utterances = transcript.utterances
-    order = sorted(range(len(utterances)), key=lambda i: (_start(utterances[i], i), i))
+    order = _by_start(utterances)
     signals = {
         order[n]
         for n in range(1, len(order) - 1)
@@ -70,8 +82,13 @@ def turns_of(transcript: Transcript) -> tuple[Turn, ...]:
 _BREATH: Seconds = 2.0
 
 
-def _start(utterance: Utterance, position: int) -> float:
-    return utterance.start if utterance.start is not None else float(position)
+def _by_start(utterances: tuple[Utterance, ...]) -> list[int]:
+    """Positions in order of start; an utterance without a time stays behind the one before it."""
+    starts: list[Seconds] = []
+    for utterance in utterances:
+        before = starts[-1] if starts else 0.0
+        starts.append(before if utterance.start is None else utterance.start)
+    return sorted(range(len(utterances)), key=starts.__getitem__)
 
 
 def _is_signal_between(before: Utterance, signal: Utterance, after: Utterance) -> bool:

@@ -7,6 +7,7 @@ unasked. Asking again right after the answer was not caught ("sorry, could you r
 """
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from audit_rules.conversation import Conversation
@@ -18,7 +19,8 @@ from audit_rules.rule import AsksAgain, Phrases
 from transcription.turns import is_listening_signal
 
 _REFUSAL = re.compile(
-    r"\b(?:do not (?:have|know|remember)|no idea|not sure|one (?:moment|second)|hold on|let me (?:look|check|find))\b"
+    r"\b(?:do not (?:have|know|remember)|no idea|not sure|one (?:moment|second)|hold on"
+    r"|let me (?:look|check|find|get|grab|see))\b"
 )
 
 
@@ -58,23 +60,23 @@ class AsksAgainMatcher:
         repaired = {p.turn for p in call.hits(self.repairs)}
         found: list[tuple[Place, int, str]] = []
         for slot, (asks, gives) in self.slots.items():
-            given = {p.turn for p in call.hits(gives)}
+            first_given = min((p.turn for p in call.hits(gives)), default=None)
             asked: int | None = None
             for place in call.hits(asks):
-                if asked is not None:
-                    answer = self._answer(call, asked, place.turn)
-                    if answer is not None:
-                        given.add(answer)
-                earlier = [t for t in given if t < place.turn]
-                if earlier and place.turn not in repaired:
-                    found.append((place, min(earlier), slot))
+                answer = None if asked is None else self._answer(call, asked, place.turn)
+                if answer is not None and (first_given is None or answer < first_given):
+                    first_given = answer
+                if first_given is not None and first_given < place.turn and place.turn not in repaired:
+                    found.append((place, first_given, slot))
                 asked = place.turn
         return found
 
     def _answer(self, call: Conversation, asked: int, before: int) -> int | None:
-        for turn in call.customer_turns:
-            if asked < turn.index < before:
-                text = call.texts[turn.index]
-                gave = not is_listening_signal(turn.text) and "? " not in text and not _REFUSAL.search(text)
-                return turn.index if gave else None
-        return None
+        """The customer's first turn between the two questions, if it gives what was asked for."""
+        floor = call.floor("customer")
+        at = bisect_right(floor, asked)
+        if at == len(floor) or floor[at] >= before:
+            return None
+        text = call.texts[floor[at]]
+        gave = not is_listening_signal(call.turns[floor[at]].text) and "? " not in text and not _REFUSAL.search(text)
+        return floor[at] if gave else None
