@@ -9,7 +9,7 @@ _STEMMER = snowballstemmer.stemmer("english")
 _WORD = re.compile(r"[^ .?]+")
 
 # English function words, and the words that any service call is made of: sharing them shows no listening.
-_STOP = frozenset(
+STOP = frozenset(
     """a about above after again all also am an and any anything are as at back be because been before being but
     by can could did do does doing done down each even ever every few for from further get getting give given
     go goes going gone got had has have having he her here hers him his how i if in into is it its just know
@@ -40,4 +40,4 @@ def stem(word: str) -> str:
 
 def content_stems(text: str) -> frozenset[str]:
     """Stems of the content words of a normalised text: no function words, no stock words of complaint handling."""
-    return frozenset(stem(w) for w in _WORD.findall(text) if len(w) > 2 and w not in _STOP and w not in _STOCK)
+    return frozenset(stem(w) for w in _WORD.findall(text) if len(w) > 2 and w not in STOP and w not in _STOCK)

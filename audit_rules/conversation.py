@@ -153,6 +153,11 @@ class Conversation:
         start, end, _, _ = self._located(place)
         return start, end
 
+    def quote(self, place: Place) -> str:
+        """The original words of a place."""
+        starts, ends = self._places_in(place.turn)
+        return self.turns[place.turn].text[starts[place.start] : ends[place.end - 1]]
+
     def evidence(self, kind: EvidenceKind, place: Place, note: str = "") -> Evidence:
         """The quote of a place, with its times and its characters in the turn's text."""
         start, end, first, last = self._located(place)
