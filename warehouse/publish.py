@@ -33,8 +33,16 @@ def publish(con: duckdb.DuckDBPyConnection, folder: Path, *, keep: int = 3, mode
     (source,) = con.execute(
         "select path from duckdb_databases() where database_name = current_database()"
     ).fetchone() or ("",)
-    con.execute("checkpoint")
-    con.close()
+    try:
+        con.execute("checkpoint")
+    except duckdb.Error as error:
+        raise SetupError(
+            "nothing was published",
+            why=f"{source} cannot be written: {str(error).strip()}. Readers keep the former copy.",
+            tries=("free some space", "then callaudit run"),
+        ) from error
+    finally:
+        con.close()
     generations = folder / GENERATIONS
     published = folder / PUBLISHED_NAME
     try:

@@ -6,8 +6,8 @@ select
     any_value(source) as source,
     any_value(started_at) as started_at,
     any_value(local_date) as local_date,
-    any_value(iso_week) as iso_week,
-    any_value(agent_id) as agent_id,
+    iso_week,
+    agent_id,
     any_value(agent_name) as agent_name,
     any_value(team) as team,
     any_value(customer_id) as customer_id,
@@ -30,5 +30,5 @@ select
     count(*) filter (verdict = 'missed') as steps_missed,
     bool_or(is_overridden) as is_overridden
 from call_steps
-group by call_id, scorecard;
+group by call_id, iso_week, agent_id, scorecard;
 comment on view call_scorecards is 'One row per call and scorecard: score 0 to 100 over what was judged, with its coverage and critical misses.';

@@ -7,6 +7,8 @@ create view call_steps as
 with counted as (
     select
         f.call_id,
+        c.iso_week,
+        c.agent_id,
         any_value(f.rulebook_version) as rulebook_version,
         s.scorecard,
         any_value(s.scorecard_title) as scorecard_title,
@@ -20,16 +22,18 @@ with counted as (
         count(*) filter (f.verdict = 'not_applicable') as rules_not_applicable,
         coalesce(sum(s.weight) filter (f.verdict = 'met'), 0) as weight_met,
         coalesce(sum(s.weight) filter (f.verdict in ('met', 'missed')), 0) as weight_judged,
-        list(f.rule_id order by f.rule_id) filter (s.critical and f.verdict = 'missed') as critical_rules_missed,
+        list_sort(list(f.rule_id) filter (s.critical and f.verdict = 'missed')) as critical_rules_missed,
         bool_or(f.is_overridden) as is_overridden
-    from core.current_findings f
+    from core.calls c
+    join core.current_findings f on f.call_id = c.call_id
     join core.scorecard_steps s on s.rulebook_version = f.rulebook_version and s.rule_id = f.rule_id
     join core.rules r on r.rulebook_version = f.rulebook_version and r.rule_id = f.rule_id and r.status = 'live'
-    group by f.call_id, s.scorecard, s.step
+    -- Week and agent follow from the call; they are here so that a question about one of them reads only its calls.
+    group by f.call_id, c.iso_week, c.agent_id, s.scorecard, s.step
 )
 select
-    c.call_id, c.source, c.started_at, c.local_date, c.iso_week, c.agent_id, c.agent_name, c.team, c.customer_id,
-    c.queue, c.direction,
+    c.call_id, c.source, c.started_at, c.local_date, counted.iso_week, counted.agent_id, c.agent_name, c.team,
+    c.customer_id, c.queue, c.direction,
     counted.rulebook_version,
     counted.scorecard,
     counted.scorecard_title,
