@@ -19,10 +19,11 @@ A dialogue is one YAML file, named as its recording will be:
     direction: inbound     # or outbound
     layout: stereo         # or mono; stereo has the agent left and the customer right
     codec: flac            # or opus (16 kHz both), mulaw or alaw (WAV, 8 kHz)
+    gap: 0.4               # seconds between lines, if not given here or with the line
     lines:
       - agent: Thank you for calling. How can I help you?
       - customer: My lamp arrived broken.
-        after: 1.2         # seconds of silence before this line; 0.5 if not given
+        after: 1.2         # seconds of silence before this line
       - agent: I see.
         signal: true       # a listening signal: the other party keeps the floor
         over: 0.3          # begins 0.3 s before the line on the floor has ended
@@ -55,8 +56,6 @@ RATE = 16_000
 
 Samples = npt.NDArray[np.float32]
 
-# An answer begins about half a second after a question when people are polite on the telephone.
-_USUAL_GAP = 0.5
 _EDGE = 0.4
 # Loud enough to be no digital zero, quiet enough (dB below full scale) to be silence to any listener.
 _NOISE_LEVEL = 10 ** (-74 / 20)
@@ -125,6 +124,8 @@ class Dialogue(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=
     lines: tuple[Line, ...]
     layout: Literal["stereo", "mono"] = "stereo"
     codec: Literal["flac", "opus", "mulaw", "alaw"] = "flac"
+    # An answer begins about half a second after a question when people are polite on the telephone.
+    gap: float = 0.4
     fault: Literal["cut_in_half", "no_date"] | None = None
 
 
@@ -178,7 +179,7 @@ def speak(text: str, person: Person) -> Samples:
     return np.asarray(sound * (_SPEECH_LEVEL / level), dtype=np.float32)
 
 
-def place(lines: Sequence[Line], sounds: Sequence[Samples]) -> list[Placed]:
+def place(lines: Sequence[Line], sounds: Sequence[Samples], *, usual_gap: float) -> list[Placed]:
     """Put each spoken line at its time; `sounds` holds one array per line, empty for a hold.
 
     A line waits for the end of the line on the floor. A listening signal leaves the floor where it was.
@@ -187,9 +188,9 @@ def place(lines: Sequence[Line], sounds: Sequence[Samples]) -> list[Placed]:
     placed: list[Placed] = []
     for line, sound in zip(lines, sounds, strict=True):
         if line.hold is not None:
-            floor += _samples(line.hold - _USUAL_GAP)
+            floor += _samples(line.hold - usual_gap)
             continue
-        gap = -line.over if line.over is not None else line.after if line.after is not None else _USUAL_GAP
+        gap = -line.over if line.over is not None else line.after if line.after is not None else usual_gap
         own_last = max((p.end for p in placed if p.line.channel == line.channel), default=0)
         start = max(floor + _samples(gap), own_last)
         placed.append(Placed(line, start, start + len(sound), sound))
@@ -235,7 +236,7 @@ def render(dialogue: Dialogue, everyone: Cast) -> bytes:
     people = (everyone.agents[dialogue.agent], everyone.customers[dialogue.customer])
     silence = np.zeros(0, dtype=np.float32)
     sounds = [speak(line.text, people[line.channel]) if line.hold is None else silence for line in dialogue.lines]
-    channels = mix(place(dialogue.lines, sounds), seed=zlib.crc32(dialogue.call_id.encode()))
+    channels = mix(place(dialogue.lines, sounds, usual_gap=dialogue.gap), seed=zlib.crc32(dialogue.call_id.encode()))
     if dialogue.layout == "mono":
         channels = channels.mean(axis=0, keepdims=True)
     recording = encode(channels, dialogue.codec)
