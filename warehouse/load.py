@@ -99,6 +99,20 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
+@contextmanager
+def _told_of_a_full_disk() -> Iterator[None]:
+    """What was stored before stays: a failed write closes the file to this process and does not harm it."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.FatalException) as error:
+        raise SetupError(
+            "the warehouse cannot be written",
+            why=f"{str(error).strip()} What was stored before is safe.",
+            tries=("free some space", "then callaudit run  (it goes on where it stopped)"),
+        ) from error
+
+
+@_told_of_a_full_disk()
 def load(con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, run_id: str) -> None:
     """Put a batch of audited calls in place of whatever was known of them, all or nothing.
 
@@ -112,9 +126,8 @@ def load(con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, run_id
     """
     if not batch:
         return
-    with _told_of_a_full_disk():
-        _check_rulebooks_stored(con, {audited.audit.rulebook_version for audited in batch})
-        stored = _stored_transcripts(con, [audited.audit.call_id for audited in batch])
+    _check_rulebooks_stored(con, {audited.audit.rulebook_version for audited in batch})
+    stored = _stored_transcripts(con, [audited.audit.call_id for audited in batch])
     tables = to_arrow(batch, stored=stored)
     with _registered(con, tables), _transaction(con):
         if stored:
@@ -135,6 +148,7 @@ def load(con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, run_id
         )
 
 
+@_told_of_a_full_disk()
 def store_rulebook(
     con: duckdb.DuckDBPyConnection, rulebook: LoadedRulebook, *, loaded_at: datetime | None = None
 ) -> None:
@@ -167,6 +181,7 @@ def store_rulebook(
                 con.execute(f"insert into core.{table} values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
 
 
+@_told_of_a_full_disk()
 def record_run(con: duckdb.DuckDBPyConnection, run: Run) -> None:
     """Write down a run, in place of what was known of it."""
     with _transaction(con):
@@ -176,6 +191,7 @@ def record_run(con: duckdb.DuckDBPyConnection, run: Run) -> None:
         )
 
 
+@_told_of_a_full_disk()
 def quarantine(
     con: duckdb.DuckDBPyConnection,
     items: Iterable[NotAudited],
@@ -206,6 +222,7 @@ def quarantine(
         con.execute("drop table arrived")
 
 
+@_told_of_a_full_disk()
 def add_reviews(con: duckdb.DuckDBPyConnection, reviews: Iterable[Review]) -> int:
     """Add what people judged; a review that is known by its id is left as it is. Returns how many were new."""
     rows = {r.review_id: r for r in reviews}
@@ -377,27 +394,13 @@ def _delete_former(con: duckdb.DuckDBPyConnection) -> None:
 
 @contextmanager
 def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
-    with _told_of_a_full_disk():
-        con.begin()
-        try:
-            yield
-            con.commit()
-        except BaseException:
-            con.rollback()
-            raise
-
-
-@contextmanager
-def _told_of_a_full_disk() -> Iterator[None]:
-    """What was stored before stays: a failed write closes DuckDB's file to this process, not its contents."""
+    con.begin()
     try:
         yield
-    except (duckdb.IOException, duckdb.FatalException) as error:
-        raise SetupError(
-            "the warehouse cannot be written: nothing of this batch was stored",
-            why=str(error).strip(),
-            tries=("free some space", "then callaudit run  (it goes on where it stopped)"),
-        ) from error
+        con.commit()
+    except BaseException:
+        con.rollback()
+        raise
 
 
 @contextmanager
