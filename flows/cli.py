@@ -1,5 +1,6 @@
 """The command line: parse, call, print. Every command imports what it needs, so that --help answers at once."""
 
+import os
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -123,6 +124,8 @@ def run(
     with shown(quiet=_Global.quiet):
         if not _Global.quiet:
             out.print("[dim]starting Prefect ...[/]")
+        # An error is shown once, by `main`, not also as Prefect's trace.
+        os.environ["PREFECT_LOGGING_LEVEL"] = "CRITICAL"
         from flows.nightly_audit import nightly_audit
 
         summary = nightly_audit(

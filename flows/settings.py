@@ -94,7 +94,7 @@ class Settings(Section, kw_only=True):
     @property
     def home(self) -> Path:
         """The folder that holds the warehouse and everything a run leaves behind."""
-        return self.root / self.paths.home
+        return _below(self.root, self.paths.home)
 
     @property
     def warehouse(self) -> Path:
@@ -119,12 +119,12 @@ class Settings(Section, kw_only=True):
     @property
     def reports(self) -> Path:
         """Where reports and call pages go."""
-        return self.root / self.paths.reports
+        return _below(self.root, self.paths.reports)
 
     @property
     def rule_folders(self) -> tuple[Path, ...]:
         """The user's own rules, where there are any."""
-        folder = self.root / self.paths.rules
+        folder = _below(self.root, self.paths.rules)
         return (folder,) if folder.is_dir() else ()
 
     def inbox_sources(self, *folders: Path) -> tuple[Source, ...]:
@@ -136,7 +136,7 @@ class Settings(Section, kw_only=True):
         configured = tuple(
             Source(
                 name=s.name,
-                folder=self.root / s.folder,
+                folder=_below(self.root, s.folder),
                 agent_channel=s.agent_channel,
                 zone=s.zone or self.site.timezone,
                 file_name=s.file_name,
@@ -153,6 +153,11 @@ class Settings(Section, kw_only=True):
             or Source(name=f.name or str(f), folder=f, zone=self.site.timezone, metadata="optional")
             for f in folders
         )
+
+
+def _below(root: Path, path: Path) -> Path:
+    """The path as a person would write it: `../demo`, not `samples/../demo`."""
+    return Path(os.path.normpath(root / path))
 
 
 def load_settings(path: Path | None = None) -> Settings:
