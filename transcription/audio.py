@@ -110,9 +110,9 @@ def declared_duration(path: Path) -> Seconds | None:
     import av  # noqa: PLC0415
 
     try:
-        with av.open(path, options=_OPTIONS) as container:
+        with path.open("rb") as source, av.open(source, mode="r", options=_OPTIONS) as container:
             return None if container.duration is None else container.duration / av.time_base
-    except (OSError, ValueError):
+    except (OSError, ValueError, av.FFmpegError):
         return None
 
 

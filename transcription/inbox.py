@@ -144,6 +144,27 @@ def scan(source: Source, *, known: Container[str] = ()) -> Inbox:
     )
 
 
+def arrival_of(file: Path, *, zone: str, agent_channel: int | None = 0) -> Arrival:
+    """One recording outside any inbox, with the metadata of a sidecar if one lies beside it, else undated.
+
+    Raises `InputError` for a file that is not there and `Unreadable` for metadata that cannot be read.
+    """
+    if not file.is_file():
+        raise InputError(f"there is no recording {file}", tries=("check the path",))
+    folder = file.parent
+    source = Source(
+        name=folder.name or "here", folder=folder, agent_channel=agent_channel, zone=zone, metadata="optional"
+    )
+    rules = _Rules(source=source, zone=_zone(source), pattern=None)
+    beside = [path for path in folder.iterdir() if path.suffix.lower() in _SIDECARS]
+    try:
+        digest, size = sha256_of(file), file.stat().st_size
+    except OSError as error:
+        raise _not_readable(file, error) from error
+    call = _call(rules, file, _sidecar(file, beside), (digest, size))
+    return Arrival(path=file, sha256=digest, size=size, call=call, source=source)
+
+
 def sha256_of(path: Path) -> str:
     """The sha256 of a file's bytes, read a megabyte at a time."""
     digest = sha256()
