@@ -181,15 +181,21 @@ def shrink(hits: float, n: float, prior: Prior, level: float = LEVEL) -> Shrunk:
 
 
 def beta_quantile(probability: float, a: float, b: float) -> float:
-    """The value below which a Beta(a, b) lies with `probability`, by bisection to twelve digits."""
-    low, high = 0.0, 1.0
-    for _ in range(42):
-        middle = (low + high) / 2
-        if beta_cdf(middle, a, b) < probability:
-            low = middle
+    """The value below which a Beta(a, b) lies with `probability`: Newton's steps, halved where they leave it."""
+    low, high, x = 0.0, 1.0, a / (a + b)
+    log_norm = math.lgamma(a + b) - math.lgamma(a) - math.lgamma(b)
+    for _ in range(100):
+        over = beta_cdf(x, a, b) - probability
+        if over > 0:
+            high = x
         else:
-            high = middle
-    return (low + high) / 2
+            low = x
+        if abs(over) < 1e-12 or high - low < 1e-15:
+            break
+        density = math.exp(log_norm + (a - 1) * math.log(x) + (b - 1) * math.log1p(-x))
+        step = x - over / density if density > 0 else low
+        x = step if low < step < high else (low + high) / 2
+    return x
 
 
 def beta_cdf(x: float, a: float, b: float) -> float:

@@ -1,16 +1,16 @@
 """Agents against their own team, over four weeks: estimates pulled to the team, and no ranking."""
 
+import math
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import msgspec
-import pandas as pd
 
 from reports import charts
 from reports.statistics import Prior, Rate, design_effect, shrink, sidak, team_prior
-from reports.weekly.rates import Tone, plain_rows, shown
-from reports.weekly.readings import AGENT_WEEKS, Readings
+from reports.weekly.rates import Tone, shown
+from reports.weekly.readings import AGENT_WEEKS, Readings, steps_in_order
 from reports.wording import between, counted, day, percent, week_start
 
 FEW_AGENT_CALLS = 5
@@ -66,16 +66,13 @@ class Heat(msgspec.Struct, frozen=True, kw_only=True):
 
 def agent_tables(readings: Readings, step_titles: Sequence[str]) -> tuple[tuple[Team, ...], Heat | None]:
     """Every agent of the last four weeks against their team, and agents by steps; nothing where nobody is named."""
-    agents = plain_rows(readings.agents)
+    agents = readings.agents
     if not agents:
         return (), None
-    effect = design_effect(
-        [(float(m), float(n)) for m, n in readings.agent_calls[["met", "judged"]].itertuples(index=False)]
-    )
-    steps = readings.scorecard_rules[["step_number", "step", "step_title"]].drop_duplicates()
+    effect = design_effect([(row["met"], row["judged"]) for row in readings.agent_calls])
+    steps = steps_in_order(readings)
     by_cell = {
-        (row["agent_id"], row["step"]): (float(row["met"]), float(row["judged"]))
-        for row in plain_rows(readings.agent_steps)
+        (row["agent_id"], row["step"]): (float(row["met"]), float(row["judged"])) for row in readings.agent_steps
     }
     teams, heat_teams = [], []
     flagged = estimates = 0
@@ -92,12 +89,12 @@ def agent_tables(readings: Readings, step_titles: Sequence[str]) -> tuple[tuple[
         )
         priors = {
             step: None if alone else team_prior([by_cell.get((a["agent_id"], step), (0.0, 0.0)) for a in members])
-            for step in steps["step"]
+            for _, step, _ in steps
         }
         rows = []
         for agent in members:
             cells = tuple(
-                _heat_cell(by_cell.get((agent["agent_id"], step), (0.0, 0.0)), priors[step]) for step in steps["step"]
+                _heat_cell(by_cell.get((agent["agent_id"], step), (0.0, 0.0)), priors[step]) for _, step, _ in steps
             )
             flagged += sum(bool(cell.flag) for cell in cells)
             estimates += sum(not cell.few for cell in cells)
@@ -150,9 +147,11 @@ def _agent_line(
     )
 
 
-def _most_missed(agent_id: str, by_cell: dict[tuple[str, str], tuple[float, float]], steps: pd.DataFrame) -> str:
+def _most_missed(
+    agent_id: str, by_cell: dict[tuple[str, str], tuple[float, float]], steps: Sequence[tuple[int, str, str]]
+) -> str:
     found = []
-    for number, step, title in steps.itertuples(index=False):
+    for number, step, title in steps:
         met, judged = by_cell.get((agent_id, step), (0.0, 0.0))
         if judged > met:
             found.append((met - judged, number, f"{title} ({judged - met:.0f} of {judged:.0f})"))
@@ -191,8 +190,8 @@ def _heat_note(flagged: int, estimates: int) -> str:
     if not estimates:
         return f"Every cell has fewer than {FEW_AGENT_CALLS} calls: it shows how many were followed, and no estimate."
     return (
-        f"{flagged} of {estimates:,} cells are clearly different from their team at 95 %. Pulling estimates to the "
-        f"team makes most chance finds vanish; even so, listen before you act on one."
+        f"{flagged} of {estimates:,} cells are clearly different from their team at 95 %; luck alone could box up to "
+        f"{math.ceil(0.05 * estimates)}. Listen before you act on one."
     )
 
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from reports.statistics import LEVEL, sidak
 from reports.weekly.headlines import Figure
 from reports.weekly.rates import (
     FEW,
@@ -12,7 +13,6 @@ from reports.weekly.rates import (
     critical_rate,
     critical_steps,
     lost_recordings,
-    plain_rows,
     pooled,
     step_rate,
     week_row,
@@ -78,7 +78,7 @@ def _know_critical(readings: Readings) -> list[Known]:
             Known(
                 point=f"{counted(int(rate.hits), 'call')} had a critical miss",
                 detail=f"({listed(critical_steps(readings)[:3])}).",
-                to="hear",
+                to="hear" if len(readings.moments) else "calls",
                 to_text="Listen to it first." if one else "Listen to these first.",
             )
         ]
@@ -105,14 +105,13 @@ def _know_steps(steps: Sequence[StepLine]) -> list[Known]:
 
 
 def _know_weakest(readings: Readings, steps: Sequence[StepLine]) -> list[Known]:
-    """The step with the most misses, where its whole range lies below the range of all steps together."""
+    """The step with the most misses, of those clearly below all steps together."""
     overall = pooled(readings, readings.week).interval()
-    names = readings.scorecard_rules[["step_number", "step"]].drop_duplicates().itertuples(index=False)
-    by_number = {int(number): str(step) for number, step in names}
+    level = sidak(LEVEL, len(steps))
     low = []
     for line in steps:
-        rate = step_rate(readings, readings.week, by_number[line.number])
-        if rate.n and rate.interval().high < overall.low:
+        rate = step_rate(readings, readings.week, line.step)
+        if rate.n and rate.interval(level).high < overall.low:
             low.append((rate.hits - rate.n, line, rate))
     if not low:
         return []
@@ -154,18 +153,19 @@ def _know_lost(readings: Readings) -> list[Known]:
     ]
 
 
+_CHANGES_SHOWN = 12
+
+
 def rule_changes(readings: Readings) -> tuple[Known, ...]:
     """The rules that changed in the weeks shown; a first rulebook changes nothing."""
-    shown = []
-    for row in plain_rows(readings.rule_changes):
-        if row["previous_version"] is None or row["first_week"] not in readings.weeks:
-            continue
-        what = f" ({row['what']})" if row["what"] else ""
-        shown.append(
-            Known(
-                point=str(row["asks"] or row["rule_id"]),
-                detail=f"{row['change']}{what}, first used on calls of the week of "
-                f"{day(week_start(row['first_week']))}.",
-            )
+    rows = [row for row in readings.rule_changes if row["first_week"] in readings.weeks]
+    told = [
+        Known(
+            point=str(row["asks"] or row["rule_id"]),
+            detail=f"{row['change']}{f' ({what})' if (what := row['what']) else ''}, used from the week of "
+            f"{day(week_start(row['first_week']))} on.",
         )
-    return tuple(shown)
+        for row in rows[:_CHANGES_SHOWN]
+    ]
+    more = len(rows) - len(told)
+    return (*told, *([Known(point=f"{counted(more, 'more rule')} changed.", detail="")] if more else []))

@@ -8,7 +8,7 @@ import msgspec
 from reports import charts
 from reports.page import call_link
 from reports.statistics import Interval
-from reports.weekly.rates import plain_rows, week_row
+from reports.weekly.rates import week_row
 from reports.weekly.readings import FUNNEL, Readings
 from reports.wording import NOTHING, clock, counted, sentence
 
@@ -49,10 +49,10 @@ class CallLine(msgspec.Struct, frozen=True, kw_only=True):
 
 def moments(readings: Readings) -> tuple[tuple[Moment, ...], tuple[Moment, ...]]:
     """What to listen to first, and what is worth playing to the team."""
-    rows = plain_rows(readings.moments)
+    rows = readings.moments
     missed = [row for row in rows if row["verdict"] == "missed"]
     met = [row for row in rows if row["verdict"] == "met" and row["quote_role"] != "customer"]
-    rate = {row["rule_id"]: row["rate"] for row in plain_rows(readings.rules)}
+    rate = {row["rule_id"]: row["rate"] for row in readings.rules}
     missed.sort(
         key=lambda row: (
             not row["critical"],
@@ -104,7 +104,7 @@ def _cut(quote: str) -> str:
 
 def call_lines(readings: Readings) -> tuple[CallLine, ...]:
     """The calls of the week, or those to start with where there are many."""
-    rows = plain_rows(readings.calls)
+    rows = readings.calls
     if len(rows) > CALLS_SHOWN:
         rows.sort(key=lambda r: (-(r["critical_misses"] or 0), r["score"] if r["score"] is not None else 101.0))
         rows = rows[:CALLS_SHOWN]
@@ -142,13 +142,13 @@ def funnel_chart(readings: Readings) -> charts.Funnel | None:
     tense = int(row["tense_calls"] or 0) if row else 0
     if not tense:
         return None
-    frame = readings.funnel
     stages = [("Tense calls", tense)]
+    judged = {row["rule_id"] for row in readings.rules}
     left: set[str] | None = None
     for rule, label in FUNNEL:
-        if rule not in set(readings.rules["rule_id"]):
+        if rule not in judged:
             continue
-        did = set(frame.loc[(frame["rule_id"] == rule) & frame["met"], "call_id"])
+        did = {row["call_id"] for row in readings.funnel if row["rule_id"] == rule and row["met"]}
         left = did if left is None else left & did
         stages.append((label, len(left)))
     return charts.funnel(stages)
@@ -156,7 +156,7 @@ def funnel_chart(readings: Readings) -> charts.Funnel | None:
 
 def score_chart(readings: Readings) -> charts.Scores | None:
     """The calls by score; None where none was scored."""
-    scored = [row for row in plain_rows(readings.calls) if row["score"] is not None]
+    scored = [row for row in readings.calls if row["score"] is not None]
     if not scored:
         return None
     return charts.scores(

@@ -65,7 +65,7 @@ def weekly(readings: Readings) -> Weekly:
         title=f"De-escalation quality: {week_dates(week_start(readings.week))}",
         scorecard=readings.title,
         summary=summary(readings),
-        notices=tuple(n for n in dict.fromkeys(readings.engines["notice"]) if n),
+        notices=tuple(n for n in dict.fromkeys(str(row["notice"]) for row in readings.engines) if n),
         know=known(readings, figures, steps),
         figures=figures,
         trend_title=trend_title(len(readings.weeks)),

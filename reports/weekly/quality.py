@@ -3,7 +3,7 @@
 import msgspec
 
 from reports.statistics import Rate, sidak
-from reports.weekly.rates import plain_rows, week_row
+from reports.weekly.rates import week_row
 from reports.weekly.readings import AGENT_WEEKS, Readings
 from reports.wording import between, counted, listed, long_time, number_word, percent, sentence
 
@@ -29,9 +29,9 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
             value=f"{engine['engine']} {engine['model']}: {counted(int(engine['calls']), 'call')}"
             + (f", mean confidence {engine['confidence']:.2f}" if engine["confidence"] is not None else ""),
         )
-        for engine in plain_rows(readings.engines)
+        for engine in readings.engines
     )
-    for cover in plain_rows(readings.coverage)[:1]:
+    for cover in readings.coverage[:1]:
         undecided = int((cover["applicable"] or 0) - (cover["judged"] or 0))
         facts.append(
             Fact(
@@ -47,7 +47,7 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
         ):
             if cover[key]:
                 facts.append(Fact(name=name, value=f"{counted(int(cover[key]), 'call')}: {why}"))
-    unnamed = int(readings.calls["agent_id"].isna().sum()) if len(readings.calls) else 0
+    unnamed = sum(row["agent_id"] is None for row in readings.calls)
     if unnamed:
         facts.append(Fact(name="Agent not named", value=f"{counted(unnamed, 'call')}: in no agent's figures"))
     if readings.undated:
@@ -59,7 +59,7 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
         )
     checked = len(readings.reviews)
     if checked:
-        agreed = Rate.of(float(readings.reviews["agrees"].sum()), checked)
+        agreed = Rate.of(sum(bool(row["agrees"]) for row in readings.reviews), checked)
         facts.append(
             Fact(
                 name="Checked by people",
@@ -87,7 +87,7 @@ _REASONS = {
 
 def not_audited_facts(readings: Readings) -> tuple[Fact, ...]:
     """Recordings of the week that could not be audited, by reason, with what to do."""
-    rows = plain_rows(readings.not_audited)
+    rows = readings.not_audited
     before: dict[str, int] = {}
     for row in rows:
         if row["counted_week"] == readings.before:
@@ -132,6 +132,6 @@ def how_counted(steps: int) -> tuple[str, ...]:
 
 def footer_text(readings: Readings) -> str:
     """What judged the calls, and who may read this."""
-    versions = sorted(set(readings.versions.loc[readings.versions["iso_week"] == readings.week, "rulebook_version"]))
+    versions = sorted({row["rulebook_version"] for row in readings.versions if row["iso_week"] == readings.week})
     judged = f"Judged by rulebook {listed([str(v)[:12] for v in versions])}. " if versions else ""
     return f"{judged}Confidential: names people. Do not forward outside the quality team."

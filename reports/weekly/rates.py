@@ -1,33 +1,23 @@
 """Rates of one week as the warehouse counts them, with ranges that respect who spoke, and how a change is told."""
 
-from collections.abc import Iterable
-from typing import Any, Literal
-
-import pandas as pd
+from collections.abc import Container, Sequence
+from typing import Literal
 
 from reports import charts
 from reports.statistics import Rate, change, design_effect
-from reports.weekly.readings import Readings
+from reports.weekly.readings import Readings, Row
 from reports.wording import NOTHING, counted, percent, points
 
 Tone = Literal["good", "bad", ""]
-
+"""Better, worse, or not clear."""
 
 FEW = 10
 """Below this many judgements a share is shown as a count ("7 of 9") and no change is called."""
 
 
-def plain_rows(frame: pd.DataFrame) -> list[dict[str, Any]]:
-    """The rows as plain values: None in place of every kind of missing."""
-    return [
-        {str(k): None if pd.api.types.is_scalar(v) and pd.isna(v) else v for k, v in row.items()}
-        for row in frame.to_dict("records")
-    ]
-
-
-def week_row(readings: Readings, week: str) -> dict[str, Any] | None:
+def week_row(readings: Readings, week: str) -> Row | None:
     """The row of a week, or None where no call of it was audited."""
-    return next((r for r in plain_rows(readings.week_rows) if r["iso_week"] == week), None)
+    return next((r for r in readings.week_rows if r["iso_week"] == week), None)
 
 
 def audited_calls(readings: Readings, week: str) -> int:
@@ -38,45 +28,39 @@ def audited_calls(readings: Readings, week: str) -> int:
 
 def lost_recordings(readings: Readings, week: str) -> int:
     """How many recordings of the week could not be audited."""
-    frame = readings.not_audited
-    return int(frame.loc[frame["counted_week"] == week, "files"].sum())
+    return sum(row["files"] for row in readings.not_audited if row["counted_week"] == week)
 
 
-def share_of(row: dict[str, Any] | None, hits: str, of: str) -> Rate:
+def share_of(row: Row | None, hits: str, of: str) -> Rate:
     """A rate from two counts of a row; a rate of nothing without a row."""
     return Rate.of(float(row[hits] or 0), float(row[of] or 0)) if row else Rate.of(0, 0)
 
 
-def pooled(readings: Readings, week: str, *, leave_out: Iterable[str] = ()) -> Rate:
+def pooled(readings: Readings, week: str, *, leave_out: Container[str] = ()) -> Rate:
     """Steps followed of steps judged in a week; its range respects that verdicts of one agent or call are alike."""
-    frame = readings.verdicts
-    chosen = frame[(frame["iso_week"] == week) & ~frame["step"].isin(list(leave_out))]
-    by_who = chosen.groupby("who")[["met", "judged"]].sum()
-    clusters = [(float(m), float(n)) for m, n in by_who.itertuples(index=False)]
-    return Rate.of(float(chosen["met"].sum()), float(chosen["judged"].sum()), design_effect=design_effect(clusters))
+    return _clustered(readings.verdicts.of(week, leave_out=leave_out))
 
 
 def step_rate(readings: Readings, week: str, step: str) -> Rate:
     """One step's rate in a week; calls of one agent count as alike."""
-    frame = readings.verdicts
-    chosen = frame[(frame["iso_week"] == week) & (frame["step"] == step)]
-    clusters = [(float(m), float(n)) for m, n in chosen[["met", "judged"]].itertuples(index=False)]
-    return Rate.of(float(chosen["met"].sum()), float(chosen["judged"].sum()), design_effect=design_effect(clusters))
+    return _clustered(readings.verdicts.of(week, step=step))
+
+
+def _clustered(counts: Sequence[tuple[int, int]]) -> Rate:
+    return Rate.of(sum(m for m, _ in counts), sum(n for _, n in counts), design_effect=design_effect(counts))
 
 
 def critical_rate(readings: Readings, week: str) -> Rate:
     """Calls with a critical miss, of all calls of the week."""
-    if week == readings.week:
-        hit = readings.calls["critical_misses"].fillna(0) > 0
-        return Rate.of(float(hit.sum()), float(len(readings.calls)))
-    rows = plain_rows(readings.scorecard_before)
-    return share_of(rows[0], "calls_with_critical_miss", "calls") if rows else Rate.of(0, 0)
+    wanted = (week, readings.scorecard)
+    row = next((row for row in readings.scorecards if (row["iso_week"], row["scorecard"]) == wanted), None)
+    return share_of(row, "calls_with_critical_miss", "calls")
 
 
 def critical_steps(readings: Readings) -> list[str]:
     """The steps in which calls had critical misses, the commonest first."""
-    frame = readings.critical_misses.sort_values(["calls", "step_title"], ascending=[False, True])
-    return [str(title) for title in frame["step_title"]]
+    rows = sorted(readings.critical_misses, key=lambda row: (-row["calls"], row["step_title"]))
+    return [str(row["step_title"]) for row in rows]
 
 
 def shown(rate: Rate, *, few: bool) -> str:
@@ -116,22 +100,26 @@ def told_change(
 
 def changed_rules(readings: Readings, earlier: str, later: str) -> set[str]:
     """Rules that read differently in the rulebooks of two weeks."""
-    order: dict[str, int] = {}
-    for version in readings.rule_changes["rulebook_version"]:
-        order.setdefault(version, len(order) + 1)
-    frame = readings.versions
-    used = {order.get(v, 0) for v in frame.loc[frame["iso_week"].isin([earlier, later]), "rulebook_version"]}
+    used = {_age(readings, row["rulebook_version"]) for row in readings.versions if row["iso_week"] in (earlier, later)}
     if len(used) < 2:
         return set()
     return {
         str(row["rule_id"])
-        for row in plain_rows(readings.rule_changes)
-        if min(used) < order[row["rulebook_version"]] <= max(used)
+        for row in readings.rule_changes
+        if min(used) < _age(readings, row["rulebook_version"]) <= max(used)
     }
+
+
+def _age(readings: Readings, version: str) -> int:
+    """How many rulebooks came before this one: dates of loading may be missing, the order never is."""
+    before = {row["rulebook_version"]: row["previous_version"] for row in readings.rule_changes}
+    age = 0
+    while version in before:
+        version, age = before.pop(version), age + 1
+    return age
 
 
 def changed_steps(readings: Readings, earlier: str, later: str) -> set[str]:
     """Steps of which a rule reads differently in the two weeks."""
     changed = changed_rules(readings, earlier, later)
-    frame = readings.scorecard_rules
-    return set(frame.loc[frame["rule_id"].isin(changed), "step"])
+    return {str(row["step"]) for row in readings.scorecard_rules if row["rule_id"] in changed}

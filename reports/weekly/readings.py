@@ -1,16 +1,34 @@
-"""What the weekly report asks the warehouse: one frame for each question, for one week and one scorecard."""
+"""What the weekly report asks the warehouse: one list of rows for each question, for one week and one scorecard."""
 
+from collections.abc import Container
 from datetime import date, timedelta
+from typing import Any
 
 import msgspec
-import pandas as pd
 
 from reports.wording import iso_week, listed, week_start
 from transcription.errors import InputError
 from warehouse.connect import Published
 
+Row = dict[str, Any]
 WEEKS = 13
 AGENT_WEEKS = 4
+
+
+class Verdicts(msgspec.Struct, frozen=True):
+    """Steps followed and steps judged, by week, step and `who`."""
+
+    counts: dict[tuple[str, str], dict[str, tuple[int, int]]]
+
+    def of(self, week: str, *, step: str | None = None, leave_out: Container[str] = ()) -> list[tuple[int, int]]:
+        """(followed, judged) of each one who has any in the week, on one step or on all but some."""
+        sums: dict[str, tuple[int, int]] = {}
+        for (at, what), by_who in self.counts.items():
+            if at == week and what not in leave_out and step in (None, what):
+                for who, (met, judged) in by_who.items():
+                    before = sums.get(who, (0, 0))
+                    sums[who] = (before[0] + met, before[1] + judged)
+        return list(sums.values())
 
 
 class Readings(msgspec.Struct, frozen=True, kw_only=True):
@@ -26,27 +44,25 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     scorecard: str
     title: str
     weeks: tuple[str, ...]
-    week_rows: pd.DataFrame
-    verdicts: pd.DataFrame
-    steps: pd.DataFrame
-    rules: pd.DataFrame
-    scorecard_rules: pd.DataFrame
-    scorecards: pd.DataFrame
-    scorecard_before: pd.DataFrame
-    critical_misses: pd.DataFrame
-    agents: pd.DataFrame
-    agent_steps: pd.DataFrame
-    agent_calls: pd.DataFrame
-    calls: pd.DataFrame
-    moments: pd.DataFrame
-    funnel: pd.DataFrame
-    coverage: pd.DataFrame
-    not_audited: pd.DataFrame
+    week_rows: list[Row]
+    verdicts: Verdicts
+    rules: list[Row]
+    scorecard_rules: list[Row]
+    scorecards: list[Row]
+    critical_misses: list[Row]
+    agents: list[Row]
+    agent_steps: list[Row]
+    agent_calls: list[Row]
+    calls: list[Row]
+    moments: list[Row]
+    funnel: list[Row]
+    coverage: list[Row]
+    not_audited: list[Row]
     undated: int
-    engines: pd.DataFrame
-    versions: pd.DataFrame
-    rule_changes: pd.DataFrame
-    reviews: pd.DataFrame
+    engines: list[Row]
+    versions: list[Row]
+    rule_changes: list[Row]
+    reviews: list[Row]
 
 
 FUNNEL = (
@@ -71,7 +87,6 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
     before = iso_week(monday - timedelta(days=7))
     weeks = _weeks(published, monday)
     span = {"first": weeks[0], "week": week, "scorecard": scorecard}
-    both = {"before": before, "week": week, "scorecard": scorecard}
     four = {"four": iso_week(monday - timedelta(days=7 * (AGENT_WEEKS - 1))), "week": week, "scorecard": scorecard}
     named = published.rows(
         "select count(distinct agent_id) as agents from calls where iso_week between $first and $week",
@@ -84,41 +99,21 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
         scorecard=scorecard,
         title=title,
         weeks=weeks,
-        week_rows=published.frame(
+        week_rows=published.rows(
             "select * from weeks where iso_week between $first and $week order by iso_week",
             {"first": weeks[0], "week": week},
         ),
-        verdicts=published.frame(
-            f"""
-            select iso_week, step, {who} as who,
-                count(*) filter (verdict = 'met') as met,
-                count(*) filter (verdict in ('met', 'missed')) as judged
-            from call_steps
-            where scorecard = $scorecard and iso_week between $first and $week
-            group by all having judged > 0 order by all
-            """,  # noqa: S608 `who` is one of two literals above.
-            span,
-        ),
-        steps=published.frame(
-            """
-            select * from steps_by_week where scorecard = $scorecard and iso_week in ($before, $week)
-            order by step_number, step
-            """,
-            both,
-        ),
-        rules=published.frame("select * from rules_by_week where iso_week = $week order by rule_id", {"week": week}),
-        scorecard_rules=published.frame(
+        verdicts=_verdicts(published, who, span),
+        rules=published.rows("select * from rules_by_week where iso_week = $week order by rule_id", {"week": week}),
+        scorecard_rules=published.rows(
             "select * from scorecard_rules where scorecard = $scorecard order by step_number, step, rule_id",
             {"scorecard": scorecard},
         ),
-        scorecards=published.frame(
-            "select * from scorecards_by_week where iso_week = $week order by scorecard", {"week": week}
+        scorecards=published.rows(
+            "select * from scorecards_by_week where iso_week in ($before, $week) order by iso_week, scorecard",
+            {"before": before, "week": week},
         ),
-        scorecard_before=published.frame(
-            "select * from scorecards_by_week where iso_week = $before and scorecard = $scorecard",
-            {"before": before, "scorecard": scorecard},
-        ),
-        critical_misses=published.frame(
+        critical_misses=published.rows(
             """
             select step_title, count(distinct call_id) as calls
             from call_steps
@@ -127,7 +122,7 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
             """,
             {"week": week, "scorecard": scorecard},
         ),
-        agents=published.frame(
+        agents=published.rows(
             """
             select agent_id, max(agent_name) as agent_name, coalesce(max(team), '') as team,
                 sum(calls) as calls, sum(met) as met, sum(judged) as judged,
@@ -138,7 +133,7 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
             """,
             four,
         ),
-        agent_steps=published.frame(
+        agent_steps=published.rows(
             """
             select agent_id, step, sum(met) as met, sum(judged) as judged
             from agent_steps_by_week
@@ -147,7 +142,7 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
             """,
             four,
         ),
-        agent_calls=published.frame(
+        agent_calls=published.rows(
             """
             select call_id, count(*) filter (verdict = 'met') as met,
                 count(*) filter (verdict in ('met', 'missed')) as judged
@@ -157,7 +152,7 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
             """,
             four,
         ),
-        calls=published.frame(
+        calls=published.rows(
             """
             select c.call_id, c.started_local, c.agent_name, c.agent_id, c.team, c.duration_s, c.tense, c.calmed,
                 c.roles_from, s.score, s.critical_misses, s.rules_judged, s.rules_met, s.coverage
@@ -167,7 +162,7 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
             """,
             {"week": week, "scorecard": scorecard},
         ),
-        moments=published.frame(
+        moments=published.rows(
             """
             select f.call_id, f.rule_id, f.asks, f.verdict, f.reason, f.quote, f.quote_kind, f.quote_role, f.at_s,
                 f.agent_name, f.agent_id, r.critical, r.step_title, r.weight, c.score
@@ -179,7 +174,7 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
             """,
             {"week": week, "scorecard": scorecard},
         ),
-        funnel=published.frame(
+        funnel=published.rows(
             """
             select f.call_id, f.rule_id, f.verdict = 'met' as met
             from findings f join calls c on c.call_id = f.call_id
@@ -188,11 +183,11 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
             """,
             {"week": week, "stages": [rule for rule, _ in FUNNEL]},
         ),
-        coverage=published.frame(
+        coverage=published.rows(
             "select * from coverage where scorecard = $scorecard and iso_week = $week",
             {"week": week, "scorecard": scorecard},
         ),
-        not_audited=published.frame(
+        not_audited=published.rows(
             """
             select iso_week is null as undated, coalesce(iso_week, found_week) as counted_week, code,
                 sum(files)::bigint as files, min(next_step) as next_step
@@ -202,22 +197,22 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
             {"before": before, "week": week},
         ),
         undated=published.rows("select count(*) as calls from calls where iso_week is null", {})[0]["calls"],
-        engines=published.frame(
+        engines=published.rows(
             """
             select engine, model, coalesce(notice, '') as notice, count(*) as calls, avg(confidence) as confidence
             from calls where iso_week = $week group by all order by calls desc, engine, model
             """,
             {"week": week},
         ),
-        versions=published.frame(
+        versions=published.rows(
             """
             select distinct iso_week, rulebook_version from calls
             where iso_week between $first and $week order by all
             """,
             {"first": weeks[0], "week": week},
         ),
-        rule_changes=published.frame("select * from rule_changes order by loaded_at, rulebook_version, rule_id", {}),
-        reviews=published.frame(
+        rule_changes=published.rows("select * from rule_changes order by loaded_at, rulebook_version, rule_id", {}),
+        reviews=published.rows(
             """
             select r.call_id, r.rule_id, r.agrees from reviews r join calls c on c.call_id = r.call_id
             where c.iso_week = $week order by all
@@ -225,6 +220,12 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
             {"week": week},
         ),
     )
+
+
+def steps_in_order(readings: Readings) -> list[tuple[int, str, str]]:
+    """Number, id and title of the scorecard's steps."""
+    places = ((row["step_number"], row["step"], row["step_title"]) for row in readings.scorecard_rules)
+    return list(dict.fromkeys(places))
 
 
 def _scorecard_title(published: Published, scorecard: str) -> str:
@@ -249,3 +250,20 @@ def _weeks(published: Published, monday: date) -> tuple[str, ...]:
     )[0]["monday"]
     start = monday if first is None else date.fromisoformat(str(first)[:10])
     return tuple(iso_week(start + timedelta(days=7 * i)) for i in range((monday - start).days // 7 + 1))
+
+
+def _verdicts(published: Published, who: str, span: dict[str, str]) -> Verdicts:
+    counts: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
+    for row in published.rows(
+        f"""
+        select iso_week, step, {who} as who,
+            count(*) filter (verdict = 'met') as met,
+            count(*) filter (verdict in ('met', 'missed')) as judged
+        from call_steps
+        where scorecard = $scorecard and iso_week between $first and $week
+        group by all having judged > 0 order by all
+        """,  # noqa: S608 `who` is one of two literals of `read`.
+        span,
+    ):
+        counts.setdefault((row["iso_week"], row["step"]), {})[row["who"]] = (row["met"], row["judged"])
+    return Verdicts(counts)

@@ -4,8 +4,8 @@ import msgspec
 
 from reports import charts
 from reports.statistics import sidak
-from reports.weekly.rates import FEW, Tone, changed_steps, plain_rows, share_of, shown, step_rate, told_change
-from reports.weekly.readings import Readings
+from reports.weekly.rates import FEW, Tone, changed_steps, share_of, shown, step_rate, told_change
+from reports.weekly.readings import Readings, steps_in_order
 from reports.wording import NOTHING, between, number_word, short_day, week_start
 
 
@@ -25,6 +25,7 @@ class RuleLine(msgspec.Struct, frozen=True, kw_only=True):
 class StepLine(msgspec.Struct, frozen=True, kw_only=True):
     """One step of the scorecard."""
 
+    step: str
     number: int
     title: str
     count: str
@@ -52,10 +53,10 @@ class ScorecardLine(msgspec.Struct, frozen=True, kw_only=True):
 
 def step_lines(readings: Readings) -> tuple[StepLine, ...]:
     """The steps in the order of the scorecard."""
-    order = readings.scorecard_rules[["step_number", "step", "step_title"]].drop_duplicates()
+    order = steps_in_order(readings)
     changed = changed_steps(readings, readings.before, readings.week)
     lines = []
-    for number, step, title in order.itertuples(index=False):
+    for number, step, title in order:
         now, before = (step_rate(readings, week, step) for week in (readings.week, readings.before))
         told, bar, tone = told_change(now, before, enough=min(now.n, before.n) >= FEW, comparisons=len(order))
         if step in changed and now.n and before.n:
@@ -63,6 +64,7 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
         few = now.n < FEW
         lines.append(
             StepLine(
+                step=str(step),
                 number=int(number),
                 title=str(title),
                 count=f"{now.n:,.0f}",
@@ -106,10 +108,9 @@ def _spark(readings: Readings, step: str) -> charts.Trend | None:
 
 
 def _rules(readings: Readings, step: str) -> tuple[RuleLine, ...]:
-    frame = readings.scorecard_rules
-    seen = {row["rule_id"]: row for row in plain_rows(readings.rules)}
+    seen = {row["rule_id"]: row for row in readings.rules}
     lines = []
-    for row in plain_rows(frame[frame["step"] == step]):
+    for row in (row for row in readings.scorecard_rules if row["step"] == step):
         week = seen.get(row["rule_id"])
         rate = share_of(week, "met", "judged")
         few = rate.n < FEW
@@ -140,7 +141,7 @@ def steps_note(steps: int) -> str:
 def scorecard_lines(readings: Readings) -> tuple[ScorecardLine, ...]:
     """Every scorecard on the week's calls."""
     lines = []
-    for row in plain_rows(readings.scorecards):
+    for row in (row for row in readings.scorecards if row["iso_week"] == readings.week):
         rate = share_of(row, "met", "judged")
         few = rate.n < FEW
         lines.append(

@@ -1,9 +1,12 @@
 """An invented contact centre in a real warehouse: calls, verdicts and rules made up, tables and views the product's."""
 
 import random
+import shutil
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
+from types import ModuleType
 
 import msgspec
 import pytest
@@ -399,10 +402,19 @@ class Quarantined(msgspec.Struct):
 Publisher = Callable[..., Published]
 
 
-@pytest.fixture
-def published(tmp_path: Path) -> Iterator[Publisher]:
-    """Loads calls into a new warehouse and opens its published copy."""
+@pytest.fixture(scope="session")
+def centre() -> ModuleType:
+    """This file: what an invented call is made of."""
+    return sys.modules[__name__]
+
+
+@pytest.fixture(scope="session")
+def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
+    """Loads calls into a warehouse of their own and opens its published copy, which nobody can write to."""
     opened: list[Published] = []
+    # Making the tables and views takes most of the time, so it is done once.
+    empty = tmp_path_factory.mktemp("empty") / "warehouse.duckdb"
+    open_writer(empty).close()
 
     def fill(
         calls: Iterable[AuditedCall],
@@ -411,7 +423,9 @@ def published(tmp_path: Path) -> Iterator[Publisher]:
         refused: Iterable[Quarantined] = (),
         reviews: Iterable[Review] = (),
     ) -> Published:
-        opened.append(fill_warehouse(tmp_path, calls, rulebooks=rulebooks, refused=refused, reviews=reviews))
+        folder = tmp_path_factory.mktemp("centre")
+        shutil.copyfile(empty, folder / empty.name)
+        opened.append(fill_warehouse(folder, calls, rulebooks=rulebooks, refused=refused, reviews=reviews))
         return opened[-1]
 
     yield fill
