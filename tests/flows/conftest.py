@@ -1,0 +1,73 @@
+"""A small installation in a temporary folder, with short recordings cut from the samples."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from transcription.audio import Audio, decode, write_copy
+
+SAMPLES = Path(__file__).parents[2] / "samples" / "recordings"
+
+
+def sample(call_id: str) -> Path:
+    return next(p for p in sorted(SAMPLES.glob(f"*_{call_id}_*")) if p.suffix != ".json")
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first ten seconds of a sample call: long enough for words, short enough for a test."""
+    audio = decode(sample("C-1004"))
+    cut = np.ascontiguousarray(audio.samples[:, : 10 * audio.sample_rate])
+    path = tmp_path_factory.mktemp("clip") / "clip.ogg"
+    write_copy(path, Audio(samples=cut, sample_rate=audio.sample_rate, codec=audio.codec, source_rate=audio.source_rate))
+    return path
+
+
+class Installation:
+    """A folder with callaudit.toml, and the command as a user would call it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.inbox = root / "inbox"
+        self.inbox.mkdir()
+        self.settings = root / "callaudit.toml"
+        self.settings.write_text(
+            '[site]\ntimezone = "America/New_York"\n[engine]\nname = "sphinx"\n[[sources]]\nfolder = "inbox"\n'
+            '[run]\nworkers = 1\n[report]\ncall_pages = "all"\n',
+            encoding="utf-8",
+        )
+
+    def add(self, recording: Path, name: str, **metadata: object) -> Path:
+        """Put a copy of a recording into the inbox; each name makes its bytes its own."""
+        path = self.inbox / f"{name}{recording.suffix}"
+        path.write_bytes(recording.read_bytes())
+        if metadata:
+            (self.inbox / f"{name}.json").write_text(json.dumps(metadata), encoding="utf-8")
+        old = 1_700_000_000
+        for file in (path, self.inbox / f"{name}.json"):
+            if file.exists():
+                os.utime(file, (old, old))
+        return path
+
+    def callaudit(self, *arguments: str, check: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
+        done = subprocess.run(
+            [sys.executable, "-m", "flows.cli", "--config", str(self.settings), *arguments],
+            capture_output=True,
+            text=True,
+            cwd=self.root,
+            env={**os.environ, "PREFECT_HOME": str(self.root / "prefect"), "COLUMNS": "200", **environment},
+            timeout=300,
+        )
+        if check is not None:
+            assert done.returncode == check, done.stdout + done.stderr
+        return done
+
+
+@pytest.fixture
+def installation(tmp_path: Path) -> Installation:
+    return Installation(tmp_path)

@@ -1,0 +1,80 @@
+"""One run without Prefect: nothing is paid for twice, nothing is lost."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from flows.audit_run import AuditRun
+from flows.settings import load_settings
+from transcription.transcript import Transcript
+from warehouse.connect import open_published
+
+pytestmark = pytest.mark.slow
+
+STARTED = {"call_id": "T-1", "started_at": "2026-03-03T10:15:00-05:00", "customer": {"id": "K-1"}}
+
+
+def run_once(settings, *, at=datetime(2026, 3, 9, 2, tzinfo=UTC), stop_before_storing=False):
+    with AuditRun(settings, started_at=at) as run:
+        arrivals = run.find()
+        for batch in run.batches(arrivals):
+            transcripts = run.transcribe(batch)
+            if stop_before_storing:
+                return None
+            run.store(transcripts, batch)
+        run.settle_promises()
+        return run.finish()
+
+
+def test_a_run_that_dies_after_transcribing_pays_for_nothing_twice(installation, clip):
+    installation.add(clip, "one", **STARTED)
+    settings = load_settings(installation.settings)
+    run_once(settings, stop_before_storing=True)
+    (staged,) = settings.staging.glob("*.json")
+    # A mark in the staged transcript shows that the next run used it and did not listen again.
+    transcript = msgspec.json.decode(staged.read_bytes(), type=Transcript)
+    staged.write_bytes(msgspec.json.encode(msgspec.structs.replace(transcript, warnings=("kept",))))
+    summary = run_once(settings)
+    assert summary.audited == 1
+    assert list(settings.staging.glob("*")) == []
+    with open_published(settings.published) as published:
+        assert published.rows("select warnings from calls") == [{"warnings": ["kept"]}]
+
+
+def test_a_staged_transcript_that_is_half_written_is_made_again(installation, clip):
+    installation.add(clip, "one", **STARTED)
+    settings = load_settings(installation.settings)
+    run_once(settings, stop_before_storing=True)
+    (staged,) = settings.staging.glob("*.json")
+    staged.write_bytes(staged.read_bytes()[:100])
+    assert run_once(settings).audited == 1
+
+
+def test_another_recording_under_a_known_call_id_is_refused(installation, clip):
+    installation.add(clip, "one", **STARTED)
+    settings = load_settings(installation.settings)
+    assert run_once(settings).audited == 1
+    other = installation.add(clip, "two", **STARTED)
+    other.write_bytes(other.read_bytes() + b"\0")
+    second = run_once(settings, at=datetime(2026, 3, 10, 2, tzinfo=UTC))
+    assert (second.audited, second.quarantined) == (0, 1)
+
+
+def test_the_same_recording_under_two_names_is_audited_once(installation, clip):
+    installation.add(clip, "one", **STARTED)
+    installation.add(clip, "two", **{**STARTED, "call_id": "T-2"})
+    summary = run_once(load_settings(installation.settings))
+    assert (summary.audited, summary.duplicates) == (1, 1)
+
+
+def test_two_runs_over_the_same_recordings_find_the_same(installation, clip, tmp_path_factory):
+    installation.add(clip, "one", **STARTED)
+    settings = load_settings(installation.settings)
+    found = []
+    for home in ("first", "second"):
+        here = msgspec.structs.replace(settings, paths=msgspec.structs.replace(settings.paths, home=home))
+        run_once(here)
+        with open_published(here.published) as published:
+            found.append(published.rows("select * from findings order by rule_id"))
+    assert found[0] == found[1]

@@ -1,0 +1,74 @@
+import pytest
+
+from flows.settings import load_settings
+from transcription.errors import SetupError
+
+
+def write(tmp_path, text):
+    path = tmp_path / "callaudit.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_without_a_file_everything_has_a_default(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    settings = load_settings()
+    assert settings.file is None
+    assert settings.engine.name == "auto"
+    assert str(settings.warehouse) == "callaudit-home/warehouse.duckdb"
+
+
+def test_the_example_that_init_writes_is_every_default():
+    from pathlib import Path
+
+    import flows.settings as module
+
+    example = load_settings(Path(module.__file__).parent / "example.toml")
+    bare = module.Settings()
+    assert (example.site, example.paths, example.engine) == (bare.site, bare.paths, bare.engine)
+    assert (example.transcription, example.run, example.report) == (bare.transcription, bare.run, bare.report)
+
+
+def test_paths_are_relative_to_the_file(tmp_path):
+    settings = load_settings(write(tmp_path, '[paths]\nreports = "../pages"\n[[sources]]\nfolder = "in"\n'))
+    assert settings.reports == tmp_path.parent / "pages"
+    assert settings.inbox_sources()[0].folder == tmp_path / "in"
+
+
+def test_the_environment_overrides_the_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("CALLAUDIT_RUN__WORKERS", "3")
+    assert load_settings(write(tmp_path, "[run]\nworkers = 1\n")).run.workers == 3
+
+
+def test_a_misspelt_key_is_named_with_its_line_and_the_nearest_key(tmp_path):
+    path = write(tmp_path, "[engine]\n\nmodle = 'tiny.en'\n")
+    with pytest.raises(SetupError, match="“modle” is not a setting") as error:
+        load_settings(path)
+    assert "line 3" in error.value.why
+    assert "Did you mean “model”?" in error.value.why
+
+
+def test_a_misspelt_zone_is_named_with_the_nearest_zone(tmp_path):
+    with pytest.raises(SetupError, match="“Europe/Londn” is not a time zone") as error:
+        load_settings(write(tmp_path, '[site]\ntimezone = "Europe/Londn"\n'))
+    assert "Europe/London" in error.value.why
+
+
+def test_broken_toml_is_a_set_up_error(tmp_path):
+    with pytest.raises(SetupError, match="not valid TOML"):
+        load_settings(write(tmp_path, "[site\n"))
+
+
+def test_a_value_of_the_wrong_kind_is_a_set_up_error(tmp_path):
+    with pytest.raises(SetupError, match="not valid"):
+        load_settings(write(tmp_path, '[run]\nworkers = "many"\n'))
+
+
+def test_a_settings_file_that_is_not_there_is_a_set_up_error(tmp_path):
+    with pytest.raises(SetupError, match="there is no settings file"):
+        load_settings(tmp_path / "nowhere.toml")
+
+
+def test_a_folder_that_is_no_source_may_hold_calls_without_metadata(tmp_path):
+    settings = load_settings(write(tmp_path, '[[sources]]\nfolder = "in"\n'))
+    assert [s.metadata for s in settings.inbox_sources(tmp_path / "in", tmp_path / "other")] == ["required", "optional"]
