@@ -13,7 +13,7 @@ from audit_rules.window import parse_window
 Words = Mapping[str, tuple[str, ...]]
 
 _ID = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*")
-_PHRASE_KEYS = frozenset({"any_of", "unless", "lead", "asks", "gives", "heard", "made", "acknowledged_by"})
+_PHRASE_KEYS = frozenset({"any_of", "unless", "lead", "says_so", "asks", "gives", "heard", "made", "acknowledged_by"})
 
 
 def check_rule(
@@ -123,6 +123,7 @@ def _events(rule: Rule) -> Iterator[tuple[Keys, str]]:
         yield from (((*keys, "events", n), event) for n, event in enumerate(phrases.events))
     if rule.restates:
         yield from ((("restates", "during", n), event) for n, event in enumerate(rule.restates.during))
+        yield from ((("restates", "events", n), event) for n, event in enumerate(rule.restates.events))
 
 
 def _windows(rule: Rule) -> Iterator[tuple[Keys, str]]:

@@ -73,14 +73,21 @@ class Order(Block, frozen=True, kw_only=True):
 
 
 class Restates(Block, frozen=True, kw_only=True):
-    """The agent says at least `words` content words of the customer's own earlier turns.
+    """The agent says back what the customer said before.
 
-    `lead` phrases ("so you are saying") need one such word less; with `during` only turns in which those
-    events happen count; with `asks` the same turn must also ask for confirmation.
+    A sentence restates when `words` of its content words, and nearly all it has, were just said by the customer;
+    when a `lead` phrase ("so you") is followed by one of the customer's words; or when a `says_so` phrase ("if i
+    understand you correctly") is followed by any content word, for a paraphrase may share none. A phrase that
+    overlaps a hit of `unless` does not count, and no sentence that has one restates by its words alone. With `asks`
+    the agent must ask for confirmation in that sentence or the next, and then one shared word, or any content word
+    after a `lead`, is enough. `events` adds whatever other rules found. With `during` only the turns in which those
+    events happen count, and there `words` shared words are enough.
     """
 
     words: int = 3
     lead: tuple[str, ...] = ()
+    says_so: tuple[str, ...] = ()
+    events: tuple[str, ...] = ()
     during: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()

@@ -1,13 +1,17 @@
-"""The agent says the customer's own words back: mirroring, and solutions that fit the case.
+"""The agent says back what the customer said: mirroring, and solutions that fit the case.
 
-    restates: {words: 3, lead: [so you, if i understand], asks: [is that (right|correct)]}
+    restates: {words: 3, lead: [so you], says_so: [if i understand], asks: [is that (right|correct)]}
+    restates: {words: 1, during: [solution.is_offered]}
 
-A turn counts when it shares that many content words (stems, no stop words, no stock words of complaint) with
-the customer's own earlier turns; after a lead phrase one shared word less is enough.
+Words are compared by their stems, without stop words and stock words of complaint (see `content`). Numbers do not
+count: reading back an order number is no sign of having understood what is wrong with the order.
 """
 
-from collections.abc import Sequence
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
 
+from audit_rules.content import content_stems
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
 from audit_rules.index import Index
@@ -16,33 +20,74 @@ from audit_rules.phrases import Place
 from audit_rules.rule import Phrases, Restates
 from audit_rules.window import Window
 
+_SENTENCE = re.compile(r"[^.?]+[.?]? ?")
+# Without punctuation a turn is one sentence, and what is said this far from the lead is no longer led by it.
+_LED_WORDS = 25
+# Without a lead phrase the words must nearly all be the customer's, and fresh: later on all talk is of the same things.
+_MOSTLY = 0.75
+_FRESH_TURNS = 3
+_LED = re.compile(rf"(?:\s*\S+){{0,{_LED_WORDS}}}")
+
 
 class RestatesMatcher:
     """See the module."""
 
     def __init__(self, rule_id: str, spec: Restates, index: Index) -> None:
         self.spec = spec
-        self.lead = index.add(Phrases(any_of=spec.lead))
-        self.asks = index.add(Phrases(any_of=spec.asks))
+        self.lead = index.add(Phrases(any_of=spec.lead, unless=spec.unless))
+        self.says_so = index.add(Phrases(any_of=spec.says_so, unless=spec.unless))
+        self.asks = index.add(Phrases(any_of=spec.asks, unless=spec.unless))
         self.unless = index.add(Phrases(any_of=spec.unless))
+        self.others = index.add(Phrases(events=spec.events))
         self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
-        """One place for each turn that restates: its lead phrase, its question, or the whole turn."""
-        leads = {p.turn: p for p in reversed(call.hits(self.lead))}
-        asks = {p.turn: p for p in reversed(call.hits(self.asks))}
-        unless = {p.turn for p in call.hits(self.unless)}
+        """One place for each turn that restates: from its lead phrase, or its sentence, to the end of that sentence."""
+        found = {p.turn: p for p in reversed(call.hits(self.others))}
         during = {p.turn for rule in self.spec.during for p in call.events(rule)}
-        found: list[Place] = []
         for turn in call.agent_turns:
-            t = turn.index
-            if t in unless or (self.spec.asks and t not in asks) or (self.spec.during and t not in during):
+            if turn.index in found or (self.spec.during and turn.index not in during):
                 continue
-            shared = call.from_customer(call.stems(t), before=t)
-            needed = self.spec.words - (1 if t in leads else 0)
-            if len(shared) >= max(needed, 1):
-                found.append(leads.get(t) or asks.get(t) or Place(t, 0, max(len(call.texts[t]) - 1, 1)))
-        return found
+            place = self._in_turn(call, turn.index)
+            if place is not None:
+                found[turn.index] = place
+        return [found[t] for t in sorted(found)]
+
+    def _in_turn(self, call: Conversation, turn: int) -> Place | None:
+        if self.spec.during:
+            shared = _words(call.from_customer(call.stems(turn), before=turn))
+            return (
+                Place(turn, 0, max(len(call.texts[turn].rstrip(" .?")), 1)) if len(shared) >= self.spec.words else None
+            )
+        asks = inside(call.hits(self.asks), [turn])
+        if self.spec.asks and not asks:
+            return None
+        sentences = [Place(turn, m.start(), m.end()) for m in _SENTENCE.finditer(call.texts[turn])]
+        for n, sentence in enumerate(sentences):
+            until = sentences[min(n + 1, len(sentences) - 1)].end
+            asked = any(sentence.start <= p.start < until for p in asks)
+            if self.spec.asks and not asked:
+                continue
+            start = self._restated(call, sentence)
+            if start is not None:
+                return Place(turn, start, max(len(call.texts[turn][: sentence.end].rstrip(" .?")), start + 1))
+        return None
+
+    def _restated(self, call: Conversation, sentence: Place) -> int | None:
+        for place in _within(call.hits(self.says_so), sentence):
+            if _words(_led(call, place, sentence)):
+                return place.start
+        for place in _within(call.hits(self.lead), sentence):
+            led = _words(_led(call, place, sentence))
+            if led if self.spec.asks else call.from_customer(led, before=place.turn):
+                return place.start
+        if any(_within(call.hits(self.unless), sentence)):
+            return None
+        own = _words(content_stems(call.texts[sentence.turn][sentence.start : sentence.end]))
+        if self.spec.asks:
+            return sentence.start if call.from_customer(own, before=sentence.turn) else None
+        shared = own & _just_said(call, sentence.turn)
+        return sentence.start if len(shared) >= self.spec.words and len(shared) >= _MOSTLY * len(own) else None
 
     def judge(self, call: Conversation, scope: Scope) -> Finding:
         """Met by the first restating turn inside the scope."""
@@ -54,11 +99,29 @@ class RestatesMatcher:
         hits = inside(self.events(call), turns)
         trigger = [call.evidence(EvidenceKind.TRIGGER, scope.trigger)] if scope.trigger else []
         if hits:
-            turn = call.turns[hits[0].turn]
-            shared = sorted(call.from_customer(call.stems(turn.index), before=turn.index))
-            return self.answer.met(
-                f"Uses the customer's own words ({', '.join(shared[:5])}).",
-                call.turn_evidence(EvidenceKind.MET, turn),
-                *trigger,
+            said = call.texts[hits[0].turn][hits[0].start : hits[0].end]
+            shared = sorted(
+                w for w in said.split() if call.from_customer(_words(content_stems(w)), before=hits[0].turn)
             )
+            how = f"Uses the customer's own words ({', '.join(dict.fromkeys(shared))})." if shared else "Said back."
+            return self.answer.met(how, call.evidence(EvidenceKind.MET, hits[0]), *trigger)
         return self.answer.missed("No turn says the customer's issue back.", *trigger)
+
+
+def _words(stems: frozenset[str]) -> frozenset[str]:
+    return frozenset(s for s in stems if not s[0].isdigit())
+
+
+def _just_said(call: Conversation, turn: int) -> frozenset[str]:
+    floor = call.floor("customer")
+    fresh = floor[max(bisect_left(floor, turn) - _FRESH_TURNS, 0) : bisect_left(floor, turn)]
+    return frozenset().union(*(call.stems(t) for t in fresh))
+
+
+def _within(places: Sequence[Place], sentence: Place) -> Iterator[Place]:
+    return (p for p in inside(places, [sentence.turn]) if sentence.start <= p.start and p.end <= sentence.end)
+
+
+def _led(call: Conversation, place: Place, sentence: Place) -> frozenset[str]:
+    match = _LED.match(call.texts[place.turn], place.end, sentence.end)
+    return content_stems(match.group()) if match else frozenset()
