@@ -10,8 +10,8 @@ import msgspec
 
 from audit_rules.content import content_stems
 from audit_rules.finding import Episode, Evidence, EvidenceKind
-from audit_rules.index import Index, PhraseList
-from audit_rules.phrases import Place, normalise, normalise_with_places
+from audit_rules.index import Candidates, Index, PhraseList
+from audit_rules.phrases import Place, normalise, spoken_at
 from audit_rules.rule import Speaker
 from transcription.speech import both_silent
 from transcription.transcript import Seconds, Span, SpeakerRole, Transcript
@@ -63,9 +63,9 @@ class Conversation:
         self._sources = sources
         self._lists: dict[int, list[Place]] = {}
         self._events: dict[str, list[Place]] = {}
-        self._original: dict[int, tuple[list[int], list[int]]] = {}
+        self._spoken: dict[int, list[tuple[int, int]]] = {}
         self._stems: dict[int, frozenset[str]] = {}
-        self._candidates: dict[tuple[Speaker, SpeakerRole], dict[int, dict[int, None]]] = {}
+        self._candidates: dict[tuple[Speaker, SpeakerRole], Candidates] = {}
 
     def hits(self, phrases: PhraseList, *, said_by: Speaker | None = None) -> list[Place]:
         """Places of the phrases and of the events they name; `said_by` looks in the other party's turns instead."""
@@ -87,7 +87,7 @@ class Conversation:
     def _search(self, phrases: PhraseList, role: SpeakerRole) -> list[Place]:
         key = (phrases.speaker, role)
         if key not in self._candidates:
-            by_phrase: dict[int, dict[int, None]] = defaultdict(dict)
+            by_phrase: Candidates = defaultdict(dict)
             phrase_set = self._index.sets[phrases.speaker]
             for turn in self.turns:
                 if turn.role is role:
@@ -155,8 +155,8 @@ class Conversation:
 
     def quote(self, place: Place) -> str:
         """The original words of a place."""
-        starts, ends = self._places_in(place.turn)
-        return self.turns[place.turn].text[starts[place.start] : ends[place.end - 1]]
+        first, last = self._original(place)
+        return self.turns[place.turn].text[first:last]
 
     def evidence(self, kind: EvidenceKind, place: Place, note: str = "") -> Evidence:
         """The quote of a place, with its times and its characters in the turn's text."""
@@ -188,16 +188,17 @@ class Conversation:
             note=note,
         )
 
-    def _places_in(self, turn: int) -> tuple[list[int], list[int]]:
-        if turn not in self._original:
-            _, starts, ends = normalise_with_places(self.turns[turn].text)
-            self._original[turn] = (starts, ends)
-        return self._original[turn]
+    def _original(self, place: Place) -> tuple[int, int]:
+        """Where the words of a place stand in the turn's own text."""
+        if place.turn not in self._spoken:
+            self._spoken[place.turn] = spoken_at(self.turns[place.turn].text)
+        spoken, text = self._spoken[place.turn], self.texts[place.turn]
+        first = text.count(" ", 0, place.start)
+        return spoken[first][0], spoken[first + text.count(" ", place.start, place.end - 1)][1]
 
     def _located(self, place: Place) -> tuple[Seconds | None, Seconds | None, int, int]:
         turn = self.turns[place.turn]
-        starts, ends = self._places_in(place.turn)
-        first, last = starts[place.start], ends[place.end - 1]
+        first, last = self._original(place)
         start, end = turn.start, turn.end
         offset = 0
         for number in turn.utterances:

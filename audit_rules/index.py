@@ -8,6 +8,9 @@ import msgspec
 from audit_rules.phrases import PhraseSet, Place, to_pattern
 from audit_rules.rule import Phrases, Speaker
 
+# For each phrase that occurs, the turns it occurs in and, once they have been looked for, its places there.
+Candidates = dict[int, dict[int, list[tuple[int, int]] | None]]
+
 
 class PhraseList(msgspec.Struct, frozen=True, kw_only=True):
     """A compiled list: numbers of its phrases and of its exceptions in the speaker's phrase set."""
@@ -45,24 +48,32 @@ class Index:
         self.lists.append(compiled)
         return compiled
 
+    def patterns(self, speaker: Speaker) -> list[str]:
+        """The distinct patterns searched for in that speaker's words, in order of their numbers."""
+        return list(self._numbers[speaker])
+
     def compile(self) -> None:
         """Build the two phrase sets; call once, after the last `add`."""
         self.sets = {speaker: PhraseSet(list(numbers)) for speaker, numbers in self._numbers.items()}
 
-    def find(
-        self, compiled: PhraseList, texts: Sequence[str], candidates: Mapping[int, Mapping[int, object]]
-    ) -> list[Place]:
+    def find(self, compiled: PhraseList, texts: Sequence[str], candidates: Candidates) -> list[Place]:
         """Places of the list's phrases that no exception overlaps, in order; of overlapping hits the longest."""
         phrase_set = self.sets[compiled.speaker]
+
+        def places(number: int, turn: int) -> list[tuple[int, int]]:
+            known = candidates[number][turn]
+            if known is None:
+                known = candidates[number][turn] = phrase_set.places(number, texts[turn])
+            return known
+
         turns: dict[int, list[int]] = defaultdict(list)
         for number in compiled.phrases:
             for turn in candidates.get(number, ()):
                 turns[turn].append(number)
         found: list[Place] = []
         for turn, numbers in turns.items():
-            text = texts[turn]
-            excused = [p for n in compiled.unless if turn in candidates.get(n, ()) for p in phrase_set.places(n, text)]
-            hits = sorted({p for n in numbers for p in phrase_set.places(n, text)}, key=lambda p: (p[0], -p[1]))
+            excused = [p for n in compiled.unless if turn in candidates.get(n, ()) for p in places(n, turn)]
+            hits = sorted({p for n in numbers for p in places(n, turn)}, key=lambda p: (p[0], -p[1]))
             end = -1
             for start, stop in hits:
                 if start >= end and not any(a < stop and start < b for a, b in excused):

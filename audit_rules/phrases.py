@@ -18,7 +18,7 @@ are then searched for their places. RE2 runs in linear time whatever a user writ
 
 import re
 import unicodedata
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 import msgspec
@@ -29,13 +29,11 @@ _SET_MEMORY = 256 << 20
 
 _TOKEN = re.compile(
     # The full stop of a title ends no sentence.
-    r"\b(?:mr|mrs|ms|dr|st)\."
-    r"|\d+(?:st|nd|rd|th)\b"
-    r"|\d+(?:[.,:]\d+)*"
+    r"(?:[Mm](?:[Rr][Ss]?|[Ss])|[Dd][Rr]|[Ss][Tt])\."
     # An accent may be written as a sign of its own.
-    r"|[^\W_]+(?:(?:'|[\u0300-\u036f]+)[^\W_]+)*[\u0300-\u036f]*"
-    r"|[.?!…]+",
-    re.IGNORECASE,
+    r"|[^\W\d_][^\W_]*(?:(?:'|[\u0300-\u036f]+)[^\W_]+)*[\u0300-\u036f]*"
+    r"|\d+(?:(?i:st|nd|rd|th)\b|(?:[.,:]\d+)*)"
+    r"|[.?!…]+"
 )
 _APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ`´\u2032\uff07", "'"))
 _FILLERS = frozenset("um umm uh uhh er err erm ah eh hmm hm mm".split())
@@ -44,7 +42,7 @@ _CONTRACTIONS: dict[str, str] = {
     "can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not", "ain't": "is not",
     "let's": "let us", "y'all": "you all", "gonna": "going to", "wanna": "want to", "gotta": "got to",
     "gimme": "give me", "lemme": "let me", "kinda": "kind of", "dunno": "do not know", "cuz": "because",
-    "cos": "because", "'cause": "because", "o'clock": "oclock", "ok": "okay", "pls": "please", "plz": "please",
+    "cos": "because", "o'clock": "oclock", "ok": "okay", "pls": "please", "plz": "please",
     "thx": "thanks", "u": "you", "ur": "your", "sry": "sorry", "alright": "all right",
     "cancelled": "canceled", "cancelling": "canceling",
     # Written without the apostrophe, where that is no other word ("well", "were", "ill", "id" are).
@@ -85,45 +83,60 @@ def normalise(text: str) -> str:
     Contractions are written out, fillers ("um") and immediate repetitions ("I I'm") dropped, commas and
     quotation marks gone; ".", "!" and "…" become ". " and "?" becomes "? ".
     """
-    return "".join(word for _, word in _said(_TOKEN.findall(text.translate(_APOSTROPHES))))
+    return "".join([piece for _, piece in _said(_TOKEN.findall(_plain(text)))])
 
 
-def normalise_with_places(text: str) -> tuple[str, list[int], list[int]]:
-    """`normalise(text)`, and for each of its characters where the original piece starts and ends."""
-    tokens = list(_TOKEN.finditer(text.translate(_APOSTROPHES)))
-    words: list[str] = []
-    starts: list[int] = []
-    ends: list[int] = []
-    for n, word in _said(token.group() for token in tokens):
-        words.append(word)
-        starts += [tokens[n].start()] * len(word)
-        ends += [tokens[n].end()] * len(word)
-    return "".join(words), starts, ends
+def spoken_at(text: str) -> list[tuple[int, int]]:
+    """For each word of `normalise(text)`, where the original piece that says it starts and ends."""
+    tokens = list(_TOKEN.finditer(_plain(text)))
+    said = _said([token.group() for token in tokens])
+    return [tokens[n].span() for n, piece in said for _ in range(piece.count(" "))]
 
 
-def _said(tokens: Iterable[str]) -> Iterator[tuple[int, str]]:
-    """The words that the tokens stand for, each with the number of its token.
+def _plain(text: str) -> str:
+    return text if text.isascii() and "`" not in text else text.translate(_APOSTROPHES)
+
+
+def _said(tokens: list[str]) -> list[tuple[int, str]]:
+    """What the tokens stand for, each with the number of its token.
 
     The recogniser and the speaker both stammer; a repeated word or sentence end says nothing new.
     """
-    last: tuple[str, ...] = ("",)
-    for n, token in enumerate(tokens):
+    said: list[tuple[int, str]] = []
+    before = last = ""
+    for n, (piece, first, final) in enumerate(map(_PIECES.__getitem__, tokens)):
+        if not piece or piece == before:
+            continue
+        if first != last:
+            said.append((n, piece))
+        elif piece != first:
+            said.append((n, piece[len(first) :]))
+        before, last = piece, final
+    return said
+
+
+class _Pieces(dict[str, tuple[str, str, str]]):
+    """What a token stands for: all of it, its first word and its last; remembered, because words come again."""
+
+    def __missing__(self, token: str) -> tuple[str, str, str]:
+        if len(self) > 1 << 16:
+            self.clear()
         words = _words_of(token)
-        if words and words != last:
-            for word in words[1:] if words[0] == last[-1] else words:
-                yield n, word
-            last = words
+        self[token] = pieces = ("".join(words), words[0], words[-1]) if words else ("", "", "")
+        return pieces
 
 
-@lru_cache(maxsize=65536)
-def _words_of(token: str) -> tuple[str, ...]:
+_PIECES = _Pieces()
+
+
+def _words_of(token: str) -> list[str]:
     """The words that a token stands for, each with its space; none for a filler."""
     if token[0] in ".?!…":
-        return ("? ",) if "?" in token else (". ",)
+        return ["? "] if "?" in token else [". "]
     word = unicodedata.normalize("NFC", token).casefold().rstrip(".")
     if word in _FILLERS:
-        return ()
-    return tuple(f"{w} " for w in (_CONTRACTIONS.get(word) or _spelt(word)).split())
+        return []
+    return [f"{w} " for w in (_CONTRACTIONS.get(word) or _spelt(word)).split()]
 
 
 def _spelt(word: str) -> str:

@@ -26,6 +26,8 @@ _SIGNAL_PHRASES = frozenset(
     }
 )
 _WORD = re.compile(r"[^\W_]+")
+# In characters, with room for commas and dots.
+_LONGEST_SIGNAL = 40
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +49,8 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 
 def is_listening_signal(text: str) -> bool:
     """Whether the words are nothing but a small listening signal (Yngve 1970, "back channel")."""
+    if len(text) > _LONGEST_SIGNAL:
+        return False
     words = _WORD.findall(text.lower())
     return 0 < len(words) <= 3 and (" ".join(words) in _SIGNAL_PHRASES or all(w in _SIGNAL_WORDS for w in words))
 
