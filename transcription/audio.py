@@ -45,6 +45,7 @@ _LOST_IN_THE_MIDDLE: Seconds = 1.0
 # Recorders that drop silent packets leave holes in the clock; shorter ones are rounding.
 _HOLE: Seconds = 0.1
 _LONGEST_HOLE: Seconds = 6 * 3600.0
+_HOLES_ARE_NORMAL = {"matroska", "mov", "ogg", "asf"}
 
 
 class Audio(msgspec.Struct, frozen=True, kw_only=True):
@@ -216,6 +217,9 @@ def _read(container: "InputContainer", sample_rate: int) -> tuple[Audio, _Heard]
             sink.add(frame)
     samples = sink.close()
     heard.seconds = samples.shape[1] / sample_rate
+    if heard.container not in _HOLES_ARE_NORMAL:
+        heard.seconds -= sink.holes
+        heard.lost = max(heard.lost, sink.holes)
     return Audio(samples=samples, sample_rate=sample_rate, source_rate=sink.source_rate, codec=codec.name), heard
 
 
@@ -243,6 +247,7 @@ class _Sink:
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
         self.source_rate = 0
+        self.holes: Seconds = 0.0
         self._resampler: av.AudioResampler | None = None
         self._shape: tuple[str, str, int] | None = None
         self._layout: av.AudioLayout | None = None
@@ -267,6 +272,7 @@ class _Sink:
                 self._drain()
                 self._append(np.zeros((len(self._samples), round(hole * self.sample_rate)), np.float32))
                 self._clock += hole
+                self.holes += hole
         if self._resampler is None or shape != self._shape:
             self._drain()
             self._shape = shape
@@ -330,7 +336,7 @@ def _refuse_if_incomplete(path: Path, declared: _Declared, heard: _Heard) -> Non
             path,
             heard.seconds + heard.lost,
             heard.seconds,
-            f"{heard.undecodable} of {heard.packets + heard.undecodable} packets cannot be decoded",
+            f"{heard.lost:.1f} s in the middle cannot be decoded",
         )
 
 

@@ -1,0 +1,72 @@
+"""Sound made for the tests: tones and bursts written in every format that recorders use."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from transcription.audio import Samples
+
+RATE = 8000
+
+CODECS = {
+    "u8.wav": ("wav", "pcm_u8", {}),
+    "s16.wav": ("wav", "pcm_s16le", {}),
+    "s24.wav": ("wav", "pcm_s24le", {}),
+    "s32.wav": ("wav", "pcm_s32le", {}),
+    "float.wav": ("wav", "pcm_f32le", {}),
+    "mulaw.wav": ("wav", "pcm_mulaw", {}),
+    "alaw.wav": ("wav", "pcm_alaw", {}),
+    "tagged.mp3": ("mp3", "libmp3lame", {}),
+    "bare.mp3": ("mp3", "libmp3lame", {"write_xing": "0", "id3v2_version": "0"}),
+    "call.flac": ("flac", "flac", {}),
+    "call.ogg": ("ogg", "libopus", {}),
+    "call.webm": ("webm", "libopus", {}),
+    "call.m4a": ("ipod", "aac", {}),
+    "call.aac": ("adts", "aac", {}),
+    "call.amr": ("amr", "libopencore_amrnb", {}),
+}
+
+
+def bursts(times: list[tuple[float, float]], *, seconds: float, hertz: float = 300.0, level: float = 0.3) -> Samples:
+    """A tone where the times say, over a quiet line; float32 [n] at `RATE`."""
+    line = np.random.default_rng(7).normal(0.0, 1e-4, round(seconds * RATE))
+    clock = np.arange(len(line)) / RATE
+    for start, end in times:
+        inside = (clock >= start) & (clock < end)
+        line[inside] += level * np.sin(2 * np.pi * hertz * clock[inside])
+    return line.astype(np.float32)
+
+
+def write_sound(path: Path, *channels: Samples) -> Path:
+    """The channels in the format that the file's name stands for in `CODECS`."""
+    container_format, codec, options = CODECS[path.name]
+    layout = "stereo" if len(channels) == 2 else "mono"
+    with av.open(path, "w", format=container_format, options=options) as container:
+        stream = container.add_stream(codec, rate=RATE, layout=layout)
+        resampler = av.AudioResampler(stream.codec_context.format, layout, RATE, frame_size=stream.frame_size or 1024)
+        frame = av.AudioFrame.from_ndarray(np.ascontiguousarray(np.stack(channels)), "fltp", layout)
+        frame.sample_rate = RATE
+        for ready in (*resampler.resample(frame), *resampler.resample(None)):
+            ready.pts = None
+            container.mux(stream.encode(ready))
+        container.mux(stream.encode(None))
+    return path
+
+
+@pytest.fixture
+def stereo() -> tuple[Samples, Samples]:
+    """Six seconds: 300 Hz on the left in the first half, 700 Hz on the right in the second."""
+    return bursts([(0.5, 2.5)], seconds=6.0), bursts([(3.5, 5.5)], seconds=6.0, hertz=700.0)
+
+
+@pytest.fixture
+def recording(tmp_path: Path, stereo: tuple[Samples, Samples]) -> Callable[[str], Path]:
+    """Writes the stereo sound under a name of `CODECS` (AMR: its left channel, AMR has only one)."""
+
+    def write(name: str) -> Path:
+        return write_sound(tmp_path / name, *(stereo[:1] if name.endswith(".amr") else stereo))
+
+    return write
