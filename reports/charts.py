@@ -140,9 +140,11 @@ def trend(
 
 
 class RangeBar(msgspec.Struct, frozen=True, kw_only=True):
-    """A share on a 0 to 100 track: bar, range and dot. `reference` is a tick to compare with, or None."""
+    """A share on a 0 to 100 track: bar, range and dot, in per cent of its width, so that it fits any column.
 
-    width: float
+    `reference` is a tick to compare with, or None.
+    """
+
     bar: float | None
     dot: float | None
     low: float
@@ -151,18 +153,14 @@ class RangeBar(msgspec.Struct, frozen=True, kw_only=True):
     label: str
 
 
-def range_bar(
-    share: float | None, interval: Interval, *, width: float = 220, reference: float | None = None, bar: bool = True
-) -> RangeBar:
+def range_bar(share: float | None, interval: Interval, *, reference: float | None = None, bar: bool = True) -> RangeBar:
     """Where a share and its range lie between 0 and 100 per cent."""
-    inner = width - 8
 
     def x(value: float) -> float:
-        return _tidy(4 + value * inner)
+        return _tidy(_EDGE + value * (100 - 2 * _EDGE))
 
     return RangeBar(
-        width=width,
-        bar=x(share) - 4 if share is not None and bar else None,
+        bar=_tidy(x(share) - _EDGE) if share is not None and bar else None,
         dot=None if share is None else x(share),
         low=x(interval.low),
         high=x(interval.high),
@@ -172,10 +170,8 @@ def range_bar(
 
 
 class ChangeBar(msgspec.Struct, frozen=True, kw_only=True):
-    """A difference on a track with zero in the middle; `cut_low` and `cut_high` say that the range runs on."""
+    """A difference on a track with zero in the middle, in per cent; `cut_...` says that the range runs on."""
 
-    width: float
-    zero: float
     dot: float
     low: float
     high: float
@@ -184,15 +180,13 @@ class ChangeBar(msgspec.Struct, frozen=True, kw_only=True):
     label: str
 
 
-def change_bar(difference: float, interval: Interval, *, width: float = 150, reach: float = 0.3) -> ChangeBar:
+def change_bar(difference: float, interval: Interval, *, reach: float = 0.3) -> ChangeBar:
     """Where a difference and its range lie between `-reach` and `+reach`."""
 
     def x(value: float) -> float:
-        return _tidy(width / 2 + max(-1.0, min(1.0, value / reach)) * (width / 2 - 6))
+        return _tidy(50 + max(-1.0, min(1.0, value / reach)) * (50 - 2 * _EDGE))
 
     return ChangeBar(
-        width=width,
-        zero=width / 2,
         dot=x(difference),
         low=x(interval.low),
         high=x(interval.high),
@@ -200,6 +194,10 @@ def change_bar(difference: float, interval: Interval, *, width: float = 150, rea
         cut_high=interval.high > reach,
         label=f"{100 * difference:+.0f} points, from {100 * interval.low:+.0f} to {100 * interval.high:+.0f}",
     )
+
+
+# Room for half a dot at both ends of a track, in per cent.
+_EDGE = 2.5
 
 
 class FunnelBar(msgspec.Struct, frozen=True, kw_only=True):

@@ -2,11 +2,10 @@
 
 import msgspec
 
-from reports import charts
 from reports.statistics import Rate
 from reports.weekly.rates import (
     FEW,
-    Tone,
+    Told,
     audited_calls,
     basis,
     changed_steps,
@@ -30,9 +29,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     likely: str
     note: str
-    change: str
-    change_bar: charts.ChangeBar | None
-    tone: Tone
+    change: Told
 
 
 def summary(readings: Readings) -> str:
@@ -58,66 +55,55 @@ def summary(readings: Readings) -> str:
 
 def headline_figures(readings: Readings) -> tuple[Figure, ...]:
     """Steps followed, calls calmed, calls with a critical miss, recordings audited."""
-    now, before = week_row(readings, readings.week), week_row(readings, readings.before)
-    changed = changed_steps(readings, readings.before, readings.week)
-    after_rate, before_rate = pooled(readings, readings.week), pooled(readings, readings.before)
-    figures = [
+    weeks = (readings.week, readings.before)
+    followed = [pooled(readings, week) for week in weeks]
+    changed = changed_steps(readings, *weeks)
+    comparable = [pooled(readings, week, leave_out=changed) for week in weeks]
+    calls = [audited_calls(readings, week) for week in weeks]
+    calmed = [share_of(week_row(readings, week), "calmed_calls", "tense_calls") for week in weeks]
+    critical = [critical_rate(readings, week) for week in weeks]
+    audited = [Rate.of(n, n + lost_recordings(readings, week)) for n, week in zip(calls, weeks, strict=True)]
+    now = week_row(readings, readings.week)
+    return (
         _figure(
             "Steps followed",
-            after_rate,
-            note="of the steps that applied",
-            before=pooled(readings, readings.before, leave_out=changed),
-            compare=pooled(readings, readings.week, leave_out=changed),
-            calls=(audited_calls(readings, readings.week), audited_calls(readings, readings.before)),
-        )
-        if after_rate.n or not before_rate.n
-        else _figure("Steps followed", after_rate, note="nothing was judged", before=before_rate, calls=(0, 0))
-    ]
-    calmed = [share_of(row, "calmed_calls", "tense_calls") for row in (now, before)]
-    figures.append(_figure("Tense calls calmed", calmed[0], note=basis(calmed[0], "tense call"), before=calmed[1]))
-    critical = [critical_rate(readings, week) for week in (readings.week, readings.before)]
-    rules = critical_steps(readings)
-    figures.append(
+            followed[0],
+            "of the steps that applied",
+            # Steps of one call are alike: what is enough is asked of the calls, not of the steps.
+            Told(words="Rules changed: not comparable")
+            if changed and followed[1].n and not comparable[1].n
+            else told_change(comparable[0], comparable[1], enough=min(calls) >= FEW),
+        ),
+        _figure("Tense calls calmed", calmed[0], basis(calmed[0], "tense call"), _told(calmed)),
         _figure(
             "Calls with a critical miss",
             critical[0],
-            note=listed(rules[:2]) + (f" and {len(rules) - 2} more" if len(rules) > 2 else "")
-            if rules
-            else basis(critical[0], "call"),
-            before=critical[1],
-            lower_is_better=True,
-        )
+            _where(critical_steps(readings)) or basis(critical[0], "call"),
+            _told(critical, lower_is_better=True),
+        ),
+        _figure(
+            "Calls audited",
+            audited[0],
+            f"{basis(audited[0], 'recording')}, {long_time(float(now['duration_s'] or 0)) if now else '0 s'}",
+            _told(audited),
+        ),
     )
-    audited = [
-        Rate.of(audited_calls(readings, week), audited_calls(readings, week) + lost_recordings(readings, week))
-        for week in (readings.week, readings.before)
-    ]
-    hours = long_time(float(now["duration_s"] or 0)) if now else "0 s"
-    figures.append(
-        _figure("Calls audited", audited[0], note=f"{basis(audited[0], 'recording')}, {hours}", before=audited[1])
-    )
-    return tuple(figures)
 
 
-def _figure(
-    name: str,
-    rate: Rate,
-    *,
-    note: str,
-    before: Rate,
-    compare: Rate | None = None,
-    calls: tuple[int, int] | None = None,
-    lower_is_better: bool = False,
-) -> Figure:
-    enough = calls or (int(rate.n), int(before.n))
-    told, bar, tone = told_change(compare or rate, before, enough=min(enough) >= FEW, lower_is_better=lower_is_better)
-    small = rate.n < FEW or (calls is not None and calls[0] < FEW)
+def _figure(name: str, rate: Rate, note: str, told: Told) -> Figure:
     return Figure(
         name=name,
         value=shown(rate, few=rate.n < FEW),
         likely=f"likely {between(rate.interval())}" if rate.n else "nothing to count",
         note=note,
-        change=told if before.n else "No week before to compare with",
-        change_bar=None if small else bar,
-        tone=tone,
+        change=told if told.words else Told(words="No week before to compare with"),
     )
+
+
+def _told(rates: list[Rate], *, lower_is_better: bool = False) -> Told:
+    enough = min(rate.n for rate in rates) >= FEW
+    return told_change(rates[0], rates[1], enough=enough, lower_is_better=lower_is_better)
+
+
+def _where(steps: list[str]) -> str:
+    return listed(steps[:2]) + (f" and {len(steps) - 2} more" if len(steps) > 2 else "")

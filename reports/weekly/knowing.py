@@ -62,9 +62,9 @@ def _know_overall(readings: Readings, figure: Figure) -> list[Known]:
     figures = f"{figure.value} this week, {percent(before.share)} the week before."
     if changed_steps(readings, readings.before, readings.week):
         figures += " Steps whose rules changed are left out of the comparison."
-    if figure.tone == "":
+    if figure.change.tone == "":
         return [Known(point="No clear change in steps followed:", detail=figures)]
-    word = "More" if figure.tone == "good" else "Fewer"
+    word = "More" if figure.change.tone == "good" else "Fewer"
     return [Known(point=f"{word} steps were followed:", detail=figures)]
 
 
@@ -92,11 +92,11 @@ def _know_critical(readings: Readings) -> list[Known]:
 
 
 def _know_steps(steps: Sequence[StepLine]) -> list[Known]:
-    clear = [step for step in steps if step.tone]
+    clear = [step for step in steps if step.change.tone]
     return [
         Known(
-            point=f"{step.title}: {'better' if step.tone == 'good' else 'worse'}",
-            detail=f"than the week before, now {step.value} ({step.change.split(' ', 1)[1]}).",
+            point=f"{step.title}: {'better' if step.change.tone == 'good' else 'worse'}",
+            detail=f"than the week before, now {step.value} ({step.change.amount}).",
             to="steps",
             to_text="See the steps.",
         )

@@ -119,7 +119,7 @@ def call_lines(readings: Readings) -> tuple[CallLine, ...]:
             score=NOTHING if row["score"] is None else f"{row['score']:.0f}",
             bar=None
             if row["score"] is None
-            else charts.range_bar(row["score"] / 100, Interval(row["score"] / 100, row["score"] / 100), width=130),
+            else charts.range_bar(row["score"] / 100, Interval(row["score"] / 100, row["score"] / 100)),
             critical=counted(int(row["critical_misses"]), "critical miss", "critical misses")
             if row["critical_misses"]
             else "",

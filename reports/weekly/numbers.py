@@ -76,7 +76,7 @@ def weekly(readings: Readings) -> Weekly:
         steps_title=f"The {number_word(len(steps))} steps",
         steps_note=steps_note(len(steps)),
         steps=steps,
-        changes=any(step.change_bar for step in steps),
+        changes=any(step.change.bar for step in steps),
         sparks=any(step.spark for step in steps),
         agents_note=agents_note(readings),
         teams=teams,

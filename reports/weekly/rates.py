@@ -3,6 +3,8 @@
 from collections.abc import Container, Sequence
 from typing import Literal
 
+import msgspec
+
 from reports import charts
 from reports.statistics import Rate, change, design_effect
 from reports.weekly.readings import Readings, Row
@@ -10,6 +12,16 @@ from reports.wording import NOTHING, counted, percent, points
 
 Tone = Literal["good", "bad", ""]
 """Better, worse, or not clear."""
+
+
+class Told(msgspec.Struct, frozen=True, kw_only=True):
+    """A change since the week before, in words, points and a picture; `tone` only where it is clear."""
+
+    words: str
+    amount: str = ""
+    bar: charts.ChangeBar | None = None
+    tone: Tone = ""
+
 
 FEW = 10
 """Below this many judgements a share is shown as a count ("7 of 9") and no change is called."""
@@ -84,18 +96,16 @@ def basis(rate: Rate, noun: str) -> str:
 
 def told_change(
     after: Rate, before: Rate, *, enough: bool, comparisons: int = 1, lower_is_better: bool = False
-) -> tuple[str, charts.ChangeBar | None, Tone]:
-    """A change in words, its bar and its tone; the words alone where too little is known."""
+) -> Told:
+    """A change as it is told; words alone where too little is known to give a figure."""
     step = change(after, before, comparisons=comparisons)
-    if step is None:
-        return "", None, ""
-    if not enough:
-        return "Too few to tell", None, ""
-    bar = charts.change_bar(step.difference, step.interval)
+    if step is None or not enough:
+        return Told(words="Too few to tell" if step else "")
+    amount, bar = points(step.difference), charts.change_bar(step.difference, step.interval)
     if not step.clear:
-        return f"No clear change {points(step.difference)}", bar, ""
+        return Told(words="No clear change", amount=amount, bar=bar)
     better = (step.difference > 0) is not lower_is_better
-    return f"{'Better' if better else 'Worse'} {points(step.difference)}", bar, "good" if better else "bad"
+    return Told(words="Better" if better else "Worse", amount=amount, bar=bar, tone="good" if better else "bad")
 
 
 def changed_rules(readings: Readings, earlier: str, later: str) -> set[str]:

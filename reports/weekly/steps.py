@@ -4,7 +4,7 @@ import msgspec
 
 from reports import charts
 from reports.statistics import sidak
-from reports.weekly.rates import FEW, Tone, changed_steps, share_of, shown, step_rate, told_change
+from reports.weekly.rates import FEW, Told, changed_steps, share_of, shown, step_rate, told_change
 from reports.weekly.readings import Readings, steps_in_order
 from reports.wording import NOTHING, between, number_word, short_day, week_start
 
@@ -32,9 +32,7 @@ class StepLine(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     bar: charts.RangeBar
     few: bool
-    change: str
-    change_bar: charts.ChangeBar | None
-    tone: Tone
+    change: Told
     rules: tuple[RuleLine, ...]
     spark: charts.Trend | None
 
@@ -58,9 +56,9 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
     lines = []
     for number, step, title in order:
         now, before = (step_rate(readings, week, step) for week in (readings.week, readings.before))
-        told, bar, tone = told_change(now, before, enough=min(now.n, before.n) >= FEW, comparisons=len(order))
+        told = told_change(now, before, enough=min(now.n, before.n) >= FEW, comparisons=len(order))
         if step in changed and now.n and before.n:
-            told, bar, tone = "Rule changed: not comparable", None, ""
+            told = Told(words="Rule changed: not comparable")
         few = now.n < FEW
         lines.append(
             StepLine(
@@ -72,8 +70,6 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
                 bar=charts.range_bar(now.share, now.interval()),
                 few=few,
                 change=told,
-                change_bar=bar,
-                tone=tone,
                 rules=_rules(readings, step),
                 spark=_spark(readings, step),
             )

@@ -51,14 +51,14 @@ def test_a_range_bar_keeps_its_order(share, spread):
     bar = charts.range_bar(share, Interval(max(0.0, share - spread), min(1.0, share + spread)))
 
     assert bar.dot is not None
-    assert 0 <= bar.low <= bar.dot <= bar.high <= bar.width
+    assert 0 < bar.low <= bar.dot <= bar.high < 100
 
 
 @given(st.floats(-1, 1), st.floats(0, 1))
 def test_a_change_bar_never_leaves_its_track(difference, spread):
     bar = charts.change_bar(difference, Interval(difference - spread, difference + spread))
 
-    assert 0 < bar.low <= bar.dot <= bar.high < bar.width
+    assert 0 < bar.low <= bar.dot <= bar.high < 100
     assert bar.cut_high == (difference + spread > 0.3)
 
 

@@ -22,24 +22,32 @@ pytestmark = [
 ]
 
 
-def in_browser(page: Path, ask: str, *, width: int = 1280, folder: Path) -> Any:
-    """Open a copy of the page with no way to the network, evaluate `ask` in it, and return its value."""
-    tried = page.with_name("tried.html")
-    script = f"document.body.dataset.answer = JSON.stringify((() => {{ {ask} }})())"
-    ending = f"<script>addEventListener('load', () => {{ {script} }})</script></body>"
+def in_browser(page: Path, ask: str, *, folder: Path, width: int | None = None) -> Any:
+    """Open a copy of the page with no way to the network, evaluate `ask` in it, and return its value.
+
+    No window is narrower than 500 pixels, so a `width` is that of a frame.
+    """
+    tried, opened = page.with_name("tried.html"), page.with_name("opened.html")
+    answer = "JSON.stringify((() => { " + ask + " })())"
+    ending = f"<script>addEventListener('load', () => parent.postMessage({answer}, '*'))</script></body>"
     tried.write_text(page.read_text().replace("</body>", ending))
+    opened.write_text(
+        "<!doctype html><body style='margin:0'>"
+        "<script>addEventListener('message', (e) => { document.body.dataset.answer = e.data })</script>"
+        f"<iframe src='tried.html' style='border:0;height:900px;width:{f'{width}px' if width else '100%'}'></iframe>"
+    )
     found = subprocess.run(
         [
             str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
             "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
-            f"--user-data-dir={folder / 'profile'}", f"--window-size={width},900", "--host-resolver-rules=MAP * ~NOTFOUND",
-            "--virtual-time-budget=3000", "--dump-dom", tried.as_uri(),
+            f"--user-data-dir={folder / 'profile'}", "--window-size=1280,900", "--host-resolver-rules=MAP * ~NOTFOUND",
+            "--virtual-time-budget=3000", "--dump-dom", opened.as_uri(),
         ],
         capture_output=True, text=True, timeout=120, check=False,
     )  # fmt: skip
-    answer = re.search(r'data-answer="([^"]*)"', found.stdout)
-    assert answer, found.stderr[-2000:]
-    return json.loads(unescape(answer[1]))
+    told = re.search(r'data-answer="([^"]*)"', found.stdout)
+    assert told, found.stderr[-2000:]
+    return json.loads(unescape(told[1]))
 
 
 @pytest.fixture(scope="module")
@@ -96,7 +104,8 @@ def test_keys_clicks_and_marks_work_on_the_call_page(pages, tmp_path):
       const said = document.querySelector('#reviewed').textContent;
       const stored = Object.values(JSON.parse(localStorage.getItem(Object.keys(localStorage)[0])));
       let saved = null;
-      const Real = Blob; window.Blob = function (parts, kind) { saved = JSON.parse(parts[0]); return new Real(parts, kind); };
+      const Real = Blob;
+      window.Blob = function (parts, kind) { saved = JSON.parse(parts[0]); return new Real(parts, kind); };
       HTMLAnchorElement.prototype.click = () => {};
       document.querySelector('#save').click();
       press('n');
@@ -104,7 +113,8 @@ def test_keys_clicks_and_marks_work_on_the_call_page(pages, tmp_path):
       document.querySelector('label[for=card-2]').click();
       const open = [...document.querySelectorAll('.scorecard')].filter((e) => e.offsetParent).length;
       return {faults, missed: first.matches('.missed'), marks: document.querySelectorAll('mark.on').length,
-        moved: second !== first.dataset.n, said, stored, open, saved, controls: !document.querySelector('#controls').hidden,
+        moved: second !== first.dataset.n, said, stored, open, saved,
+        controls: !document.querySelector('#controls').hidden,
         buttons: document.querySelectorAll('[data-review] button').length};
     """
     answer = in_browser(pages["call"], ask, folder=tmp_path)

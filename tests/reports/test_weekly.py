@@ -116,7 +116,7 @@ def test_a_step_that_collapsed_is_called_worse_and_the_others_are_not(published,
 
     page = weekly(read(published(centre.random_calls(2, 150, skill=skill)), week=WEEK, scorecard="house"))
 
-    assert {step.title: step.tone for step in page.steps if step.tone} == {"Offer a way out": "bad"}
+    assert {step.title: step.change.tone for step in page.steps if step.change.tone} == {"Offer a way out": "bad"}
     assert any(known.point == "Offer a way out: worse" for known in page.know)
     assert any(known.point == "Most worth coaching: Offer a way out." for known in page.know)
 
@@ -216,7 +216,7 @@ def test_a_changed_rule_is_never_compared_with_the_one_before(published, centre)
 
     page = weekly(read(published(calls, rulebooks=[old, new]), week=WEEK, scorecard="house"))
 
-    changes = {step.title: step.change for step in page.steps}
+    changes = {step.title: step.change.words for step in page.steps}
     assert changes.pop("Offer a way out") == "Rule changed: not comparable"
     assert "Rule changed: not comparable" not in changes.values()
     assert [change.point for change in page.rule_changes] == ["Does the agent offer a concrete remedy or step?"]
