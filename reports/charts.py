@@ -271,7 +271,7 @@ _MOST_DOTS = 60
 
 def scores(calls: Sequence[tuple[float, str, str]]) -> Scores:
     """The calls' scores; each call is (score of 100, what to show, link)."""
-    width, base = 410.0, 150.0
+    width, base = 400.0, 150.0
 
     def x(score: float) -> float:
         return _tidy(10 + score / 100 * width)

@@ -15,7 +15,8 @@ UNSURE = 0.5
 """Words the recogniser gave less than this are dotted."""
 
 _MASK = re.compile(r"\[([a-z][a-z ]*)\]")
-_WORST_FIRST: tuple[Tone, ...] = ("missed", "near", "met")
+# What was done outweighs what nearly was.
+_WEIGHTIEST_FIRST: tuple[Tone, ...] = ("missed", "met", "near")
 
 
 class Highlight(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,9 +65,9 @@ def pieces(text: str, highlights: Sequence[Highlight], unsure: Sequence[tuple[in
         made.append(
             Piece(
                 text=mask.group() if mask else text[start:end],
-                numbers=tuple(dict.fromkeys(h.number for h in over)),
-                ends=tuple(dict.fromkeys(h.number for h in over if h.end == (mask.end() if mask else end))),
-                tone=next((tone for tone in _WORST_FIRST if any(h.tone == tone for h in over)), None),
+                numbers=tuple(sorted({h.number for h in over})),
+                ends=tuple(sorted({h.number for h in over if h.end == (mask.end() if mask else end)})),
+                tone=next((tone for tone in _WEIGHTIEST_FIRST if any(h.tone == tone for h in over)), None),
                 unsure=mask is None and any(a <= start and end <= b for a, b in unsure),
                 masked=mask.group(1) if mask else "",
             )

@@ -297,12 +297,17 @@ def _times(value: int | None) -> str | None:
 
 def _numbers(readings: Readings, scorecard: str) -> dict[str, int]:
     """A number for each finding that is marked in the transcript, in the order of the scorecard the page opens with."""
-    marked = {row["rule_id"] for row in readings.evidence if row["kind"] in _KINDS}
+    marked = {row["rule_id"] for row in readings.evidence if _is_place(row)}
     judged = {row["rule_id"] for row in readings.findings if row["verdict"] in ("met", "missed")}
     first = [row["rule_id"] for row in readings.scorecard_rules if row["scorecard"] == scorecard]
     others = [row["rule_id"] for row in readings.findings]
     order = [rule for rule in dict.fromkeys([*first, *others]) if rule in marked & judged]
     return {rule: number for number, rule in enumerate(order, start=1)}
+
+
+def _is_place(row: Row) -> bool:
+    """Whether evidence is a place to look at: "never said, searched 8 turns" is none."""
+    return row["kind"] in _KINDS and bool(row["quote"] or (row["kind"] != "met" and row["start_s"] is not None))
 
 
 def _scorecards(readings: Readings, scorecard: str, numbers: dict[str, int]) -> tuple[ScorecardLines, ...]:
@@ -399,23 +404,30 @@ _LONGEST_QUOTE = 140
 
 def _quotes(readings: Readings, finding: Row) -> tuple[Quote, ...]:
     """The evidence of a finding worth showing beside its reason, without saying anything twice."""
+    openings = {row["opened_by"] for row in readings.episodes}
+    own = [row for row in readings.evidence if row["rule_id"] == finding["rule_id"]]
+    # What made the call tense called for most rules: the transcript says it once, in its place.
+    telling = [row for row in own if row["kind"] != "trigger" or row["quote"] not in openings]
     found: list[Quote] = []
-    for row in readings.evidence:
-        if row["rule_id"] != finding["rule_id"] or not (row["quote"] or row["start_s"] is not None):
-            continue
-        quote = str(row["quote"] or "")
-        cut = quote if len(quote) <= _LONGEST_QUOTE else quote[:_LONGEST_QUOTE].rsplit(" ", 1)[0] + " …"
-        shown = Quote(
-            label=_SAID.get(str(row["kind"]), ""),
-            quote=cut,
-            note=str(row["note"] or ""),
-            at=clock(row["start_s"]) if row["start_s"] is not None else "",
-            seconds=row["start_s"],
-            href=f"#turn-{row['turn']}" if row["turn"] is not None else "",
-        )
-        if not any((shown.quote, shown.at) == (known.quote, known.at) for known in found):
+    for row in telling or own[:1]:
+        shown = _quote(row, str(finding["reason"]))
+        known = any((shown.quote, shown.at) == (other.quote, other.at) for other in found)
+        if (shown.quote or shown.note or shown.at) and not known:
             found.append(shown)
     return tuple(found[:_QUOTES])
+
+
+def _quote(row: Row, reason: str) -> Quote:
+    quote, note = str(row["quote"] or ""), str(row["note"] or "")
+    is_place = row["kind"] == "trigger" or _is_place(row)
+    return Quote(
+        label=_SAID.get(str(row["kind"]), "") if quote else "",
+        quote=quote if len(quote) <= _LONGEST_QUOTE else quote[:_LONGEST_QUOTE].rsplit(" ", 1)[0] + " …",
+        note="" if note in reason else note,
+        at=clock(row["start_s"]) if row["start_s"] is not None and is_place else "",
+        seconds=row["start_s"] if is_place else None,
+        href=f"#turn-{row['turn']}" if row["turn"] is not None and is_place else "",
+    )
 
 
 # ---------------------------------------------------------------- timeline
@@ -469,7 +481,7 @@ def _pins(readings: Readings, numbers: dict[str, int], duration: Seconds) -> tup
     findings = {row["rule_id"]: row for row in readings.findings}
     places: dict[str, Row] = {}
     for row in readings.evidence:
-        if row["kind"] in _KINDS and row["start_s"] is not None and row["rule_id"] in numbers:
+        if _is_place(row) and row["start_s"] is not None and row["rule_id"] in numbers:
             places.setdefault(row["rule_id"], row)
     times = [(numbers[rule], float(row["start_s"])) for rule, row in places.items()]
     rules = {number: rule for rule, number in numbers.items()}
@@ -568,7 +580,7 @@ def _highlights(readings: Readings, turn: Row, numbers: dict[str, int]) -> list[
     text = str(turn["text"])
     found = []
     for row in readings.evidence:
-        if row["turn"] != turn["turn"] or row["kind"] not in _KINDS or row["rule_id"] not in numbers:
+        if row["turn"] != turn["turn"] or not _is_place(row) or row["rule_id"] not in numbers:
             continue
         start, end = row["char_start"], row["char_end"]
         if start is None or end is None:

@@ -43,22 +43,22 @@ def known(readings: Readings, figures: Sequence[Figure], steps: Sequence[StepLin
         *_know_weakest(readings, steps),
         *_know_tense(readings),
         *_know_lost(readings),
+        *_know_too_few(readings),
     ]
     return tuple(said[:4])
 
 
+def _know_too_few(readings: Readings) -> list[Known]:
+    before, now = (audited_calls(readings, week) for week in (readings.before, readings.week))
+    if not before or min(before, now) >= FEW:
+        return []
+    return [Known(point="Too few calls to compare weeks:", detail=f"{now} this week, {before} the week before.")]
+
+
 def _know_overall(readings: Readings, figure: Figure) -> list[Known]:
     before = pooled(readings, readings.before)
-    if not before.n:
+    if not before.n or min(audited_calls(readings, week) for week in (readings.before, readings.week)) < FEW:
         return []
-    calls = (audited_calls(readings, readings.before), audited_calls(readings, readings.week))
-    if min(calls) < FEW:
-        return [
-            Known(
-                point="Too few calls to compare weeks:",
-                detail=f"{calls[1]} this week, {calls[0]} the week before.",
-            )
-        ]
     figures = f"{figure.value} this week, {percent(before.share)} the week before."
     if changed_steps(readings, readings.before, readings.week):
         figures += " Steps whose rules changed are left out of the comparison."

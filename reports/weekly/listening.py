@@ -69,12 +69,12 @@ def moments(readings: Readings) -> tuple[tuple[Moment, ...], tuple[Moment, ...]]
 
 
 def _spread(rows: Sequence[dict[str, Any]]) -> tuple[Moment, ...]:
-    """The first few, each rule and each call once before any comes twice: critical ones always."""
+    """The first few: each rule and each call once before any comes twice, no words twice."""
     chosen: list[dict[str, Any]] = []
     for allowed in (0, 1):
         for row in rows:
             same = sum(c["rule_id"] == row["rule_id"] or c["call_id"] == row["call_id"] for c in chosen)
-            repeated = any(c["quote"] == row["quote"] and c["call_id"] == row["call_id"] for c in chosen)
+            repeated = any(c["quote"] == row["quote"] for c in chosen)
             if len(chosen) < _MOMENTS and row not in chosen and same <= allowed and not repeated:
                 chosen.append(row)
     chosen.sort(key=rows.index)
