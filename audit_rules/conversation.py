@@ -65,7 +65,7 @@ class Conversation:
         self._events: dict[str, list[Place]] = {}
         self._spoken: dict[int, list[tuple[int, int]]] = {}
         self._stems: dict[int, frozenset[str]] = {}
-        self._candidates: dict[tuple[Speaker, SpeakerRole], Candidates] = {}
+        self._candidates: dict[tuple[Speaker, SpeakerRole], tuple[Candidates, set[int]]] = {}
 
     def hits(self, phrases: PhraseList, *, said_by: Speaker | None = None) -> list[Place]:
         """Places of the phrases and of the events they name; `said_by` looks in the other party's turns instead."""
@@ -93,8 +93,9 @@ class Conversation:
                 if turn.role is role:
                     for number in phrase_set.candidates(self.texts[turn.index]):
                         by_phrase[number][turn.index] = None
-            self._candidates[key] = by_phrase
-        return self._index.find(phrases, self.texts, self._candidates[key])
+            self._candidates[key] = (by_phrase, self._index.lists_with(by_phrase, phrases.speaker))
+        candidates, lists = self._candidates[key]
+        return self._index.find(phrases, self.texts, candidates) if phrases.number in lists else []
 
     @cached_property
     def agent_turns(self) -> tuple[Turn, ...]:

@@ -30,6 +30,7 @@ class Index:
         self.lists: list[PhraseList] = []
         self.sets: dict[str, PhraseSet] = {}
         self._numbers: dict[str, dict[str, int]] = {"agent": {}, "customer": {}}
+        self._lists_of: dict[str, list[set[int]]] = {"agent": [], "customer": []}
 
     def add(self, phrases: Phrases) -> PhraseList:
         """Register a list; raises PhraseError for a phrase that cannot be read."""
@@ -46,7 +47,15 @@ class Index:
             number=len(self.lists),
         )
         self.lists.append(compiled)
+        lists_of = self._lists_of[phrases.speaker]
+        lists_of += [set() for _ in range(len(numbers) - len(lists_of))]
+        for number in compiled.phrases:
+            lists_of[number].add(compiled.number)
         return compiled
+
+    def lists_with(self, candidates: Candidates, speaker: Speaker) -> set[int]:
+        """Numbers of the lists that have any of the phrases; all others find nothing."""
+        return set().union(*(self._lists_of[speaker][number] for number in candidates))
 
     def patterns(self, speaker: Speaker) -> list[str]:
         """The distinct patterns searched for in that speaker's words, in order of their numbers."""

@@ -332,22 +332,23 @@ def _options() -> re2.Options:
     return options
 
 
-def _after_a_space(pattern: str) -> str:
-    """The pattern with the space before its first word, and before that, where it asks for one, a beginning."""
-    return f"(?:^|[.?]) {pattern[1:]}" if pattern.startswith(_BEGINS) else f" {pattern}"
+def _by_lines(pattern: str) -> str:
+    """The pattern over a text that has each word on a line of its own; see `PhraseSet`."""
+    begins, words = (r"(?:\A|^[.?]\n)", pattern[1:]) if pattern.startswith(_BEGINS) else ("^", pattern)
+    return "(?m)" + begins + words.replace(" ", "\n")
 
 
 @lru_cache(maxsize=16384)
 def _compiled(pattern: str) -> re2._Regexp:
-    return re2.compile(_after_a_space(pattern), _options())
+    return re2.compile(_by_lines(pattern), _options())
 
 
 class PhraseSet:
     """Many phrases searched at once.
 
     `candidates(text)` names the phrases found somewhere in a normalised text; `places(number, text)` says where.
-    Both search " " + text, so that every word, the first too, has a space before it: RE2 has no other word
-    boundary that holds for every alphabet.
+    Both search the text with each word on a line of its own: the beginning of a line is the only word boundary
+    of RE2 that holds for every alphabet.
     """
 
     def __init__(self, patterns: Sequence[str]) -> None:
@@ -356,7 +357,7 @@ class PhraseSet:
         self._set = re2.Set.SearchSet(options)
         self._patterns = [_compiled(p) for p in patterns]
         for pattern in patterns:
-            self._set.Add(_after_a_space(pattern))
+            self._set.Add(_by_lines(pattern))
         if patterns:
             self._set.Compile()
 
@@ -365,22 +366,15 @@ class PhraseSet:
 
     def candidates(self, text: str) -> list[int]:
         """Numbers of the phrases that occur in the text, ascending."""
-        return sorted(self._set.Match(" " + text) or ()) if self._patterns else []
+        return sorted(self._set.Match(text.replace(" ", "\n")) or ()) if self._patterns else []
 
     def places(self, number: int, text: str) -> list[tuple[int, int]]:
         """Start and end (last word included, its space not) of each place where the phrase occurs."""
-        pattern = self._patterns[number]
+        lines = text.replace(" ", "\n")
         # Of bytes RE2 counts places itself; in ASCII they are those of the characters.
-        spaced = (" " + text).encode() if text.isascii() else " " + text
-        found: list[tuple[int, int]] = []
-        match = pattern.search(spaced)
-        while match is not None:
-            start, end = match.span()
-            # A sentence end before the words is no part of the hit.
-            found.append((start + (text[start] == " "), end - 2))
-            # The space after a hit is also the space before the next word.
-            match = pattern.search(spaced, end - 1)
-        return found
+        found = self._patterns[number].finditer(lines.encode() if text.isascii() else lines)
+        # A sentence end before the words is no part of the hit.
+        return [(m.start() + (2 if text[m.start()] in ".?" else 0), m.end() - 1) for m in found]
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, order=True):
