@@ -28,7 +28,7 @@ _STOCK = frozenset(
     """inconvenience inconveniences trouble troubles problem problems issue issues situation experience
     experienced frustration frustrating frustrated upset upsetting annoying annoyed confusion concern concerns
     matter caused causing cause hassle disappointment disappointed difficulty difficulties bother patience
-    waiting wait delay delays error misunderstanding""".split()
+    error misunderstanding""".split()
 )
 
 

@@ -3,16 +3,15 @@
     expect: {within: 2 agent turns, any_of: [i am (so )?sorry]}
 
 Met by the first hit inside the window. Missed with the nearest miss: said too late, said before the upset,
-or said by the other party. With `specific` a hit must name the issue (see `names_the_issue`).
+or said by the other party. With `specific` a hit must name the issue (see `audit_rules/issue.py`).
 """
 
-import re
 from collections.abc import Sequence
 
-from audit_rules.content import content_stems
 from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding
 from audit_rules.index import Index
+from audit_rules.issue import names_the_issue
 from audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside
 from audit_rules.phrases import Place
 from audit_rules.rule import Expect, Speaker
@@ -98,32 +97,6 @@ class ExpectMatcher:
         if asked is not None and said is not None:
             return f"said {said - asked:.0f} s after {scope.called_for_by}; limit {self.window}"
         return f"said later; limit {self.window}"
-
-
-# Where the next clause begins, heard without punctuation: what follows it is no longer what the agent is sorry for.
-_NEXT_CLAUSE = re.compile(
-    r"(?:^|(?<= ))(?:(?:may|can|could|would|will|shall|do|did|have|are) (?:i|we|you)|please|kindly"
-    r"|(?:let|allow) (?:me|us)|(?:i|we) (?:will|can|would|shall|understand|see)"
-    r"|i am (?:going|here|happy|looking|checking)|we are (?:going|here|happy|looking|working)"
-    r"|but|however|thank|thanks|rest assured|what (?:is|was|can)|which|if you) "
-)
-_SENTENCE_END = re.compile(r"(?:^|(?<= ))[.?] ")
-_CLAUSE_WORDS = 15
-_CLAUSE_LENGTH = 250
-
-
-def names_the_issue(call: Conversation, place: Place) -> bool:
-    """Whether the clause that a phrase opens is about something: content beyond the stock words of complaint.
-
-    The phrase's own words count only where the customer said them, so "I understand your frustration" names
-    nothing while "I am sorry that the lamp came broken" does.
-    """
-    text = call.texts[place.turn]
-    following = text[place.end + 1 : place.end + _CLAUSE_LENGTH]
-    ends = [m.start() for m in (_NEXT_CLAUSE.search(following), _SENTENCE_END.search(following)) if m]
-    clause = " ".join(following[: min(ends, default=len(following))].split()[:_CLAUSE_WORDS])
-    own = content_stems(text[place.start : place.end])
-    return bool(content_stems(clause) or call.from_customer(own, before=place.turn))
 
 
 def _after(place: Place, scope: Scope) -> bool:
