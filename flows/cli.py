@@ -1,5 +1,6 @@
 """The command line: parse, call, print. Every command imports what it needs, so that --help answers at once."""
 
+import atexit
 import os
 import sys
 from pathlib import Path
@@ -412,20 +413,32 @@ def models_fetch(model: Annotated[str, typer.Argument(help="A size, such as base
 
 def main() -> None:
     """The `callaudit` command: errors become a sentence and a next step, never a trace."""
+    code = _run_command()
+    # Prefect's threads keep DuckDB's module alive, whose binding then reports every object of its own as leaked
+    # when the interpreter is torn down. Everything is closed by now, so that step is left out.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _run_command() -> int:
     try:
         app()
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
     except CallauditError as error:
         from flows.console import show_error
 
         show_error(error)
-        sys.exit(error.exit_code)
+        return error.exit_code
     except KeyboardInterrupt:
         typer.echo("\nStopped. What was finished is safe; callaudit run goes on from there.", err=True)
-        sys.exit(STOPPED)
+        return STOPPED
     except BrokenPipeError:
-        # The reader of a pipe (head, less) has seen enough.
-        sys.stderr.close()
-        sys.exit(0)
+        # The reader of a pipe (head, less) has seen enough; there is nobody left to flush to.
+        os._exit(0)
+    return 0
 
 
 if __name__ == "__main__":

@@ -35,11 +35,15 @@ class AtMostMatcher:
         hits = inside(call.hits(self.phrases), turns)
         said = [call.evidence(EvidenceKind.MET, p) for p in hits]
         if len(hits) <= self.times:
-            return self.answer.met(f"Said {len(hits)} times; limit {self.times}.", *(said or [searched(call, turns)]))
+            return self.answer.met(_said(len(hits), self.times), *(said or [searched(call, turns)]))
         redeeming = inside(call.hits(self.redeemed), turns) if self.redeemed else []
         if redeeming:
             return self.answer.met(
                 f"Said {len(hits)} times, with one that is specific.", call.evidence(EvidenceKind.MET, redeeming[0])
             )
         against = (call.evidence(EvidenceKind.AGAINST, p) for p in hits)
-        return self.answer.missed(f"Said {len(hits)} times; limit {self.times}.", *against)
+        return self.answer.missed(_said(len(hits), self.times), *against)
+
+
+def _said(times: int, limit: int) -> str:
+    return f"Said {'once' if times == 1 else f'{times} times'}; limit {limit}."
