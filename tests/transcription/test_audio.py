@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.transcription.conftest import CODECS, bursts, write_sound
-from transcription.audio import Audio, decode, declared_duration, write_copy
+from transcription.audio import Audio, declared_duration, decode, write_copy
 from transcription.errors import Unreadable
 from transcription.transcript import Span
 

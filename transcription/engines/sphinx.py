@@ -78,8 +78,10 @@ class Sphinx:
 
 def _words(pcm: bytes, offset: Seconds) -> list[Word]:
     decoder = _decoder()
+    # The noise estimate outlives an utterance, and full_utt normalises a cut by its own mean: with both, no cut
+    # depends on the ones before it.
+    decoder.reinit_feat()
     decoder.start_utt()
-    # full_utt: the whole cut is normalised by its own mean, so that no cut depends on the ones before it.
     decoder.process_raw(pcm, full_utt=True)
     decoder.end_utt()
     return [

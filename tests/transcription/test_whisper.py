@@ -1,0 +1,241 @@
+"""Whisper's own code on a checkpoint of its own format with random weights: everything but the right words."""
+
+import dataclasses
+import hashlib
+import http.server
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from tests.transcription.conftest import RATE, bursts, write_sound
+from transcription.engines import EngineUnavailable, choose, weights
+from transcription.engines.sphinx import NOTICE
+from transcription.inbox import arrival_of
+from transcription.transcribe import TranscriptionSettings, transcribe
+from transcription.transcript import Span, Word
+
+torch = pytest.importorskip("torch")
+whisper = pytest.importorskip("whisper")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A weights folder that holds `random.pt`, a tiny English-only checkpoint."""
+    folder: Path = tmp_path_factory.mktemp("weights")
+    dims = whisper.model.ModelDimensions(
+        n_mels=80,
+        n_audio_ctx=1500,
+        n_audio_state=64,
+        n_audio_head=2,
+        n_audio_layer=2,
+        n_vocab=51864,
+        n_text_ctx=448,
+        n_text_state=64,
+        n_text_head=2,
+        n_text_layer=2,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        state = whisper.model.Whisper(dims).state_dict()
+    torch.save({"dims": dataclasses.asdict(dims), "model_state_dict": state}, folder / "random.pt")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_other_weights(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A home without Whisper weights, so that a developer's own do not change what is tested."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
+def test_a_checkpoint_in_whispers_format_is_loaded_and_heard_the_same_each_time(folder: Path):
+    from transcription.engines.whisper import Weights, Whisper
+
+    engine = Whisper(Weights(name="random", path=folder / "random.pt"), device="cpu")
+    samples = np.repeat(bursts([(1.0, 1.4)], seconds=4.0), 16000 // RATE)
+
+    once = engine.transcribe(samples, 16000, [Span(1.0, 1.4)])
+
+    assert once == engine.transcribe(samples, 16000, [Span(1.0, 1.4)])
+    assert all(0.7 <= w.start <= w.end <= 1.7 for w in once)
+    assert all(w.confidence is None or 0.0 <= w.confidence <= 1.0 for w in once)
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("one_thread")
+def test_a_random_checkpoint_runs_from_end_to_end(folder: Path, tmp_path: Path):
+    path = write_sound(tmp_path / "s16.wav", bursts([(0.5, 1.2)], seconds=3.0), bursts([(2.0, 2.5)], seconds=3.0))
+    engine = choose("whisper", model="random", weights_folder=folder)
+
+    transcript = transcribe(arrival_of(path, zone="UTC"), engine, settings=TranscriptionSettings(min_confidence=0.0))
+
+    assert (transcript.provenance.engine, transcript.provenance.model) == ("whisper", "random")
+    assert transcript.provenance.weights_hash == hashlib.sha256((folder / "random.pt").read_bytes()).hexdigest()[:12]
+    assert transcript.provenance.notice == ""
+    assert transcript.has_times
+
+
+def test_missing_weights_are_never_replaced_by_another_engine(tmp_path: Path):
+    with pytest.raises(EngineUnavailable) as missing:
+        choose("whisper", model="base.en", weights_folder=tmp_path / "weights")
+
+    message = str(missing.value)
+    assert str(tmp_path / "weights") in message
+    assert str(tmp_path / ".cache" / "whisper") in message
+    assert "callaudit models fetch base.en" in message
+    assert 'engine = "sphinx"' in message
+
+
+def test_auto_says_so_when_it_takes_the_demo_engine(tmp_path: Path):
+    pytest.importorskip("pocketsphinx")
+
+    engine = choose("auto", model="base.en", weights_folder=tmp_path, download_timeout=0.0)
+
+    assert (engine.provenance.engine, engine.provenance.notice) == ("sphinx", NOTICE)
+
+
+def test_auto_takes_whisper_when_its_weights_are_there(folder: Path):
+    assert choose("auto", model="random", weights_folder=folder).provenance.engine == "whisper"
+
+
+def test_a_published_size_with_other_bytes_is_refused(folder: Path, tmp_path: Path):
+    (tmp_path / "base.en.pt").write_bytes((folder / "random.pt").read_bytes())
+
+    with pytest.raises(EngineUnavailable, match="not the published ones"):
+        choose("whisper", model="base.en", weights_folder=tmp_path)
+
+
+@pytest.mark.parametrize("content", [b"", b"no checkpoint at all", b"PK\x03\x04 half a zip"])
+def test_a_file_that_is_no_checkpoint_is_refused(tmp_path: Path, content: bytes):
+    (tmp_path / "mine.pt").write_bytes(content)
+
+    with pytest.raises(EngineUnavailable, match=r"mine\.pt is no Whisper checkpoint"):
+        choose("whisper", model="mine", weights_folder=tmp_path)
+
+
+def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path):
+    torch.save({"dims": {}, "model_state_dict": Path("x")}, tmp_path / "mine.pt")
+
+    with pytest.raises(EngineUnavailable, match=r"mine\.pt is no Whisper checkpoint"):
+        choose("whisper", model="mine", weights_folder=tmp_path)
+
+
+def test_weights_on_disk_are_listed_by_size(tmp_path: Path):
+    from transcription.engines.whisper import weights_on_disk
+
+    (tmp_path / "tiny.en.pt").write_bytes(b"cut off")
+
+    listed = weights_on_disk(tmp_path)
+
+    assert {"tiny.en", "base.en", "large-v3"} <= set(listed)
+    assert set(listed.values()) == {None}
+
+
+def test_word_times_of_a_window_move_back_to_where_they_were_said():
+    from transcription.engines.whisper import _moved_back, _windows
+
+    cuts = [Span(10.0, 12.0), Span(50.0, 51.0), Span(100.0, 160.0)]
+
+    windows = list(_windows(cuts))
+
+    assert windows == [
+        [Span(10.0, 12.0), Span(50.0, 51.0), Span(100.0, 120.0)],
+        [Span(120.0, 140.0)],
+        [Span(140.0, 160.0)],
+    ]
+    said = [(0.5, 0.9), (1.8, 2.1), (2.1, 2.6), (4.0, 4.5), (22.0, 30.0)]
+    moved = [_moved_back(Word("x", *times), windows[0]) for times in said]
+    assert [(w.start, w.end) for w in moved] == [
+        (10.5, 10.9),
+        (11.8, 12.0),
+        (50.1, 50.6),
+        (101.0, 101.5),
+        (119.0, 120.0),
+    ]
+
+
+class _Server(http.server.ThreadingHTTPServer):
+    """Serves one body, cut short or never, on a free port of this machine."""
+
+    def __init__(self, body: bytes, *, hangs: bool) -> None:
+        released = self.released = threading.Event()
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body[: len(body) // 2])
+                if hangs:
+                    released.wait(30)
+                self.wfile.write(body[len(body) // 2 :])
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        super().__init__(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+        self.url = f"http://127.0.0.1:{self.server_address[1]}/model.pt"
+
+
+BODY = b"weights" * 10_000
+
+
+@pytest.fixture(autouse=True)
+def no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+
+
+def test_a_fetched_file_appears_when_its_sha256_is_right(tmp_path: Path):
+    server = _Server(BODY, hangs=False)
+
+    path = weights.fetch(
+        server.url, tmp_path / "new" / "model.pt", expected=hashlib.sha256(BODY).hexdigest(), timeout=30
+    )
+
+    server.shutdown()
+    assert path.read_bytes() == BODY
+    assert [p.name for p in path.parent.iterdir()] == ["model.pt"]
+
+
+def test_a_fetched_file_with_another_sha256_is_thrown_away(tmp_path: Path):
+    server = _Server(BODY, hangs=False)
+
+    with pytest.raises(EngineUnavailable, match="another sha256"):
+        weights.fetch(server.url, tmp_path / "model.pt", expected="0" * 64, timeout=30)
+
+    server.shutdown()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_download_that_hangs_is_ended_in_time_and_leaves_nothing(tmp_path: Path):
+    server = _Server(BODY, hangs=True)
+    began = time.monotonic()
+
+    with pytest.raises(EngineUnavailable, match="no complete file after 3 s"):
+        weights.fetch(server.url, tmp_path / "model.pt", expected=hashlib.sha256(BODY).hexdigest(), timeout=3)
+
+    assert time.monotonic() - began < 6
+    server.released.set()
+    server.shutdown()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_that_answers_nothing_is_named(tmp_path: Path):
+    with pytest.raises(EngineUnavailable, match="could not be fetched"):
+        weights.fetch("http://127.0.0.1:9/model.pt", tmp_path / "model.pt", expected="0", timeout=30)
