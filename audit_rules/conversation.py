@@ -11,7 +11,7 @@ import msgspec
 from audit_rules.content import content_stems
 from audit_rules.finding import Episode, Evidence, EvidenceKind
 from audit_rules.index import Candidates, Index, PhraseList
-from audit_rules.phrases import Place, normalise, spoken_at
+from audit_rules.phrases import Place, Spoken
 from audit_rules.rule import Speaker
 from transcription.speech import both_silent
 from transcription.transcript import Seconds, Span, SpeakerRole, Transcript
@@ -57,13 +57,13 @@ class Conversation:
         self.contacts = contacts
         self.known_until = known_until
         self.turns: tuple[Turn, ...] = turns_of(transcript)
-        self.texts: list[str] = [normalise(t.text) for t in self.turns]
+        self._spoken = [Spoken(t.text) for t in self.turns]
+        self.texts: list[str] = [s.normal for s in self._spoken]
         self.episodes: tuple[Episode, ...] = ()
         self._index = index
         self._sources = sources
         self._lists: dict[int, list[Place]] = {}
         self._events: dict[str, list[Place]] = {}
-        self._spoken: dict[int, list[tuple[int, int]]] = {}
         self._stems: dict[int, frozenset[str]] = {}
         self._candidates: dict[tuple[Speaker, SpeakerRole], tuple[Candidates, set[int]]] = {}
 
@@ -156,7 +156,7 @@ class Conversation:
 
     def quote(self, place: Place) -> str:
         """The original words of a place."""
-        first, last = self._original(place)
+        first, last = self._spoken[place.turn].original(place.start, place.end)
         return self.turns[place.turn].text[first:last]
 
     def evidence(self, kind: EvidenceKind, place: Place, note: str = "") -> Evidence:
@@ -189,17 +189,9 @@ class Conversation:
             note=note,
         )
 
-    def _original(self, place: Place) -> tuple[int, int]:
-        """Where the words of a place stand in the turn's own text."""
-        if place.turn not in self._spoken:
-            self._spoken[place.turn] = spoken_at(self.turns[place.turn].text)
-        spoken, text = self._spoken[place.turn], self.texts[place.turn]
-        first = text.count(" ", 0, place.start)
-        return spoken[first][0], spoken[first + text.count(" ", place.start, place.end - 1)][1]
-
     def _located(self, place: Place) -> tuple[Seconds | None, Seconds | None, int, int]:
         turn = self.turns[place.turn]
-        first, last = self._original(place)
+        first, last = self._spoken[place.turn].original(place.start, place.end)
         start, end = turn.start, turn.end
         offset = 0
         for number in turn.utterances:

@@ -63,7 +63,8 @@ def _calmed(call: Conversation, customer: tuple[Turn, ...], upset: set[int]) -> 
 
 
 def _words(call: Conversation, turn: Turn) -> int:
-    return sum(1 for w in call.texts[turn.index].split() if w not in ".?")
+    text = call.texts[turn.index]
+    return text.count(" ") - text.count(". ") - text.count("? ")
 
 
 def _round(value: float) -> float:

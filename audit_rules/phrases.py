@@ -19,7 +19,7 @@ are then searched for their places. RE2 runs in linear time whatever a user writ
 import re
 import unicodedata
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import msgspec
 import re2
@@ -83,14 +83,27 @@ def normalise(text: str) -> str:
     Contractions are written out, fillers ("um") and immediate repetitions ("I I'm") dropped, commas and
     quotation marks gone; ".", "!" and "…" become ". " and "?" becomes "? ".
     """
-    return "".join([piece for _, piece in _said(_TOKEN.findall(_plain(text)))])
+    return Spoken(text).normal
 
 
-def spoken_at(text: str) -> list[tuple[int, int]]:
-    """For each word of `normalise(text)`, where the original piece that says it starts and ends."""
-    tokens = list(_TOKEN.finditer(_plain(text)))
-    said = _said([token.group() for token in tokens])
-    return [tokens[n].span() for n, piece in said for _ in range(piece.count(" "))]
+class Spoken:
+    """A text with its normal form, and the way back from the one to the other."""
+
+    def __init__(self, text: str) -> None:
+        self._text = _plain(text)
+        self._said = _said(_TOKEN.findall(self._text))
+        self.normal = "".join([piece for _, piece in self._said])
+
+    def original(self, start: int, end: int) -> tuple[int, int]:
+        """Where in the text the words stand that are characters `start` to `end` of the normal form."""
+        first = self.normal.count(" ", 0, start)
+        last = first + self.normal.count(" ", start, end - 1)
+        return self._words[first][0], self._words[last][1]
+
+    @cached_property
+    def _words(self) -> list[tuple[int, int]]:
+        places = [token.span() for token in _TOKEN.finditer(self._text)]
+        return [places[n] for n, piece in self._said for _ in range(piece.count(" "))]
 
 
 def _plain(text: str) -> str:
@@ -105,13 +118,13 @@ def _said(tokens: list[str]) -> list[tuple[int, str]]:
     said: list[tuple[int, str]] = []
     before = last = ""
     for n, (piece, first, final) in enumerate(map(_PIECES.__getitem__, tokens)):
-        if not piece or piece == before:
-            continue
         if first != last:
-            said.append((n, piece))
-        elif piece != first:
+            if piece and piece != before:
+                said.append((n, piece))
+                before, last = piece, final
+        elif piece not in (first, before):
             said.append((n, piece[len(first) :]))
-        before, last = piece, final
+            before, last = piece, final
     return said
 
 
@@ -374,7 +387,7 @@ class PhraseSet:
         # Of bytes RE2 counts places itself; in ASCII they are those of the characters.
         found = self._patterns[number].finditer(lines.encode() if text.isascii() else lines)
         # A sentence end before the words is no part of the hit.
-        return [(m.start() + (2 if text[m.start()] in ".?" else 0), m.end() - 1) for m in found]
+        return [(a + 2 if text[a] in ".?" else a, b - 1) for a, b in (m.span() for m in found)]
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, order=True):
