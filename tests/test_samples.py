@@ -210,3 +210,13 @@ def test_a_line_waits_for_the_floor_and_a_signal_does_not_take_it():
 def test_a_line_of_two_speakers_is_refused():
     with pytest.raises(ValueError, match="exactly one"):
         make_samples.Line(agent="a", customer="b")
+
+
+@pytest.mark.parametrize("dialogue", DIALOGUES.values(), ids=lambda d: d.call_id)
+def test_the_page_names_who_speaks_in_each_call(dialogue):
+    page = (ROOT / "samples" / "README.md").read_text(encoding="utf-8")
+    row = next(line for line in page.splitlines() if line.startswith(f"| {dialogue.call_id} |"))
+
+    assert f"{CAST.agents[dialogue.agent].name}, {CAST.customers[dialogue.customer].name}" in row
+    assert ("outbound" in row) == (dialogue.direction == "outbound")
+    assert ("mono" in row) == (dialogue.layout == "mono")
