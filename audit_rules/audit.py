@@ -10,7 +10,8 @@ from audit_rules.matchers.kept_promise import KeptPromiseMatcher
 from audit_rules.measures import measures_of
 from audit_rules.phrases import Place
 from audit_rules.rulebook import CompiledRule, Rulebook
-from transcription.transcript import RolesFrom, Transcript
+from transcription.transcript import RolesFrom, SpeakerRole, Transcript
+from transcription.turns import is_listening_signal
 
 # Below this the guess of who is who is worth less than saying nothing.
 ROLES_FROM_CONFIDENCE = 0.8
@@ -57,9 +58,10 @@ def _cannot_be_judged(transcript: Transcript, call: Conversation) -> str:
     guessed = transcript.roles_from is RolesFrom.GUESSED
     if guessed and (transcript.role_confidence or 0.0) < ROLES_FROM_CONFIDENCE:
         return f"Who is the agent is too uncertain ({transcript.role_confidence or 0.0:.0%})."
-    if not call.agent_turns:
+    speaking = {t.role for t in call.turns if call.texts[t.index] or is_listening_signal(t.text)}
+    if SpeakerRole.AGENT not in speaking:
         return "No words of the agent were understood."
-    if not call.customer_turns:
+    if SpeakerRole.CUSTOMER not in speaking:
         return "No words of the customer were understood."
     return ""
 

@@ -81,7 +81,7 @@ def normalise(text: str) -> str:
     """The text as patterns see it: lower-case words and sentence ends, each followed by one space.
 
     Contractions are written out, fillers ("um") and immediate repetitions ("I I'm") dropped, commas and
-    quotation marks gone; ".", "!" and "…" become ". " and "?" becomes "? ".
+    quotation marks and "..." gone; "." and "!" become ". " and "?" becomes "? ".
     """
     return Spoken(text).normal
 
@@ -145,7 +145,10 @@ _PIECES = _Pieces()
 def _words_of(token: str) -> list[str]:
     """The words that a token stands for, each with its space; none for a filler."""
     if token[0] in ".?!…":
-        return ["? "] if "?" in token else [". "]
+        # Three dots are a pause inside a sentence: "I'm... so sorry".
+        if "?" in token:
+            return ["? "]
+        return [] if token.startswith(("..", "…")) and "!" not in token else [". "]
     word = unicodedata.normalize("NFC", token).casefold().rstrip(".")
     if word in _FILLERS:
         return []

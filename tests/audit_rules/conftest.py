@@ -16,7 +16,7 @@ strong: [(this|that|it) is (so )?ridiculous, (second|third) time i have called]
 weak: [terrible, awful*, upset]
 accepts: [that works, sounds good]
 thanks: [thank you]
-unsolved: [not working]
+unsolved: [if that works]
 """
 
 WriteRules = Callable[..., Path]

@@ -70,11 +70,8 @@ def test_thanks_with_upset_in_the_same_turn_close_nothing(heard) -> None:
     ]
 
 
-def test_what_still_does_not_work_is_no_acceptance(heard) -> None:
-    call = "C: This is ridiculous.\nA: Well.\nC: Not working sounds good to you?"
-
-    assert episodes(heard(call)) == [(0, 2, "accepted")]
-    assert episodes(heard(call.replace("Not working sounds good", "Not working"))) == [(0, 2, "call_end")]
+def test_words_inside_an_exception_are_no_acceptance(heard) -> None:
+    assert episodes(heard("C: This is ridiculous.\nA: Well.\nC: I will see if that works.")) == [(0, 2, "call_end")]
 
 
 def test_upset_after_the_close_opens_another(heard) -> None:
