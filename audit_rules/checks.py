@@ -13,7 +13,7 @@ from audit_rules.window import parse_window
 Words = Mapping[str, tuple[str, ...]]
 
 _ID = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*")
-_PHRASE_KEYS = frozenset({"any_of", "unless", "lead", "says_so", "asks", "gives", "heard", "made", "acknowledged_by"})
+_PHRASE_KEYS = frozenset({"any_of", "unless", "lead", "says_so", "asks", "gives", "heard", "made", "acknowledged_by", "asked", "addressed"})
 
 
 def check_rule(

@@ -94,9 +94,15 @@ class Restates(Block, frozen=True, kw_only=True):
 
 
 class UsesName(Block, frozen=True, kw_only=True):
-    """`heard` are the customer's words before a name ("my name is")."""
+    """How a name that the metadata does not give is learnt.
+
+    `heard` are the customer's words before it ("my name is"), `asked` the agent's question for it, answered in a few
+    words, and `addressed` the agent's words before it ("thank you", "mr").
+    """
 
     heard: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
+    addressed: tuple[str, ...] = ()
 
 
 class Slot(Block, frozen=True, kw_only=True):

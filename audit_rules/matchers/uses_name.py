@@ -1,6 +1,9 @@
 """The agent uses the customer's name, as the metadata or the customer gave it.
 
-uses_name: {heard: [my name is, this is]}
+uses_name: {heard: [my name is, this is], asked: [may i have your name], addressed: [thank you, mr]}
+
+Where neither gave it, the agent who says "Thank you, Mrs Ruiz" has learnt it somewhere: an address is then met, and
+the lack of one judges nothing.
 """
 
 import re
@@ -14,6 +17,13 @@ from audit_rules.matchers import Answer, Scope
 from audit_rules.phrases import Place, normalise
 from audit_rules.rule import Phrases, UsesName
 
+_NAME = re.compile(r"[A-Z][a-z]+")
+_LAST_WORD = re.compile(r"([^ .?]+) ([a-z]{3,})(?= [.?]| $|$)")
+_AFTER_COMMA = re.compile(r", [A-Z][a-z]+$")
+# "Yes, it's Dana Maria Ruiz speaking" is an answer with a name; a longer one tells something else.
+_FEW_WORDS = 8
+_LONGEST_NAME = 3
+_NOT_ANSWERED = frozenset("speaking here name course problem thanks".split())
 _NEXT_WORD = re.compile(r" ?([^\W\d_]{2,}) ")
 _TITLES = frozenset("mr mrs ms miss mx dr sir madam".split())
 _NO_NAME = frozenset(
@@ -26,25 +36,31 @@ class UsesNameMatcher:
 
     def __init__(self, rule_id: str, spec: UsesName, index: Index) -> None:
         self.heard = index.add(Phrases(speaker="customer", any_of=spec.heard))
+        self.asked = index.add(Phrases(any_of=spec.asked))
+        self.addressed = index.add(Phrases(any_of=spec.addressed))
         self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
         """Each use of the name by the agent, with or without a title."""
         names = self._names(call)
-        return sorted(
-            place
-            for turn in call.floor("agent")
-            for name in names
-            for place in _places(call, turn, name)
-            if name not in STOP or _is_written_as_name(call, place)
+        return (
+            self._addresses(call)
+            if not names
+            else sorted(
+                place
+                for turn in call.floor("agent")
+                for name in names
+                for place in _places(call, turn, name)
+                if name not in STOP or _is_written_as_name(call, place)
+            )
         )
 
     def judge(self, call: Conversation, scope: Scope) -> Finding:
         """Not applicable where no name is known."""
         names = self._names(call)
-        if not names:
-            return self.answer.not_applicable("The customer's name is not known.")
         hits = self.events(call)
+        if not names and not hits:
+            return self.answer.not_applicable("The customer's name is not known.")
         if hits:
             return self.answer.met("Uses the customer's name.", call.evidence(EvidenceKind.MET, hits[0]))
         return self.answer.missed(f"The customer's name ({', '.join(sorted(names))}) is never used.")
@@ -53,7 +69,7 @@ class UsesNameMatcher:
         # The name of the agent, when it is the same, shows nothing.
         own = set(normalise(call.transcript.call.agent_name or "").split())
         known = {w for w in normalise(call.transcript.call.customer_name or "").split() if len(w) > 1 and w.isalpha()}
-        return (known or self._heard_names(call)) - own - _TITLES
+        return (known or self._heard_names(call) | self._answered_names(call)) - own - _TITLES
 
     def _heard_names(self, call: Conversation) -> set[str]:
         """Words after "my name is"; after "this is" or "I am" only where the transcript shows a capital."""
@@ -68,7 +84,40 @@ class UsesNameMatcher:
                 "name" in text[place.start : place.end] and call.turns[place.turn].text.islower()
             ):
                 found.add(following[1])
+                surname = _NEXT_WORD.match(text, following.end(1))
+                if surname and _NAME.fullmatch(call.quote(Place(place.turn, surname.start(1), surname.end(1)))):
+                    found.add(surname[1])
         return found
+
+    def _answered_names(self, call: Conversation) -> set[str]:
+        """The few words that answer the question for a name, without "yes, it is"."""
+        found: set[str] = set()
+        for place in call.hits(self.asked):
+            answer = next((t for t in call.customer_turns if t.index > place.turn), None)
+            words = [w for w in call.texts[answer.index].split() if w.isalpha()] if answer else []
+            names = [w for w in words if w not in STOP and w not in _NO_NAME and w not in _NOT_ANSWERED]
+            if len(words) <= _FEW_WORDS and 1 <= len(names) <= _LONGEST_NAME:
+                found.update(names)
+        return found
+
+    def _addresses(self, call: Conversation) -> list[Place]:
+        own = set(normalise(call.transcript.call.agent_name or "").split())
+        found: set[Place] = set()
+        for place in call.hits(self.addressed):
+            following = _NEXT_WORD.match(call.texts[place.turn], place.end)
+            if following is None:
+                continue
+            word = Place(place.turn, following.start(1), following.end(1))
+            titled = call.texts[place.turn][place.start : place.end].rsplit(" ", 1)[-1] in _TITLES
+            if following[1] not in own | STOP and (titled or _NAME.fullmatch(call.quote(word))):
+                found.add(word)
+        for turn in call.floor("agent"):
+            for match in _LAST_WORD.finditer(call.texts[turn]):
+                word = Place(turn, match.start(2), match.end(2))
+                with_comma = call.quote(Place(turn, match.start(1), match.end(2)))
+                if match[2] not in own | STOP and _AFTER_COMMA.search(with_comma):
+                    found.add(word)
+        return sorted(found)
 
 
 def _places(call: Conversation, turn: int, name: str) -> Iterator[Place]:
