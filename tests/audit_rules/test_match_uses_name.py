@@ -1,0 +1,39 @@
+"""`uses_name`: the customer's name, from the metadata or from the call."""
+
+import pytest
+
+from audit_rules.finding import Verdict
+from tests.audit_rules.conftest import Judge
+
+NAME = "uses_name: {heard: [my name is, this is, i am]}"
+
+
+@pytest.mark.parametrize(
+    ("call", "verdict"),
+    [
+        ("customer name: Dana Ruiz\nC: Hello there.\nA: Hello, Dana.", Verdict.MET),
+        ("customer name: Dana Ruiz\nC: Hello there.\nA: Hello, Ms. RUIZ!", Verdict.MET),
+        ("customer name: José Núñez\nC: Hello there.\nA: Hello, josé.", Verdict.MET),
+        ("customer name: Mr. Dana Ruiz\nC: Hello there.\nA: Hello, Mr. Smith.", Verdict.MISSED),
+        ("customer name: Dana Ruiz\nC: Dana here, hello.\nA: Hello.", Verdict.MISSED),
+        ("customer name: Dan Ruiz\nC: Hello there.\nA: Dancing is fun.", Verdict.MISSED),
+        ("customer name: Will Fox\nC: Hello there.\nA: I will look. Will you wait?", Verdict.MISSED),
+        ("customer name: Will Fox\nC: Hello there.\nA: Thanks, Will.", Verdict.MET),
+        ("C: My name is Peter.\nA: Thanks, Peter.", Verdict.MET),
+        ("C: This is Élodie speaking.\nA: Thanks, Élodie.", Verdict.MET),
+        ("C: my name is peter\nA: thanks peter", Verdict.MET),
+        ("C: My name is Peter.\nA: Thank you, sir.", Verdict.MISSED),
+        ("C: This is ridiculous.\nA: Account number please.", Verdict.NOT_APPLICABLE),
+        ("C: this is ridiculous\nA: account number please", Verdict.NOT_APPLICABLE),
+        ("C: I am Not happy.\nA: Account number please.", Verdict.NOT_APPLICABLE),
+        ("A: My name is Peter.\nC: Hello there.", Verdict.NOT_APPLICABLE),
+    ],
+)
+def test_the_customers_name_is_used(judge: Judge, call: str, verdict: Verdict) -> None:
+    assert judge(NAME, call).verdict is verdict
+
+
+def test_a_miss_says_which_name_it_listened_for(judge: Judge) -> None:
+    found = judge(NAME, "customer name: Dana Ruiz\nC: Hello there.\nA: Hello to you.")
+
+    assert found.reason == "The customer's name (dana, ruiz) is never used."
