@@ -149,9 +149,9 @@ def interruptions(call: Conversation) -> list[tuple[Span, Span]]:
     """Agent speech that starts while the customer talks and takes the floor, with the customer's speech it cut."""
     customers = call.transcript.speech.get(SpeakerRole.CUSTOMER, ())
     signals = [
-        Span(t.start, t.end)
-        for t in call.turns
-        if t.role is SpeakerRole.AGENT and t.start is not None and t.end is not None and is_listening_signal(t.text)
+        Span(u.start, u.end)
+        for u in call.transcript.utterances
+        if u.role is SpeakerRole.AGENT and u.start is not None and u.end is not None and is_listening_signal(u.text)
     ]
     found: list[tuple[Span, Span]] = []
     for agent in call.transcript.speech.get(SpeakerRole.AGENT, ()):

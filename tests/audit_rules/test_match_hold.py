@@ -1,0 +1,83 @@
+"""`hold`: asked for, explained, limited, kept."""
+
+import pytest
+
+from audit_rules.finding import EvidenceKind, Verdict
+from tests.audit_rules.conftest import Judge
+
+ASKED = "hold: {aspect: asked, any_of: [hold on, bear with me]}"
+RETURNS = "hold: {aspect: returns, longest: 60, any_of: [thank you for (waiting|holding)]}"
+BEFORE = "[0-3] C: The lamp is broken.\n[3.2-6] A: "
+
+
+def call(asked: str, back_at: float, said: str) -> str:
+    return f"{BEFORE}{asked}\n[{back_at}-{back_at + 4}] A: {said}"
+
+
+def test_a_hold_that_was_asked_for_is_met(judge: Judge) -> None:
+    found = judge(ASKED, call("Please hold on.", 30, "Thanks."))
+
+    assert found.verdict is Verdict.MET
+    assert [(e.kind, e.quote or e.note) for e in found.evidence] == [
+        (EvidenceKind.MET, "hold on"), (EvidenceKind.TRIGGER, "both silent for 24 s"),
+    ]  # fmt: skip
+
+
+def test_silence_without_a_word_is_missed(judge: Judge) -> None:
+    found = judge(ASKED, call("I see.", 30, "Thanks."))
+
+    assert (found.verdict, found.reason) == (
+        Verdict.MISSED, "A hold of 24 s: not asked for before the silence.",
+    )  # fmt: skip
+
+
+def test_asking_once_the_silence_is_over_is_too_late(judge: Judge) -> None:
+    assert judge(ASKED, call("I see what you mean there.", 30, "Bear with me.")).verdict is Verdict.MISSED
+
+
+@pytest.mark.parametrize(("back_at", "verdict"), [(13.9, Verdict.NOT_APPLICABLE), (14.0, Verdict.MET)])
+def test_a_hold_begins_at_eight_seconds(judge: Judge, back_at: float, verdict: Verdict) -> None:
+    assert judge(ASKED, call("Please hold on.", back_at, "Thanks.")).verdict is verdict
+
+
+def test_without_times_there_is_no_hold_to_judge(judge: Judge) -> None:
+    body = "needs_times: true\n" + ASKED
+
+    assert judge(body, "C: The lamp is broken.\nA: Please hold on.").verdict is Verdict.NOT_ASSESSABLE
+
+
+def test_one_unannounced_hold_of_two_is_a_miss(judge: Judge) -> None:
+    two = call("Please hold on.", 30, "It is in stock.") + (
+        "\n[35-36] C: Good.\n[37-38] A: Great news indeed.\n[39-40] C: Yes?\n[41-42] A: So then.\n[70-71] A: Done."
+    )
+
+    assert judge(ASKED, two).verdict is Verdict.MISSED
+
+
+@pytest.mark.parametrize(
+    ("asked", "back_at", "said", "verdict", "reason"),
+    [
+        ("Hold on for one minute.", 60, "Thank you for waiting.", Verdict.MET, "The hold was handled so."),
+        ("Hold on for one minute.", 90, "Thank you for waiting.", Verdict.MISSED, "Back after 84 s; limit 60 s."),
+        ("Hold on for 1.5 minutes.", 90, "Thank you for waiting.", Verdict.MET, "The hold was handled so."),
+        ("Hold on for two minutes.", 60, "It is in stock.", Verdict.MISSED,
+         "Back after 54 s without thanks for waiting."),
+        ("Hold on.", 60, "Thank you for waiting.", Verdict.MET, "The hold was handled so."),
+        ("Hold on.", 90, "Thank you for waiting.", Verdict.MISSED, "Back after 84 s; limit 60 s."),
+        ("Just a second.", 60, "Thank you for waiting.", Verdict.MET, "The hold was handled so."),
+        ("Thank you for waiting, hold on.", 60, "It is in stock.", Verdict.MISSED,
+         "Back after 54 s without thanks for waiting."),
+        ("Hold on.", 60, "Thank you for waiting five minutes.", Verdict.MET, "The hold was handled so."),
+    ],
+)  # fmt: skip
+def test_the_agent_returns_in_time_and_thanks(
+    judge: Judge, asked: str, back_at: float, said: str, verdict: Verdict, reason: str
+) -> None:
+    found = judge(RETURNS, call(asked, back_at, said))
+
+    assert (found.verdict, found.reason) == (verdict, reason)
+
+
+def test_a_strange_number_is_survived(judge: Judge) -> None:
+    for asked in ("Hold on for zero minutes.", "Hold on for 99999999999999999999 minutes.", "Hold on ٣ minutes."):
+        assert judge(RETURNS, call(asked, 60, "Thank you for waiting.")).verdict in (Verdict.MET, Verdict.MISSED)

@@ -1,0 +1,70 @@
+"""`kept_promise`: a promised contact took place in time, across the calls of one customer."""
+
+import pytest
+
+from audit_rules.audit import audit
+from audit_rules.examples import parse_example
+from audit_rules.finding import Verdict
+from tests.audit_rules.conftest import Judge, RulebookOf, block
+
+KEPT = "kept_promise: {made: [call you back], within_hours: 48}"
+PROMISE = "C: Where is my lamp?\nA: I will call you back within 24 hours.\n"
+
+
+@pytest.mark.parametrize(
+    ("more", "verdict", "reason"),
+    [
+        ("later call: outbound after 20 h\nknown until: 60 h", Verdict.MET,
+         "Contacted again after 20 h, in call later-1."),
+        ("later call: outbound after 24 h\nknown until: 60 h", Verdict.MET,
+         "Contacted again after 24 h, in call later-1."),
+        ("later call: outbound after 24.1 h\nknown until: 60 h", Verdict.MISSED,
+         "No contact by 2026-03-03 09:00; the next call was later-1, outbound."),
+        ("later call: inbound after 20 h\nknown until: 60 h", Verdict.MISSED,
+         "No contact by 2026-03-03 09:00; the next call was later-1, inbound."),
+        ("known until: 60 h", Verdict.MISSED, "No contact by 2026-03-03 09:00."),
+        ("known until: 23 h", Verdict.NOT_ASSESSABLE, "Not due before 2026-03-03 09:00."),
+        ("later call: outbound after 20 h\nknown until: 20 h", Verdict.MET,
+         "Contacted again after 20 h, in call later-1."),
+        ("", Verdict.NOT_ASSESSABLE,
+         "The customer or the time of the call is not known, so later calls cannot be found."),
+    ],
+)  # fmt: skip
+def test_the_contact_comes_in_the_time_promised(judge: Judge, more: str, verdict: Verdict, reason: str) -> None:
+    found = judge(KEPT, PROMISE + more)
+
+    assert (found.verdict, found.reason) == (verdict, reason)
+
+
+def test_without_a_promise_there_is_nothing_to_keep(judge: Judge) -> None:
+    assert judge(KEPT, "C: Where is it?\nA: It is here now.").verdict is Verdict.NOT_APPLICABLE
+
+
+@pytest.mark.parametrize(
+    ("named", "hours"),
+    [
+        ("", 48.0),
+        ("within 24 hours", 24.0),
+        ("in 1.5 hours", 1.5),
+        ("in 24 to 48 hours", 48.0),
+        ("within two business days", 48.0),
+        ("in an hour", 1.0),
+        ("in a couple of hours", 2.0),
+        ("in forty eight hours", 48.0),
+        ("tomorrow", 36.0),
+        ("by the end of the day", 24.0),
+        ("next week", 336.0),
+        ("on Monday", 168.0),
+        ("in 30 minutes", 0.5),
+        ("in 99999999999999999999 weeks", 366 * 24.0),
+        ("in zero days", 0.0),
+    ],
+)
+def test_the_time_named_is_the_time_promised(rulebook_of: RulebookOf, named: str, hours: float) -> None:
+    rulebook = rulebook_of(apology=block(KEPT))
+
+    found = audit(parse_example(f"C: Where is it?\nA: I will call you back {named}.").transcript, rulebook)
+
+    (promise,) = found.promises
+    assert promise.within_hours == hours
+    assert promise.quote == "call you back"
