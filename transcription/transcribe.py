@@ -41,7 +41,8 @@ class TranscriptionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     redact: bool = True
 
 
-# PocketSphinx gives right words 0.01 as often as wrong ones, so a floor would only lose words.
+# On clear synthetic speech (747 words) a floor of 0.1 for PocketSphinx drops 35 % of its wrong words and 6 % of its
+# right ones; it stays at 0 until the cost to what rules find is measured. Whisper's is not measured either.
 FLOORS = {"sphinx": 0.0, "whisper": 0.15}
 
 # Recognisers place words up to a fifth of a second beside the sound.

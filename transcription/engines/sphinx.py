@@ -1,7 +1,8 @@
 """The embedded demo engine: PocketSphinx with the English model of its own wheel.
 
-It needs no download and runs on one core at 3 to 5 times real time. On clean synthetic speech it gets nine words in
-ten right; on real telephone speech far fewer, so its transcripts carry a notice.
+It needs no download. On one core it runs at 2 to 5 times real time on clear speech, and at 1.4 on a real two-channel
+telephone call. It gets 95 words in 100 right on clear synthetic speech, 61 to 94 at telephone band width, and most
+words of a real telephone call wrong, so its transcripts carry a notice.
 """
 
 import re
