@@ -12,13 +12,14 @@ _NEXT_CLAUSE = re.compile(
     r"|(?:i|we) (?:will|can|would|shall|do|am|are|have|hope|want|understand|see|know|appreciate|certainly|just|really)"
     r"|(?<=. )(?:it|this|that|there|these) (?:is|are|was|were|has|have|could|may|might|will|can|should)"
     r"|(?:let|allow) (?:me|us)|and|but|so|as|or|however|please|kindly|thank|thanks|unfortunately|rest assured"
-    r"|if you|have an?|what|which|at the moment|right now|because|since|in (?:this|that|the) (?:case|meantime)) "
+    r"|if you|have an?|bear with|mr|mrs|ms|sir|madam|maam|what|which|at the moment|right now|because|since"
+    r"|in (?:this|that|the) (?:case|meantime)) "
 )
 _CLAUSE_WORDS = 12
 # The agent says what happened in a sentence of its own, and points at it: "how frustrating this is".
 _TELLS = re.compile(
     r"(?:i|we) (?:can |do |could |fully |completely |also )*(?:understand|see|hear|know|notice) "
-    r"(?:that |how )?(?:you|your|there|many|much) (?P<what>(?:[^ .?]+ ){2,14})"
+    r"(?:(?:that |how )?(?:you|your|there|many|much)|that (?:the|our|an?|it|nobody)) (?P<what>(?:[^ .?]+ ){2,14})"
 )
 # Said of any complaint, so naming them names no issue. A delay is one: it says what went wrong.
 _STOCK = frozenset(
