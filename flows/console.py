@@ -77,7 +77,7 @@ class RunDisplay(logging.Handler):
                 self._refused += 1
                 self._line(f"  [red]refused[/] {escape(event.reason)}; the run goes on")
             case Doing():
-                self._line(f"[dim]{escape(event.what)}[/]", always=False)
+                out.print(f"[dim]{escape(event.what)}[/]")
             case Stored() | _:
                 pass
         if self._bar is not None and self._task is not None:
@@ -85,6 +85,7 @@ class RunDisplay(logging.Handler):
 
     def _start(self, event: Started) -> None:
         self._calls, self._total_seconds, self._began = event.calls, event.audio_seconds, time.monotonic()
+        self._refused = 0  # What was refused before is not among these calls.
         if not event.calls:
             return
         out.print(

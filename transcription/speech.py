@@ -66,8 +66,8 @@ def speech_by_channel(samples: Samples, sample_rate: int) -> tuple[tuple[Span, .
     loud = [_loud(level) for level in levels]
     if len(levels) == 2:
         loud = [
-            loud[0] & ~_crosstalk(levels[0], loud[0], levels[1], loud[1]),
-            loud[1] & ~_crosstalk(levels[1], loud[1], levels[0], loud[0]),
+            _mended(loud[0] & ~_crosstalk(levels[0], loud[0], levels[1], loud[1])),
+            _mended(loud[1] & ~_crosstalk(levels[1], loud[1], levels[0], loud[0])),
         ]
     return tuple(_spans(flags, duration) for flags in loud)
 
@@ -171,6 +171,12 @@ def _loud(levels: Levels) -> Flags:
     flags = levels > threshold
     flags = _without_runs(flags, value=False, shorter_than=round(_CLOSURE / _FRAME))
     return _without_runs(flags, value=True, shorter_than=round(_SHORTEST / _FRAME))
+
+
+def _mended(flags: Flags) -> Flags:
+    """A closure looks like crosstalk while the other party speaks; what is left of an echo is too short for speech."""
+    flags = _without_runs(flags, value=True, shorter_than=round(_SHORTEST / _FRAME))
+    return _without_runs(flags, value=False, shorter_than=round(_CLOSURE / _FRAME))
 
 
 def _noise_floor(levels: Levels) -> Levels:

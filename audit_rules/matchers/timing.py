@@ -97,7 +97,9 @@ class TimingMatcher:
         if not venting:
             limit = self.spec.longest_turn
             return self.answer.not_applicable(f"The customer never spoke for {limit:.0f} s at a stretch.")
-        agent_speech = call.transcript.speech.get(SpeakerRole.AGENT, ())
+        # Taking the floor from someone is no sign of listening to them.
+        cut_in = {agent for agent, _ in interruptions(call)}
+        agent_speech = [s for s in call.transcript.speech.get(SpeakerRole.AGENT, ()) if s not in cut_in]
         acknowledged = {p.turn: p for p in reversed(call.hits(self.acknowledged))}
         evidence: list[Evidence] = []
         for turn in venting:
