@@ -13,7 +13,22 @@ from audit_rules.window import parse_window
 Words = Mapping[str, tuple[str, ...]]
 
 _ID = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*")
-_PHRASE_KEYS = frozenset({"any_of", "unless", "lead", "says_so", "asks", "gives", "heard", "made", "acknowledged_by", "asked", "addressed"})
+_PHRASE_KEYS = frozenset(
+    {
+        "any_of",
+        "unless",
+        "lead",
+        "says_so",
+        "asks",
+        "gives",
+        "heard",
+        "made",
+        "acknowledged_by",
+        "asked",
+        "addressed",
+        "announces",
+    }
+)
 
 
 def check_rule(
@@ -34,7 +49,7 @@ def check_rule(
     for keys, event in _events(rule):
         if event not in rules and event not in unreadable:
             document.problem((*at, *keys), f"there is no rule {event}{suggest(event, rules)}")
-    for keys, phrases in _phrase_lists(rule):
+    for keys, phrases in phrase_lists(rule):
         if not phrases.any_of and not phrases.events:
             document.problem((*at, *keys), f"“{keys[-1]}” needs any_of or events: it has nothing to look for")
     for keys, within in _windows(rule):
@@ -101,7 +116,8 @@ def check_scorecard(card: Scorecard, document: Document, rules: Collection[str])
             document.problem(("critical", n), f"there is no rule {rule_id}{suggest(rule_id, rules)}")
 
 
-def _phrase_lists(rule: Rule) -> Iterator[tuple[Keys, Phrases]]:
+def phrase_lists(rule: Rule) -> Iterator[tuple[Keys, Phrases]]:
+    """The lists of phrases and events in a rule, and where in the rule they stand."""
     for key in ("when", "only_if", "expect", "never", "at_most"):
         value = getattr(rule, key)
         if isinstance(value, Phrases):
@@ -119,7 +135,7 @@ def _phrase_lists(rule: Rule) -> Iterator[tuple[Keys, Phrases]]:
 
 def _events(rule: Rule) -> Iterator[tuple[Keys, str]]:
     """The ids of the rules that a rule builds on, and where it names them."""
-    for keys, phrases in _phrase_lists(rule):
+    for keys, phrases in phrase_lists(rule):
         yield from (((*keys, "events", n), event) for n, event in enumerate(phrases.events))
     if rule.restates:
         yield from ((("restates", "during", n), event) for n, event in enumerate(rule.restates.during))

@@ -1,0 +1,102 @@
+"""What is allowed in a rule but seldom meant: phrases that do nothing or too much, rules shown from one side only."""
+
+import re
+from collections.abc import Iterator, Sequence
+from itertools import islice
+
+import msgspec
+
+from audit_rules.checks import Words, phrase_lists
+from audit_rules.examples import examples_of, parse_example
+from audit_rules.finding import Verdict
+from audit_rules.phrases import PhraseSet, normalise, to_pattern
+from audit_rules.rule import Rule
+from audit_rules.rulebook import Rulebook
+from transcription.transcript import SpeakerRole
+
+_GROUP = re.compile(r"\(([^()]*)\)([?*]?)")
+_LIST = re.compile(r"<([a-z_]+)>")
+_NOT_SAID = re.compile(r"\*|_\d+|\^")
+_EVERYWHERE = frozenset(
+    "a an and am are as at be but can do for have i in is it me my not of on or so that the to we you".split()
+)
+# A phrase that says more than this in different ways is not looked through.
+_MOST_READINGS = 200
+_FEWEST_LINES = 20
+
+
+class Advice(msgspec.Struct, frozen=True, order=True):
+    """Something to look at in a rule; it works as it is."""
+
+    rule_id: str
+    message: str
+
+
+def advice(rulebook: Rulebook) -> list[Advice]:
+    """All advice on the rules that are not retired, in order of their ids."""
+    said = _example_lines(rulebook)
+    return sorted(
+        Advice(rule.id, message)
+        for rule in rulebook.rules
+        if rule.status != "retired"
+        for message in (*_on_examples(rule), *_on_phrases(rule, rulebook.words, said))
+    )
+
+
+def _on_examples(rule: Rule) -> Iterator[str]:
+    kinds = set()
+    for kind, text in examples_of(rule):
+        kinds.add(kind)
+        try:
+            parse_example(text)
+        except ValueError as error:
+            yield f"an example cannot be read: {error}"
+    if Verdict.MISSED not in kinds:
+        yield "no example shows it missed"
+
+
+def _on_phrases(rule: Rule, words: Words, said: Sequence[str]) -> Iterator[str]:
+    for _, phrases in phrase_lists(rule):
+        found = PhraseSet([to_pattern(p, words) for p in phrases.any_of])
+        for number, phrase in enumerate(phrases.any_of):
+            readings = list(islice(_readings(phrase, words), _MOST_READINGS + 1))
+            hits = [set(found.candidates(reading)) for reading in readings]
+            if not any(number in h for h in hits):
+                yield f"“{phrase}” can never match: texts are without repetitions and fillers"
+            elif any(len(r.split()) == 1 and r.strip() in _EVERYWHERE for r in readings):
+                yield f"“{phrase}” is a word of every sentence"
+            elif len(readings) <= _MOST_READINGS:
+                others = set.intersection(*hits) - {number}
+                if others:
+                    yield f"“{phrase}” finds nothing that “{phrases.any_of[min(others)]}” does not"
+            lines = sum(number in found.candidates(line) for line in said)
+            if len(said) >= _FEWEST_LINES and lines > len(said) / 2:
+                yield f"“{phrase}” is found in {lines} of the {len(said)} agent's lines of all examples"
+
+
+def _readings(phrase: str, words: Words) -> Iterator[str]:
+    """Texts that the phrase is meant for, normalised: each choice taken, options left out and put in, no gaps."""
+    group = _GROUP.search(phrase)
+    if group is not None:
+        for choice in ([""] if group[2] else []) + group[1].split("|"):
+            yield from _readings(f"{phrase[: group.start()]} {choice} {phrase[group.end() :]}", words)
+    elif "|" in phrase:
+        for choice in phrase.split("|"):
+            yield from _readings(choice, words)
+    elif (listed := _LIST.search(phrase)) is not None:
+        for entry in words[listed[1]]:
+            yield from _readings(f"{phrase[: listed.start()]} ({entry}) {phrase[listed.end() :]}", words)
+    else:
+        yield normalise(_NOT_SAID.sub(" ", phrase).replace("#", " 5 "))
+
+
+def _example_lines(rulebook: Rulebook) -> list[str]:
+    lines: list[str] = []
+    for rule in rulebook.rules:
+        for _, text in examples_of(rule):
+            try:
+                utterances = parse_example(text).transcript.utterances
+            except ValueError:
+                continue
+            lines += [normalise(u.text) for u in utterances if u.role is SpeakerRole.AGENT]
+    return lines

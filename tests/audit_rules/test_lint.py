@@ -1,0 +1,52 @@
+"""Advice on rules that work but are seldom meant."""
+
+import pytest
+
+from audit_rules.lint import advice
+from tests.audit_rules.conftest import RulebookOf, block
+
+
+def on(rulebook_of: RulebookOf, body: str, **files: str) -> list[str]:
+    rule = block(body).replace("met: 'A: yes'", "met: 'A: yes', missed: 'A: no'")
+    return [a.message for a in advice(rulebook_of(apology=rule, **files))]
+
+
+@pytest.mark.parametrize(
+    ("phrases", "message"),
+    [
+        ("(no) (no)", "“(no) (no)” can never match: texts are without repetitions and fillers"),
+        ("(i|we)", "“(i|we)” is a word of every sentence"),
+        ("so sorry, sorry", "“so sorry” finds nothing that “sorry” does not"),
+        ("(very |so )?sorry about, sorry about", "“(very |so )?sorry about” finds nothing that “sorry about” does not"),
+        ("<upset> now, cross now", "“<upset> now” finds nothing that “cross now” does not"),
+        ("sorr*, sorry", "“sorry” finds nothing that “sorr*” does not"),
+    ],
+)
+def test_a_phrase_that_does_nothing_or_too_much_is_named(rulebook_of: RulebookOf, phrases: str, message: str) -> None:
+    assert message in on(rulebook_of, f"expect: {{any_of: [{phrases}]}}", words="upset: [cross, very cross]")
+
+
+@pytest.mark.parametrize("phrases", ["sorry, forgive me", "no no", "(i|we) understand, i see", "# days, how _3 feel"])
+def test_phrases_that_each_do_their_part_need_no_advice(rulebook_of: RulebookOf, phrases: str) -> None:
+    assert on(rulebook_of, f"expect: {{any_of: ['{phrases}']}}".replace(", ", "', '")) == []
+
+
+def test_a_phrase_in_half_of_all_lines_is_too_broad(rulebook_of: RulebookOf) -> None:
+    examples = "\\n".join(["A: hello there"] * 11 + ["A: goodbye"] * 9)
+    rule = block("expect: {any_of: [hello]}").replace("met: 'A: yes'", f'met: "{examples}", missed: "C: no"')
+
+    (found,) = advice(rulebook_of(apology=rule))
+
+    assert found.message == "“hello” is found in 11 of the 20 agent's lines of all examples"
+
+
+def test_a_rule_that_is_never_shown_missed_is_named(rulebook_of: RulebookOf) -> None:
+    assert [a.message for a in advice(rulebook_of(apology=block("expect: {any_of: [sorry]}")))] == [
+        "no example shows it missed"
+    ]
+
+
+def test_an_example_that_cannot_be_read_is_named(rulebook_of: RulebookOf) -> None:
+    rule = block("expect: {any_of: [sorry]}").replace("met: 'A: yes'", "met: 'yes', missed: 'A: no'")
+
+    assert "an example cannot be read: “yes” is no line" in advice(rulebook_of(apology=rule))[0].message
