@@ -120,10 +120,17 @@ class AsksAgain(Block, frozen=True, kw_only=True):
 
 
 class Hold(Block, frozen=True, kw_only=True):
-    """`aspect` is what must be true of each hold; `longest` is the limit in seconds where none was promised."""
+    """`aspect` is what must be true of each hold; `longest` is the limit in seconds where none was promised.
+
+    `announces` are words that ask for nothing but prepare the customer for a short silence ("let me check"); they do
+    for a hold of up to `announced_up_to` seconds.
+    """
 
     aspect: Literal["asked", "reason", "duration", "returns"]
     any_of: tuple[str, ...] = ()
+    unless: tuple[str, ...] = ()
+    announces: tuple[str, ...] = ()
+    announced_up_to: float = 30.0
     longest: float = 120.0
 
 

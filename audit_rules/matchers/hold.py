@@ -38,7 +38,8 @@ class HoldMatcher:
 
     def __init__(self, rule_id: str, spec: Hold, index: Index) -> None:
         self.spec = spec
-        self.phrases = index.add(Phrases(any_of=spec.any_of))
+        self.phrases = index.add(Phrases(any_of=spec.any_of, unless=spec.unless))
+        self.announces = index.add(Phrases(any_of=spec.announces))
         self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
@@ -63,7 +64,10 @@ class HoldMatcher:
 
     def _announced(self, call: Conversation, hold: Span) -> tuple[str, list[Evidence]]:
         before = [t.index for t in _before(call, hold)]
-        hits = [p for p in inside(call.hits(self.phrases), before) if _starts(call, p) < hold.start + _EARLY]
+        said = call.hits(self.phrases)
+        if hold.duration <= self.spec.announced_up_to:
+            said = sorted({*said, *call.hits(self.announces)})
+        hits = [p for p in inside(said, before) if _starts(call, p) < hold.start + _EARLY]
         silence = _silence(hold)
         if hits:
             return "", [call.evidence(EvidenceKind.MET, hits[-1]), silence]
@@ -89,8 +93,8 @@ class HoldMatcher:
                 number = float(_COUNT.get(match[1], match[1]))
                 seconds = number * (60 if match[2] == "minute" else 1)
                 place = Place(turn.index, match.start(), match.end())
-                # "Just a second" is a manner of speaking, not a promise.
-                if seconds >= _SHORTEST_PROMISE and _starts(call, place) < hold.start + _EARLY:
+                # "Just a second" and "one minute" are manners of speaking, not promises.
+                if number > 1 and seconds >= _SHORTEST_PROMISE and _starts(call, place) < hold.start + _EARLY:
                     return seconds, [call.evidence(EvidenceKind.TRIGGER, place, "promised")]
         return self.spec.longest, []
 
