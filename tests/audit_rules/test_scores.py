@@ -1,0 +1,97 @@
+"""Scores: weighted shares of met among what could be judged, never without their coverage."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from audit_rules.finding import Audit, Finding, Measures, Verdict
+from audit_rules.rule import Scorecard, Step
+from audit_rules.rulebook import Rulebook
+from audit_rules.scorecard import CallScore, score
+from tests.audit_rules.conftest import RulebookOf, block
+
+MET, MISSED, NOT_APPLICABLE, NOT_ASSESSABLE = Verdict
+NAMES = ("apology.a", "apology.b", "apology.c", "apology.d")
+
+
+@pytest.fixture
+def rulebook(rulebook_of: RulebookOf) -> Rulebook:
+    rules = [block("expect: {any_of: [sorry]}", rule_id=name) for name in NAMES]
+    rules[3] = rules[3].replace("why:", "status: trial\n  why:")
+    return rulebook_of(apology="".join(rules))
+
+
+def audited(*verdicts: Verdict) -> Audit:
+    findings = tuple(Finding(rule_id=r, verdict=v, reason="") for r, v in zip(NAMES, verdicts, strict=False))
+    measures = Measures(turns_agent=1, turns_customer=1, words_agent=1, words_customer=1)
+    return Audit(
+        call_id="x", rulebook_version="y", findings=findings, episodes=(), promises=(), measures=measures
+    )  # fmt: skip
+
+
+def card(*weights: float) -> Scorecard:
+    rules = dict(zip(NAMES, weights, strict=False))
+    return Scorecard(name="house", title="House", steps=(Step(id="s", title="S", rules=rules),), critical=NAMES[:1])
+
+
+def scored(rulebook: Rulebook, verdicts: tuple[Verdict, ...], weights: tuple[float, ...]) -> CallScore:
+    return score(audited(*verdicts), rulebook, card(*weights))
+
+
+def test_a_score_is_the_weighted_share_of_what_was_met(rulebook: Rulebook) -> None:
+    found = scored(rulebook, (MET, MISSED, MET), (1, 2, 5)).score
+
+    assert (found.value, found.met, found.judged, found.applicable, found.coverage) == (75.0, 2, 3, 3, 1.0)
+
+
+def test_what_was_not_called_for_is_outside_score_and_coverage(rulebook: Rulebook) -> None:
+    found = scored(rulebook, (MET, NOT_APPLICABLE, MISSED), (1, 1, 1)).score
+
+    assert (found.value, found.judged, found.applicable) == (50.0, 2, 2)
+
+
+def test_what_could_not_be_judged_lowers_coverage_and_not_the_score(rulebook: Rulebook) -> None:
+    found = scored(rulebook, (MET, NOT_ASSESSABLE, NOT_ASSESSABLE), (1, 1, 1)).score
+
+    assert (found.value, found.coverage) == (100.0, 1 / 3)
+
+
+def test_nothing_judged_is_no_score(rulebook: Rulebook) -> None:
+    assert scored(rulebook, (NOT_ASSESSABLE,) * 3, (1, 1, 1)).score.value is None
+    nothing = scored(rulebook, (NOT_APPLICABLE,) * 3, (1, 1, 1)).score
+    assert (nothing.value, nothing.coverage) == (None, None)
+
+
+def test_a_trial_rule_is_not_scored(rulebook: Rulebook) -> None:
+    found = scored(rulebook, (MET, MET, MET, MISSED), (1, 1, 1, 9))
+
+    assert found.score.value == 100.0
+    assert "apology.d" not in {f.rule_id for f in found.steps[0].findings}
+
+
+def test_a_critical_miss_is_named(rulebook: Rulebook) -> None:
+    assert [f.rule_id for f in scored(rulebook, (MISSED, MISSED), (1, 1)).critical_misses] == ["apology.a"]
+    assert scored(rulebook, (MET, MISSED), (1, 1)).critical_misses == ()
+
+
+def test_each_step_has_a_score_of_its_own(rulebook: Rulebook) -> None:
+    steps = (
+        Step(id="one", title="One", rules={"apology.a": 1, "apology.b": 1}),
+        Step(id="two", title="Two", rules={"apology.c": 2}),
+    )
+    found = score(audited(MET, MISSED, MET), rulebook, Scorecard(name="h", title="H", steps=steps))
+
+    assert [s.score.value for s in found.steps] == [50.0, 100.0]
+    assert found.score.value == 75.0
+
+
+@given(st.lists(st.tuples(st.sampled_from(list(Verdict)), st.floats(0.1, 10)), min_size=1, max_size=3))
+def test_a_score_lies_between_none_and_all(pairs: list[tuple[Verdict, float]]) -> None:
+    from audit_rules.scorecard import _score
+
+    found = _score((Finding(rule_id="x", verdict=v, reason=""), w) for v, w in pairs)
+
+    assert found.met <= found.judged <= found.applicable <= len(pairs)
+    assert (found.value is None) == (found.judged == 0)
+    assert found.value is None or 0 <= found.value <= 100.0000001
+    assert found.value != 100 or found.met == found.judged
