@@ -60,7 +60,9 @@ def _on_phrases(rule: Rule, words: Words, said: Sequence[str]) -> Iterator[str]:
         found = PhraseSet([to_pattern(p, words) for p in phrases.any_of])
         for number, phrase in enumerate(phrases.any_of):
             readings = list(islice(_readings(phrase, words), _MOST_READINGS + 1))
-            hits = [set(found.candidates(reading)) for reading in readings]
+            # A phrase for the beginning of a sentence finds less than one for anywhere in it.
+            before = "" if phrase.startswith("^") else "x "
+            hits = [set(found.candidates(before + reading)) for reading in readings]
             if not any(number in h for h in hits):
                 yield f"“{phrase}” can never match: texts are without repetitions and fillers"
             elif any(len(r.split()) == 1 and r.strip() in _EVERYWHERE for r in readings):

@@ -50,3 +50,10 @@ def test_an_example_that_cannot_be_read_is_named(rulebook_of: RulebookOf) -> Non
     rule = block("expect: {any_of: [sorry]}").replace("met: 'A: yes'", "met: 'yes', missed: 'A: no'")
 
     assert "an example cannot be read: “yes” is no line" in advice(rulebook_of(apology=rule))[0].message
+
+
+def test_a_phrase_for_the_beginning_does_not_replace_one_for_anywhere(rulebook_of: RulebookOf) -> None:
+    assert on(rulebook_of, "expect: {any_of: [^ relax, relax sir]}") == []
+    assert on(rulebook_of, "expect: {any_of: [^ relax sir, relax]}") == [
+        "“^ relax sir” finds nothing that “relax” does not"
+    ]
