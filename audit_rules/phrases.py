@@ -348,7 +348,7 @@ def _options() -> re2.Options:
     return options
 
 
-def _by_lines(pattern: str) -> str:
+def by_lines(pattern: str) -> str:
     """The pattern over a text that has each word on a line of its own; see `PhraseSet`."""
     begins, words = (r"(?:\A|^[.?]\n)", pattern[1:]) if pattern.startswith(_BEGINS) else ("^", pattern)
     return "(?m)" + begins + words.replace(" ", "\n")
@@ -356,7 +356,12 @@ def _by_lines(pattern: str) -> str:
 
 @lru_cache(maxsize=16384)
 def _compiled(pattern: str) -> re2._Regexp:
-    return re2.compile(_by_lines(pattern), _options())
+    return re2.compile(by_lines(pattern), _options())
+
+
+# What a pattern without these tries at one place is bounded by its own length, so that Python's `re` is linear too;
+# and for a few words `re` is asked and answered three times as fast.
+_REPEATS = re.compile(r"\)[*+]|\{0,")
 
 
 class PhraseSet:
@@ -372,8 +377,9 @@ class PhraseSet:
         options.max_mem = _SET_MEMORY
         self._set = re2.Set.SearchSet(options)
         self._patterns = [_compiled(p) for p in patterns]
+        self._short = [None if _REPEATS.search(p) else re.compile(by_lines(p)) for p in patterns]
         for pattern in patterns:
-            self._set.Add(_by_lines(pattern))
+            self._set.Add(by_lines(pattern))
         if patterns:
             self._set.Compile()
 
@@ -387,10 +393,15 @@ class PhraseSet:
     def places(self, number: int, text: str) -> list[tuple[int, int]]:
         """Start and end (last word included, its space not) of each place where the phrase occurs."""
         lines = text.replace(" ", "\n")
-        # Of bytes RE2 counts places itself; in ASCII they are those of the characters.
-        found = self._patterns[number].finditer(lines.encode() if text.isascii() else lines)
+        short = self._short[number]
+        if short is not None:
+            places = [m.span() for m in short.finditer(lines)]
+        else:
+            # Of bytes RE2 counts places itself; in ASCII they are those of the characters.
+            found = self._patterns[number].finditer(lines.encode() if text.isascii() else lines)
+            places = [m.span() for m in found]
         # A sentence end before the words is no part of the hit.
-        return [(a + 2 if text[a] in ".?" else a, b - 1) for a, b in (m.span() for m in found)]
+        return [(a + 2 if text[a] in ".?" else a, b - 1) for a, b in places]
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, order=True):

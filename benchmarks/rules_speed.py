@@ -14,11 +14,12 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 
 from audit_rules.audit import audit
-from audit_rules.phrases import normalise
+from audit_rules.phrases import by_lines, normalise
 from audit_rules.rulebook import Rulebook, load_rulebook
 from transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
 from transcription.turns import turns_of
@@ -38,19 +39,21 @@ def main() -> None:
     originals = [as_transcript(json.loads(line)) for line in CONVERSATIONS.read_text(encoding="utf-8").splitlines()]
     words = sum(len(u.text.split()) for t in originals for u in t.utterances) / len(originals)
     turns = sum(len(t.utterances) for t in originals) / len(originals)
-    print(f"{len(originals)} conversations, {turns:.0f} turns and {words:.0f} words each; {len(rulebook.compiled)} rules")
+    print(
+        f"{len(originals)} conversations, {turns:.0f} turns and {words:.0f} words each; {len(rulebook.compiled)} rules"
+    )
     phrases(rulebook, originals)
     audits(rulebook, originals, wanted)
 
 
-def as_transcript(row: dict[str, object]) -> Transcript:
+def as_transcript(row: dict[str, Any]) -> Transcript:
     """A labelled conversation as a transcript without times."""
-    turns = row["turns"]
-    assert isinstance(turns, list)
     return Transcript(
-        call=Call(call_id=str(row["conversation_id"]), source="eval", customer_name=str(row.get("customer_name") or "")),
+        call=Call(
+            call_id=str(row["conversation_id"]), source="eval", customer_name=str(row.get("customer_name") or "")
+        ),
         utterances=tuple(
-            Utterance(role=ROLES.get(t["speaker"], SpeakerRole.SYSTEM), text=t["text"]) for t in turns
+            Utterance(role=ROLES.get(t["speaker"], SpeakerRole.SYSTEM), text=t["text"]) for t in row["turns"]
         ),
         provenance=Provenance(engine="written", model="eval", weights_hash="", settings_hash=""),
         roles_from=RolesFrom.LABELS,
@@ -64,12 +67,14 @@ def phrases(rulebook: Rulebook, transcripts: list[Transcript]) -> None:
         for speaker, role in ROLES.items()
     }
     patterns = {speaker: rulebook.index.patterns(speaker) for speaker in ROLES}
-    plain = {speaker: [re.compile("(?:^|(?<= ))" + p) for p in found] for speaker, found in patterns.items()}
+    # As one would write them without the machinery: a word boundary, spaces between words.
+    plain = {
+        speaker: [re.compile(by_lines(p).replace("(?m)^", r"\b").replace("(?m)", "").replace("\n", " ")) for p in found]
+        for speaker, found in patterns.items()
+    }
 
     def one_by_one() -> int:
-        return sum(
-            len(list(p.finditer(text))) for speaker in ROLES for text in texts[speaker] for p in plain[speaker]
-        )
+        return sum(len(list(p.finditer(text))) for speaker in ROLES for text in texts[speaker] for p in plain[speaker])
 
     def at_once() -> int:
         return sum(
