@@ -30,8 +30,9 @@ _FRAMES_PER_SECOND = 100
 _JOIN: Seconds = 0.5
 _PADDING: Seconds = 0.25
 
-# Fewer hypotheses a frame than the library's own limits: a third faster on the samples at the same word error rate.
-_LIMITS = {"maxhmmpf": 8000, "maxwpf": 20}
+# One pass less and fewer hypotheses a frame than the library's own: nearly twice as fast on the samples, for one word
+# error more in a hundred words.
+_SEARCH = {"fwdflat": False, "topn": 2, "maxhmmpf": 8000, "maxwpf": 20}
 
 _VARIANT = re.compile(r"\(\d+\)$")
 
@@ -62,7 +63,7 @@ class Sphinx:
             model="en-us",
             weights_hash=_weights_hash(),
             settings_hash=settings_hash(
-                {"pocketsphinx": version("pocketsphinx"), "cmn": "batch", "join": _JOIN, "padding": _PADDING, **_LIMITS}
+                {"pocketsphinx": version("pocketsphinx"), "cmn": "batch", "join": _JOIN, "padding": _PADDING, **_SEARCH}
             ),
             notice=NOTICE,
         )
@@ -104,7 +105,7 @@ def _words(pcm: bytes, offset: Seconds) -> list[Word]:
 def _decoder() -> Any:  # noqa: ANN401  The library has no types.
     import pocketsphinx  # noqa: PLC0415
 
-    return pocketsphinx.Decoder(samprate=_SAMPLE_RATE, cmn="batch", loglevel="FATAL", **_LIMITS)
+    return pocketsphinx.Decoder(samprate=_SAMPLE_RATE, cmn="batch", loglevel="FATAL", **_SEARCH)
 
 
 @cache
