@@ -69,7 +69,10 @@ def phrases(rulebook: Rulebook, transcripts: list[Transcript]) -> None:
     patterns = {speaker: rulebook.index.patterns(speaker) for speaker in ROLES}
     # As one would write them without the machinery: a word boundary, spaces between words.
     plain = {
-        speaker: [re.compile(by_lines(p).replace("(?m)^", r"\b").replace("(?m)", "").replace("\n", " ")) for p in found]
+        speaker: [
+            re.compile(by_lines(p).replace("(?m)^", r"\b").replace(r"(?m)(?:\A|^", r"(?:\A|").replace("\n", " "))
+            for p in found
+        ]
         for speaker, found in patterns.items()
     }
 
