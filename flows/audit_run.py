@@ -139,16 +139,16 @@ class AuditRun:
 
     def transcribe(self, batch: Sequence[Arrival]) -> list[Transcript]:
         """The transcripts of a batch, in its order; what cannot be transcribed is put in quarantine."""
-        assert self.recognition is not None, "find() chooses the engine"
+        if self.recognition is None:
+            self.recognition = Recognition(self.settings)
         self.settings.audio.mkdir(parents=True, exist_ok=True)
         done: dict[str, Transcript] = {}
         for heard in self.recognition.transcripts(batch):
-            if heard.transcript is None:
-                assert heard.refused is not None
-                self._refuse([heard.refused], {str(heard.arrival.path): heard.arrival})
+            if isinstance(heard.outcome, Quarantined):
+                self._refuse([heard.outcome], {str(heard.arrival.path): heard.arrival})
                 continue
             # A staged transcript may carry metadata that was mended since.
-            transcript = msgspec.structs.replace(heard.transcript, call=heard.arrival.call)
+            transcript = msgspec.structs.replace(heard.outcome, call=heard.arrival.call)
             done[heard.arrival.sha256] = transcript
             seconds = transcript.recording.duration if transcript.recording else 0.0
             self._audio_seconds += seconds
@@ -214,7 +214,8 @@ class AuditRun:
     def _remember_contacts(self, arrivals: Sequence[Arrival]) -> None:
         for customer, calls in load.contacts(self.con).items():
             self._calls_found[customer] = [
-                Contact(call_id=call_id, started_at=started, direction=direction) for call_id, started, direction in calls
+                Contact(call_id=call_id, started_at=started, direction=direction)
+                for call_id, started, direction in calls
             ]
         self._newest = load.horizon(self.con)
         for call in (a.call for a in arrivals):

@@ -4,11 +4,18 @@ import atexit
 import os
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from transcription.errors import CallauditError, InputError, SetupError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from audit_rules.rule import Scorecard
+    from audit_rules.rulebook import Rulebook
+    from flows.audit_run import RunSummary
 
 app = typer.Typer(
     name="callaudit",
@@ -21,7 +28,9 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 rules_app = typer.Typer(name="rules", help="List, explain, check and test the rules.", no_args_is_help=True)
-calls_app = typer.Typer(name="calls", help="Find calls, see why one was refused, open a call's page.", no_args_is_help=True)
+calls_app = typer.Typer(
+    name="calls", help="Find calls, see why one was refused, open a call's page.", no_args_is_help=True
+)
 models_app = typer.Typer(name="models", help="List or fetch Whisper weights.", no_args_is_help=True)
 app.add_typer(rules_app, rich_help_panel="Daily work")
 app.add_typer(calls_app, rich_help_panel="Reading results")
@@ -49,7 +58,13 @@ def _version(asked: bool) -> None:
 def options(
     config: Annotated[
         Path | None,
-        typer.Option("--config", "-c", metavar="FILE", envvar="CALLAUDIT_CONFIG", help="Use this file instead of ./callaudit.toml."),
+        typer.Option(
+            "--config",
+            "-c",
+            metavar="FILE",
+            envvar="CALLAUDIT_CONFIG",
+            help="Use this file instead of ./callaudit.toml.",
+        ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
     version: Annotated[
@@ -98,20 +113,28 @@ def doctor() -> None:
         out.print(f"[{colour[check.state]}]{check.state:<4}[/] {check.name:<16} {check.says}", markup=True)
     problems = [c for c in checks if c.state == "FAIL"]
     warnings = [c for c in checks if c.state == "warn"]
-    out.print(f"\n{len(problems)} problem{'' if len(problems) == 1 else 's'}, {len(warnings)} warning{'' if len(warnings) == 1 else 's'}.")
+    out.print(f"\n{_counted(len(problems), 'problem')}, {_counted(len(warnings), 'warning')}.")
     for step in dict.fromkeys(c.next_step for c in (*problems, *warnings) if c.next_step):
         out.print(f"  [cyan]try:[/] {step}")
     if problems:
         raise typer.Exit(SetupError.exit_code)
 
 
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
 @app.command(rich_help_panel=DAILY)
 def run(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[FOLDER]...", help="Look only here. Without it, in every [[sources]] of callaudit.toml."),
+        typer.Argument(
+            metavar="[FOLDER]...", help="Look only here. Without it, in every [[sources]] of callaudit.toml."
+        ),
     ] = None,
-    retry_failed: Annotated[bool, typer.Option("--retry-failed", help="Also try again what was refused for its audio.")] = False,
+    retry_failed: Annotated[
+        bool, typer.Option("--retry-failed", help="Also try again what was refused for its audio.")
+    ] = False,
 ) -> None:
     """Audit every new recording: the nightly run.
 
@@ -140,7 +163,7 @@ def run(
         raise typer.Exit(SOME_FAILED)
 
 
-def _say_summary(summary: Any) -> None:
+def _say_summary(summary: "RunSummary") -> None:
     from flows.console import out
 
     waiting = f" {summary.unsettled} still being written." if summary.unsettled else ""
@@ -155,7 +178,9 @@ def _say_summary(summary: Any) -> None:
     out.print(f"\n[bold]{summary.audited} of {total} calls audited[/]{speed}.{refused}{copies}{waiting}")
     if summary.steps_judged:
         share = summary.steps_met / summary.steps_judged
-        out.print(f"Rules met: {share:.1%} on {summary.tense_calls} tense calls. {summary.critical_misses} critical misses.")
+        out.print(
+            f"Rules met: {share:.1%} on {summary.tense_calls} tense calls. {summary.critical_misses} critical misses."
+        )
     if summary.notice:
         out.print(f"[bold yellow]Note:[/] {summary.notice}")
     failed = "[bold]callaudit calls refused[/]   " if summary.quarantined else ""
@@ -188,13 +213,15 @@ def audit(
     for file in files:
         with out.status(f"listening to {file.name} with {engine.provenance.engine} ..."):
             transcript = transcribe(
-                arrival_of(file, zone=settings.site.timezone, agent_channel=agent_channel), engine, settings=settings.transcription
+                arrival_of(file, zone=settings.site.timezone, agent_channel=agent_channel),
+                engine,
+                settings=settings.transcription,
             )
             found = judge(transcript, rulebook)
         show_scorecard(transcript, found, score(found, rulebook, card), rulebook)
 
 
-def _scorecard(rulebook: Any, name: str) -> Any:
+def _scorecard(rulebook: "Rulebook", name: str) -> "Scorecard":
     if name not in rulebook.scorecards:
         raise InputError(f"no scorecard is called “{name}”", why=f"There are: {', '.join(rulebook.scorecards)}.")
     return rulebook.scorecards[name]
@@ -239,22 +266,26 @@ def query(
         out.print("\nNext: [bold]callaudit query NAME[/]   or   [bold]callaudit query 'from (show tables)'[/]")
         return
     if output not in ("table", "csv", "json", "markdown"):
-        raise InputError(f"“{output}” is no format", tries=("--format table", "--format csv", "--format json", "--format markdown"))
+        raise InputError(
+            f"“{output}” is no format", tries=("--format table", "--format csv", "--format json", "--format markdown")
+        )
     with open_published(load_settings(_Global.config).published) as published:
         asked = saved[sql].sql if sql in saved else sql
         if output == "table":
             show_rows(published.rows(asked), empty="No rows.")
         else:
-            frame = published.frame(asked)
-            text = {
-                "csv": lambda: frame.to_csv(index=False),
-                "json": lambda: frame.to_json(orient="records", date_format="iso", indent=2),
-                "markdown": lambda: _markdown(frame),
-            }[output]()
-            typer.echo(text.rstrip("\n"))
+            typer.echo(_written(published.frame(asked), output).rstrip("\n"))
 
 
-def _markdown(frame: Any) -> str:
+def _written(frame: "pd.DataFrame", output: str) -> str:
+    if output == "csv":
+        return frame.to_csv(index=False)
+    if output == "json":
+        return frame.to_json(orient="records", date_format="iso", indent=2) or ""
+    return _markdown(frame)
+
+
+def _markdown(frame: "pd.DataFrame") -> str:
     lines = [frame.columns.tolist(), ["---"] * len(frame.columns), *frame.astype(str).to_numpy().tolist()]
     return "\n".join("| " + " | ".join(str(c).replace("|", "\\|") for c in line) + " |" for line in lines)
 
@@ -275,7 +306,8 @@ def calls_list(
             """
             select c.call_id, c.started_local as started, c.agent_name as agent, c.queue,
                    case when c.tense then 'tense' else '' end as tense,
-                   round(s.score)::int as score, s.critical_misses as critical, round(100 * s.coverage)::int as "judged %"
+                   round(s.score)::int as score, s.critical_misses as critical,
+                   round(100 * s.coverage)::int as "judged %"
             from calls c left join call_scorecards s on s.call_id = c.call_id and s.scorecard = $card
             where ($week = '' or c.iso_week = $week) and (c.tense or not $tense)
             order by s.score nulls last, c.call_id
@@ -324,7 +356,13 @@ def rules_list(
     if scorecard:
         card = _scorecard(rulebook, scorecard)
         rows: list[dict[str, object]] = [
-            {"step": f"{s.id} {s.title}", "rule": r, "weight": w, "critical": "critical" if r in card.critical else "", "asks": asks[r].asks}
+            {
+                "step": f"{s.id} {s.title}",
+                "rule": r,
+                "weight": w,
+                "critical": "critical" if r in card.critical else "",
+                "asks": asks[r].asks,
+            }
             for s in card.steps
             for r, w in s.rules.items()
         ]
@@ -358,11 +396,15 @@ def rules_lint() -> None:
     rulebook, problems = read_rulebook(*load_settings(_Global.config).rule_folders)
     if problems or rulebook is None:
         raise RulebookError(problems)
-    out.print(f"{len(rulebook.rules)} rules, {len(rulebook.scorecards)} scorecards, version {rulebook.version}: no problems.")
+    out.print(
+        f"{len(rulebook.rules)} rules, {len(rulebook.scorecards)} scorecards, version {rulebook.version}: no problems."
+    )
 
 
 @rules_app.command("test")
-def rules_test(rule_ids: Annotated[list[str] | None, typer.Argument(metavar="[RULE]...", help="Only these.")] = None) -> None:
+def rules_test(
+    rule_ids: Annotated[list[str] | None, typer.Argument(metavar="[RULE]...", help="Only these.")] = None,
+) -> None:
     """Run each rule on its own examples."""
     from audit_rules.examples import run_examples
     from flows.console import out
@@ -373,14 +415,15 @@ def rules_test(rule_ids: Annotated[list[str] | None, typer.Argument(metavar="[RU
     outcomes = list(run_examples(rulebook, *(rule_ids or [])))
     failed = [o for o in outcomes if not o.passed]
     for outcome in failed:
-        out.print(f"[bold red]{outcome.rule_id}[/] claims {outcome.expected}, found {outcome.finding.verdict}: {outcome.finding.reason}")
+        found = f"found {outcome.finding.verdict}: {outcome.finding.reason}"
+        out.print(f"[bold red]{outcome.rule_id}[/] claims {outcome.expected}, {found}")
         out.print("".join(f"    {line}\n" for line in outcome.text.strip().splitlines()), markup=False, end="")
     out.print(f"{len(outcomes) - len(failed)} of {len(outcomes)} examples pass.")
     if failed:
         raise typer.Exit(SetupError.exit_code)
 
 
-def _rulebook() -> Any:
+def _rulebook() -> "Rulebook":
     from audit_rules.rulebook import load_rulebook
     from flows.settings import load_settings
 

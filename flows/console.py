@@ -152,7 +152,9 @@ def show_scorecard(transcript: Transcript, audit: Audit, scored: CallScore, rule
     coverage = scored.score.coverage
     judged = "" if coverage is None else f", {coverage:.0%} of what applies could be judged"
     tense = "tense call" if audit.measures.tense else "not a tense call"
-    out.print(f"[bold]{escape(transcript.call.call_id)}[/]  {scored.scorecard.title}: [bold]{value}[/]{judged}; {tense}")
+    out.print(
+        f"[bold]{escape(transcript.call.call_id)}[/]  {scored.scorecard.title}: [bold]{value}[/]{judged}; {tense}"
+    )
     if transcript.provenance.notice:
         out.print(f"[bold yellow]Note:[/] {escape(transcript.provenance.notice)}")
     for warning in transcript.warnings:

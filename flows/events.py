@@ -15,7 +15,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened in a run."""
 
 
-class Started(Event, kw_only=True):
+class Started(Event, frozen=True, kw_only=True):
     """Recordings were found and work begins."""
 
     run_id: str
@@ -27,7 +27,7 @@ class Started(Event, kw_only=True):
     already: int
 
 
-class Transcribed(Event, kw_only=True):
+class Transcribed(Event, frozen=True, kw_only=True):
     """One call was transcribed; `reused` means a finished transcript of an earlier, interrupted run."""
 
     call_id: str
@@ -36,7 +36,7 @@ class Transcribed(Event, kw_only=True):
     reused: bool
 
 
-class Refused(Event, kw_only=True):
+class Refused(Event, frozen=True, kw_only=True):
     """One file cannot be audited; the run goes on."""
 
     file: str
@@ -46,13 +46,13 @@ class Refused(Event, kw_only=True):
     again: bool
 
 
-class Stored(Event, kw_only=True):
+class Stored(Event, frozen=True, kw_only=True):
     """A batch is safe in the warehouse."""
 
     calls: int
 
 
-class Doing(Event, kw_only=True):
+class Doing(Event, frozen=True, kw_only=True):
     """What the run is busy with, in two or three words."""
 
     what: str

@@ -18,7 +18,9 @@ from transcription.transcript import Transcript
 
 
 @flow(name="nightly-audit", flow_run_name=lambda: f"audit {flow_run.scheduled_start_time:%Y-%m-%d %H:%M}")
-def nightly_audit(config: str | None = None, folders: list[str] | None = None, retry_failed: bool = False) -> RunSummary:
+def nightly_audit(
+    config: str | None = None, folders: list[str] | None = None, retry_failed: bool = False
+) -> RunSummary:
     """Audit every recording that is not audited yet, then publish a fresh copy for the readers.
 
     Args:
@@ -36,13 +38,23 @@ def nightly_audit(config: str | None = None, folders: list[str] | None = None, r
     return summary
 
 
-@task(retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=lambda task, run, state: _can_heal(state), cache_policy=NO_CACHE)
+@task(
+    retries=2,
+    retry_delay_seconds=[10, 60],
+    retry_condition_fn=lambda task, run, state: _can_heal(state),
+    cache_policy=NO_CACHE,
+)
 def find_recordings(run: AuditRun, folders: list[str], retry_failed: bool) -> list[Arrival]:
     """Look through the sources."""
     return run.find(*map(Path, folders), retry_failed=retry_failed)
 
 
-@task(retries=2, retry_delay_seconds=[10, 60], retry_condition_fn=lambda task, run, state: _can_heal(state), cache_policy=NO_CACHE)
+@task(
+    retries=2,
+    retry_delay_seconds=[10, 60],
+    retry_condition_fn=lambda task, run, state: _can_heal(state),
+    cache_policy=NO_CACHE,
+)
 def transcribe(run: AuditRun, batch: tuple[Arrival, ...]) -> list[Transcript]:
     """Write down a batch; finished transcripts are not made again when this is retried."""
     return run.transcribe(batch)
@@ -67,7 +79,7 @@ def summary_table(summary: RunSummary) -> str:
         "audited": f"{summary.audited} of {summary.found}",
         "in quarantine": str(summary.quarantined),
         "audited before": str(summary.already),
-        "audio": f"{summary.audio_seconds / 3600:.2f} h, {summary.times_real_time:.1f} × real time",
+        "audio": f"{summary.audio_seconds / 3600:.2f} h, {summary.times_real_time:.1f} x real time",
         "tense calls": str(summary.tense_calls),
         "critical misses": str(summary.critical_misses),
     }

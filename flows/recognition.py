@@ -6,7 +6,7 @@ finished, under a name that says what it was made of. A run that is killed finds
 
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
@@ -25,11 +25,13 @@ from transcription.transcript import Provenance, Transcript
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of one arrival: a transcript, or the reason why there is none."""
+    """What became of one arrival: a transcript, or the reason why there is none.
+
+    `reused` says that the transcript was finished by an earlier run.
+    """
 
     arrival: Arrival
-    transcript: Transcript | None = None
-    refused: Quarantined | None = None
+    outcome: Transcript | Quarantined
     reused: bool = False
 
 
@@ -52,7 +54,9 @@ class Recognition:
         # The parent chooses, so that all workers use the same engine and weights are fetched once.
         self.engine = choose_engine(settings.engine, fetch=True)
         self.provenance: Provenance = provenance_of(self.engine, settings.transcription)
-        self._chosen = msgspec.structs.replace(settings.engine, name=msgspec.convert(self.provenance.engine, EngineName))
+        self._chosen = msgspec.structs.replace(
+            settings.engine, name=msgspec.convert(self.provenance.engine, EngineName)
+        )
         self._pool: ProcessPoolExecutor | None = None
 
     @property
@@ -84,19 +88,20 @@ class Recognition:
             if staged is None:
                 waiting.append(arrival)
             else:
-                yield Heard(arrival=arrival, transcript=staged, reused=True)
+                yield Heard(arrival=arrival, outcome=staged, reused=True)
         suspects = yield from self._round(waiting)
         for arrival in suspects:
             died = yield from self._round([arrival])
             if died:
-                yield Heard(arrival=arrival, refused=Quarantined.of(arrival, _crashed(arrival)))
+                yield Heard(arrival=arrival, outcome=Quarantined.of(arrival, _crashed(arrival)))
 
     def discard_staged(self, arrivals: Sequence[Arrival]) -> None:
         """Forget staged transcripts that are now in the warehouse."""
         for arrival in arrivals:
             self._staged(arrival).unlink(missing_ok=True)
 
-    def _round(self, arrivals: Sequence[Arrival]) -> Iterator[Heard]:
+    def _round(self, arrivals: Sequence[Arrival]) -> Generator[Heard, None, list[Arrival]]:
+        """Yield what is heard; return the arrivals whose worker died."""
         if not arrivals:
             return []
         pool = self._pool or self._start()
@@ -146,17 +151,16 @@ def _start_worker(settings: EngineSettings) -> None:
 
 
 def _transcribe(arrival: Arrival, settings: TranscriptionSettings, staged: Path, copies: Path) -> Heard:
-    assert _ENGINE is not None
+    if _ENGINE is None:
+        raise RuntimeError("a worker process begins with _start_worker")
     try:
-        transcript = transcribe(
-            arrival, _ENGINE, settings=settings, audio_copy=copies / f"{arrival.sha256[:40]}.webm"
-        )
+        transcript = transcribe(arrival, _ENGINE, settings=settings, audio_copy=copies / f"{arrival.sha256[:40]}.webm")
     except Unreadable as error:
-        return Heard(arrival=arrival, refused=Quarantined.of(arrival, error))
+        return Heard(arrival=arrival, outcome=Quarantined.of(arrival, error))
     partial = staged.with_suffix(f".{os.getpid()}.part")
     partial.write_bytes(msgspec.json.encode(transcript))
     partial.replace(staged)
-    return Heard(arrival=arrival, transcript=transcript)
+    return Heard(arrival=arrival, outcome=transcript)
 
 
 def read_staged(path: Path) -> Transcript | None:

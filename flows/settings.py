@@ -28,13 +28,13 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A table of the settings file; an unknown key is an error with the nearest known one."""
 
 
-class Site(Section, kw_only=True):
+class Site(Section, frozen=True, kw_only=True):
     """`timezone` is the IANA zone of the business; times without an offset are read in it."""
 
     timezone: str = "UTC"
 
 
-class Paths(Section, kw_only=True):
+class Paths(Section, frozen=True, kw_only=True):
     """Where things are kept. `rules` may be absent: the shipped rules are always there."""
 
     home: Path = Path("callaudit-home")
@@ -42,7 +42,7 @@ class Paths(Section, kw_only=True):
     rules: Path = Path("rules")
 
 
-class SourceSettings(Section, kw_only=True):
+class SourceSettings(Section, frozen=True, kw_only=True):
     """One place recordings come from; see `transcription.inbox.Source` for the meaning of each key."""
 
     folder: Path
@@ -54,7 +54,7 @@ class SourceSettings(Section, kw_only=True):
     metadata: Literal["required", "optional"] = "required"
 
 
-class EngineSettings(Section, kw_only=True):
+class EngineSettings(Section, frozen=True, kw_only=True):
     """What writes the words. `download_timeout` bounds the one wait for weights that `auto` allows itself."""
 
     name: EngineName = "auto"
@@ -64,21 +64,21 @@ class EngineSettings(Section, kw_only=True):
     download_timeout: float = 20.0
 
 
-class RunSettings(Section, kw_only=True):
+class RunSettings(Section, frozen=True, kw_only=True):
     """`workers` transcribe at the same time (0: one per core); a batch is stored at once."""
 
     workers: int = 0
     calls_per_batch: int = 50
 
 
-class ReportSettings(Section, kw_only=True):
+class ReportSettings(Section, frozen=True, kw_only=True):
     """`call_pages` is "tense" (calls with an episode) or "all"."""
 
     scorecard: str = "house"
     call_pages: Literal["tense", "all"] = "tense"
 
 
-class Settings(Section, kw_only=True):
+class Settings(Section, frozen=True, kw_only=True):
     """Everything a run needs to know; `file` is where it was read, None for the defaults."""
 
     site: Site = Site()
@@ -175,7 +175,9 @@ def load_settings(path: Path | None = None) -> Settings:
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise SetupError(f"{file} is not valid TOML", why=str(error), tries=("callaudit init --show  (an example)",)) from error
+        raise SetupError(
+            f"{file} is not valid TOML", why=str(error), tries=("callaudit init --show  (an example)",)
+        ) from error
     return _checked(_with_environment(values, os.environ), file, text)
 
 
@@ -215,7 +217,9 @@ def _explained(message: str, file: Path | None, text: str) -> SetupError:
     unknown = _UNKNOWN.match(message)
     if unknown is None:
         key = message.rpartition("`$.")[2].rstrip("`").rpartition(".")[2]
-        return SetupError(f"a setting in {where}{_line(text, key)} is not valid", why=message, tries=("callaudit init --show",))
+        return SetupError(
+            f"a setting in {where}{_line(text, key)} is not valid", why=message, tries=("callaudit init --show",)
+        )
     key = unknown["key"]
     near = difflib.get_close_matches(key, _known_keys(), n=1)
     section = f" in [{unknown['path']}]" if unknown["path"] else ""
@@ -227,7 +231,16 @@ def _explained(message: str, file: Path | None, text: str) -> SetupError:
 
 
 def _known_keys() -> list[str]:
-    sections = (Settings, Site, Paths, SourceSettings, EngineSettings, TranscriptionSettings, RunSettings, ReportSettings)
+    sections = (
+        Settings,
+        Site,
+        Paths,
+        SourceSettings,
+        EngineSettings,
+        TranscriptionSettings,
+        RunSettings,
+        ReportSettings,
+    )
     return sorted({f.encode_name for s in sections for f in msgspec.structs.fields(s)} - {"root", "file"})
 
 

@@ -36,7 +36,9 @@ def weekly_report(config: str | None = None, week: str = "last", scorecard: str 
     settings = load_settings(Path(config) if config else None)
     files = render_pages(settings, week, scorecard or settings.report.scorecard)
     create_markdown_artifact(
-        key="weekly-report", markdown=f"[{files.week}]({files.weekly.resolve().as_uri()})", description="The weekly page"
+        key="weekly-report",
+        markdown=f"[{files.week}]({files.weekly.resolve().as_uri()})",
+        description="The weekly page",
     )
     return files
 

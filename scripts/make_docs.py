@@ -64,7 +64,8 @@ def _rule(rule: Rule, rulebook: Rulebook) -> list[str]:
 def settings_page() -> str:
     """The commented example of every setting."""
     example = (ROOT / "flows" / "example.toml").read_text(encoding="utf-8")
-    return f"{_NOTE}# Settings\n\n`callaudit init` writes this file; `callaudit init --show` prints it.\n\n```toml\n{example}```\n"
+    head = f"{_NOTE}# Settings\n\n`callaudit init` writes this file; `callaudit init --show` prints it.\n\n"
+    return f"{head}```toml\n{example}```\n"
 
 
 def main() -> int:

@@ -39,7 +39,8 @@ def test_a_mistake_in_a_rule_stops_a_run_before_anything_else(installation):
     rules = installation.root / "rules"
     rules.mkdir()
     (rules / "apology.yaml").write_text(
-        "- id: apology.given\n  asks: x\n  why: x\n  sources: [A3]\n  expect:\n    witin: 1 agent turns\n  examples: {met: 'A: x'}\n"
+        "- id: apology.given\n  asks: x\n  why: x\n  sources: [A3]\n"
+        "  expect:\n    witin: 1 agent turns\n  examples: {met: 'A: x'}\n"
     )
     done = installation.callaudit("rules", "lint", check=3)
     assert "apology.yaml:6:" in done.stderr
@@ -110,7 +111,8 @@ def test_a_folder_of_broken_files_is_refused_file_by_file(installation, clip):
     (folder / "text.wav").write_text("not a sound")
     (folder / "notes.txt").write_text("call me")
     (folder / "nothing.wav").write_bytes(b"")
-    header = b"RIFF\x24\x00\x00\x00WAVEfmt \x10\x00\x00\x00\x01\x00\x01\x00\x80>\x00\x00\x00}\x00\x00\x02\x00\x10\x00data\x00\x00\x00\x00"
+    fmt = b"fmt \x10\x00\x00\x00\x01\x00\x01\x00\x80>\x00\x00\x00}\x00\x00\x02\x00\x10\x00"
+    header = b"RIFF\x24\x00\x00\x00WAVE" + fmt + b"data\x00\x00\x00\x00"
     (folder / "header_only.wav").write_bytes(header)
     (folder / "cut.ogg").write_bytes(clip.read_bytes()[: clip.stat().st_size // 2])
     done = installation.callaudit("run", str(folder), check=5)
