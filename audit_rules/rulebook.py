@@ -205,7 +205,11 @@ class _Reader:
             check_scorecard(card, self._card_files[card.name], known)
 
 
+# Raised whenever the matchers or the phrase language begin to judge the same rules differently.
+_JUDGING = 1
+
+
 def _version(rules: tuple[Rule, ...], words: object, cues: Cues, scorecards: object) -> str:
     # Examples and prose may be mended without changing a verdict, but they are part of what was agreed.
-    said = msgspec.json.encode([sorted(rules, key=lambda r: r.id), words, cues, scorecards], order="sorted")
+    said = msgspec.json.encode([_JUDGING, sorted(rules, key=lambda r: r.id), words, cues, scorecards], order="sorted")
     return hashlib.sha256(said).hexdigest()[:12]

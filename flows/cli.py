@@ -279,9 +279,9 @@ def query(
 
 def _written(frame: "pd.DataFrame", output: str) -> str:
     if output == "csv":
-        return frame.to_csv(index=False)
+        return str(frame.to_csv(index=False))
     if output == "json":
-        return frame.to_json(orient="records", date_format="iso", indent=2) or ""
+        return str(frame.to_json(orient="records", date_format="iso", indent=2))
     return _markdown(frame)
 
 
