@@ -106,6 +106,11 @@ class Published:
         self.path = path
         self._connection = connection
 
+    @property
+    def connection(self) -> duckdb.DuckDBPyConnection:
+        """What the warehouse's own functions read through."""
+        return self._connection
+
     def rows(self, sql: str, parameters: Parameters = None) -> list[dict[str, Any]]:
         """Every row as a dict by column name. Raises InputError when the query cannot run."""
         with _explained():
