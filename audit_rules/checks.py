@@ -12,7 +12,7 @@ from audit_rules.window import parse_window
 
 Words = Mapping[str, tuple[str, ...]]
 
-_ID = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*")
+RULE_ID = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*")
 _PHRASE_KEYS = frozenset(
     {
         "any_of",
@@ -35,7 +35,7 @@ def check_rule(
     rule: Rule, at: Keys, document: Document, *, rules: Mapping[str, Rule], unreadable: Collection[str], words: Words
 ) -> None:
     """Note every problem of one rule; `unreadable` are ids whose blocks have a problem of their own."""
-    if not _ID.fullmatch(rule.id):
+    if not RULE_ID.fullmatch(rule.id):
         document.problem((*at, "id"), f"“{rule.id}” is no id; write step.criterion in small letters")
     elif rule.step != document.path.stem:
         document.problem((*at, "id"), f"{rule.id} belongs in {rule.step}.yaml: the id begins with the file's name")

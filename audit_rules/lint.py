@@ -20,6 +20,8 @@ _NOT_SAID = re.compile(r"\*|_\d+|\^")
 _EVERYWHERE = frozenset(
     "a an and am are as at be but can do for have i in is it me my not of on or so that the to we you".split()
 )
+# Stands in a form (`new_rule`) wherever the author's own words belong.
+FILL_IN = "FILL-IN"
 # A phrase that says more than this in different ways is not looked through.
 _MOST_READINGS = 200
 _FEWEST_LINES = 20
@@ -39,8 +41,26 @@ def advice(rulebook: Rulebook) -> list[Advice]:
         Advice(rule.id, message)
         for rule in rulebook.rules
         if rule.status != "retired"
-        for message in (*_on_examples(rule), *_on_phrases(rule, rulebook.words, said))
+        for message in (*_on_form(rule), *_on_examples(rule), *_on_phrases(rule, rulebook.words, said))
     )
+
+
+def _on_form(rule: Rule) -> Iterator[str]:
+    left = dict.fromkeys(_left(msgspec.to_builtins(rule)))
+    if left:
+        yield f"still to be filled in: {', '.join(left)}"
+
+
+def _left(value: object, at: str = "") -> Iterator[str]:
+    """The keys of what still holds the form's mark."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            yield from _left(inner, f"{at}.{key}".lstrip("."))
+    elif isinstance(value, list | tuple):
+        for inner in value:
+            yield from _left(inner, at)
+    elif isinstance(value, str) and FILL_IN in value:
+        yield at
 
 
 def _on_examples(rule: Rule) -> Iterator[str]:
