@@ -17,7 +17,7 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	@echo "Installing (some 2.7 GB with Whisper and torch; two to four minutes) ..."
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[whisper,sphinx,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[whisper,sphinx,agreement,dev]"
 	@touch $@
 
 demo: setup  ## Audit the sample calls and make the report

@@ -1,19 +1,21 @@
 """How well the rules agree with people: precision, recall and F1 on labelled utterances."""
 
-import json
-import math
-from collections.abc import Iterable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
+import numpy as np
 import yaml
 
 from audit_rules.conversation import Conversation
+from audit_rules.document import suggest
+from audit_rules.estimates import Estimate, Floats, f1_interval, percentiles, resampled, wilson
 from audit_rules.finding import EvidenceKind
 from audit_rules.phrases import Place
 from audit_rules.rulebook import SHIPPED, Rulebook
-from transcription.errors import InputError
+from transcription.errors import InputError, SetupError
 from transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
 from transcription.turns import Turn
 
@@ -26,6 +28,24 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     rules: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     cue: Literal["upset"] | None = None
+
+
+class Labelled(msgspec.Struct, frozen=True, kw_only=True):
+    """An utterance with a person's label, and the lines before it as "agent: ..." or "customer: ...".
+
+    `sample` is "random" where the utterance was drawn blindly; only such rows tell how often the rule is right in
+    everyday calls, because the others were picked for their words.
+    """
+
+    conversation_id: str
+    turn: int
+    speaker: str
+    text: str
+    label: Literal[0, 1]
+    context: tuple[str, ...] = ()
+    sample: str = ""
+    customer_name: str | None = None
+    agent_name: str | None = None
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,7 +62,7 @@ class Judged(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of one check and what follows from them."""
+    """Counts of one check and what follows from them; the intervals are of 95 %."""
 
     check: str
     true_positive: int
@@ -68,28 +88,73 @@ class Agreement(msgspec.Struct, frozen=True, kw_only=True):
         both = 2 * self.true_positive + self.false_positive + self.false_negative
         return 2 * self.true_positive / both if both else 0.0
 
+    @property
+    def precision_interval(self) -> tuple[float, float]:
+        """Wilson's interval."""
+        return wilson(self.true_positive, self.true_positive + self.false_positive)
+
+    @property
+    def recall_interval(self) -> tuple[float, float]:
+        """Wilson's interval."""
+        return wilson(self.true_positive, self.true_positive + self.false_negative)
+
+    @property
+    def f1_interval(self) -> tuple[float, float]:
+        """See `audit_rules.estimates.f1_interval`."""
+        return f1_interval(self.true_positive, self.false_positive, self.false_negative)
+
 
 def load_checks(path: Path = SHIPPED / "evaluation.yaml") -> dict[str, Check]:
-    """The mapping from labels to rules."""
-    return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), dict[str, Check])
+    """The mapping from labels to rules. Raises SetupError where the file is not such a mapping."""
+    try:
+        return msgspec.convert(yaml.safe_load(path.read_text(encoding="utf-8")), dict[str, Check])
+    except (OSError, yaml.YAMLError, msgspec.ValidationError) as error:
+        example = "apology: {rules: [apology.given]}"
+        raise SetupError(
+            f"{path} does not map checks to rules", why=str(error), tries=(f"a line such as {example}",)
+        ) from error
 
 
-def read_rows(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """The labelled utterances of a .jsonl file or of every one in a folder, with the check's name (the file's)."""
-    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
-    if not files or not files[0].exists():
+def labelled_files(path: Path, *, only: Sequence[str] = ()) -> list[Path]:
+    """The .jsonl file, or every one in the folder, in order of their names, which are the checks'.
+
+    Raises:
+        InputError: there is none, or none of a name in `only`; suggests the nearest.
+    """
+    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path] if path.is_file() else []
+    if not files:
         raise InputError(f"no labelled utterances at {path}", tries=("give a .jsonl file or a folder of them",))
-    for file in files:
-        with file.open(encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
-                try:
-                    yield file.stem, json.loads(line)
-                except ValueError as error:
-                    raise InputError(f"{file.name}:{number} is not JSON", why=str(error)) from error
+    names = [file.stem for file in files]
+    for name in only:
+        if name not in names:
+            raise InputError(
+                f"no labelled utterances for “{name}” at {path}{suggest(name, names)}",
+                why=f"There are: {', '.join(names)}.",
+            )
+    return [file for file in files if not only or file.stem in only]
+
+
+def read_rows(path: Path) -> Iterator[tuple[str, Labelled]]:
+    """The labelled utterances of a .jsonl file or of every one in a folder, with the check's name (the file's).
+
+    Raises:
+        InputError: nothing is there, a line is not JSON, or misses a field; names file, line and field.
+    """
+    decoder = msgspec.json.Decoder(Labelled)
+    for file in labelled_files(path):
+        for number, line in enumerate(file.read_bytes().splitlines(), 1):
+            if not line.strip():
+                continue
+            try:
+                yield file.stem, decoder.decode(line)
+            except msgspec.ValidationError as error:
+                raise InputError(f"{file.name}:{number} is not a labelled utterance", why=f"{error}.") from error
+            except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                raise InputError(f"{file.name}:{number} is not JSON", why=str(error)) from error
 
 
 def judge_rows(
-    rows: Iterable[tuple[str, Mapping[str, Any]]], rulebook: Rulebook, checks: Mapping[str, Check]
+    rows: Iterable[tuple[str, Labelled]], rulebook: Rulebook, checks: Mapping[str, Check]
 ) -> Iterator[Judged]:
     """What the rules find in each utterance, read in its context; rows of unmapped checks are left out."""
     for name, row in rows:
@@ -101,13 +166,13 @@ def judge_rows(
         excused = any(_inside(call, p, turn, offset) for rule in check.unless for p in call.events(rule))
         yield Judged(
             check=name,
-            conversation_id=str(row.get("conversation_id", "")),
-            turn=int(row.get("turn", 0)),
-            label=int(row["label"]),
+            conversation_id=row.conversation_id,
+            turn=row.turn,
+            label=row.label,
             predicted=int(bool(places) and not excused),
             evidence=call.evidence(EvidenceKind.MET, places[0]).quote if places else "",
-            text=str(row["text"]),
-            sample=str(row.get("sample", "")),
+            text=row.text,
+            sample=row.sample,
         )
 
 
@@ -122,32 +187,69 @@ def agreement_of(judged: Iterable[Judged]) -> list[Agreement]:
     ]
 
 
-def wilson(successes: int, trials: int, z: float = 1.959964) -> tuple[float, float]:
-    """The 95 % score interval of a proportion (Wilson 1927); (0, 1) for no trials."""
-    if trials == 0:
-        return 0.0, 1.0
-    p = successes / trials
-    middle = p + z * z / (2 * trials)
-    half = z * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials))
-    scale = 1 + z * z / trials
-    return max((middle - half) / scale, 0.0), min((middle + half) / scale, 1.0)
+def macro_f1(judged: Sequence[Judged]) -> Estimate | None:
+    """The mean F1 of the checks, each counting alike; None for no checks.
+
+    The interval resamples whole conversations, over all checks at once, because the same ones serve several checks.
+    """
+    checks = {name: n for n, name in enumerate(sorted({j.check for j in judged}))}
+    if not checks:
+        return None
+    conversations = {c: n for n, c in enumerate(sorted({j.conversation_id for j in judged}))}
+    # Per conversation and check: true positives, and false ones of either kind.
+    counts = np.zeros((len(conversations), 2, len(checks)))
+    for j in judged:
+        if j.label or j.predicted:
+            counts[conversations[j.conversation_id], int(j.label != j.predicted), checks[j.check]] += 1
+    value = float(_mean_f1(counts.sum(axis=0, keepdims=True))[0])
+    if len(conversations) < 2:
+        return Estimate(value)
+    drawn = resampled(len(conversations)) @ counts.reshape(len(conversations), -1)
+    return Estimate(value, percentiles(_mean_f1(drawn.reshape(-1, 2, len(checks)))))
 
 
-def _in_context(row: Mapping[str, Any], rulebook: Rulebook, check: Check) -> tuple[Conversation, Turn, int]:
-    own = SpeakerRole.CUSTOMER if check.cue or row["speaker"] == "customer" else SpeakerRole.AGENT
+def _mean_f1(counts: Floats) -> Floats:
+    right, wrong = counts[:, 0], counts[:, 1]
+    f1: Floats = (2 * right / np.maximum(2 * right + wrong, 1)).mean(axis=1)
+    return f1
+
+
+class Errors(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a check and the people differ, the worst first."""
+
+    wrongly_found: tuple[Judged, ...]
+    not_found: tuple[Judged, ...]
+
+
+def worst_errors(judged: Iterable[Judged], most: int) -> Errors:
+    """At most `most` errors of each kind.
+
+    What was found wrongly is ordered by how often the same words misled; then, as for what was not found, utterances
+    of the random sample come first, because everyday calls are like them.
+    """
+    wrong = sorted(
+        (j for j in judged if j.label != j.predicted), key=lambda j: (j.sample != "random", j.conversation_id, j.turn)
+    )
+    misled = Counter(j.evidence.lower() for j in wrong if j.predicted)
+    found = sorted((j for j in wrong if j.predicted), key=lambda j: -misled[j.evidence.lower()])
+    return Errors(wrongly_found=tuple(found[:most]), not_found=tuple(j for j in wrong if j.label)[:most])
+
+
+def _in_context(row: Labelled, rulebook: Rulebook, check: Check) -> tuple[Conversation, Turn, int]:
+    own = SpeakerRole.CUSTOMER if check.cue or row.speaker == "customer" else SpeakerRole.AGENT
     other = SpeakerRole.AGENT if own is SpeakerRole.CUSTOMER else SpeakerRole.CUSTOMER
     utterances: list[Utterance] = []
-    for line in row["context"]:
+    for line in row.context:
         who, _, text = line.partition(": ")
         role = SpeakerRole(who) if who in ("agent", "customer") else other
         utterances.append(Utterance(role=role, text=text))
-    utterances.append(Utterance(role=own, text=row["text"]))
+    utterances.append(Utterance(role=own, text=row.text))
     transcript = Transcript(
         call=Call(
-            call_id=str(row.get("conversation_id", "")),
+            call_id=row.conversation_id,
             source="labelled",
-            customer_name=row.get("customer_name"),
-            agent_name=row.get("agent_name"),
+            customer_name=row.customer_name,
+            agent_name=row.agent_name,
         ),
         utterances=tuple(utterances),
         provenance=_LABELLED,

@@ -423,6 +423,47 @@ def rules_test(
         raise typer.Exit(SetupError.exit_code)
 
 
+@rules_app.command("evaluate")
+def rules_evaluate(
+    labelled: Annotated[
+        Path | None,
+        typer.Argument(metavar="[FILE|DIR]", help="Labelled utterances: CHECK.jsonl, or a folder of such files."),
+    ] = None,
+    *,
+    calls: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Whole calls that people judged, as .csv or .jsonl.")
+    ] = None,
+    check: Annotated[
+        list[str] | None, typer.Option(metavar="NAME", help="Only this check; may be given several times.")
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="YAML that maps further checks to rules.")
+    ] = None,
+    show_errors: Annotated[int, typer.Option(metavar="N", min=0, help="List the N worst errors of each kind.")] = 0,
+    json_lines: Annotated[
+        Path | None, typer.Option("--json", metavar="FILE", help="Write one row for each utterance, as JSON lines.")
+    ] = None,
+) -> None:
+    """Measure the rules against people: precision, recall and F1, or agreement on whole calls.
+
+    A line of FILE has conversation_id, turn, speaker, context, text and label, and sample: "random" where it was drawn
+    blindly. A line of --calls has call_id, rule_id, verdict and reviewer; it is compared with the last published run.
+
+    Example: callaudit rules evaluate labelled/ --check apology --show-errors 5
+    """
+    from flows.evaluation import evaluate_calls, evaluate_utterances
+    from flows.settings import load_settings
+
+    if labelled is None and calls is None:
+        raise typer.BadParameter("give labelled utterances (FILE or DIR), or --calls FILE")
+    if labelled is not None:
+        evaluate_utterances(
+            labelled, _rulebook(), only=check or (), mapping=mapping, json_lines=json_lines, errors=show_errors
+        )
+    if calls is not None:
+        evaluate_calls(calls, load_settings(_Global.config).published)
+
+
 def _rulebook() -> "Rulebook":
     from audit_rules.rulebook import load_rulebook
     from flows.settings import load_settings

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.markup import escape
@@ -18,6 +19,9 @@ from audit_rules.scorecard import CallScore
 from flows.events import LOGGER, Doing, Event, Refused, Started, Stored, Transcribed
 from transcription.errors import CallauditError
 from transcription.transcript import Transcript
+
+if TYPE_CHECKING:  # It brings numpy, which only one command needs.
+    from audit_rules.agreement import Errors
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -172,6 +176,20 @@ def show_scorecard(transcript: Transcript, audit: Audit, scored: CallScore, rule
                 if evidence.kind is not EvidenceKind.TRIGGER and evidence.quote:
                     at = "" if evidence.start is None else f"{_clock(evidence.start)} "
                     out.print(f"      {at}“{escape(_short(evidence.quote))}”")
+
+
+def show_errors_of(check: str, errors: "Errors") -> None:
+    """Where a check and the people differ, with the words that misled."""
+    if not errors.wrongly_found and not errors.not_found:
+        return
+    out.print(f"\n[bold]{escape(check)}[/]")
+    for kind, rows in (("found, not labelled", errors.wrongly_found), ("labelled, not found", errors.not_found)):
+        if rows:
+            out.print(f"  [red]{kind}[/]")
+        for row in rows:
+            words = f"“{escape(row.evidence)}” in: " if row.evidence else ""
+            drawn = ", random sample" if row.sample == "random" else ""
+            out.print(f"    {words}{escape(row.text)}  [dim]{escape(row.conversation_id)}:{row.turn}{drawn}[/]")
 
 
 def show_rows(rows: Sequence[Mapping[str, object]], *, empty: str) -> None:

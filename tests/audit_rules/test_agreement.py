@@ -1,11 +1,21 @@
 """How well rules agree with people: counts, intervals, and what of an utterance counts."""
 
+import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from audit_rules.agreement import Agreement, Check, Judged, agreement_of, judge_rows, load_checks, read_rows, wilson
+from audit_rules.agreement import (
+    Agreement,
+    Check,
+    Judged,
+    Labelled,
+    agreement_of,
+    judge_rows,
+    load_checks,
+    read_rows,
+)
+from audit_rules.estimates import wilson
 from audit_rules.rulebook import Rulebook, load_rulebook
 from tests.audit_rules.conftest import RulebookOf, block
 from transcription.errors import InputError
@@ -22,11 +32,15 @@ def rulebook(rulebook_of: RulebookOf) -> Rulebook:
     return rulebook_of(apology=block("expect: {any_of: [sorry, forgive me]}") + fine)
 
 
-def row(text: str, label: int = 1, *, speaker: str = "agent", context: tuple[str, ...] = ()) -> dict[str, Any]:
-    return {"text": text, "label": label, "speaker": speaker, "context": list(context)}
+def row(text: str, label: int = 1, *, speaker: str = "agent", context: tuple[str, ...] = ()) -> Labelled:
+    return Labelled(conversation_id="c", turn=0, speaker=speaker, text=text, label=label, context=context)
 
 
-def judged(rulebook: Rulebook, row: dict[str, Any], check: str = "apology") -> Judged:
+def line(text: str) -> str:
+    return json.dumps({"conversation_id": "c", "turn": 0, "speaker": "agent", "context": [], "text": text, "label": 1})
+
+
+def judged(rulebook: Rulebook, row: Labelled, check: str = "apology") -> Judged:
     (found,) = judge_rows([(check, row)], rulebook, CHECKS)
     return found
 
@@ -87,17 +101,17 @@ def test_the_interval_is_wilsons(successes: int, trials: int, low: float, high: 
 
 
 def test_rows_are_read_from_a_file_or_a_folder(tmp_path: Path) -> None:
-    (tmp_path / "b.jsonl").write_text('{"text": "1"}\n{"text": "2"}\n', encoding="utf-8")
-    (tmp_path / "a.jsonl").write_text('{"text": "0"}\n', encoding="utf-8")
+    (tmp_path / "b.jsonl").write_text(f"{line('1')}\n{line('2')}\n", encoding="utf-8")
+    (tmp_path / "a.jsonl").write_text(f"{line('0')}\n\n", encoding="utf-8")
 
-    assert [(name, r["text"]) for name, r in read_rows(tmp_path)] == [("a", "0"), ("b", "1"), ("b", "2")]
+    assert [(name, r.text) for name, r in read_rows(tmp_path)] == [("a", "0"), ("b", "1"), ("b", "2")]
     assert len(list(read_rows(tmp_path / "b.jsonl"))) == 2
 
 
 def test_a_missing_file_and_a_broken_line_are_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no labelled utterances"):
         list(read_rows(tmp_path / "none.jsonl"))
-    (tmp_path / "b.jsonl").write_text('{"text": "1"}\nno\n', encoding="utf-8")
+    (tmp_path / "b.jsonl").write_text(f"{line('1')}\nno\n", encoding="utf-8")
     with pytest.raises(InputError, match=r"b\.jsonl:2 is not JSON"):
         list(read_rows(tmp_path))
 

@@ -6,13 +6,13 @@ customers. They are no training set: a rule may miss some of them, but not many,
 than a miss.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
 
-from audit_rules.agreement import Agreement, Check, Judged, agreement_of, judge_rows, load_checks
+from audit_rules.agreement import Agreement, Check, Judged, Labelled, agreement_of, judge_rows, load_checks
 from audit_rules.rulebook import Rulebook, load_rulebook
 
 PHRASEBOOK = sorted((Path(__file__).parent / "phrasebook").glob("*.yaml"))
@@ -23,15 +23,19 @@ def rulebook() -> Rulebook:
     return load_rulebook()
 
 
-def row(text: str, label: int, check: str) -> tuple[str, dict[str, Any]]:
+def row(text: str, label: int, check: str) -> tuple[str, Labelled]:
     """The line as a labelled utterance with what was said before it."""
     lines = [line.strip() for line in text.strip().splitlines()]
     if not lines[-1].startswith(("A: ", "C: ")):
         speaker = "customer" if check == "upset" else "agent"
-        return check, {"speaker": speaker, "context": [], "text": text, "label": label}
+        return check, _labelled(speaker, text, label)
     said = [({"A": "agent", "C": "customer"}[line[0]], line[3:]) for line in lines]
     context = [f"{who}: {what}" for who, what in said[:-1]]
-    return check, {"speaker": said[-1][0], "context": context, "text": said[-1][1], "label": label}
+    return check, _labelled(*said[-1], label, context)
+
+
+def _labelled(speaker: str, text: str, label: int, context: Sequence[str] = ()) -> Labelled:
+    return Labelled(conversation_id="", turn=0, speaker=speaker, text=text, label=label, context=tuple(context))
 
 
 def judged(path: Path, rulebook: Rulebook) -> list[Judged]:

@@ -1,0 +1,127 @@
+"""Numbers with honest intervals: shares, F1, and how far two or more judges agree beyond chance.
+
+Intervals of shares and of F1 take utterances as independent. Those of means and of agreement resample whole
+conversations or calls, because what is judged twice in one call is one piece of news, not two; the seed is fixed, so
+that the same judgements give the same interval.
+"""
+
+import math
+from collections.abc import Callable
+
+import msgspec
+import numpy as np
+import numpy.typing as npt
+
+from transcription.errors import SetupError
+
+Z95 = 1.959964
+RESAMPLES = 1000
+_SEED = 20260301
+
+Counts = npt.NDArray[np.int64]
+Floats = npt.NDArray[np.float64]
+
+
+class Estimate(msgspec.Struct, frozen=True):
+    """A value with its 95 % interval; the interval is None where there is too little to resample."""
+
+    value: float
+    interval: tuple[float, float] | None = None
+
+
+def wilson(successes: int, trials: int, z: float = Z95) -> tuple[float, float]:
+    """The 95 % score interval of a proportion (Wilson 1927); (0, 1) for no trials."""
+    if trials == 0:
+        return 0.0, 1.0
+    p = successes / trials
+    middle = p + z * z / (2 * trials)
+    half = z * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials))
+    scale = 1 + z * z / trials
+    return max((middle - half) / scale, 0.0), min((middle + half) / scale, 1.0)
+
+
+def f1_interval(true_positive: int, false_positive: int, false_negative: int) -> tuple[float, float]:
+    """The 95 % interval of F1; unlike the bootstrap's and the delta method's, it has a width where nothing is wrong.
+
+    F1 = 2 F* / (1 + F*), where F* = TP / (TP + FP + FN) is a proportion (Hand, Christen and Kirielle 2021), so
+    Wilson's interval of F* carries over: the indirect method of Lam, Gopal and Qian (2023, arXiv:2309.14621).
+    """
+    low, high = wilson(true_positive, true_positive + false_positive + false_negative)
+    return 2 * low / (1 + low), 2 * high / (1 + high)
+
+
+def resampled(groups: int) -> Floats:
+    """How often each of the groups is drawn in each of `RESAMPLES` samples with replacement (Efron 1979)."""
+    drawn = np.random.default_rng(_SEED).integers(0, groups, size=(RESAMPLES, groups))
+    return np.stack([np.bincount(sample, minlength=groups) for sample in drawn]).astype(np.float64)
+
+
+def percentiles(values: Floats) -> tuple[float, float] | None:
+    """The middle 95 % of what the resamples gave, without those that could not say."""
+    known = values[~np.isnan(values)]
+    if not known.size:
+        return None
+    low, high = np.quantile(known, (0.025, 0.975))
+    return float(low), float(high)
+
+
+def cohens_kappa(tables: Counts) -> Estimate | None:
+    """Agreement of two judges beyond chance (Cohen 1960), over calls with a table [first, second] of verdicts each.
+
+    The interval resamples calls. None where both gave one and the same verdict throughout: chance explains it all.
+    """
+    calls, verdicts, _ = tables.shape
+    kappa = _kappas(tables.sum(axis=0, keepdims=True).astype(np.float64))[0]
+    if np.isnan(kappa):
+        return None
+    if calls < 2:
+        return Estimate(float(kappa))
+    flat = resampled(calls) @ tables.reshape(calls, -1)
+    return Estimate(float(kappa), percentiles(_kappas(flat.reshape(-1, verdicts, verdicts))))
+
+
+def _kappas(tables: Floats) -> Floats:
+    shares = tables / tables.sum(axis=(1, 2), keepdims=True)
+    observed = np.trace(shares, axis1=1, axis2=2)
+    expected = (shares.sum(axis=1) * shares.sum(axis=2)).sum(axis=1)
+    chance = expected > 1 - 1e-12
+    return np.where(chance, np.nan, (observed - expected) / np.where(chance, 1.0, 1 - expected))
+
+
+def krippendorffs_alpha(counts: Counts) -> Estimate | None:
+    """Agreement of any number of judges beyond chance, nominal (Krippendorff 2019), over calls with counts [verdict].
+
+    Calls with fewer than two judgements say nothing and are left out. The interval resamples calls (Zapf and others
+    2016, doi:10.1186/s12874-016-0200-9). None where nothing was judged twice, or one verdict was all there was.
+
+    Raises:
+        SetupError: the package krippendorff is not installed.
+    """
+    judged_twice = counts[counts.sum(axis=1) > 1]
+    value = _alpha(judged_twice)
+    if math.isnan(value):
+        return None
+    calls = len(judged_twice)
+    if calls < 2:
+        return Estimate(value)
+    samples = (np.repeat(judged_twice, drawn.astype(np.int64), axis=0) for drawn in resampled(calls))
+    return Estimate(value, percentiles(np.array([_alpha(sample) for sample in samples])))
+
+
+def _alpha(counts: Counts) -> float:
+    alpha = _krippendorff()
+    if np.count_nonzero(counts.sum(axis=0)) < 2:
+        return math.nan
+    return float(alpha(value_counts=counts, level_of_measurement="nominal"))
+
+
+def _krippendorff() -> Callable[..., float]:
+    try:
+        import krippendorff  # noqa: PLC0415 - Only who compares reviewers needs it.
+    except ImportError as error:
+        raise SetupError(
+            "Krippendorff's alpha needs the package krippendorff, which is not installed",
+            why="It comes with the extra “agreement”.",
+            tries=("pip install 'call-audit[agreement]'",),
+        ) from error
+    return krippendorff.alpha
