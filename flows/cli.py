@@ -37,6 +37,7 @@ app.add_typer(calls_app, rich_help_panel="Reading results")
 app.add_typer(models_app, rich_help_panel="Setting up")
 
 SETUP, DAILY, READING = "Setting up", "Daily work", "Reading results"
+FLIPPED = 1
 SOME_FAILED = 5
 STOPPED = 130
 
@@ -387,18 +388,91 @@ def rules_show(rule_id: Annotated[str, typer.Argument(help="For example apology.
 
 
 @rules_app.command("lint")
-def rules_lint() -> None:
-    """Check the rule files; every problem with file:line:column."""
-    from audit_rules.rulebook import RulebookError, read_rulebook
+def rules_lint(
+    strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
+) -> None:
+    """Check the rule files; every problem with file:line:column, then warnings.
+
+    A warning is about a phrase that finds nothing or too much, a missing example, a form not filled in. With rules
+    of your own only those are warned about.
+    """
+    from audit_rules.lint import advice
+    from audit_rules.rulebook import RulebookError, load_rulebook, read_rulebook
     from flows.console import out
     from flows.settings import load_settings
 
-    rulebook, problems = read_rulebook(*load_settings(_Global.config).rule_folders)
+    folders = load_settings(_Global.config).rule_folders
+    rulebook, problems = read_rulebook(*folders)
     if problems or rulebook is None:
         raise RulebookError(problems)
+    theirs = load_rulebook().rules if folders else ()
+    own = {r.id for r in rulebook.rules if r not in theirs}
+    warnings = [a for a in advice(rulebook) if a.rule_id in own] if own else []
+    for warning in warnings:
+        out.print(f"[yellow]warning:[/] [bold]{warning.rule_id}[/]", end=" ")
+        out.print(warning.message, markup=False)
+    many = f"{len(warnings)} warning{'' if len(warnings) == 1 else 's'}" if warnings else "no problems"
     out.print(
-        f"{len(rulebook.rules)} rules, {len(rulebook.scorecards)} scorecards, version {rulebook.version}: no problems."
+        f"{len(rulebook.rules)} rules, {len(rulebook.scorecards)} scorecards, version {rulebook.version}: {many}."
     )
+    if strict and warnings:
+        raise typer.Exit(SetupError.exit_code)
+
+
+@rules_app.command("new")
+def rules_new(rule_id: Annotated[str, typer.Argument(metavar="STEP.CRITERION", show_default=False)]) -> None:
+    """Put a form for a new rule, on trial and explained line by line, into your rules folder.
+
+    Example: callaudit rules new solution.offers_a_choice
+    """
+    from audit_rules.new_rule import new_rule
+    from flows.console import out
+    from flows.settings import load_settings
+
+    path = new_rule(load_settings(_Global.config).rules, rule_id, _rulebook())
+    out.print(f"Wrote a form for {rule_id} to {path}: put your own words where it says FILL-IN.", markup=False)
+    out.print(f"Next: [bold]callaudit rules lint[/]   and   [bold]callaudit rules test {rule_id}[/]")
+
+
+@rules_app.command("schema")
+def rules_schema() -> None:
+    """Print the JSON Schema of rule files, for editors."""
+    from audit_rules.schema import rule_schema
+
+    typer.echo(rule_schema(), nl=False)
+
+
+@rules_app.command("diff")
+def rules_diff(
+    old: Annotated[str, typer.Argument(metavar="OLD", help="shipped, . (your settings' rules), or a folder.")],
+    new: Annotated[str, typer.Argument(metavar="NEW", help="The same; a folder adds to the shipped rules.")],
+    golden: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Verdicts that must hold: call_id, rule_id, verdict as CSV or JSON lines."),
+    ] = None,
+    json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Judge the stored calls by two rulebooks and show every verdict that flips; nothing is changed.
+
+    Exit code 0: nothing flipped; 1: something did. With --golden only the golden verdicts decide: 0 if they hold,
+    3 if the new rules break one.
+
+    Example: callaudit rules diff shipped . --golden golden.csv
+    """
+    import msgspec
+
+    from flows.rules_diff import compare_rulebooks, show_backtest
+    from flows.settings import load_settings
+
+    found = compare_rulebooks(load_settings(_Global.config), old, new, golden=golden)
+    if json:
+        typer.echo(msgspec.json.format(msgspec.json.encode(found)))
+    elif not _Global.quiet:
+        show_backtest(found)
+    if found.broken:
+        raise typer.Exit(SetupError.exit_code)
+    if found.flips and golden is None:
+        raise typer.Exit(FLIPPED)
 
 
 @rules_app.command("test")

@@ -122,10 +122,14 @@ class Settings(Section, frozen=True, kw_only=True):
         return _below(self.root, self.paths.reports)
 
     @property
+    def rules(self) -> Path:
+        """Where the user's own rules belong, whether or not there are any."""
+        return _below(self.root, self.paths.rules)
+
+    @property
     def rule_folders(self) -> tuple[Path, ...]:
         """The user's own rules, where there are any."""
-        folder = _below(self.root, self.paths.rules)
-        return (folder,) if folder.is_dir() else ()
+        return (self.rules,) if self.rules.is_dir() else ()
 
     def inbox_sources(self, *folders: Path) -> tuple[Source, ...]:
         """The configured sources, or the folders given instead.

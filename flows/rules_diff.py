@@ -1,0 +1,158 @@
+"""Two rulebooks on the calls of this installation, and what the terminal shows of it."""
+
+from itertools import groupby
+from pathlib import Path
+
+from rich.markup import escape
+
+from audit_rules.backtest import Backtest, Broken, Flip, Words, backtest
+from audit_rules.document import suggest
+from audit_rules.finding import Verdict
+from audit_rules.golden import Golden, read_golden
+from audit_rules.rulebook import Rulebook, load_rulebook
+from flows.console import err, out, show_rows
+from flows.settings import Settings
+from transcription.errors import InputError
+from warehouse.stored import stored_calls
+
+_LONGEST = 160
+
+
+def rulebook_named(name: str, settings: Settings) -> Rulebook:
+    """The rulebook that `shipped`, `.` (the settings' own) or a folder stands for; a folder adds to the shipped rules.
+
+    Raises InputError for a folder that is not there or holds no rules, RulebookError for rules with mistakes.
+    """
+    if name == "shipped":
+        return load_rulebook()
+    if name == ".":
+        return load_rulebook(*settings.rule_folders)
+    folder = Path(name)
+    if not any(folder.glob("*.y*ml")) and not any(folder.glob("scorecards/*.y*ml")):
+        state = "holds no rules" if folder.is_dir() else "is no folder"
+        raise InputError(
+            f"“{name}” {state}",
+            why="Name a folder of rule files, shipped for the rules that come with callaudit, or . for your own.",
+            tries=("callaudit rules diff shipped .",),
+        )
+    return load_rulebook(folder)
+
+
+def compare_rulebooks(settings: Settings, old: str, new: str, *, golden: Path | None = None) -> Backtest:
+    """Judge every stored call by both rulebooks; nothing is written.
+
+    Raises InputError where nothing is stored, or where no golden verdict can be checked.
+    """
+    before, after = rulebook_named(old, settings), rulebook_named(new, settings)
+    must = read_golden(golden) if golden else ()
+    _check_rules(must, before, after, golden)
+    with stored_calls(settings.published, settings.warehouse) as calls, err.status(f"judging {calls.count} calls ..."):
+        found = backtest(
+            calls.transcripts,
+            before,
+            after,
+            golden=must,
+            contacts=calls.contacts,
+            known_until=calls.known_until,
+        )
+    if must and len(found.not_stored) == len(must):
+        raise InputError(
+            f"no golden verdict of {golden} can be checked",
+            why=f"None of its calls is stored, for example {must[0].call_id}.",
+            tries=("callaudit calls list",),
+        )
+    return found
+
+
+def _check_rules(must: tuple[Golden, ...], before: Rulebook, after: Rulebook, path: Path | None) -> None:
+    known = {r.id for book in (before, after) for r in book.rules}
+    for verdict in must:
+        if verdict.rule_id not in known:
+            raise InputError(
+                f"{path}: there is no rule {verdict.rule_id}",
+                why=f"It is named for {verdict.call_id}{suggest(verdict.rule_id, known)}",
+                tries=("callaudit rules list",),
+            )
+
+
+def show_backtest(found: Backtest) -> None:
+    """Flips with their words, then the sums, then what became of the golden verdicts."""
+    if found.old == found.new:
+        out.print(f"Both rulebooks say the same (version {found.old}).")
+    else:
+        flips = len(found.flips)
+        out.print(
+            f"[bold]{flips} verdict{'' if flips == 1 else 's'} flipped[/] on {found.calls} calls, "
+            f"from rulebook {found.old} to {found.new}."
+        )
+    for (rule_id, before, after), flips_of in groupby(found.flips, key=lambda f: (f.rule_id, f.before, f.after)):
+        out.print(f"\n[bold]{rule_id}[/]  {_change(before, after)}")
+        for flip in flips_of:
+            _show_flip(flip)
+    if found.flips:
+        out.print("\n[bold]By rule[/]")
+        rows = [{"rule": s.rule_id, "change": _change(s.before, s.after), "calls": s.calls} for s in found.by_rule]
+        show_rows(rows, empty="")
+        out.print("\n[bold]By agent[/]")
+        show_rows(
+            [
+                {"agent": s.agent or "not known", "flips": s.flips, "now missed": s.now_missed, "now met": s.now_met}
+                for s in found.by_agent
+            ],
+            empty="",
+        )
+    for what, rules in (("Only the new rules judge", found.added), ("Only the old rules judge", found.removed)):
+        for rule_id, verdicts in rules.items():
+            said = ", ".join(f"{_plain(v)} {n}" for v, n in verdicts.items())
+            out.print(f"\n{what} [bold]{rule_id}[/]: {said}.")
+    if found.golden:
+        _show_golden(found)
+
+
+def _show_flip(flip: Flip) -> None:
+    who = f"  {escape(flip.agent)}" if flip.agent else ""
+    out.print(f"  {escape(flip.call_id)}{who}  [dim]{escape(flip.reason)}[/]")
+    if flip.words is not None:
+        at = "" if flip.words.start is None else f"{int(flip.words.start) // 60}:{int(flip.words.start) % 60:02} "
+        out.print(f"      {at}{flip.words.role or ''}: “{_marked(flip.words)}”")
+
+
+def _show_golden(found: Backtest) -> None:
+    checked = found.golden - len(found.not_stored)
+    out.print(f"\n[bold]{checked - len(found.broken)} of {checked} golden verdicts hold.[/]")
+    for broken in found.broken:
+        out.print(f"  [bold red]broken[/] {_broken(broken)}")
+    for missing in found.not_stored:
+        out.print(f"  [yellow]not checked[/] {escape(missing.call_id)} is not stored ({escape(missing.rule_id)})")
+
+
+def _broken(broken: Broken) -> str:
+    must = broken.golden
+    found = "not judged" if broken.found is None else _plain(broken.found)
+    before = "" if broken.held_before else "; the old rules broke it too"
+    return (
+        f"{escape(must.call_id)} [bold]{escape(must.rule_id)}[/] must be {_plain(must.verdict)}, is {found}{before}  "
+        f"[dim]{escape(broken.reason)}[/]"
+    )
+
+
+def _marked(words: Words) -> str:
+    """The sentence with the found words in bold; of a long one only what stands around them."""
+    at = words.sentence.find(words.quote)
+    if at < 0:
+        return escape(words.quote[:_LONGEST])
+    room = max(0, _LONGEST - len(words.quote)) // 2
+    before, after = words.sentence[:at], words.sentence[at + len(words.quote) :]
+    if len(before) > room:
+        before = f"...{before[len(before) - room :]}"
+    if len(after) > room:
+        after = f"{after[:room]}..."
+    return f"{escape(before)}[bold]{escape(words.quote)}[/]{escape(after)}"
+
+
+def _change(before: Verdict, after: Verdict) -> str:
+    return f"{_plain(before)} -> {_plain(after)}"
+
+
+def _plain(verdict: Verdict) -> str:
+    return verdict.replace("_", " ")
