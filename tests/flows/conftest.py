@@ -18,16 +18,23 @@ def sample(call_id: str) -> Path:
     return next(p for p in sorted(SAMPLES.glob(f"*_{call_id}_*")) if p.suffix != ".json")
 
 
+def cut(call_id: str, path: Path) -> Path:
+    """The first ten seconds of a sample call: long enough for words, short enough for a test."""
+    audio = decode(sample(call_id))
+    samples = np.ascontiguousarray(audio.samples[:, : 10 * audio.sample_rate])
+    sound = Audio(samples=samples, sample_rate=audio.sample_rate, codec=audio.codec, source_rate=audio.source_rate)
+    write_copy(path, sound)
+    return path
+
+
 @pytest.fixture(scope="session")
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The first ten seconds of a sample call: long enough for words, short enough for a test."""
-    audio = decode(sample("C-1004"))
-    cut = np.ascontiguousarray(audio.samples[:, : 10 * audio.sample_rate])
-    path = tmp_path_factory.mktemp("clip") / "clip.ogg"
-    write_copy(
-        path, Audio(samples=cut, sample_rate=audio.sample_rate, codec=audio.codec, source_rate=audio.source_rate)
-    )
-    return path
+    return cut("C-1004", tmp_path_factory.mktemp("clip") / "clip.ogg")
+
+
+@pytest.fixture(scope="session")
+def other_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return cut("C-1013", tmp_path_factory.mktemp("clip") / "other.ogg")
 
 
 class Installation:

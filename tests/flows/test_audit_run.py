@@ -1,5 +1,7 @@
 """One run without Prefect: nothing is paid for twice, nothing is lost."""
 
+import os
+import signal
 from datetime import UTC, datetime
 
 import msgspec
@@ -7,7 +9,7 @@ import pytest
 
 from flows.audit_run import AuditRun
 from flows.settings import load_settings
-from transcription.transcript import Transcript
+from transcription.transcript import SpeakerRole, Transcript, Utterance
 from warehouse.connect import open_published
 
 pytestmark = pytest.mark.slow
@@ -78,3 +80,47 @@ def test_two_runs_over_the_same_recordings_find_the_same(installation, clip, tmp
         with open_published(here.published) as published:
             found.append(published.rows("select * from findings order by rule_id"))
     assert found[0] == found[1]
+
+
+def test_a_promise_is_open_until_a_later_call_keeps_it(installation, clip, other_clip):
+    installation.add(clip, "one", **STARTED)
+    settings = load_settings(installation.settings)
+    run_once(settings, stop_before_storing=True)
+    (staged,) = settings.staging.glob("*.json")
+    transcript = msgspec.json.decode(staged.read_bytes(), type=Transcript)
+    words = (
+        Utterance(role=SpeakerRole.CUSTOMER, text="this is ridiculous i am very angry", start=0.5, end=3.0),
+        Utterance(role=SpeakerRole.AGENT, text="i am sorry i will call you back tomorrow", start=3.5, end=6.0),
+    )
+    staged.write_bytes(msgspec.json.encode(msgspec.structs.replace(transcript, utterances=words)))
+    run_once(settings)
+    assert promise_verdict(settings) == "not_assessable"
+
+    installation.add(
+        other_clip,
+        "two",
+        call_id="T-2",
+        started_at="2026-03-04T11:00:00-05:00",
+        customer={"id": "K-1"},
+        direction="outbound",
+    )
+    run_once(settings, at=datetime(2026, 3, 10, 2, tzinfo=UTC))
+    assert promise_verdict(settings) == "met"
+
+
+def promise_verdict(settings):
+    with open_published(settings.published) as published:
+        sql = "select verdict from findings where call_id = 'T-1' and rule_id = 'follow_up.keeps_promise'"
+        (row,) = published.rows(sql)
+    return row["verdict"]
+
+
+def test_a_call_whose_worker_is_killed_is_transcribed_by_the_next_worker(installation, clip):
+    installation.add(clip, "one", **STARTED)
+    with AuditRun(load_settings(installation.settings)) as run:
+        arrivals = run.find()
+        pool = run.recognition._start()
+        pool.submit(os.getpid).result()
+        for pid in list(pool._processes):
+            os.kill(pid, signal.SIGKILL)
+        assert len(run.transcribe(arrivals)) == 1

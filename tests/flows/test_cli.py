@@ -1,6 +1,8 @@
 """The command line as a user meets it: what it prints and how it exits."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
@@ -72,12 +74,14 @@ def test_one_recording_is_audited_on_the_terminal_and_nothing_is_stored(installa
 
 
 @pytest.mark.slow
-def test_a_night_from_recordings_to_pages(installation, clip):
+def test_a_night_from_recordings_to_pages(installation, clip, other_clip):
     """Run, run again, report, ask: the whole path, with Prefect, in one installation."""
     started = "2026-03-03T10:15:00-05:00"
     installation.add(clip, "good", call_id="T-1", started_at=started, agent={"id": "A-1", "name": "Ann Lee"})
-    installation.add(clip, "lost")
-    (installation.inbox / "notes.wav").write_text("these are not sounds\n")
+    installation.add(other_clip, "lost")
+    notes = installation.root / "notes.wav"
+    notes.write_text("these are not sounds\n")
+    installation.add(notes, "notes", call_id="T-3", started_at=started)
 
     first = installation.callaudit("run", check=5)
     assert "1 of 3 calls audited" in first.stdout
@@ -92,6 +96,11 @@ def test_a_night_from_recordings_to_pages(installation, clip):
     assert [r["code"] for r in refused] == ["metadata_missing", "not_audio"]
     calls = json.loads(installation.callaudit("query", "from calls", "-f", "json").stdout)
     assert [(c["call_id"], c["iso_week"]) for c in calls] == [("T-1", "2026-W10")]
+
+    readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
+    for sql in re.findall(r"```sql\n(.*?)```", readme, re.DOTALL)[0].split(";"):
+        if sql.strip():
+            installation.callaudit("query", sql)
 
     shown = installation.callaudit("report", "--week", "newest").stdout
     assert "2026-W10" in shown

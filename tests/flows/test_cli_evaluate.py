@@ -1,0 +1,93 @@
+"""`callaudit rules evaluate` as a QA lead meets it."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from audit_rules.audit import audit
+from audit_rules.examples import parse_example
+from audit_rules.rulebook import load_rulebook
+from warehouse.connect import open_writer
+from warehouse.load import load, store_rulebook
+from warehouse.publish import publish
+from warehouse.tables import AuditedCall
+
+
+def write_rows(file: Path, *rows: tuple[str, int, str]) -> None:
+    lines = [
+        {"conversation_id": f"c{n}", "turn": n, "speaker": "agent", "context": [], "text": text, "label": label, "sample": sample}
+        for n, (text, label, sample) in enumerate(rows)
+    ]
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+
+
+@pytest.fixture
+def labelled(tmp_path: Path) -> Path:
+    folder = tmp_path / "labelled"
+    folder.mkdir()
+    write_rows(
+        folder / "apology.jsonl",
+        ("I am so sorry about that.", 1, "random"),
+        ("I apologize for the delay.", 1, "net"),
+        ("Sorry, what was the number?", 0, "net"),
+        ("Please accept our regrets.", 1, "net"),
+        ("The parcel is on its way.", 0, "random"),
+    )
+    write_rows(folder / "pub_apology_words.jsonl", ("I am sorry.", 1, ""))
+    write_rows(folder / "wit.jsonl", ("A joke.", 1, ""))
+    return folder
+
+
+def test_utterances_are_measured_and_what_is_not_mapped_is_said(installation, labelled):
+    judgements = installation.root / "judged.jsonl"
+    done = installation.callaudit("rules", "evaluate", str(labelled), "--json", str(judgements), "--show-errors", "3")
+
+    assert "Skipped: wit.jsonl" in done.stdout
+    header, row = (line for line in done.stdout.splitlines() if line.startswith(("check ", "apology ")))
+    assert header.split()[:4] == ["check", "n", "positives", "precision"]
+    assert row.split()[1:3] == ["5", "3"]
+    assert "1.000 (0.207 to 1.000) of 1" in row
+    assert "Mean F1 of the 1 hand-labelled checks" in done.stdout
+    assert "labelled, not found\n    Please accept our regrets.  c3:3" in done.stdout
+    rows = [json.loads(line) for line in judgements.read_text(encoding="utf-8").splitlines()]
+    assert [(r["check"], r["label"], r["predicted"]) for r in rows][:2] == [("apology", 1, 1), ("apology", 1, 1)]
+    assert len(rows) == 6
+    assert not list(installation.root.glob(".*.part"))
+
+
+def test_a_misspelt_check_and_an_unmapped_one_are_answered(installation, labelled):
+    done = installation.callaudit("rules", "evaluate", str(labelled), "--check", "apolgy", check=4)
+    assert "Did you mean “apology”?" in done.stderr
+    done = installation.callaudit("rules", "evaluate", str(labelled), "--check", "wit", check=4)
+    assert "no rule answers the labels of wit" in done.stderr
+    assert "--mapping FILE" in done.stderr
+
+
+def test_a_check_of_ones_own_is_mapped_to_rules(installation, labelled):
+    mapping = installation.root / "mapping.yaml"
+    mapping.write_text("wit: {rules: [apology.givn]}\n")
+    arguments = ("rules", "evaluate", str(labelled / "wit.jsonl"), "--mapping", str(mapping))
+    assert "apology.given" in installation.callaudit(*arguments, check=3).stderr
+    mapping.write_text("wit: {rules: [apology.given]}\n")
+    assert "wit" in installation.callaudit(*arguments).stdout
+
+
+def test_without_anything_to_measure_it_says_what_to_give(installation):
+    assert "--calls FILE" in installation.callaudit("rules", "evaluate", check=2).stderr
+
+
+def test_whole_calls_are_compared_with_the_rules_verdicts(installation):
+    rulebook = load_rulebook()
+    texts = {"C1": "C: It is broken.\nA: I am so sorry about that.", "C2": "C: This is ridiculous.\nA: Next."}
+    calls = []
+    for call_id, text in texts.items():
+        example = parse_example(text).transcript
+        example = type(example)(**{f: getattr(example, f) for f in example.__struct_fields__})
+        calls.append(AuditedCall(example, audit(example, rulebook)))
+    home = installation.root / "callaudit-home"
+    home.mkdir()
+    con = open_writer(home / "warehouse.duckdb")
+    store_rulebook(con, rulebook)
+    load(con, calls, run_id="r1")
+    publish(con, home / "published")
