@@ -100,7 +100,7 @@ def test_a_night_from_recordings_to_pages(installation, clip, other_clip):
     readme = (Path(__file__).parents[2] / "README.md").read_text(encoding="utf-8")
     for sql in re.findall(r"```sql\n(.*?)```", readme, re.DOTALL)[0].split(";"):
         if sql.strip():
-            installation.callaudit("query", sql)
+            installation.callaudit("query", "--", sql)
 
     shown = installation.callaudit("report", "--week", "newest").stdout
     assert "2026-W10" in shown
