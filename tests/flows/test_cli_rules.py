@@ -16,8 +16,8 @@ from warehouse.publish import publish
 from warehouse.tables import AuditedCall
 
 CALLS = {
-    "C-1": "[0-3] C: This is ridiculous, it is the third time I have called.\n[4-7] A: I hear you. I am so sorry about it.",
-    "C-2": "[0-3] C: This is ridiculous, it is the third time I have called.\n[4-7] A: Account number please.",
+    "C-1": "[0-3] C: This is ridiculous.\n[4-7] A: I hear you. I am so sorry about it.",
+    "C-2": "[0-3] C: This is ridiculous.\n[4-7] A: Account number please.",
 }
 APOLOGY = """\
 - id: apology.given
@@ -86,6 +86,7 @@ def test_two_folders_are_compared_as_json(audited):
     assert told["old"] != told["new"]
 
 
+@pytest.mark.slow
 def test_golden_verdicts_decide_whether_a_change_may_pass(audited):
     rules(audited, "account number")
     golden = audited.root / "golden.csv"
@@ -100,6 +101,7 @@ def test_golden_verdicts_decide_whether_a_change_may_pass(audited):
     assert "C-1 apology.given must be met, is missed" in breaks.stdout
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("line", "said"),
     [
@@ -114,12 +116,14 @@ def test_a_golden_file_that_checks_nothing_is_an_error(audited, line, said):
     assert said in audited.callaudit("rules", "diff", "shipped", ".", "--golden", str(golden), check=4).stderr
 
 
+@pytest.mark.slow
 def test_a_folder_without_rules_and_a_warehouse_without_calls_are_named(installation):
     assert "“nowhere” is no folder" in installation.callaudit("rules", "diff", "shipped", "nowhere", check=4).stderr
     assert "“inbox” holds no rules" in installation.callaudit("rules", "diff", "inbox", ".", check=4).stderr
     assert "nothing is published" in installation.callaudit("rules", "diff", "shipped", ".", check=4).stderr
 
 
+@pytest.mark.slow
 def test_a_new_rule_is_a_form_that_passes_lint_and_says_what_to_fill_in(installation):
     done = installation.callaudit("rules", "new", "apology.offers_remedy")
     assert "rules/apology.yaml" in done.stdout
