@@ -11,7 +11,7 @@ import yaml
 
 from audit_rules.conversation import Conversation
 from audit_rules.document import suggest
-from audit_rules.estimates import Estimate, Floats, f1_interval, percentiles, resampled, wilson
+from audit_rules.estimates import Estimate, Floats, f1_interval, percentiles, resampled_sums, wilson
 from audit_rules.finding import EvidenceKind
 from audit_rules.phrases import Place
 from audit_rules.rulebook import SHIPPED, Rulebook
@@ -204,8 +204,7 @@ def macro_f1(judged: Sequence[Judged]) -> Estimate | None:
     value = float(_mean_f1(counts.sum(axis=0, keepdims=True))[0])
     if len(conversations) < 2:
         return Estimate(value)
-    drawn = resampled(len(conversations)) @ counts.reshape(len(conversations), -1)
-    return Estimate(value, percentiles(_mean_f1(drawn.reshape(-1, 2, len(checks)))))
+    return Estimate(value, percentiles(_mean_f1(resampled_sums(counts))))
 
 
 def _mean_f1(counts: Floats) -> Floats:

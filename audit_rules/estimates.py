@@ -6,7 +6,7 @@ that the same judgements give the same interval.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 import numpy as np
@@ -50,10 +50,18 @@ def f1_interval(true_positive: int, false_positive: int, false_negative: int) ->
     return 2 * low / (1 + low), 2 * high / (1 + high)
 
 
-def resampled(groups: int) -> Floats:
-    """How often each of the groups is drawn in each of `RESAMPLES` samples with replacement (Efron 1979)."""
-    drawn = np.random.default_rng(_SEED).integers(0, groups, size=(RESAMPLES, groups))
-    return np.stack([np.bincount(sample, minlength=groups) for sample in drawn]).astype(np.float64)
+def resampled_sums(counts: Floats) -> Floats:
+    """The sum of counts [group, ...] over the groups of each of `RESAMPLES` samples with replacement (Efron 1979)."""
+    groups = len(counts)
+    flat = counts.reshape(groups, -1)
+    sums = [np.bincount(drawn, minlength=groups) @ flat for drawn in _draws(groups)]
+    return np.stack(sums).reshape(RESAMPLES, *counts.shape[1:])
+
+
+def _draws(groups: int) -> Iterator[Counts]:
+    random = np.random.default_rng(_SEED)
+    for _ in range(RESAMPLES):
+        yield random.integers(0, groups, size=groups)
 
 
 def percentiles(values: Floats) -> tuple[float, float] | None:
@@ -70,14 +78,13 @@ def cohens_kappa(tables: Counts) -> Estimate | None:
 
     The interval resamples calls. None where both gave one and the same verdict throughout: chance explains it all.
     """
-    calls, verdicts, _ = tables.shape
-    kappa = _kappas(tables.sum(axis=0, keepdims=True).astype(np.float64))[0]
-    if np.isnan(kappa):
+    counted = tables.astype(np.float64)
+    kappa = float(_kappas(counted.sum(axis=0, keepdims=True))[0])
+    if math.isnan(kappa):
         return None
-    if calls < 2:
-        return Estimate(float(kappa))
-    flat = resampled(calls) @ tables.reshape(calls, -1)
-    return Estimate(float(kappa), percentiles(_kappas(flat.reshape(-1, verdicts, verdicts))))
+    if len(tables) < 2:
+        return Estimate(kappa)
+    return Estimate(kappa, percentiles(_kappas(resampled_sums(counted))))
 
 
 def _kappas(tables: Floats) -> Floats:
@@ -104,8 +111,7 @@ def krippendorffs_alpha(counts: Counts) -> Estimate | None:
     calls = len(judged_twice)
     if calls < 2:
         return Estimate(value)
-    samples = (np.repeat(judged_twice, drawn.astype(np.int64), axis=0) for drawn in resampled(calls))
-    return Estimate(value, percentiles(np.array([_alpha(sample) for sample in samples])))
+    return Estimate(value, percentiles(np.array([_alpha(judged_twice[drawn]) for drawn in _draws(calls)])))
 
 
 def _alpha(counts: Counts) -> float:

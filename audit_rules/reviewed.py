@@ -1,6 +1,7 @@
 """How well the rules agree with people who judged whole calls, and people among themselves."""
 
 import csv
+import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -135,12 +136,15 @@ def _lines(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
     if path.suffix.lower() == ".jsonl":
         yield from _json_lines(path, text)
         return
-    table = csv.DictReader(text.splitlines(), skipinitialspace=True)
+    table = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
     missing = [name for name in _FIELDS if name not in (table.fieldnames or ())]
     if missing:
         raise InputError(f"{path.name}:1 has no column {', '.join(missing)}", why=f"It needs {', '.join(_FIELDS)}.")
-    for row in table:
-        yield f"{path.name}:{table.line_num}", row
+    try:
+        for row in table:
+            yield f"{path.name}:{table.line_num}", row
+    except csv.Error as error:
+        raise InputError(f"{path.name}:{table.line_num} is not CSV", why=str(error)) from error
 
 
 def _json_lines(path: Path, text: str) -> Iterator[tuple[str, Mapping[str, object]]]:

@@ -520,8 +520,9 @@ def rules_evaluate(
 ) -> None:
     """Measure the rules against people: precision, recall and F1, or agreement on whole calls.
 
-    A line of FILE has conversation_id, turn, speaker, context, text and label, and sample: "random" where it was drawn
-    blindly. A line of --calls has call_id, rule_id, verdict and reviewer; it is compared with the last published run.
+    A line of FILE has conversation_id, turn, speaker, context, text, label, and sample, "random" where drawn blindly.
+
+    A line of --calls has call_id, rule_id, verdict, reviewer; the rules' verdicts are those of the published copy.
 
     Example: callaudit rules evaluate labelled/ --check apology --show-errors 5
     """

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from audit_rules.audit import audit
 from audit_rules.examples import parse_example
@@ -16,7 +17,15 @@ from warehouse.tables import AuditedCall
 
 def write_rows(file: Path, *rows: tuple[str, int, str]) -> None:
     lines = [
-        {"conversation_id": f"c{n}", "turn": n, "speaker": "agent", "context": [], "text": text, "label": label, "sample": sample}
+        {
+            "conversation_id": f"c{n}",
+            "turn": n,
+            "speaker": "agent",
+            "context": [],
+            "text": text,
+            "label": label,
+            "sample": sample,
+        }
         for n, (text, label, sample) in enumerate(rows)
     ]
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
@@ -77,17 +86,45 @@ def test_without_anything_to_measure_it_says_what_to_give(installation):
     assert "--calls FILE" in installation.callaudit("rules", "evaluate", check=2).stderr
 
 
-def test_whole_calls_are_compared_with_the_rules_verdicts(installation):
+@pytest.fixture
+def audited(installation):
+    """Two calls in the published copy: an apology, and none where one was due."""
     rulebook = load_rulebook()
-    texts = {"C1": "C: It is broken.\nA: I am so sorry about that.", "C2": "C: This is ridiculous.\nA: Next."}
     calls = []
-    for call_id, text in texts.items():
-        example = parse_example(text).transcript
-        example = type(example)(**{f: getattr(example, f) for f in example.__struct_fields__})
-        calls.append(AuditedCall(example, audit(example, rulebook)))
+    for call_id, answer in (("C1", "I am so sorry about that."), ("C2", "Next.")):
+        heard = parse_example(f"C: This is the third time I have called, this is ridiculous.\nA: {answer}").transcript
+        heard = replace(heard, call=replace(heard.call, call_id=call_id))
+        calls.append(AuditedCall(heard, audit(heard, rulebook)))
     home = installation.root / "callaudit-home"
-    home.mkdir()
     con = open_writer(home / "warehouse.duckdb")
     store_rulebook(con, rulebook)
     load(con, calls, run_id="r1")
     publish(con, home / "published")
+    return installation
+
+
+def test_whole_calls_are_compared_with_the_rules_verdicts(audited):
+    reviews = audited.root / "reviews.csv"
+    lines = ["call_id,rule_id,verdict,reviewer", "C1,apology.given,met,ann", "C2,apology.given,missed,ann"]
+    lines += ["C1,apology.given,met,bob", "C2,apology.given,met,bob", "C9,apology.given,met,ann"]
+    reviews.write_text("\n".join(lines) + "\n")
+    done = audited.callaudit("rules", "evaluate", "--calls", str(reviews))
+
+    assert "calls that the rules have not judged: C9" in done.stdout
+    (row,) = (line for line in done.stdout.splitlines() if line.startswith("apology.given"))
+    assert row.split()[1:5] == ["2", "2", "4", "0.750"]
+    assert audited.callaudit("rules", "evaluate", "--calls", str(reviews)).stdout == done.stdout
+
+
+def test_a_review_by_a_misspelt_rule_is_answered_with_the_nearest_one(audited):
+    reviews = audited.root / "reviews.csv"
+    reviews.write_text("call_id,rule_id,verdict,reviewer\nC1,apology.givn,met,ann\n")
+    done = audited.callaudit("rules", "evaluate", "--calls", str(reviews), check=4)
+    assert "reviews.csv:2: no rule is called “apology.givn”. Did you mean “apology.given”?" in done.stderr
+
+
+def test_whole_calls_without_a_published_run_say_what_to_do(installation):
+    reviews = installation.root / "reviews.csv"
+    reviews.write_text("call_id,rule_id,verdict,reviewer\nC1,apology.given,met,ann\n")
+    done = installation.callaudit("rules", "evaluate", "--calls", str(reviews), check=4)
+    assert "try: callaudit run" in done.stderr
