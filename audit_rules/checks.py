@@ -13,7 +13,7 @@ from audit_rules.window import parse_window
 Words = Mapping[str, tuple[str, ...]]
 
 RULE_ID = re.compile(r"[a-z][a-z_]*\.[a-z][a-z_]*")
-_PHRASE_KEYS = frozenset(
+PHRASE_KEYS = frozenset(
     {
         "any_of",
         "unless",
@@ -82,7 +82,7 @@ def check_words(own: Words, document: Document, words: Words) -> None:
 def check_phrases(value: object, at: Keys, document: Document, words: Words) -> None:
     """Note every phrase anywhere in a rule that cannot be read."""
     for key, inner in value.items() if isinstance(value, dict) else ():
-        if key in _PHRASE_KEYS and isinstance(inner, list | tuple):
+        if key in PHRASE_KEYS and isinstance(inner, list | tuple):
             _check_list(inner, (*at, key), document, words)
         elif key != "examples":
             check_phrases(inner, (*at, key), document, words)

@@ -1,16 +1,16 @@
 """What is allowed in a rule but seldom meant: phrases that do nothing or too much, rules shown from one side only."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import msgspec
 
-from audit_rules.checks import Words, phrase_lists
+from audit_rules.checks import PHRASE_KEYS, Words, phrase_lists
 from audit_rules.examples import examples_of, parse_example
 from audit_rules.finding import Verdict
 from audit_rules.phrases import PhraseSet, normalise, to_pattern
-from audit_rules.rule import Rule
+from audit_rules.rule import Rule, Speaker
 from audit_rules.rulebook import Rulebook
 from transcription.transcript import SpeakerRole
 
@@ -25,6 +25,8 @@ FILL_IN = "FILL-IN"
 # A phrase that says more than this in different ways is not looked through.
 _MOST_READINGS = 200
 _FEWEST_LINES = 20
+_NEVER = "“{}” can never match: texts are without repetitions and fillers"
+_ROLE: dict[Speaker, SpeakerRole] = {"agent": SpeakerRole.AGENT, "customer": SpeakerRole.CUSTOMER}
 
 
 class Advice(msgspec.Struct, frozen=True, order=True):
@@ -36,12 +38,17 @@ class Advice(msgspec.Struct, frozen=True, order=True):
 
 def advice(rulebook: Rulebook) -> list[Advice]:
     """All advice on the rules that are not retired, in order of their ids."""
-    said = _example_lines(rulebook)
+    said = {speaker: _example_lines(rulebook, role) for speaker, role in _ROLE.items()}
     return sorted(
         Advice(rule.id, message)
         for rule in rulebook.rules
         if rule.status != "retired"
-        for message in (*_on_form(rule), *_on_examples(rule), *_on_phrases(rule, rulebook.words, said))
+        for message in (
+            *_on_form(rule),
+            *_on_examples(rule),
+            *_on_phrases(rule, rulebook.words, said),
+            *_on_other_phrases(rule, rulebook.words),
+        )
     )
 
 
@@ -75,16 +82,14 @@ def _on_examples(rule: Rule) -> Iterator[str]:
         yield "no example shows it missed"
 
 
-def _on_phrases(rule: Rule, words: Words, said: Sequence[str]) -> Iterator[str]:
+def _on_phrases(rule: Rule, words: Words, said_by: Mapping[Speaker, Sequence[str]]) -> Iterator[str]:
     for _, phrases in phrase_lists(rule):
+        said = said_by[phrases.speaker]
         found = PhraseSet([to_pattern(p, words) for p in phrases.any_of])
         for number, phrase in enumerate(phrases.any_of):
-            readings = list(islice(_readings(phrase, words), _MOST_READINGS + 1))
-            # A phrase for the beginning of a sentence finds less than one for anywhere in it.
-            before = "" if phrase.startswith("^") else "x "
-            hits = [set(found.candidates(before + reading)) for reading in readings]
+            readings, hits = _tried(phrase, found, words)
             if not any(number in h for h in hits):
-                yield f"“{phrase}” can never match: texts are without repetitions and fillers"
+                yield _NEVER.format(phrase)
             elif any(len(r.split()) == 1 and r.strip() in _EVERYWHERE for r in readings):
                 yield f"“{phrase}” is a word of every sentence"
             elif len(readings) <= _MOST_READINGS:
@@ -93,7 +98,34 @@ def _on_phrases(rule: Rule, words: Words, said: Sequence[str]) -> Iterator[str]:
                     yield f"“{phrase}” finds nothing that “{phrases.any_of[min(others)]}” does not"
             lines = sum(number in found.candidates(line) for line in said)
             if len(said) >= _FEWEST_LINES and lines > len(said) / 2:
-                yield f"“{phrase}” is found in {lines} of the {len(said)} agent's lines of all examples"
+                yield f"“{phrase}” is found in {lines} of the {len(said)} {phrases.speaker}'s lines of all examples"
+
+
+def _on_other_phrases(rule: Rule, words: Words) -> Iterator[str]:
+    """What excuses or leads in may be covered by another phrase and still do its part; it must only be possible."""
+    judged = {phrases.any_of for _, phrases in phrase_lists(rule)}
+    for phrases in dict.fromkeys(_lists(msgspec.to_builtins(rule))):
+        if phrases not in judged:
+            found = PhraseSet([to_pattern(p, words) for p in phrases])
+            for number, phrase in enumerate(phrases):
+                if not any(number in h for h in _tried(phrase, found, words)[1]):
+                    yield _NEVER.format(phrase)
+
+
+def _lists(value: object) -> Iterator[tuple[str, ...]]:
+    for key, inner in value.items() if isinstance(value, dict) else ():
+        if key in PHRASE_KEYS and isinstance(inner, list | tuple):
+            yield tuple(inner)
+        elif key != "examples":
+            yield from _lists(inner)
+
+
+def _tried(phrase: str, found: PhraseSet, words: Words) -> tuple[list[str], list[set[int]]]:
+    """Texts that the phrase is meant for, at most one more than are looked through, and what is found in each."""
+    readings = list(islice(_readings(phrase, words), _MOST_READINGS + 1))
+    # A phrase for the beginning of a sentence finds less than one for anywhere in it.
+    before = "" if phrase.startswith("^") else "x "
+    return readings, [set(found.candidates(before + reading)) for reading in readings]
 
 
 def _readings(phrase: str, words: Words) -> Iterator[str]:
@@ -112,7 +144,7 @@ def _readings(phrase: str, words: Words) -> Iterator[str]:
         yield normalise(_NOT_SAID.sub(" ", phrase).replace("#", " 5 "))
 
 
-def _example_lines(rulebook: Rulebook) -> list[str]:
+def _example_lines(rulebook: Rulebook, role: SpeakerRole) -> list[str]:
     lines: list[str] = []
     for rule in rulebook.rules:
         for _, text in examples_of(rule):
@@ -120,5 +152,5 @@ def _example_lines(rulebook: Rulebook) -> list[str]:
                 utterances = parse_example(text).transcript.utterances
             except ValueError:
                 continue
-            lines += [normalise(u.text) for u in utterances if u.role is SpeakerRole.AGENT]
+            lines += [normalise(u.text) for u in utterances if u.role is role]
     return lines

@@ -40,6 +40,31 @@ def test_a_phrase_in_half_of_all_lines_is_too_broad(rulebook_of: RulebookOf) -> 
     assert found.message == "“hello” is found in 11 of the 20 agent's lines of all examples"
 
 
+def test_what_the_customer_says_is_held_against_the_customers_lines(rulebook_of: RulebookOf) -> None:
+    examples = "\\n".join(["C: hello there"] * 11 + ["C: goodbye"] * 9 + ["A: hello"] * 20)
+    rule = block("when: {speaker: customer, any_of: [hello]}\nexpect: {any_of: [goodbye]}")
+
+    (found,) = advice(rulebook_of(apology=rule.replace("met: 'A: yes'", f'met: "{examples}", missed: "C: no"')))
+
+    assert found.message == "“hello” is found in 11 of the 21 customer's lines of all examples"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "expect: {any_of: [sorry], unless: ['(no) (no)']}",
+        "restates: {lead: ['(no) (no)']}",
+        "asks_again: {slots: {number: {asks: ['(no) (no)']}}}",
+    ],
+)
+def test_a_phrase_that_can_never_match_is_named_in_every_list(rulebook_of: RulebookOf, body: str) -> None:
+    assert on(rulebook_of, body) == ["“(no) (no)” can never match: texts are without repetitions and fillers"]
+
+
+def test_an_excuse_that_another_covers_may_still_do_its_part(rulebook_of: RulebookOf) -> None:
+    assert on(rulebook_of, "expect: {any_of: [sorry], unless: [sorry what, what]}") == []
+
+
 def test_a_rule_that_is_never_shown_missed_is_named(rulebook_of: RulebookOf) -> None:
     assert [a.message for a in advice(rulebook_of(apology=block("expect: {any_of: [sorry]}")))] == [
         "no example shows it missed"
