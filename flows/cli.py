@@ -457,6 +457,8 @@ def rules_diff(
     Exit code 0: nothing flipped; 1: something did. With --golden only the golden verdicts decide: 0 if they hold,
     3 if the new rules break one.
 
+    What people decided makes a golden file: callaudit query "select call_id, rule_id, verdict from reviews" -f csv
+
     Example: callaudit rules diff shipped . --golden golden.csv
     """
     import msgspec

@@ -1,12 +1,14 @@
 """A change of the rules on calls that were audited before."""
 
 import json
+from datetime import timedelta
 from textwrap import dedent
 
 import msgspec
 import pytest
 
 from audit_rules.backtest import backtest
+from audit_rules.conversation import Contact
 from audit_rules.examples import parse_example
 from audit_rules.finding import Verdict
 from audit_rules.golden import Golden, read_golden
@@ -151,10 +153,43 @@ def test_a_golden_file_with_a_mistake_is_refused_by_its_line(tmp_path, text: str
     assert what in refused.value.what
 
 
+def test_a_promise_is_judged_by_the_customers_other_calls_and_never_by_the_call_itself(rulebook_of) -> None:
+    def promise(hours: int):
+        body = f"kept_promise: {{made: [call you back], within_hours: {hours}}}"
+        return rulebook_of(follow_up=block(body, rule_id="follow_up.keeps_promise"))
+
+    promised = call("C-1", "C: My lamp broke.\nA: I will call you back.")
+    start = promised.call.started_at
+    assert start is not None
+    later = Contact(call_id="C-2", started_at=start + timedelta(hours=20), direction="outbound")
+    itself = Contact(call_id="C-1", started_at=start, direction="outbound")
+
+    (flip,) = backtest(
+        [promised],
+        promise(48),
+        promise(10),
+        contacts={promised.call.customer_id or "": [itself, later]},
+        known_until=start + timedelta(hours=90),
+    ).flips
+
+    assert (flip.before, flip.after) == (Verdict.MET, Verdict.MISSED)
+
+
+def test_of_words_without_punctuation_the_whole_turn_is_the_sentence(sorry) -> None:
+    heard = call("C-1", "C: my lamp broke\nA: i am so sorry about that one moment")
+
+    (flip,) = backtest([heard], sorry("so sorry"), sorry("apologies")).flips
+
+    assert flip.words is not None
+    assert flip.words.sentence == "i am so sorry about that one moment"
+
+
 def test_what_a_backtest_finds_can_be_written_as_json(sorry) -> None:
-    found = backtest([call("C-1", GOOD)], sorry("sorry"), sorry("apologies"))
+    more = block("expect: {any_of: [one moment]}", rule_id="pace.shows_urgency")
+    found = backtest([call("C-1", GOOD)], sorry("sorry"), sorry("apologies", pace=more))
 
     told = json.loads(msgspec.json.encode(found))
 
     assert told["flips"][0]["words"]["sentence"] == "I am so sorry about the lamp."
     assert told["by_rule"] == [{"rule_id": "apology.given", "before": "met", "after": "missed", "calls": 1}]
+    assert told["added"] == {"pace.shows_urgency": {"met": 1}}
