@@ -122,6 +122,8 @@ def phrase_lists(rule: Rule) -> Iterator[tuple[Keys, Phrases]]:
         value = getattr(rule, key)
         if isinstance(value, Phrases):
             yield (key,), value
+    if rule.expect and rule.expect.after:
+        yield ("expect", "after"), rule.expect.after
     if rule.never and rule.never.followed_by:
         yield ("never", "followed_by"), rule.never.followed_by
     if rule.at_most and rule.at_most.unless_said:

@@ -43,10 +43,12 @@ class Phrases(Block, frozen=True, kw_only=True):
 class Expect(Phrases, frozen=True, kw_only=True):
     """`within`: "2 agent turns", "30 s", or "rest of call" after the trigger; a whole call where nothing triggers.
 
-    `specific` counts a hit only if it names the customer's issue; `at_least` counts distinct hits.
+    `specific` counts a hit only if it names the customer's issue; `at_least` counts distinct hits. With `after` a
+    hit counts only once a hit of that was heard since the rule began to apply: acceptance follows an offer.
     """
 
     within: str = "rest of call"
+    after: Phrases | None = None
     at_least: int = 1
     specific: bool = False
 

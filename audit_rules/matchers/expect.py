@@ -24,6 +24,7 @@ class ExpectMatcher:
     def __init__(self, rule_id: str, spec: Expect, index: Index) -> None:
         self.spec = spec
         self.phrases = index.add(spec)
+        self.preceding = index.add(spec.after) if spec.after else None
         self.window = parse_window(spec.within)
         self.answer = Answer(rule_id)
 
@@ -37,7 +38,7 @@ class ExpectMatcher:
         turns = answering_turns(call, scope, self.window, self.spec.speaker)
         if not turns:
             return self.answer.not_applicable("The call ended before there was a chance to.", *_trigger(call, scope))
-        candidates = [p for p in inside(self.events(call), turns) if _after(p, scope)]
+        candidates = [p for p in inside(self.events(call), turns) if _after(p, scope) and self._preceded(call, p, scope)]
         timely = [(p, in_time(call, p, scope.trigger, self.window)) for p in candidates]
         hits = [p for p, soon in timely if soon]
         if len(hits) >= self.spec.at_least:
@@ -55,6 +56,12 @@ class ExpectMatcher:
         if near is not None:
             reason = f"{reason[:-1]}; nearest: {near.note}."
         return self.answer.missed(reason, *_trigger(call, scope), *([near] if near else []))
+
+    def _preceded(self, call: Conversation, place: Place, scope: Scope) -> bool:
+        """Whether what must come first came between the trigger and the place."""
+        if self.preceding is None:
+            return True
+        return any(_after(p, scope) and p < place for p in call.hits(self.preceding))
 
     def _heard(self, call: Conversation, place: Place, scope: Scope) -> str:
         if scope.trigger is not None:
