@@ -68,10 +68,15 @@ class AtMost(Phrases, frozen=True, kw_only=True):
 
 
 class Order(Block, frozen=True, kw_only=True):
-    """Something of `first` comes before anything of `then`."""
+    """Something of `first` comes before anything of `then`.
+
+    `first` counts from where the rule begins to apply, or with `since: call` from the call's start: what was asked
+    before the customer became upset need not be asked again.
+    """
 
     first: Phrases
     then: Phrases
+    since: Literal["trigger", "call"] = "trigger"
 
 
 class Restates(Block, frozen=True, kw_only=True):

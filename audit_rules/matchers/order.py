@@ -21,6 +21,7 @@ class OrderMatcher:
     def __init__(self, rule_id: str, spec: Order, index: Index) -> None:
         self.first = index.add(spec.first)
         self.then = index.add(spec.then)
+        self.since = spec.since
         self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
@@ -28,8 +29,9 @@ class OrderMatcher:
         return call.hits(self.first)
 
     def judge(self, call: Conversation, scope: Scope) -> Finding:
-        """Compare the first of each inside the scope."""
-        first = next((p for p in call.hits(self.first) if self._inside(p, scope)), None)
+        """Compare the first of each, the later one inside the scope."""
+        earlier = self.since == "call"
+        first = next((p for p in call.hits(self.first) if earlier or self._inside(p, scope)), None)
         then = next((p for p in call.hits(self.then) if self._inside(p, scope)), None)
         if then is None:
             return self.answer.not_applicable("The second of the two never came, so there is no order to judge.")
