@@ -25,6 +25,8 @@ from transcription.turns import Turn, is_listening_signal
 _UNDER_WAY: Seconds = 1.0
 _STILL_TALKING: Seconds = 0.5
 _HOLDS_FLOOR: Seconds = 0.5
+# Talking over someone this long with more than a signal is an interruption even if the agent then gives way.
+_TALKS_OVER: Seconds = 1.5
 
 
 class TimingMatcher:
@@ -62,7 +64,7 @@ class TimingMatcher:
         spoken_over = min(agent.end, customer.end) - agent.start
         times = "" if len(found) == 1 else f", {len(found)} times in all"
         return self.answer.missed(
-            f"Spoke over the customer for {spoken_over:.1f} s and took the floor{times}.",
+            f"Spoke over the customer for {spoken_over:.1f} s{times}.",
             *(self._words(call, a, SpeakerRole.AGENT, EvidenceKind.AGAINST) for a, _ in found),
             self._words(call, customer, SpeakerRole.CUSTOMER, EvidenceKind.TRIGGER),
         )
@@ -148,7 +150,10 @@ class TimingMatcher:
 
 
 def interruptions(call: Conversation) -> list[tuple[Span, Span]]:
-    """Agent speech that starts while the customer talks and takes the floor, with the customer's speech it cut."""
+    """Agent speech that starts while the customer talks and is no signal, with the customer's speech it cut.
+
+    It takes the floor (goes on after the customer has stopped), or talks over the customer for `_TALKS_OVER`.
+    """
     customers = call.transcript.speech.get(SpeakerRole.CUSTOMER, ())
     signals = [
         Span(u.start, u.end)
@@ -162,8 +167,9 @@ def interruptions(call: Conversation) -> list[tuple[Span, Span]]:
         if at < 0:
             continue
         customer = customers[at]
-        cut_in = agent.start <= customer.end - _STILL_TALKING and agent.end >= customer.end + _HOLDS_FLOOR
-        if cut_in and not any(s.start <= agent.end and agent.start <= s.end for s in signals):
+        talked_over = min(agent.end, customer.end) - agent.start
+        took_floor = talked_over >= _STILL_TALKING and agent.end >= customer.end + _HOLDS_FLOOR
+        if (took_floor or talked_over >= _TALKS_OVER) and not any(s.start <= agent.end and agent.start <= s.end for s in signals):
             found.append((agent, customer))
     return found
 

@@ -18,11 +18,13 @@ VENT = "This is ridiculous, it came on Monday and it was broken"
         (9.6, 14.0, Verdict.MET),
         (0.9, 14.0, Verdict.MET),
         (1.0, 14.0, Verdict.MISSED),
-        (5.0, 10.4, Verdict.MET),
-        (5.0, 10.5, Verdict.MISSED),
+        (5.0, 6.4, Verdict.MET),
+        (5.0, 6.5, Verdict.MISSED),
+        (9.0, 10.4, Verdict.MET),
+        (9.0, 10.5, Verdict.MISSED),
     ],
 )
-def test_cutting_in_and_taking_the_floor_is_an_interruption(
+def test_taking_the_floor_or_talking_over_the_customer_is_an_interruption(
     judge: Judge, start: float, end: float, verdict: Verdict
 ) -> None:
     found = judge(CUTS_IN, f"[0-10] C: {VENT}\n[{start}-{end}] A: Account number please")
@@ -33,7 +35,7 @@ def test_cutting_in_and_taking_the_floor_is_an_interruption(
 def test_an_interruption_says_how_long_both_spoke(judge: Judge) -> None:
     found = judge(CUTS_IN, f"[0-10] C: {VENT}\n[8-14] A: Account number please")
 
-    assert found.reason == "Spoke over the customer for 2.0 s and took the floor."
+    assert found.reason == "Spoke over the customer for 2.0 s."
     assert [(e.kind, e.start, e.end) for e in found.evidence] == [
         (EvidenceKind.AGAINST, 8.0, 14.0), (EvidenceKind.TRIGGER, 0.0, 10.0),
     ]  # fmt: skip
