@@ -21,7 +21,8 @@ STOP = frozenset(
     your yours yourself 's hello hi hey sir madam maam call calling called customer agent service help helping
     helped everything something nothing someone anyone everybody sorry apologize apology understand hear
     hearing feel feeling happen happened happening able first last lot little bit good great kind maybe moment
-    minute important importance actually already always around away ask asking asked come coming came work time thought keep""".split()
+    important importance minute actually already always around away ask asking asked come coming came
+    work time thought keep""".split()
 )
 # Said of any complaint, so naming them names no issue.
 _STOCK = frozenset(

@@ -38,7 +38,8 @@ class ExpectMatcher:
         turns = answering_turns(call, scope, self.window, self.spec.speaker)
         if not turns:
             return self.answer.not_applicable("The call ended before there was a chance to.", *_trigger(call, scope))
-        candidates = [p for p in inside(self.events(call), turns) if _after(p, scope) and self._preceded(call, p, scope)]
+        later = [p for p in inside(self.events(call), turns) if _after(p, scope)]
+        candidates = [p for p in later if self._preceded(call, p, scope)]
         timely = [(p, in_time(call, p, scope.trigger, self.window)) for p in candidates]
         hits = [p for p, soon in timely if soon]
         if len(hits) >= self.spec.at_least:
