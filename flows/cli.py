@@ -145,8 +145,9 @@ def run(
     Example: callaudit run ~/recordings/2026-03-09
     """
     from flows.console import out, shown
+    from flows.interrupt import stops_at_once
 
-    with shown(quiet=_Global.quiet):
+    with stops_at_once(), shown(quiet=_Global.quiet):
         if not _Global.quiet:
             out.print("[dim]starting Prefect ...[/]")
         # An error is shown once, by `main`, not also as Prefect's trace.
@@ -185,7 +186,7 @@ def _say_summary(summary: "RunSummary") -> None:
     if summary.notice:
         out.print(f"[bold yellow]Note:[/] {summary.notice}")
     failed = "[bold]callaudit calls refused[/]   " if summary.quarantined else ""
-    out.print(f"\nNext: {failed}[bold]callaudit report --week newest[/]")
+    out.print(f"\nNext: {failed}[bold]callaudit calls list[/]   [bold]callaudit report --week newest[/]")
 
 
 @app.command(rich_help_panel=DAILY)
@@ -594,7 +595,7 @@ def _run_command() -> int:
         show_error(error)
         return error.exit_code
     except KeyboardInterrupt:
-        typer.echo("\nStopped. What was finished is safe; callaudit run goes on from there.", err=True)
+        typer.echo("\nStopped.", err=True)
         return STOPPED
     except BrokenPipeError:
         # The reader of a pipe (head, less) has seen enough; there is nobody left to flush to.

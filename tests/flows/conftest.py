@@ -63,19 +63,30 @@ class Installation:
                 os.utime(file, (old, old))
         return path
 
-    def callaudit(self, *arguments: str, check: int | None = 0, **environment: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
+    def callaudit(self, *arguments: str, check: int | None = 0) -> subprocess.CompletedProcess[str]:
+        """Run the command to its end; `check` is the exit code it must have."""
+        run = self.start(*arguments, stderr=subprocess.PIPE)
+        out, err = run.communicate(timeout=300)
+        if check is not None:
+            assert run.returncode == check, out + err
+        return subprocess.CompletedProcess(run.args, run.returncode, out, err)
+
+    def start(self, *arguments: str, stderr: int | None = subprocess.DEVNULL) -> subprocess.Popen[str]:
+        """Start the command in a process group of its own, as a terminal does."""
+        return subprocess.Popen(
             [sys.executable, "-m", "flows.cli", "--config", str(self.settings), *arguments],
-            check=False,
-            capture_output=True,
+            stdout=subprocess.PIPE,
+            stderr=stderr,
             text=True,
             cwd=self.root,
-            env={**os.environ, "PREFECT_HOME": str(self.root / "prefect"), "COLUMNS": "200", **environment},
-            timeout=300,
+            env={
+                **os.environ,
+                "PREFECT_HOME": str(self.root / "prefect"),
+                "COLUMNS": "200",
+                "PYTHONUNBUFFERED": "1",
+            },
+            start_new_session=True,
         )
-        if check is not None:
-            assert done.returncode == check, done.stdout + done.stderr
-        return done
 
 
 @pytest.fixture

@@ -1,7 +1,10 @@
 """The command line as a user meets it: what it prints and how it exits."""
 
 import json
+import os
 import re
+import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -147,3 +150,34 @@ def test_a_warehouse_in_use_is_said_with_who_holds_it(installation, clip):
     finally:
         held.close()
     assert "in use" in done.stderr or "holds" in done.stderr
+
+
+@pytest.mark.slow
+def test_ctrl_c_stops_at_once_and_the_next_run_goes_on(installation, clip, other_clip):
+    """The finished transcript of a stopped run is used by the next; nobody is left running."""
+    installation.add(clip, "one", call_id="T-1", started_at="2026-03-03T10:15:00-05:00")
+    for n in range(2, 8):
+        path = installation.add(other_clip, f"call{n}", call_id=f"T-{n}", started_at="2026-03-03T10:15:00-05:00")
+        # Free bytes behind the last Ogg page: the same sound under another fingerprint.
+        path.write_bytes(path.read_bytes() + b"\0" * n)
+    run = installation.start("run")
+    for line in run.stdout:
+        if "/7" in line:
+            break
+    os.killpg(run.pid, signal.SIGINT)
+    assert run.wait(timeout=30) == 130
+    staged = list((installation.root / "callaudit-home" / "staging").glob("*.json"))
+    assert staged
+    assert nobody_is_left(run.pid)
+    assert "finished earlier" in installation.callaudit("run", check=None).stdout
+
+
+def nobody_is_left(group: int) -> bool:
+    """Whether every process of a group ends within ten seconds."""
+    for _ in range(100):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
