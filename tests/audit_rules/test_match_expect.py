@@ -156,3 +156,19 @@ def test_the_quote_is_the_words_as_they_were_said(judge: Judge) -> None:
     assert met.quote == "I’m… um, so SORRY"
     assert met.turn == 1
     assert (met.char_start, met.char_end) == (8, 25)
+
+
+ACCEPTED = "applies: episode\nexpect: {speaker: customer, any_of: [yes], after: {any_of: [refund]}}"
+
+
+@pytest.mark.parametrize(
+    ("call", "verdict"),
+    [
+        ("C: This is ridiculous.\nA: Is it the lamp?\nC: Yes.\nA: You get a refund.\nC: Well.", Verdict.MISSED),
+        ("C: This is ridiculous.\nA: Is it the lamp?\nC: Yes.\nA: You get a refund.\nC: Yes.", Verdict.MET),
+        ("A: A refund?\nC: This is ridiculous.\nA: Is it the lamp?\nC: Yes.", Verdict.MISSED),
+        ("C: This is ridiculous.\nA: Is it the lamp?\nC: Yes.", Verdict.MISSED),
+    ],
+)
+def test_a_yes_accepts_only_what_was_offered_before_it(judge: Judge, call: str, verdict: Verdict) -> None:
+    assert judge(ACCEPTED, call).verdict is verdict

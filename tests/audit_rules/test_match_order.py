@@ -31,6 +31,14 @@ def test_what_was_said_before_the_upset_does_not_count(judge: Judge) -> None:
     assert found.verdict is Verdict.MISSED
 
 
+def test_with_since_call_what_was_asked_before_the_upset_counts(judge: Judge) -> None:
+    rule = "applies: episode\norder: {since: call, first: {any_of: [which lamp]}, then: {any_of: [refund]}}"
+    asked = judge(rule, "A: Which lamp?\nC: This is ridiculous.\nA: You get a refund.")
+    never_asked = judge(rule, "A: Hello.\nC: This is ridiculous.\nA: You get a refund.")
+
+    assert (asked.verdict, never_asked.verdict) == (Verdict.MET, Verdict.MISSED)
+
+
 def test_the_wrong_order_shows_both(judge: Judge) -> None:
     found = judge(FEELING_FIRST, "C: This is ridiculous.\nA: You get a refund.\nC: So?\nA: Sorry.")
 
