@@ -139,9 +139,9 @@ def test_no_recording_is_digital_silence_where_nobody_speaks(sounds):
 
 
 @pytest.mark.parametrize(("call_id", "at_least"), [("C-1004", 2), ("C-1012", 1)])
-def test_the_bad_agents_talk_over_the_customer_and_take_the_floor(sounds, call_id, at_least):
+def test_the_bad_agents_talk_over_the_customer(sounds, call_id, at_least):
     agent, customer = spans(sounds[call_id])
-    cut = [(a, c) for a in agent for c in customer if c.start + 1.0 < a.start < c.end - 0.4 and a.end > c.end + 0.4]
+    cut = [a for a in agent for c in customer if c.start + 1.0 < a.start and min(a.end, c.end) - a.start > 1.6]
 
     assert len(cut) >= at_least
 
