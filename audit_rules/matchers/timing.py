@@ -169,7 +169,9 @@ def interruptions(call: Conversation) -> list[tuple[Span, Span]]:
         customer = customers[at]
         talked_over = min(agent.end, customer.end) - agent.start
         took_floor = talked_over >= _STILL_TALKING and agent.end >= customer.end + _HOLDS_FLOOR
-        if (took_floor or talked_over >= _TALKS_OVER) and not any(s.start <= agent.end and agent.start <= s.end for s in signals):
+        if (took_floor or talked_over >= _TALKS_OVER) and not any(
+            s.start <= agent.end and agent.start <= s.end for s in signals
+        ):
             found.append((agent, customer))
     return found
 
