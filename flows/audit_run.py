@@ -1,6 +1,7 @@
 """One run of the pipeline, step by step, without Prefect: find, transcribe, judge, store, publish."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -83,7 +84,11 @@ class AuditRun:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self.recognition is not None:
-            self.recognition.__exit__(kind, error, trace)
+            self.recognition.close()
+        if error is not None:
+            # What broke the run may have broken the warehouse too; the error itself is what must be seen.
+            with suppress(Exception):
+                self._record("failed", message=str(error).partition("\n")[0])
         self.con.close()
 
     def find(self, *folders: Path, retry_failed: bool = False) -> list[Arrival]:
@@ -116,6 +121,7 @@ class AuditRun:
         self._refuse(refused, {})
         self._remember_contacts(arrivals)
         load.store_rulebook(self.con, self.rulebook, loaded_at=self.started_at)
+        self._record("running")
         if arrivals:
             self.recognition = Recognition(self.settings)
         provenance = self.recognition.provenance if self.recognition else None
@@ -187,24 +193,29 @@ class AuditRun:
         """Write the run down and publish a fresh read-only copy for the readers."""
         tell(Doing(what="publishing"))
         summary = self._summary()
+        self._record("finished")
+        publish(self.con, self.settings.published)
+        return summary
+
+    def _record(self, state: str, *, message: str = "") -> None:
+        """Write the run down as it stands; the same run told again replaces what was known of it."""
         load.record_run(
             self.con,
             load.Run(
                 run_id=self.run_id,
                 kind="nightly",
-                state="finished",
+                state=state,
                 started_at=self.started_at,
-                ended_at=datetime.now(UTC),
+                ended_at=None if state == "running" else datetime.now(UTC),
                 rulebook_version=self.rulebook.version,
-                found=summary.found,
-                audited=summary.audited,
-                quarantined=summary.quarantined,
-                already=summary.already,
-                duplicates=summary.duplicates,
+                found=self._found,
+                audited=len(self._audited),
+                quarantined=len(self._refused) - self._again,
+                already=self._already,
+                duplicates=self._duplicates,
+                message=message,
             ),
         )
-        publish(self.con, self.settings.published)
-        return summary
 
     def _judge(self, transcript: Transcript) -> Audit:
         customer = transcript.call.customer_id

@@ -11,8 +11,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import msgspec
 
@@ -47,7 +45,7 @@ def choose_engine(settings: EngineSettings, *, fetch: bool) -> Engine:
 
 
 class Recognition:
-    """A pool of worker processes, each with its own engine; use it as a context."""
+    """A pool of worker processes, each with its own engine; `close` it in the end."""
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
@@ -69,13 +67,13 @@ class Recognition:
             return self.settings.run.workers
         return 1 if self.provenance.engine == "whisper" else len(os.sched_getaffinity(0))
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._stop()
+    def close(self) -> None:
+        """Stop the workers; finished transcripts stay in the staging folder."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            for process in list(pool._processes.values()):
+                process.terminate()
+            pool.shutdown(wait=True, cancel_futures=True)
 
     def transcripts(self, arrivals: Sequence[Arrival]) -> Iterator[Heard]:
         """Each arrival's outcome as it is ready, in no particular order.
@@ -117,7 +115,7 @@ class Recognition:
                 unfinished.pop(position[id(futures[future])])
                 yield heard
         except BrokenProcessPool:
-            self._stop()
+            self.close()
         return [arrivals[n] for n in unfinished]
 
     def _staged(self, arrival: Arrival) -> Path:
@@ -131,13 +129,6 @@ class Recognition:
             self.workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(self._chosen,)
         )
         return self._pool
-
-    def _stop(self) -> None:
-        pool, self._pool = self._pool, None
-        if pool is not None:
-            for process in list(pool._processes.values()):
-                process.terminate()
-            pool.shutdown(wait=True, cancel_futures=True)
 
 
 _ENGINE: Engine | None = None

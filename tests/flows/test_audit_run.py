@@ -10,7 +10,7 @@ import pytest
 from flows.audit_run import AuditRun
 from flows.settings import load_settings
 from transcription.transcript import SpeakerRole, Transcript, Utterance
-from warehouse.connect import open_published
+from warehouse.connect import open_published, open_writer
 
 pytestmark = pytest.mark.slow
 
@@ -124,3 +124,20 @@ def test_a_call_whose_worker_is_killed_is_transcribed_by_the_next_worker(install
         for pid in list(pool._processes):
             os.kill(pid, signal.SIGKILL)
         assert len(run.transcribe(arrivals)) == 1
+
+
+def test_a_run_that_breaks_is_written_down_with_its_reason(installation, clip):
+    installation.add(clip, "one", **STARTED)
+    settings = load_settings(installation.settings)
+
+    def breaks() -> None:
+        with AuditRun(settings) as run:
+            run.find()
+            raise OSError("the disk is away")
+
+    with pytest.raises(OSError, match="the disk is away"):
+        breaks()
+    with open_writer(settings.warehouse) as con:
+        assert con.execute("select state, found, message from core.runs").fetchall() == [
+            ("failed", 1, "the disk is away")
+        ]
