@@ -74,7 +74,7 @@ def render_call(settings: Settings, published: Published, call_id: str) -> Path:
 
 def choose_week(published: Published, week: str, *, today: date) -> str:
     """The ISO week that is meant; raises InputError naming the weeks there are."""
-    known = [r["iso_week"] for r in published.rows("select iso_week from weeks order by iso_week")]
+    known = [r["iso_week"] for r in published.rows("select iso_week from weeks where calls > 0 order by iso_week")]
     if week == "newest":
         chosen = known[-1] if known else ""
     elif week == "last":
