@@ -36,7 +36,7 @@ demo: setup  ## Audit the sample calls and make the report
 	@echo "  $(BIN)/callaudit -c samples/callaudit.toml audit samples/recordings/2026-03-04_C-1004_charged_twice.flac --scorecard six_step_process"
 
 test: setup  ## Run all tests
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
 check: setup  ## Lint, types, layers, rule examples, generated docs
 	$(BIN)/ruff check .
