@@ -105,18 +105,20 @@ def init(
 @app.command(rich_help_panel=SETUP)
 def doctor() -> None:
     """Check that everything a run needs is in place."""
+    from rich.markup import escape
+
     from flows.console import out
     from flows.doctor import examine
 
     colour = {"ok": "green", "warn": "yellow", "FAIL": "bold red"}
     checks = list(examine(_Global.config))
     for check in checks:
-        out.print(f"[{colour[check.state]}]{check.state:<4}[/] {check.name:<16} {check.says}", markup=True)
+        out.print(f"[{colour[check.state]}]{check.state:<4}[/] {check.name:<16} {escape(check.says)}")
     problems = [c for c in checks if c.state == "FAIL"]
     warnings = [c for c in checks if c.state == "warn"]
     out.print(f"\n{_counted(len(problems), 'problem')}, {_counted(len(warnings), 'warning')}.")
     for step in dict.fromkeys(c.next_step for c in (*problems, *warnings) if c.next_step):
-        out.print(f"  [cyan]try:[/] {step}")
+        out.print(f"  [cyan]try:[/] {escape(step)}")
     if problems:
         raise typer.Exit(SetupError.exit_code)
 
@@ -129,9 +131,7 @@ def _counted(number: int, noun: str) -> str:
 def run(
     folders: Annotated[
         list[Path] | None,
-        typer.Argument(
-            metavar="[FOLDER]...", help="Look only here. Without it, in every [[sources]] of callaudit.toml."
-        ),
+        typer.Argument(metavar="FOLDER", help="Look only here. Without it, in every source of callaudit.toml."),
     ] = None,
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Also try again what was refused for its audio.")
@@ -191,7 +191,7 @@ def _say_summary(summary: "RunSummary") -> None:
 
 @app.command(rich_help_panel=DAILY)
 def audit(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE...", help="Recordings.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings.", show_default=False)],
     scorecard: Annotated[str, typer.Option(help="The frame of the result.")] = "",
     agent_channel: Annotated[int, typer.Option(help="The agent's channel: 0 left, 1 right.")] = 0,
 ) -> None:
@@ -250,7 +250,7 @@ def report(
 
 @app.command(rich_help_panel=READING)
 def query(
-    sql: Annotated[str, typer.Argument(metavar="[SQL|NAME]", help="SQL, or the name of a saved query.")] = "",
+    sql: Annotated[str, typer.Argument(metavar="SQL|NAME", help="SQL, or the name of a saved query.")] = "",
     output: Annotated[str, typer.Option("--format", "-f", help="table, csv, json or markdown.")] = "table",
 ) -> None:
     """Ask the warehouse (read-only). Without SQL, list the saved queries.
@@ -480,7 +480,7 @@ def rules_diff(
 
 @rules_app.command("test")
 def rules_test(
-    rule_ids: Annotated[list[str] | None, typer.Argument(metavar="[RULE]...", help="Only these.")] = None,
+    rule_ids: Annotated[list[str] | None, typer.Argument(metavar="RULE", help="Only these.")] = None,
 ) -> None:
     """Run each rule on its own examples."""
     from audit_rules.examples import run_examples
@@ -504,7 +504,7 @@ def rules_test(
 def rules_evaluate(
     labelled: Annotated[
         Path | None,
-        typer.Argument(metavar="[FILE|DIR]", help="Labelled utterances: CHECK.jsonl, or a folder of such files."),
+        typer.Argument(metavar="FILE|DIR", help="Labelled utterances: CHECK.jsonl, or a folder of such files."),
     ] = None,
     *,
     calls: Annotated[
