@@ -29,15 +29,21 @@ class Estimate(msgspec.Struct, frozen=True):
     interval: tuple[float, float] | None = None
 
 
-def wilson(successes: int, trials: int, z: float = Z95) -> tuple[float, float]:
-    """The 95 % score interval of a proportion (Wilson 1927); (0, 1) for no trials."""
-    if trials == 0:
+def wilson(successes: float, trials: float, z: float = Z95) -> tuple[float, float]:
+    """The score interval of a share (Wilson 1927; Newcombe 1998, Statistics in Medicine 17:857, method 3).
+
+    Counts may be fractions: an effective sample size is one. Nothing observed leaves everything possible: (0, 1).
+    """
+    if trials <= 0:
         return 0.0, 1.0
-    p = successes / trials
-    middle = p + z * z / (2 * trials)
-    half = z * math.sqrt(p * (1 - p) / trials + z * z / (4 * trials * trials))
+    share = min(1.0, max(0.0, successes / trials))
+    middle = share + z * z / (2 * trials)
+    half = z * math.sqrt(share * (1 - share) / trials + z * z / (4 * trials * trials))
     scale = 1 + z * z / trials
-    return max((middle - half) / scale, 0.0), min((middle + half) / scale, 1.0)
+    # At 0 and n of n the end is exact in theory; floating point would miss it by a hair.
+    low = 0.0 if share == 0 else max(0.0, (middle - half) / scale)
+    high = 1.0 if share == 1 else min(1.0, (middle + half) / scale)
+    return min(low, share), max(high, share)
 
 
 def f1_interval(true_positive: int, false_positive: int, false_negative: int) -> tuple[float, float]:

@@ -10,6 +10,8 @@ from statistics import NormalDist
 
 import msgspec
 
+from audit_rules import estimates
+
 LEVEL = 0.95
 
 
@@ -80,21 +82,8 @@ class Shrunk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def wilson(hits: float, n: float, level: float = LEVEL) -> Interval:
-    """The score interval of a share (Wilson 1927; Newcombe 1998, Statistics in Medicine 17:857, method 3).
-
-    Counts may be fractions: an effective sample size is one. Nothing observed leaves everything possible.
-    """
-    if n <= 0:
-        return Interval(0.0, 1.0)
-    z = _z(level)
-    share = min(1.0, max(0.0, hits / n))
-    centre = share + z * z / (2 * n)
-    spread = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n))
-    scale = 1 + z * z / n
-    # At 0 and n of n the end is exact in theory; floating point would miss it by a hair.
-    low = 0.0 if share == 0 else max(0.0, (centre - spread) / scale)
-    high = 1.0 if share == 1 else min(1.0, (centre + spread) / scale)
-    return Interval(min(low, share), max(high, share))
+    """The score interval of a share at a level of confidence; see `audit_rules.estimates.wilson` for its sources."""
+    return Interval(*estimates.wilson(hits, n, _z(level)))
 
 
 def newcombe(after: Rate, before: Rate, level: float = LEVEL) -> Interval:
