@@ -20,7 +20,7 @@ from flows.settings import Settings
 from transcription.audio import declared_duration
 from transcription.errors import InputError, Unreadable
 from transcription.inbox import Arrival, Quarantined, scan
-from transcription.transcript import Transcript
+from transcription.transcript import Seconds, Transcript
 from warehouse import load
 from warehouse.connect import open_writer
 from warehouse.promises import unsettled_promises
@@ -70,8 +70,7 @@ class AuditRun:
         self.recognition: Recognition | None = None
         self.refused_before = load.quarantined_files(self.con)
         self._audited: list[Audit] = []
-        self._refused: list[Quarantined] = []
-        self._again = 0
+        self._refused: set[tuple[str, str]] = set()
         self._audio_seconds = 0.0
         self._found = self._already = self._duplicates = self._unsettled = 0
         self._calls_found: dict[str, list[Contact]] = {}
@@ -104,6 +103,8 @@ class AuditRun:
         taken = load.known_calls(self.con)
         arrivals: list[Arrival] = []
         refused: list[Quarantined] = []
+        # Counted anew each time: a search that storage broke off is made again.
+        self._already = self._duplicates = self._unsettled = 0
         for source in sources:
             tell(Doing(what=f"looking through {source.folder}"))
             inbox = scan(source, known=known)
@@ -156,13 +157,11 @@ class AuditRun:
             # A staged transcript may carry metadata that was mended since.
             transcript = msgspec.structs.replace(heard.outcome, call=heard.arrival.call)
             done[heard.arrival.sha256] = transcript
-            seconds = transcript.recording.duration if transcript.recording else 0.0
-            self._audio_seconds += seconds
             tell(
                 Transcribed(
                     call_id=transcript.call.call_id,
                     file=heard.arrival.path.name,
-                    audio_seconds=seconds,
+                    audio_seconds=_duration(transcript),
                     reused=heard.reused,
                 )
             )
@@ -173,6 +172,7 @@ class AuditRun:
         audited = [AuditedCall(t, self._judge(t)) for t in transcripts]
         load.load(self.con, audited, run_id=self.run_id)
         self._audited += [a.audit for a in audited]
+        self._audio_seconds += sum(map(_duration, transcripts))
         if self.recognition is not None:
             self.recognition.discard_staged(batch)
         tell(Stored(calls=len(audited)))
@@ -210,7 +210,7 @@ class AuditRun:
                 rulebook_version=self.rulebook.version,
                 found=self._found,
                 audited=len(self._audited),
-                quarantined=len(self._refused) - self._again,
+                quarantined=len(self._refused - self.refused_before),
                 already=self._already,
                 duplicates=self._duplicates,
                 message=message,
@@ -241,14 +241,14 @@ class AuditRun:
         calls = {path: a.call for path, a in arrivals.items()}
         load.quarantine(self.con, refused, run_id=self.run_id, calls=calls)
         for item in refused:
-            again = (item.path, item.sha256 or "") in self.refused_before
-            self._again += again
+            key = (item.path, item.sha256 or "")
+            again = key in self.refused_before
+            self._refused.add(key)
             tell(
                 Refused(
                     file=Path(item.path).name, code=item.code, reason=item.reason, next_step=item.next_step, again=again
                 )
             )
-        self._refused += refused
 
     def _summary(self) -> RunSummary:
         house = self.rulebook.scorecards[self.settings.report.scorecard]
@@ -259,7 +259,7 @@ class AuditRun:
             run_id=self.run_id,
             found=self._found,
             audited=len(self._audited),
-            quarantined=len(self._refused) - self._again,
+            quarantined=len(self._refused - self.refused_before),
             quarantined_before=len(self.refused_before),
             already=self._already,
             duplicates=self._duplicates,
@@ -272,6 +272,10 @@ class AuditRun:
             critical_misses=sum(len(s.critical_misses) for s in scores),
             notice=self.recognition.provenance.notice if self.recognition else "",
         )
+
+
+def _duration(transcript: Transcript) -> Seconds:
+    return transcript.recording.duration if transcript.recording else 0.0
 
 
 def _taken(arrival: Arrival) -> Unreadable:

@@ -169,6 +169,9 @@ def _say_summary(summary: "RunSummary") -> None:
     from flows.console import out
 
     waiting = f" {summary.unsettled} still being written." if summary.unsettled else ""
+    if not (summary.found or summary.quarantined or summary.already or summary.quarantined_before):
+        out.print(f"[bold]Nothing to audit:[/] no recordings were found.{waiting}")
+        return
     before = f", {summary.quarantined_before} in quarantine" if summary.quarantined_before else ""
     if not summary.found and not summary.quarantined:
         out.print(f"[bold]Nothing new:[/] {summary.already} recordings audited or refused before{before}.{waiting}")

@@ -330,7 +330,7 @@ def _time(written: object, zone: ZoneInfo, started_format: str) -> datetime:
         raise ValueError(f"expected a time such as 2026-03-02T09:15:00+01:00, found {_shown(written)}")
     text = written.strip()
     try:
-        when = datetime.strptime(text, started_format) if started_format else datetime.fromisoformat(text)  # noqa: DTZ007
+        when = datetime.strptime(text, started_format) if started_format else datetime.fromisoformat(text)  # noqa: DTZ007  The zone is added below.
     except ValueError:
         like = started_format or "2026-03-02T09:15:00+01:00"
         raise ValueError(f"expected a time like {like}, found {_shown(written)}") from None

@@ -135,7 +135,7 @@ def load(con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, run_id
         for name in (*OF_CALL, *OF_TRANSCRIPT, *OF_AUDIT):
             run = ", $run as run_id" if name == "call_measures" else ""
             con.execute(
-                f"insert into core.{name} by name select *{run} from batch_{name}",  # noqa: S608
+                f"insert into core.{name} by name select *{run} from batch_{name}",  # noqa: S608  Names of ours.
                 {"run": run_id} if run else None,
             )
         con.execute(
@@ -161,7 +161,7 @@ def store_rulebook(
             return
         load_number = newest[1] + 1 if newest is not None else 1
         for table in ("rulebooks", "rules", "scorecard_steps"):
-            con.execute(f"delete from core.{table} where rulebook_version = ?", [rulebook.version])  # noqa: S608
+            con.execute(f"delete from core.{table} where rulebook_version = ?", [rulebook.version])  # noqa: S608  Names of ours.
         con.execute("insert into core.rulebooks values (?, ?, ?)", [rulebook.version, load_number, loaded_at])
         rules = [
             [rulebook.version, r.id, r.step, r.asks, r.why, list(r.sources), r.status, r.applies, _definition(r)]
@@ -178,7 +178,7 @@ def store_rulebook(
         ]  # fmt: skip
         for table, rows in (("rules", rules), ("scorecard_steps", steps)):
             for row in rows:
-                con.execute(f"insert into core.{table} values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608
+                con.execute(f"insert into core.{table} values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608  Names of ours.
 
 
 @_told_of_a_full_disk()
@@ -380,15 +380,15 @@ def _stored_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str])
 
 def _delete_former(con: duckdb.DuckDBPyConnection) -> None:
     for name in OF_CALL:
-        con.execute(f"delete from core.{name} where call_id in (select call_id from batch_calls)")  # noqa: S608
+        con.execute(f"delete from core.{name} where call_id in (select call_id from batch_calls)")  # noqa: S608  Names of ours.
     for name in (*OF_TRANSCRIPT, *OF_AUDIT):
-        con.execute(f"delete from core.{name} where call_id in (select call_id from batch_transcripts)")  # noqa: S608
+        con.execute(f"delete from core.{name} where call_id in (select call_id from batch_transcripts)")  # noqa: S608  Names of ours.
     for name in OF_AUDIT:
         con.execute(
             f"""
             delete from core.{name} using batch_call_measures b
             where {name}.call_id = b.call_id and {name}.rulebook_version = b.rulebook_version
-            """  # noqa: S608
+            """  # noqa: S608  Names of ours.
         )
 
 

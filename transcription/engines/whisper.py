@@ -242,7 +242,7 @@ def _heard(model: Any, sound: Samples, language: str) -> list[Word]:  # noqa: AN
     return words
 
 
-def _decoded(model: Any, mel: Any, seconds: Seconds, language: str) -> Any:  # noqa: ANN401
+def _decoded(model: Any, mel: Any, seconds: Seconds, language: str) -> Any:  # noqa: ANN401  The library has no types.
     """The first text, from cold to warm, that neither repeats itself nor is improbable; else the last."""
     import whisper  # noqa: PLC0415
 
