@@ -18,7 +18,7 @@ from flows.settings import EngineSettings, Settings
 from transcription.engines import Engine, EngineName, choose
 from transcription.errors import Unreadable
 from transcription.inbox import Arrival, Quarantined
-from transcription.transcribe import TranscriptionSettings, provenance_of, transcribe
+from transcription.transcribe import TranscriptionSettings, glossary_of, provenance_of, transcribe
 from transcription.transcript import Provenance, Transcript
 
 
@@ -119,7 +119,7 @@ class Recognition:
         return [arrivals[n] for n in unfinished]
 
     def _staged(self, arrival: Arrival) -> Path:
-        p = self.provenance
+        p = provenance_of(self.engine, self.settings.transcription, glossary_of(arrival))
         return self.settings.staging / f"{arrival.sha256[:40]}-{p.engine}-{p.settings_hash}.json"
 
     def _start(self) -> ProcessPoolExecutor:

@@ -52,6 +52,7 @@ class SourceSettings(Section, frozen=True, kw_only=True):
     file_name: str = ""
     started_format: str = ""
     metadata: Literal["required", "optional"] = "required"
+    glossary: tuple[str, ...] = ()
 
 
 class EngineSettings(Section, frozen=True, kw_only=True):
@@ -146,6 +147,7 @@ class Settings(Section, frozen=True, kw_only=True):
                 file_name=s.file_name,
                 started_format=s.started_format,
                 metadata=s.metadata,
+                glossary=s.glossary,
             )
             for s in self.sources
         )

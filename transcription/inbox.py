@@ -29,6 +29,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     - `file_name`: regular expression with named groups, among them `call_id`, matched on the name without its ending.
     - `started_format`: how `started_at` in a file name reads (strptime); empty = ISO 8601.
     - `metadata`: "required" quarantines a recording without any; "optional" audits it as an undated call.
+    - `glossary`: product and other names that a recogniser cannot guess, most important first.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     file_name: str = ""
     started_format: str = ""
     metadata: Literal["required", "optional"] = "required"
+    glossary: tuple[str, ...] = ()
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,7 @@
-"""A recording becomes a transcript: decode, find speech, write the words, name the roles, mask."""
+"""A recording becomes a transcript: `prepare` decodes it, `recognise` writes its words, `finish` guards and masks them.
+
+The three are apart so that one recognition can be over many calls at once; `transcribe` is all of it for one.
+"""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +10,7 @@ import msgspec
 
 from transcription import redaction, speech
 from transcription.audio import Audio, decode, write_copy
-from transcription.engines import Engine, settings_hash
+from transcription.engines import Channel, Engine, settings_hash
 from transcription.errors import SetupError, Unreadable
 from transcription.inbox import Arrival
 from transcription.transcript import (
@@ -54,7 +57,42 @@ _MUTED_MARGIN: Seconds = 0.2
 _MANY_DROPPED = 0.3
 
 
-def provenance_of(engine: Engine, settings: TranscriptionSettings) -> Provenance:
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """A call that is decoded and waits to be heard.
+
+    - `roles`: the role on each channel that is worth hearing, in the order of `channels`.
+    - `spans`: where each channel of the recording has speech.
+    - `warnings`: what a reader should know about the roles.
+    """
+
+    arrival: Arrival
+    audio: Audio
+    spans: tuple[tuple[Span, ...], ...]
+    roles: dict[int, SpeakerRole]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def channels(self) -> tuple[Channel, ...]:
+        """What an engine is to hear of it."""
+        return tuple(
+            Channel(
+                samples=self.audio.samples[n],
+                sample_rate=self.audio.sample_rate,
+                spans=self.spans[n],
+                call=self.arrival.sha256,
+                glossary=glossary_of(self.arrival),
+            )
+            for n in self.roles
+        )
+
+
+def glossary_of(arrival: Arrival) -> tuple[str, ...]:
+    """The names that a recogniser should expect in a call: its agent's, then those of its source."""
+    agent = arrival.call.agent_name
+    return tuple(dict.fromkeys((*([agent] if agent else []), *arrival.source.glossary)))
+
+
+def provenance_of(engine: Engine, settings: TranscriptionSettings, glossary: Sequence[str] = ()) -> Provenance:
     """What writes the words, with every setting that changes them; the key of a transcript rests on it."""
     relevant = {
         "engine": engine.provenance.settings_hash,
@@ -64,6 +102,8 @@ def provenance_of(engine: Engine, settings: TranscriptionSettings) -> Provenance
         "min_confidence": _floor(engine, settings),
         "redact": settings.redact,
     }
+    if engine.takes_glossary and glossary:
+        relevant["glossary"] = list(glossary)
     return msgspec.structs.replace(engine.provenance, settings_hash=settings_hash(relevant))
 
 
@@ -74,10 +114,24 @@ def transcribe(
     settings: TranscriptionSettings = TranscriptionSettings(),  # noqa: B008  Frozen, so it is safe to share.
     audio_copy: Path | None = None,
 ) -> Transcript:
-    """The transcript of one recording; `audio_copy` is where a small playable copy goes, with masked times muted.
+    """The transcript of one recording, all the way: `prepare`, `recognise`, `finish`.
+
+    Raises `Unreadable` for a recording that must be quarantined, `SetupError` for a channel that cannot be.
+    """
+    call = prepare(arrival, settings=settings)
+    (words,) = recognise([call], engine)
+    return finish(call, words, engine, settings=settings, audio_copy=audio_copy)
+
+
+def prepare(
+    arrival: Arrival,
+    *,
+    settings: TranscriptionSettings = TranscriptionSettings(),  # noqa: B008  Frozen, so it is safe to share.
+) -> Prepared:
+    """The call decoded, with its speech found and its roles named.
 
     Two channels give roles by `Source.agent_channel`. One channel, the same mix on both, or a channel without any
-    speech cannot tell the parties apart: the roles are then unknown and no speech times are given.
+    speech cannot tell the parties apart: the roles are then unknown.
 
     Raises `Unreadable` for a recording that must be quarantined, `SetupError` for a channel that cannot be.
     """
@@ -91,22 +145,45 @@ def transcribe(
             tries=("check whether the call was answered", "lower shortest_call to audit such clips"),
         )
     roles, warnings = _roles(arrival, audio, spans)
-    heard = [n for n in range(audio.channels) if n in roles]
+    return Prepared(
+        arrival=arrival, audio=audio, spans=spans, roles=dict(sorted(roles.items())), warnings=tuple(warnings)
+    )
+
+
+def recognise(calls: Sequence[Prepared], engine: Engine) -> list[list[list[Word]]]:
+    """For each call, for each channel of `Prepared.channels`, the words as the engine wrote them."""
+    written = iter(engine.transcribe([channel for call in calls for channel in call.channels]))
+    return [[next(written) for _ in call.roles] for call in calls]
+
+
+def finish(
+    call: Prepared,
+    words: Sequence[Sequence[Word]],
+    engine: Engine,
+    *,
+    settings: TranscriptionSettings = TranscriptionSettings(),  # noqa: B008  Frozen, so it is safe to share.
+    audio_copy: Path | None = None,
+) -> Transcript:
+    """The transcript of a call from the words on its channels: guarded, masked, cut into utterances.
+
+    `audio_copy` is where a small playable copy goes, with masked times muted. Speech times are given only where
+    the roles are known.
+    """
+    arrival, audio, spans, roles = call.arrival, call.audio, call.spans, call.roles
+    warnings = list(call.warnings)
     utterances: list[Utterance] = []
     muted: list[Span] = []
     dropped = redactions = kept = 0
-    for channel in heard:
-        words = engine.transcribe(audio.samples[channel], audio.sample_rate, spans[channel])
-        spoken = in_speech(words, spans[channel], floor=_floor(engine, settings))
-        dropped += len(words) - len(spoken)
+    for (channel, role), written in zip(roles.items(), words, strict=True):
+        spoken = in_speech(written, spans[channel], floor=_floor(engine, settings))
+        dropped += len(written) - len(spoken)
         kept += len(spoken)
         if settings.redact:
             masked = redaction.redact_words(spoken)
             spoken, redactions = masked.words, redactions + masked.times
             muted += masked.spans
         utterances += [
-            Utterance.of_words(piece, role=roles[channel], channel=channel)
-            for piece in at_pauses(spoken, settings.pause)
+            Utterance.of_words(piece, role=role, channel=channel) for piece in at_pauses(spoken, settings.pause)
         ]
     if dropped > _MANY_DROPPED * (dropped + kept):
         warnings.append(f"{dropped} of {dropped + kept} words were dropped: outside speech or too uncertain")
@@ -118,7 +195,7 @@ def transcribe(
     return Transcript(
         call=arrival.call,
         utterances=tuple(sorted(utterances, key=lambda u: (u.start, u.channel))),
-        provenance=provenance_of(engine, settings),
+        provenance=provenance_of(engine, settings, glossary_of(arrival)),
         recording=Recording(
             path=str(arrival.path),
             sha256=arrival.sha256,
@@ -130,7 +207,7 @@ def transcribe(
         ),
         roles_from=RolesFrom.CHANNELS if known else RolesFrom.UNKNOWN,
         role_confidence=1.0 if known else None,
-        speech={roles[channel]: spans[channel] for channel in heard} if known else {},
+        speech={role: spans[channel] for channel, role in roles.items()} if known else {},
         dropped_words=dropped,
         redactions=redactions,
         warnings=tuple(warnings),

@@ -1,5 +1,6 @@
 import shutil
 import subprocess
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from transcription.audio import Samples, decode
-from transcription.engines import EngineUnavailable, choose
+from transcription.engines import Channel, EngineUnavailable, choose
 from transcription.engines.sphinx import NOTICE
 from transcription.speech import speech_spans
 from transcription.transcript import Span, Word
@@ -32,6 +33,11 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Samples, tuple[Spa
     return samples, speech_spans(samples, 16000)
 
 
+def hear(samples: Samples, spans: Sequence[Span]) -> list[Word]:
+    (words,) = choose("sphinx").transcribe([Channel(samples=samples, sample_rate=16000, spans=tuple(spans))])
+    return words
+
+
 def text(words: list[Word]) -> str:
     return " ".join(w.text for w in words)
 
@@ -39,7 +45,7 @@ def text(words: list[Word]) -> str:
 def test_clear_speech_is_written_down_with_times_and_confidences(spoken: tuple[Samples, tuple[Span, ...]]):
     samples, spans = spoken
 
-    words = choose("sphinx").transcribe(samples, 16000, spans)
+    words = hear(samples, spans)
 
     right = set(text(words).split()) & set(" ".join(SENTENCES).split())
     assert len(right) >= 11
@@ -52,17 +58,16 @@ def test_clear_speech_is_written_down_with_times_and_confidences(spoken: tuple[S
 def test_words_do_not_depend_on_what_was_heard_before(spoken: tuple[Samples, tuple[Span, ...]]):
     samples, spans = spoken
     second = [s for s in spans if s.start > spans[0].start + 2.5]
-    engine = choose("sphinx")
 
-    alone = engine.transcribe(samples, 16000, second)
-    both = engine.transcribe(samples, 16000, spans)
-    again = engine.transcribe(samples, 16000, second)
+    alone = hear(samples, second)
+    both = hear(samples, spans)
+    again = hear(samples, second)
 
     assert alone == again == both[-len(alone) :]
 
 
 def test_nothing_is_heard_where_there_is_no_speech(spoken: tuple[Samples, tuple[Span, ...]]):
-    assert choose("sphinx").transcribe(spoken[0], 16000, ()) == []
+    assert hear(spoken[0], ()) == []
 
 
 def test_every_reader_is_told_that_the_demo_engine_wrote_the_words():

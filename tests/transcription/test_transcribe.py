@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.transcription.conftest import bursts, write_sound
-from transcription.audio import Samples, decode
+from transcription.audio import decode
+from transcription.engines import Channel
 from transcription.errors import SetupError, Unreadable
 from transcription.inbox import Arrival, Source, arrival_of
 from transcription.speech import union
@@ -22,12 +23,13 @@ class Prompter:
     """An engine that says its next list of words for each channel it is given."""
 
     provenance = Provenance(engine="prompter", model="script", weights_hash="0", settings_hash="0")
+    takes_glossary = True
 
     def __init__(self, *channels: list[Word]) -> None:
         self.channels = list(channels)
 
-    def transcribe(self, samples: Samples, sample_rate: int, spans: Sequence[Span]) -> list[Word]:
-        return self.channels.pop(0) if self.channels else []
+    def transcribe(self, heard: Sequence[Channel]) -> list[list[Word]]:
+        return [self.channels.pop(0) if self.channels else [] for _ in heard]
 
 
 def words(text: str, start: float, *, each: float = 0.3, confidence: float | None = 0.9) -> list[Word]:

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from tests.transcription.conftest import RATE, bursts, write_sound
-from transcription.engines import EngineUnavailable, choose, weights
+from transcription.engines import Channel, EngineUnavailable, choose, weights
 from transcription.engines.sphinx import NOTICE
 from transcription.inbox import arrival_of
 from transcription.transcribe import TranscriptionSettings, transcribe
@@ -70,9 +70,11 @@ def test_a_checkpoint_in_whispers_format_is_loaded_and_heard_the_same_each_time(
     engine = Whisper(Weights(name="random", path=folder / "random.pt"), device="cpu")
     samples = np.repeat(bursts([(1.0, 1.4)], seconds=4.0), 16000 // RATE)
 
-    once = engine.transcribe(samples, 16000, [Span(1.0, 1.4)])
+    channel = Channel(samples=samples, sample_rate=16000, spans=(Span(1.0, 1.4),))
 
-    assert once == engine.transcribe(samples, 16000, [Span(1.0, 1.4)])
+    (once,) = engine.transcribe([channel])
+
+    assert [once] == engine.transcribe([channel])
     assert all(0.7 <= w.start <= w.end <= 1.7 for w in once)
     assert all(w.confidence is None or 0.0 <= w.confidence <= 1.0 for w in once)
 

@@ -16,18 +16,37 @@ from transcription.transcript import Provenance, Seconds, Span, Word
 EngineName = Literal["auto", "whisper", "sphinx"]
 
 
-class Engine(Protocol):
-    """Writes the words of one channel.
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """One channel of one call, as an engine is to hear it.
 
-    The same samples and spans give the same words, whatever was heard before them.
+    - `samples` is float32 [n] at `sample_rate`; only `spans` (sorted, disjoint; padded a little) are listened to.
+    - `call`: channels with the same one belong together; a language is detected once for all of them.
+    - `glossary`: names that the recogniser cannot guess, most important first; see `Engine.takes_glossary`.
+    """
+
+    samples: Samples
+    sample_rate: int
+    spans: tuple[Span, ...]
+    call: str = ""
+    glossary: tuple[str, ...] = ()
+
+
+class Engine(Protocol):
+    """Writes the words of many channels, of one call or of several.
+
+    The same channel gives the same words, whatever was heard before it and whatever is heard with it.
     """
 
     @property
     def provenance(self) -> Provenance:
         """What writes the words: engine, model, weights and settings."""
 
-    def transcribe(self, samples: Samples, sample_rate: int, spans: Sequence[Span]) -> list[Word]:
-        """Words with times and confidences in order of time; only the spans (padded a little) are listened to."""
+    @property
+    def takes_glossary(self) -> bool:
+        """Whether `Channel.glossary` changes the words; if not, it is no part of what a transcript was made with."""
+
+    def transcribe(self, heard: Sequence[Channel]) -> list[list[Word]]:
+        """For each channel its words with times and confidences, in order of time."""
 
 
 class EngineUnavailable(SetupError):

@@ -17,9 +17,8 @@ from typing import Any
 import numpy as np
 
 from transcription import speech
-from transcription.audio import Samples
-from transcription.engines import EngineUnavailable, settings_hash
-from transcription.transcript import Provenance, Seconds, Span, Word
+from transcription.engines import Channel, EngineUnavailable, settings_hash
+from transcription.transcript import Provenance, Seconds, Word
 
 NOTICE = "words by the embedded demo engine; install Whisper weights for real use"
 
@@ -42,6 +41,8 @@ _ONE_AT_A_TIME = Lock()
 
 class Sphinx:
     """PocketSphinx on the speech of one channel, each cut normalised on its own."""
+
+    takes_glossary = False
 
     def __init__(self, *, language: str = "en") -> None:
         if language.split("-", maxsplit=1)[0].lower() != "en":
@@ -68,17 +69,22 @@ class Sphinx:
             notice=NOTICE,
         )
 
-    def transcribe(self, samples: Samples, sample_rate: int, spans: Sequence[Span]) -> list[Word]:
-        """Lower-case words without punctuation; `samples` is float32 [n] at 16 kHz."""
-        if sample_rate != _SAMPLE_RATE:
-            raise ValueError(f"the model was trained at {_SAMPLE_RATE} Hz; these samples are at {sample_rate} Hz")
-        words: list[Word] = []
+    def transcribe(self, heard: Sequence[Channel]) -> list[list[Word]]:
+        """Lower-case words without punctuation, one channel after the other; the samples must be at 16 kHz."""
         with _ONE_AT_A_TIME:
-            for cut in speech.padded(speech.union(spans, gap=_JOIN), _PADDING, duration=len(samples) / sample_rate):
-                first = int(cut.start * sample_rate)
-                pcm = np.clip(samples[first : int(cut.end * sample_rate)], -1.0, 1.0) * 32767.0
-                words += _words(pcm.astype("<i2").tobytes(), first / sample_rate)
-        return words
+            return [_heard(channel) for channel in heard]
+
+
+def _heard(channel: Channel) -> list[Word]:
+    rate = channel.sample_rate
+    if rate != _SAMPLE_RATE:
+        raise ValueError(f"the model was trained at {_SAMPLE_RATE} Hz; these samples are at {rate} Hz")
+    words: list[Word] = []
+    for cut in speech.padded(speech.union(channel.spans, gap=_JOIN), _PADDING, duration=len(channel.samples) / rate):
+        first = int(cut.start * rate)
+        pcm = np.clip(channel.samples[first : int(cut.end * rate)], -1.0, 1.0) * 32767.0
+        words += _words(pcm.astype("<i2").tobytes(), first / rate)
+    return words
 
 
 def _words(pcm: bytes, offset: Seconds) -> list[Word]:

@@ -19,7 +19,7 @@ import numpy as np
 
 from transcription import speech
 from transcription.audio import Samples
-from transcription.engines import EngineUnavailable, settings_hash
+from transcription.engines import Channel, EngineUnavailable, settings_hash
 from transcription.engines import weights as weights_file
 from transcription.transcript import Provenance, Seconds, Span, Word
 
@@ -136,6 +136,8 @@ def weights_on_disk(weights_folder: Path | None = None) -> dict[str, Path | None
 class Whisper:
     """One checkpoint, loaded when the first words are wanted."""
 
+    takes_glossary = False
+
     def __init__(self, weights: Weights, *, language: str = "en", device: str | None = None) -> None:
         self._weights = weights
         self._language = language
@@ -166,8 +168,11 @@ class Whisper:
             ),
         )
 
-    def transcribe(self, samples: Samples, sample_rate: int, spans: Sequence[Span]) -> list[Word]:
-        """Words as Whisper writes them, with punctuation; `samples` is float32 [n] at 16 kHz."""
+    def transcribe(self, heard: Sequence[Channel]) -> list[list[Word]]:
+        """Words as Whisper writes them, with punctuation; the samples must be at 16 kHz."""
+        return [self._channel(channel.samples, channel.sample_rate, channel.spans) for channel in heard]
+
+    def _channel(self, samples: Samples, sample_rate: int, spans: Sequence[Span]) -> list[Word]:
         if sample_rate != _SAMPLE_RATE:
             raise ValueError(f"the model was trained at {_SAMPLE_RATE} Hz; these samples are at {sample_rate} Hz")
         cuts = speech.padded(speech.union(spans, gap=_JOIN), _PADDING, duration=len(samples) / sample_rate)
