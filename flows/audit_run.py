@@ -275,7 +275,7 @@ class AuditRun:
 
 
 def _duration(transcript: Transcript) -> Seconds:
-    return transcript.recording.duration if transcript.recording else 0.0
+    return (transcript.recording.duration or 0.0) if transcript.recording else 0.0
 
 
 def _taken(arrival: Arrival) -> Unreadable:

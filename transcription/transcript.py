@@ -50,16 +50,29 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     direction: str | None = None
 
 
+EXPORT = "export"
+"""What stands for the codec of a file that is no sound."""
+
+
 class Recording(msgspec.Struct, frozen=True, kw_only=True):
-    """The audio file of a call. `sha256` of its bytes is the identity that makes a rerun do nothing."""
+    """The file a call came in: its sound, or a transcript that another system exported.
+
+    `sha256` of its bytes is the identity that makes a rerun do nothing. An export has codec "export", no sample
+    rate and no channels, and a duration only where it says or shows one.
+    """
 
     path: str
     sha256: str
     size: int
     codec: str
-    sample_rate: int
-    channels: int
-    duration: Seconds
+    sample_rate: int | None
+    channels: int | None
+    duration: Seconds | None
+
+    @property
+    def is_export(self) -> bool:
+        """Whether there never was sound to play, only words."""
+        return self.codec == EXPORT
 
 
 class Word(msgspec.Struct, frozen=True, array_like=True):

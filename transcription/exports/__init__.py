@@ -1,0 +1,325 @@
+"""Transcripts that other systems wrote: one file per shape of export, told apart by their content.
+
+`shape_of` recognises a shape, `read_export` makes the transcript. What an export does not say stays unknown: roles,
+times and confidences are never made up.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
+from pathlib import Path
+
+import msgspec
+
+from transcription import redaction
+from transcription.engines import settings_hash
+from transcription.errors import Unreadable
+from transcription.exports.assemblyai import ASSEMBLYAI
+from transcription.exports.captions import SRT, WEBVTT
+from transcription.exports.contact_lens import CONTACT_LENS
+from transcription.exports.deepgram import DEEPGRAM
+from transcription.exports.roles import Roles, roles_of, roster
+from transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape
+from transcription.exports.transcribe import TRANSCRIBE
+from transcription.exports.transcribe_calls import TRANSCRIBE_CALLS
+from transcription.exports.twilio import TWILIO
+from transcription.exports.whisper import WHISPER
+from transcription.speech import union
+from transcription.transcript import (
+    EXPORT,
+    Call,
+    Provenance,
+    Recording,
+    RolesFrom,
+    Seconds,
+    Span,
+    SpeakerRole,
+    Transcript,
+    Utterance,
+    Word,
+)
+
+# Changed whenever the code of this room starts to read other words, roles or times from the same file.
+VERSION = 1
+
+SHAPES = (CONTACT_LENS, TRANSCRIBE_CALLS, TRANSCRIBE, DEEPGRAM, ASSEMBLYAI, TWILIO, WHISPER, WEBVTT, SRT)
+"""Every shape that is known, the most particular ones first: the first that recognises a file reads it."""
+
+# Silences of a word's own: the closure of a "p" or "t" is shorter than a pause.
+_CLOSURE: Seconds = 0.3
+
+# So many equal words on two channels are one mix on both.
+_SAME_MIX = 5
+
+
+def shape_of(content: bytes) -> Shape | None:
+    """The shape of export that a file's bytes are in; None for every other file."""
+    seen = _content(content)
+    return next((shape for shape in SHAPES if shape.recognises(seen)), None) if seen is not None else None
+
+
+def looked_for() -> str:
+    """What every shape is known by, for the person whose file is none of them."""
+    return "; ".join(f"{shape.name} ({shape.known_by})" for shape in SHAPES)
+
+
+def unknown_shape(path: Path) -> Unreadable:
+    """The error for a file that looks like an export and is none that is known."""
+    return Unreadable(
+        "export_unknown",
+        f"{path.name}: no export of a known shape",
+        why=f"{path}: looked for {looked_for()}",
+        tries=("export the transcript in one of these shapes", "remove the file if it holds no transcript"),
+    )
+
+
+def contact_of(path: Path) -> str:
+    """The contact's own id in an export, "" where it has none. Raises `Unreadable` as `read_export` does."""
+    return _recognised(path, _bytes(path), Known())[1].call_id
+
+
+def read_export(
+    path: Path,
+    *,
+    call: Call,
+    speakers: Mapping[str, SpeakerRole] | None = None,
+    by_speaker: Sequence[tuple[str, Path]] = (),
+    pause: Seconds = 0.7,
+    redact: bool = True,
+) -> Transcript:
+    """The transcript in an export.
+
+    - `speakers`: the role behind each label that exports of this source use; see `exports.roles`.
+    - `by_speaker`: label and file of each party where a call came as one export for each of them; `path` is the first.
+    - `pause`: seconds of silence that end an utterance where the export marks none.
+    - `redact`: mask personal data in the words.
+
+    Speech times are given where each party was transcribed on a channel of their own, from the words' times there,
+    else from the turns'. A text is kept as the export has it; its words only where they are the words of that text.
+
+    Raises `Unreadable`, with the file and the field, for a file of no known shape or one that cannot be used.
+    """
+    speakers = speakers or {}
+    files = tuple(by_speaker) or (("", path),)
+    contents = [_bytes(file) for _, file in files]
+    known = Known(pause=pause, roster=roster(call, speakers))
+    shapes: list[str] = []
+    exports: list[Export] = []
+    for (label, file), content in zip(files, contents, strict=True):
+        shape, export = _recognised(file, content, known)
+        shapes.append(shape.name)
+        exports.append(_labelled(export, label) if label else export)
+    said = [piece for export in exports for piece in export.said if piece.text.split()]
+    if not said:
+        raise Unreadable(
+            "no_words",
+            f"{path.name}: the export holds no words",
+            why=str(path),
+            tries=("check whether the call was answered", "transcribe the recording again"),
+        )
+    _check_times(path, said)
+    own_channels = all(export.own_channels for export in exports)
+    roles, warnings = _roles(said, call, speakers, own_channels=own_channels)
+    utterances = [_utterance(piece, roles) for piece in _in_order(said)]
+    redactions = 0
+    if redact:
+        masked = [redaction.redact(utterance) for utterance in utterances]
+        utterances, redactions = [utterance for utterance, _ in masked], sum(times for _, times in masked)
+    is_known = not roles.unknown
+    timed = own_channels and is_known
+    if any(export.masked for export in exports):
+        warnings.append("the exporting system masked personal data: names may be missing from the words")
+    if timed:
+        warnings.append(f"when each party speaks is taken from the times in the {shapes[0]} export, not from sound")
+    return Transcript(
+        call=call,
+        utterances=tuple(utterances),
+        provenance=Provenance(
+            engine=shapes[0],
+            model=next((export.model for export in exports if export.model), ""),
+            weights_hash="",
+            settings_hash=settings_hash(
+                {
+                    "versions": [VERSION, redaction.VERSION],
+                    "pause": pause,
+                    "redact": redact,
+                    "speakers": {label: role.value for label, role in speakers.items()},
+                }
+            ),
+        ),
+        recording=Recording(
+            path=str(path),
+            sha256=digest_of(contents),
+            size=sum(map(len, contents)),
+            codec=EXPORT,
+            sample_rate=None,
+            channels=None,
+            duration=_duration(exports),
+        ),
+        roles_from=RolesFrom.LABELS if is_known else RolesFrom.UNKNOWN,
+        role_confidence=1.0 if is_known else None,
+        speech=_speech(said, roles) if timed else {},
+        redactions=redactions,
+        warnings=tuple(warnings),
+    )
+
+
+def digest_of(contents: Sequence[bytes]) -> str:
+    """The identity of a call's export: the sha256 of its file, or of the sha256 of its files in order."""
+    return joined_digest([sha256(content).hexdigest() for content in contents])
+
+
+def joined_digest(digests: Sequence[str]) -> str:
+    """One sha256 for several files, in their order; that of a single file is its own."""
+    return digests[0] if len(digests) == 1 else sha256("".join(digests).encode()).hexdigest()
+
+
+def _bytes(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise Unreadable(
+            "not_readable",
+            f"{path.name}: cannot be read",
+            why=f"{path}: {error.strerror or error}",
+            tries=("give the account that runs callaudit the right to read it",),
+        ) from error
+
+
+def _check_times(path: Path, said: Sequence[Said]) -> None:
+    for piece in said:
+        for one in (piece, *piece.words):
+            if one.start is not None and one.end is not None and one.end < one.start:
+                raise Unreadable(
+                    "export_unparsable",
+                    f"{path.name}: words that end before they start",
+                    why=f"{path}: “{one.text[:60]}” from {one.start:g} to {one.end:g} s",
+                    tries=("export the transcript again",),
+                )
+
+
+_JSON_START = re.compile(rb"\s*[\[{]")
+_OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_LIST = msgspec.json.Decoder(list[msgspec.Raw])
+_UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+
+
+def _content(content: bytes) -> Content | None:
+    """What can be seen of a file without knowing its shape; None for what is no text of ours."""
+    text = content.removeprefix(_UTF8_MARK)
+    if content.startswith(_UTF16_MARKS):
+        try:
+            text = content.decode("utf-16").encode()
+        except UnicodeError:
+            return None
+    if not _JSON_START.match(text):
+        return Content(text=text, keys={})
+    try:
+        if not text.lstrip().startswith(b"["):
+            return Content(text=text, keys=_OBJECT.decode(text))
+        items = _LIST.decode(text)
+        return Content(text=text, keys=_OBJECT.decode(items[0]), is_list=True) if items else None
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _recognised(path: Path, content: bytes, known: Known) -> tuple[Shape, Export]:
+    seen = _content(content)
+    shape = next((shape for shape in SHAPES if shape.recognises(seen)), None) if seen is not None else None
+    if seen is None or shape is None:
+        raise unknown_shape(path)
+    try:
+        return shape, shape.read(seen, known)
+    except Flaw as flaw:
+        raise Unreadable(
+            flaw.code, f"{path.name}: {flaw.what}", why=f"{path}, read as {shape.name}", tries=flaw.tries
+        ) from flaw
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise Unreadable(
+            "export_unparsable",
+            f"{path.name}: the {shape.name} export cannot be read",
+            why=f"{path}: {error}",
+            tries=("export the transcript again",),
+        ) from error
+
+
+def _labelled(export: Export, label: str) -> Export:
+    """The export of one party's channel: whatever it calls its speakers, all of it is that party's."""
+    said = tuple(msgspec.structs.replace(piece, speaker=label, role=None) for piece in export.said)
+    return msgspec.structs.replace(export, said=said)
+
+
+def _roles(
+    said: Sequence[Said], call: Call, speakers: Mapping[str, SpeakerRole], *, own_channels: bool
+) -> tuple[Roles, list[str]]:
+    """The role of each label, and what a reader should know about it."""
+    stated = {piece.speaker: piece.role for piece in said if piece.role is not None}
+    found = roles_of((p.speaker for p in said if p.role is None), call=call, speakers=speakers)
+    roles = Roles(by_label={**found.by_label, **stated}, unknown=found.unknown)
+    if own_channels and _is_one_mix(said):
+        labels = tuple(sorted({piece.speaker for piece in said}))
+        return Roles(by_label={}, unknown=labels), ["both channels carry the same words: roles unknown"]
+    if not roles.unknown:
+        return roles, []
+    named = ", ".join(f"“{label}”" if label else "no name at all" for label in roles.unknown)
+    return roles, [
+        f"the export does not say which party speaks as {named}: roles unknown; "
+        f"set speakers for source {call.source!r} to name them"
+    ]
+
+
+def _is_one_mix(said: Sequence[Said]) -> bool:
+    """Whether two channels hold the same words: the export of a recording with one mix on both."""
+    words: dict[str, list[str]] = {}
+    for piece in said:
+        words.setdefault(piece.speaker, []).extend(piece.text.casefold().split())
+    heard = list(words.values())
+    return len(heard) == 2 and heard[0] == heard[1] and len(heard[0]) >= _SAME_MIX
+
+
+def _in_order(said: Sequence[Said]) -> list[Said]:
+    """By start; what has none stays behind the piece before it."""
+    starts: list[Seconds] = []
+    for piece in said:
+        before = starts[-1] if starts else 0.0
+        starts.append(before if piece.start is None else piece.start)
+    return [said[n] for n in sorted(range(len(said)), key=starts.__getitem__)]
+
+
+def _utterance(piece: Said, roles: Roles) -> Utterance:
+    texts = piece.text.split()
+    words: tuple[Word, ...] = ()
+    # Words as many as the text has are that text in another spelling ("i" for "I"); others are not its words.
+    if len(texts) == len(piece.words):
+        words = tuple(Word(text, w.start, w.end, w.confidence) for text, w in zip(texts, piece.words, strict=True))
+    return Utterance(
+        role=roles.by_label.get(piece.speaker, SpeakerRole.UNKNOWN),
+        text=" ".join(texts),
+        start=piece.start if piece.start is not None or not words else words[0].start,
+        end=piece.end if piece.end is not None or not words else words[-1].end,
+        words=words,
+        confidence=piece.confidence,
+    )
+
+
+def _speech(said: Sequence[Said], roles: Roles) -> dict[SpeakerRole, tuple[Span, ...]]:
+    """When each party speaks, where every piece of both has a time; nothing otherwise."""
+    spans: dict[SpeakerRole, list[Span]] = {}
+    for piece in said:
+        own = spans.setdefault(roles.by_label[piece.speaker], [])
+        if piece.words:
+            own += [Span(w.start, w.end) for w in piece.words]
+        elif piece.start is None or piece.end is None:
+            return {}
+        else:
+            own.append(Span(piece.start, piece.end))
+    return {
+        role: union(spans[role], gap=_CLOSURE) for role in (SpeakerRole.AGENT, SpeakerRole.CUSTOMER) if role in spans
+    }
+
+
+def _duration(exports: Sequence[Export]) -> Seconds | None:
+    """As the export says it, else the end of the last words that have one."""
+    stated = [export.duration for export in exports if export.duration is not None]
+    ends = [piece.end for export in exports for piece in export.said if piece.end is not None]
+    return max(stated) if stated else max(ends, default=None)

@@ -1,0 +1,179 @@
+"""What every export is read into, whatever system wrote it."""
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+
+import msgspec
+
+from transcription.transcript import Seconds, SpeakerRole, Word
+
+
+class Said(msgspec.Struct, frozen=True, kw_only=True):
+    """A piece of speech of one speaker, as the export has it.
+
+    - `speaker`: the export's own label for who speaks ("ch_1", "2", "Dana Reyes"), "" where it has none.
+    - `role`: only where the export itself says which party that is.
+    - `text`: what is kept; `words` lend it their times.
+    - `start`, `end`, `confidence`: None where the export gives none.
+    """
+
+    text: str
+    speaker: str = ""
+    role: SpeakerRole | None = None
+    start: Seconds | None = None
+    end: Seconds | None = None
+    words: tuple[Word, ...] = ()
+    confidence: float | None = None
+
+
+class Export(msgspec.Struct, frozen=True, kw_only=True):
+    """One export, read.
+
+    - `model`: the recogniser or the version of the export's format, as the export names it.
+    - `own_channels`: each speaker was recorded and timed on a channel of their own.
+    - `duration`: length of the sound, where the export says it.
+    - `call_id`: the contact's own id, where the export has one.
+    - `masked`: the exporting system has replaced personal data in the words.
+    """
+
+    said: tuple[Said, ...]
+    model: str = ""
+    own_channels: bool = False
+    duration: Seconds | None = None
+    call_id: str = ""
+    masked: bool = False
+
+
+class Content(msgspec.Struct, frozen=True, kw_only=True):
+    """A file's content as far as its shape can be told from it.
+
+    `keys` are the fields of the JSON object it holds (of the first one of a list), undecoded; none for other text.
+    """
+
+    text: bytes
+    keys: Mapping[str, msgspec.Raw]
+    is_list: bool = False
+
+    def has(self, *names: str) -> bool:
+        """Whether the JSON object has all these fields."""
+        return all(name in self.keys for name in names)
+
+    def inside(self, field: str, name: str) -> bool:
+        """Whether an object somewhere below a field has a field of that name."""
+        # An unescaped quote cannot stand inside a JSON text, so this is a name or a whole text.
+        return field in self.keys and f'"{name}"'.encode() in bytes(self.keys[field])
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known from elsewhere when an export is read.
+
+    - `pause`: seconds of silence that end an utterance where the export marks none.
+    - `roster`: names of people who may speak in the call, in `folded` form.
+    """
+
+    pause: Seconds = 0.7
+    roster: frozenset[str] = frozenset()
+
+
+class Shape(msgspec.Struct, frozen=True, kw_only=True):
+    """One vendor's way to write a transcript down.
+
+    `known_by` says in words what `recognises` looks for. `read` raises `Flaw` for what cannot be used and
+    msgspec.ValidationError for a field that is missing or of another kind.
+    """
+
+    name: str
+    known_by: str
+    recognises: Callable[[Content], bool]
+    read: Callable[[Content, Known], Export]
+
+
+class Flaw(Exception):
+    """An export of a known shape that cannot be used; `code` is what reports count by."""
+
+    def __init__(self, code: str, what: str, *, tries: tuple[str, ...] = ()) -> None:
+        super().__init__(what)
+        self.code = code
+        self.what = what
+        self.tries = tries
+
+
+def folded(label: str) -> str:
+    """A label or a name as it is compared: case and spaces do not matter."""
+    return " ".join(label.casefold().split())
+
+
+def unfinished(status: str) -> Flaw:
+    """The exporting system had not finished when the file was written."""
+    return Flaw(
+        "export_unfinished",
+        f"the transcription was not finished: its status is {status!r}",
+        tries=("export the transcript again once its job has completed",),
+    )
+
+
+def failed(why: str) -> Flaw:
+    """The exporting system could not transcribe the call."""
+    return Flaw(
+        "export_failed",
+        f"the exporting system could not transcribe the call: {why}",
+        tries=("transcribe the recording again there, or bring the recording itself",),
+    )
+
+
+def seconds(written: str | float | None, place: str) -> Seconds | None:
+    """A time in seconds to the millisecond; None for none. Raises `Flaw` for what is no time."""
+    if written is None or written == "":
+        return None
+    try:
+        value = float(written)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise Flaw("export_unparsable", f"{place}: expected seconds from the start, found {written!r}", tries=_MENDED)
+    return round(value, 3)
+
+
+def from_millis(written: int) -> Seconds:
+    """Milliseconds as seconds."""
+    return written / 1000
+
+
+def share(written: str | float | None, place: str) -> float | None:
+    """A confidence from 0 to 1; None for none, never a guess. Raises `Flaw` for what is no such number."""
+    if written is None or written == "":
+        return None
+    try:
+        value = float(written)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value <= 1:
+        raise Flaw("export_unparsable", f"{place}: expected a confidence from 0 to 1, found {written!r}", tries=_MENDED)
+    return value
+
+
+_MENDED = ("export the transcript again",)
+
+
+def said_in_words(words: Iterable[tuple[str, Word]], pause: Seconds) -> list[Said]:
+    """Words with their speakers as pieces of speech, cut where the speaker changes or `pause` seconds pass."""
+    pieces: list[tuple[str, list[Word]]] = []
+    for speaker, word in words:
+        if pieces and pieces[-1][0] == speaker and word.start - pieces[-1][1][-1].end < pause:
+            pieces[-1][1].append(word)
+        else:
+            pieces.append((speaker, [word]))
+    return [of_words(tuple(spoken), speaker=speaker) for speaker, spoken in pieces]
+
+
+def of_words(words: tuple[Word, ...], *, speaker: str) -> Said:
+    """One piece of speech made of its words alone (at least one)."""
+    known = [w.confidence for w in words if w.confidence is not None]
+    return Said(
+        speaker=speaker,
+        text=" ".join(w.text for w in words),
+        start=words[0].start,
+        end=words[-1].end,
+        words=words,
+        confidence=sum(known) / len(known) if known else None,
+    )
