@@ -187,15 +187,15 @@ def _bytes(path: Path) -> bytes:
 
 
 def _check_times(path: Path, said: Sequence[Said]) -> None:
-    for piece in said:
-        for one in (piece, *piece.words):
-            if one.start is not None and one.end is not None and one.end < one.start:
-                raise Unreadable(
-                    "export_unparsable",
-                    f"{path.name}: words that end before they start",
-                    why=f"{path}: “{one.text[:60]}” from {one.start:g} to {one.end:g} s",
-                    tries=("export the transcript again",),
-                )
+    pieces: list[Said | Word] = [*said, *(word for piece in said for word in piece.words)]
+    for one in pieces:
+        if one.start is not None and one.end is not None and one.end < one.start:
+            raise Unreadable(
+                "export_unparsable",
+                f"{path.name}: words that end before they start",
+                why=f"{path}: “{one.text[:60]}” from {one.start:g} to {one.end:g} s",
+                tries=("export the transcript again",),
+            )
 
 
 _JSON_START = re.compile(rb"\s*[\[{]")
