@@ -19,6 +19,7 @@ from transcription.engines import EngineName
 from transcription.errors import SetupError
 from transcription.inbox import Source
 from transcription.transcribe import TranscriptionSettings
+from transcription.transcript import SpeakerRole
 
 FILE_NAME = "callaudit.toml"
 _PREFIX = "CALLAUDIT_"
@@ -53,6 +54,7 @@ class SourceSettings(Section, frozen=True, kw_only=True):
     started_format: str = ""
     metadata: Literal["required", "optional"] = "required"
     glossary: tuple[str, ...] = ()
+    speakers: dict[str, SpeakerRole] = {}
 
 
 class EngineSettings(Section, frozen=True, kw_only=True):
@@ -148,6 +150,7 @@ class Settings(Section, frozen=True, kw_only=True):
                 started_format=s.started_format,
                 metadata=s.metadata,
                 glossary=s.glossary,
+                speakers=s.speakers,
             )
             for s in self.sources
         )

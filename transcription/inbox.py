@@ -18,7 +18,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import msgspec
 
 from transcription.errors import InputError, SetupError, Unreadable
-from transcription.transcript import Call, Seconds
+from transcription.exports import contact_of, joined_digest, looks_like_text, shape_of, unknown_shape
+from transcription.transcript import Call, Seconds, SpeakerRole
 
 
 class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -30,6 +31,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     - `started_format`: how `started_at` in a file name reads (strptime); empty = ISO 8601.
     - `metadata`: "required" quarantines a recording without any; "optional" audits it as an undated call.
     - `glossary`: product and other names that a recogniser cannot guess, most important first.
+    - `speakers`: the role behind each label of this source's exports; see `transcription.exports.roles`.
     """
 
     name: str
@@ -40,16 +42,23 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     started_format: str = ""
     metadata: Literal["required", "optional"] = "required"
     glossary: tuple[str, ...] = ()
+    speakers: dict[str, SpeakerRole] = {}
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
-    """A recording that is ready to be transcribed."""
+    """A recording that is ready to be transcribed, or an export of a transcript that is ready to be read.
+
+    `export` is the shape of the export, "" for a recording. `by_speaker` holds the label and file of each party
+    where one export each was made of them; `path` is then the first and `sha256` is over all.
+    """
 
     path: Path
     sha256: str
     size: int
     call: Call
     source: Source
+    export: str = ""
+    by_speaker: tuple[tuple[str, Path], ...] = ()
 
 
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,6 +97,8 @@ _YOUNG: Seconds = 5.0
 _SETTLES_WITHIN: Seconds = 1.0
 
 _SIDECARS = (".json",)
+# Endings that only exports have; any other file is known for one by its content.
+_EXPORTS = {".vtt", ".srt"}
 _SIDECAR_LIKE = {".json", ".csv", ".xml"}
 
 # Fields of Call that metadata may hold, by their flat names.
@@ -111,6 +122,8 @@ def scan(source: Source, *, known: Container[str] = ()) -> Inbox:
     rules = _Rules(source=source, zone=_zone(source), pattern=_pattern(source))
     files = _files(source)
     sidecars = {path: _sidecar(path, files) for path in files if not _is_sidecar_like(path)}
+    exports = _exports(path for path in files if path not in frozenset(sidecars.values()))
+    sidecars |= {path: _sidecar(path, files) for path, shape in exports.items() if shape and path not in sidecars}
     used = frozenset(sidecars.values())
     candidates = [path for path in files if path not in used]
     prints, unreadable = _fingerprints(files, candidates)
@@ -132,22 +145,37 @@ def scan(source: Source, *, known: Container[str] = ()) -> Inbox:
         else:
             seen.add(digest)
             try:
-                call = _call(rules, path, sidecar, prints[path])
-                arrivals.append(Arrival(path=path, sha256=digest, size=size, call=call, source=source))
+                shape = exports.get(path)
+                call = _call(rules, path, sidecar, prints[path], shape=shape)
+                label = _speaker(rules, path) if shape else ""
+                arrivals.append(
+                    Arrival(
+                        path=path,
+                        sha256=digest,
+                        size=size,
+                        call=call,
+                        source=source,
+                        export=shape or "",
+                        by_speaker=((label, path),) if label else (),
+                    )
+                )
             except Unreadable as error:
                 quarantined.append(_quarantined(source, path, digest, size, error))
-    unique, clashing = _unique(source, arrivals)
+    joined, alone = _joined(arrivals)
+    unique, clashing = _unique(source, [a for a in joined if a.sha256 not in known])
     return Inbox(
         arrivals=unique,
-        quarantined=tuple(sorted((*quarantined, *clashing), key=lambda q: (q.path, q.code))),
-        already=already,
+        quarantined=tuple(sorted((*quarantined, *alone, *clashing), key=lambda q: (q.path, q.code))),
+        already=already + sum(a.sha256 in known for a in joined),
         duplicates=duplicates,
         unsettled=unsettled,
     )
 
 
-def arrival_of(file: Path, *, zone: str, agent_channel: int | None = 0) -> Arrival:
-    """One recording outside any inbox, with the metadata of a sidecar if one lies beside it, else undated.
+def arrival_of(
+    file: Path, *, zone: str, agent_channel: int | None = 0, speakers: Mapping[str, SpeakerRole] | None = None
+) -> Arrival:
+    """One recording or export outside any inbox, with the metadata of a sidecar if one lies beside it, else undated.
 
     Raises `InputError` for a file that is not there and `Unreadable` for metadata that cannot be read.
     """
@@ -155,7 +183,12 @@ def arrival_of(file: Path, *, zone: str, agent_channel: int | None = 0) -> Arriv
         raise InputError(f"there is no recording {file}", tries=("check the path",))
     folder = file.parent
     source = Source(
-        name=folder.name or "here", folder=folder, agent_channel=agent_channel, zone=zone, metadata="optional"
+        name=folder.name or "here",
+        folder=folder,
+        agent_channel=agent_channel,
+        zone=zone,
+        metadata="optional",
+        speakers=dict(speakers or {}),
     )
     rules = _Rules(source=source, zone=_zone(source), pattern=None)
     beside = [path for path in folder.iterdir() if path.suffix.lower() in _SIDECARS]
@@ -163,8 +196,9 @@ def arrival_of(file: Path, *, zone: str, agent_channel: int | None = 0) -> Arriv
         digest, size = sha256_of(file), file.stat().st_size
     except OSError as error:
         raise _not_readable(file, error) from error
-    call = _call(rules, file, _sidecar(file, beside), (digest, size))
-    return Arrival(path=file, sha256=digest, size=size, call=call, source=source)
+    shape = _exports([file]).get(file)
+    call = _call(rules, file, _sidecar(file, beside), (digest, size), shape=shape)
+    return Arrival(path=file, sha256=digest, size=size, call=call, source=source, export=shape or "")
 
 
 def sha256_of(path: Path) -> str:
@@ -210,7 +244,7 @@ def _is_sidecar_like(path: Path) -> bool:
 def _sidecar(recording: Path, files: Container[Path]) -> Path | None:
     for ending in _SIDECARS:
         for candidate in (recording.with_name(recording.name + ending), recording.with_suffix(ending)):
-            if candidate in files:
+            if candidate in files and candidate != recording:
                 return candidate
     return None
 
@@ -245,10 +279,42 @@ def _size_and_time(path: Path) -> tuple[int, int] | None:
     return stat.st_size, stat.st_mtime_ns
 
 
-def _call(rules: _Rules, path: Path, sidecar: Path | None, fingerprint: tuple[str, int]) -> Call:
-    """The call's metadata, or `Unreadable` with what is wrong with them."""
+def _exports(files: Iterable[Path]) -> dict[Path, str]:
+    """The files that are exports, each with its shape; "" for one that looks like an export of no known shape."""
+    found: dict[Path, str] = {}
+    for path in files:
+        try:
+            with path.open("rb") as file:
+                head = file.read(64)
+                # Sound is long and never begins like text.
+                content = head + file.read() if looks_like_text(head) else b""
+        except OSError:
+            continue  # Told when its fingerprint is taken.
+        shape = shape_of(content) if content else None
+        if shape is not None:
+            found[path] = shape.name
+        elif path.suffix.lower() in _EXPORTS or (content and not _is_metadata(content)):
+            found[path] = ""
+    return found
+
+
+def _is_metadata(content: bytes) -> bool:
+    """Whether JSON may be a sidecar; the sidecar's own reading says what is wrong with it."""
+    try:
+        fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return True
+    return not fields or not {*_TEXT_FIELDS, *_NESTED_FIELDS, "started_at"}.isdisjoint(fields)
+
+
+def _call(
+    rules: _Rules, path: Path, sidecar: Path | None, fingerprint: tuple[str, int], *, shape: str | None = None
+) -> Call:
+    """The call's metadata, or `Unreadable` with what is wrong with them; `shape` as `_exports` gives it."""
     source, (digest, size) = rules.source, fingerprint
-    if _is_sidecar_like(path):
+    if shape == "" and size:
+        raise unknown_shape(path)
+    if _is_sidecar_like(path) and not shape:
         raise Unreadable(
             "metadata_without_recording",
             f"{path.name}: metadata without a recording",
@@ -269,15 +335,18 @@ def _call(rules: _Rules, path: Path, sidecar: Path | None, fingerprint: tuple[st
         if match:
             fields = {name: text for name, text in match.groupdict().items() if text}
             return _made(rules, fields, place=f"{path}: file name", started_format=source.started_format)
+    if source.metadata == "optional" and shape:
+        return Call(call_id=contact_of(path) or f"export-{digest[:12]}", source=source.name)
     if source.metadata == "optional":
         return Call(call_id=f"audio-{digest[:12]}", source=source.name)
+    names = [f"{path.name}.json"] + ([f"{path.stem}.json"] if path.suffix.lower() != ".json" else [])
     unmatched = f"; the name does not match {source.file_name!r}" if rules.pattern else ""
     raise Unreadable(
         "metadata_missing",
-        f"{path.name}: a recording without metadata",
-        why=f"{path}: neither {path.name}.json nor {path.stem}.json lies beside it{unmatched}",
+        f"{path.name}: {'an export' if shape else 'a recording'} without metadata",
+        why=f"{path}: no {' or '.join(names)} lies beside it{unmatched}",
         tries=(
-            f"write {path.stem}.json with call_id, started_at and agent",
+            f"write {names[-1]} with call_id, started_at and agent",
             "set file_name in the settings if the file name holds them",
             'set metadata = "optional" to audit such calls without a date',
         ),
@@ -347,6 +416,49 @@ def _time(written: object, zone: ZoneInfo, started_format: str) -> datetime:
         raise ValueError(f"{text} happened twice in {zone.key}: clocks went back; write the offset")
     # A fixed offset, as if it had been written: what the call keeps must not depend on a zone database.
     return datetime.fromisoformat(earlier.isoformat())
+
+
+def _joined(arrivals: Iterable[Arrival]) -> tuple[list[Arrival], list[Quarantined]]:
+    """The exports of single parties put together to calls, and those that no other party's belongs to."""
+    joined: list[Arrival] = []
+    by_id: dict[str, list[Arrival]] = {}
+    for arrival in arrivals:
+        if arrival.by_speaker:
+            by_id.setdefault(arrival.call.call_id, []).append(arrival)
+        else:
+            joined.append(arrival)
+    alone: list[Quarantined] = []
+    for group in by_id.values():
+        parties = sorted(group, key=lambda a: a.by_speaker)
+        labels = {label for a in parties for label, _ in a.by_speaker}
+        if len(parties) == 1:
+            error = Unreadable(
+                "metadata_incomplete",
+                f"{parties[0].path.name}: one party's export without the other's",
+                why=f"{parties[0].path}: no other file is of call {parties[0].call.call_id!r}",
+                tries=("bring the other party's export; both are picked up by the next run",),
+            )
+            alone.append(Quarantined.of(parties[0], error))
+        elif len(labels) < len(parties):
+            joined += parties  # Two exports of the same party: two files claim to be the same call.
+        else:
+            joined.append(
+                msgspec.structs.replace(
+                    parties[0],
+                    sha256=joined_digest([a.sha256 for a in parties]),
+                    size=sum(a.size for a in parties),
+                    by_speaker=tuple(pair for a in parties for pair in a.by_speaker),
+                )
+            )
+    return joined, alone
+
+
+def _speaker(rules: _Rules, path: Path) -> str:
+    """Who speaks in an export, where one was made of each party and the file's name says which."""
+    if rules.pattern is None or "speaker" not in rules.pattern.groupindex:
+        return ""
+    match = rules.pattern.fullmatch(path.stem) or rules.pattern.fullmatch(path.name)
+    return (match["speaker"] or "") if match else ""
 
 
 def _unique(source: Source, arrivals: Iterable[Arrival]) -> tuple[tuple[Arrival, ...], list[Quarantined]]:
@@ -427,13 +539,14 @@ def _pattern(source: Source) -> re.Pattern[str] | None:
             why=f"file_name = {source.file_name!r}",
             tries=(r"file_name = '(?P<call_id>\d+)_(?P<agent_id>\w+)_(?P<started_at>[\dT-]+)'",),
         ) from error
-    unknown = set(pattern.groupindex) - {*_TEXT_FIELDS, "started_at"}
+    known = (*_TEXT_FIELDS, "started_at", "speaker")
+    unknown = set(pattern.groupindex) - {*known}
     missing = {"call_id", "started_at"} - set(pattern.groupindex)
     if unknown or missing:
         listed = [f"no field {n!r}" for n in sorted(unknown)] + [f"group {n!r} is missing" for n in sorted(missing)]
         raise SetupError(
             f"source {source.name!r}: file_name: {', '.join(listed)}",
-            why=f"named groups may be {', '.join((*_TEXT_FIELDS, 'started_at'))}; call_id and started_at must be there",
+            why=f"named groups may be {', '.join(known)}; call_id and started_at must be there",
             tries=(r"file_name = '(?P<call_id>\d+)_(?P<agent_id>\w+)_(?P<started_at>[\dT-]+)'",),
         )
     return pattern

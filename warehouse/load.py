@@ -113,11 +113,14 @@ def _told_of_a_full_disk() -> Iterator[None]:
 
 
 @_told_of_a_full_disk()
-def load(con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, run_id: str) -> None:
+def load(
+    con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, run_id: str, files: Collection[str] = ()
+) -> None:
     """Put a batch of audited calls in place of whatever was known of them, all or nothing.
 
     A transcript that has not changed keeps its rows and the findings of other rulebooks; a changed
-    one takes every verdict on the old words with it. Files in quarantine that are now audited leave it.
+    one takes every verdict on the old words with it. Files in quarantine that are now audited leave it, as do
+    `files`: further ones that the calls came in.
 
     Raises:
         InputError: a call stands twice in the batch, an audit belongs to another call, a start has no
@@ -142,9 +145,10 @@ def load(con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, run_id
             """
             update core.quarantine set resolved_run_id = $run
             where resolved_run_id is null
-              and (sha256 in (select sha256 from batch_recordings) or path in (select path from batch_recordings))
+              and (sha256 in (select sha256 from batch_recordings) or path in (select path from batch_recordings)
+                   or list_contains($files, path))
             """,
-            {"run": run_id},
+            {"run": run_id, "files": list(files)},
         )
 
 

@@ -52,6 +52,12 @@ _CLOSURE: Seconds = 0.3
 _SAME_MIX = 5
 
 
+def looks_like_text(head: bytes) -> bool:
+    """Whether a file that begins so may be an export at all."""
+    text = _as_utf8(head[: len(head) // 2 * 2]) or b""
+    return _TEXT_START.match(text) is not None
+
+
 def shape_of(content: bytes) -> Shape | None:
     """The shape of export that a file's bytes are in; None for every other file."""
     seen = _content(content)
@@ -199,6 +205,7 @@ def _check_times(path: Path, said: Sequence[Said]) -> None:
 
 
 _JSON_START = re.compile(rb"\s*[\[{]")
+_TEXT_START = re.compile(rb"\s*[\[{]|WEBVTT|\s*\d+\s*\r?\n\d")
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
@@ -206,12 +213,9 @@ _UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
 
 def _content(content: bytes) -> Content | None:
     """What can be seen of a file without knowing its shape; None for what is no text of ours."""
-    text = content.removeprefix(_UTF8_MARK)
-    if content.startswith(_UTF16_MARKS):
-        try:
-            text = content.decode("utf-16").encode()
-        except UnicodeError:
-            return None
+    text = _as_utf8(content)
+    if text is None:
+        return None
     if not _JSON_START.match(text):
         return Content(text=text, keys={})
     try:
@@ -220,6 +224,16 @@ def _content(content: bytes) -> Content | None:
         items = _LIST.decode(text)
         return Content(text=text, keys=_OBJECT.decode(items[0]), is_list=True) if items else None
     except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
+
+
+def _as_utf8(content: bytes) -> bytes | None:
+    """The text without its byte order mark; None for UTF-16 that is none."""
+    if not content.startswith(_UTF16_MARKS):
+        return content.removeprefix(_UTF8_MARK)
+    try:
+        return content.decode("utf-16").encode()
+    except UnicodeError:
         return None
 
 
