@@ -43,7 +43,7 @@ _CONTRACTIONS: dict[str, str] = {
     "let's": "let us", "y'all": "you all", "gonna": "going to", "wanna": "want to", "gotta": "got to",
     "gimme": "give me", "lemme": "let me", "kinda": "kind of", "dunno": "do not know", "cuz": "because",
     "cos": "because", "o'clock": "oclock", "ok": "okay", "pls": "please", "plz": "please",
-    "thx": "thanks", "u": "you", "ur": "your", "sry": "sorry", "alright": "all right",
+    "thx": "thanks", "u": "you", "ur": "your", "sry": "sorry", "thru": "through", "bout": "about", "alright": "all right",
     "cancelled": "canceled", "cancelling": "canceling",
     # Written without the apostrophe, where that is no other word ("well", "were", "ill", "id" are).
     "im": "i am", "ive": "i have", "youre": "you are", "youve": "you have", "youll": "you will", "youd": "you would",
