@@ -15,7 +15,7 @@ from audit_rules.finding import Audit, Verdict
 from audit_rules.rulebook import load_rulebook
 from audit_rules.scorecard import score
 from flows.events import Doing, Refused, Started, Stored, Transcribed, tell
-from flows.recognition import Recognition
+from flows.recognition import Heard, Recognition, read_arrival
 from flows.settings import Settings
 from transcription.audio import declared_duration
 from transcription.errors import InputError, Unreadable
@@ -123,14 +123,16 @@ class AuditRun:
         self._remember_contacts(arrivals)
         load.store_rulebook(self.con, self.rulebook, loaded_at=self.started_at)
         self._record("running")
-        if arrivals:
+        recordings = [a for a in arrivals if not a.export]
+        if recordings:
             self.recognition = Recognition(self.settings)
         provenance = self.recognition.provenance if self.recognition else None
         tell(
             Started(
                 run_id=self.run_id,
                 calls=len(arrivals),
-                audio_seconds=sum(declared_duration(a.path) or 0.0 for a in arrivals),
+                audio_seconds=sum(declared_duration(a.path) or 0.0 for a in recordings),
+                exports=len(arrivals) - len(recordings),
                 engine=f"{provenance.engine} {provenance.model}" if provenance else "",
                 notice=provenance.notice if provenance else "",
                 rules=len(self.rulebook.compiled),
@@ -146,11 +148,8 @@ class AuditRun:
 
     def transcribe(self, batch: Sequence[Arrival]) -> list[Transcript]:
         """The transcripts of a batch, in its order; what cannot be transcribed is put in quarantine."""
-        if self.recognition is None:
-            self.recognition = Recognition(self.settings)
-        self.settings.audio.mkdir(parents=True, exist_ok=True)
         done: dict[str, Transcript] = {}
-        for heard in self.recognition.transcripts(batch):
+        for heard in self._outcomes(batch):
             if isinstance(heard.outcome, Quarantined):
                 self._refuse([heard.outcome], {str(heard.arrival.path): heard.arrival})
                 continue
@@ -161,20 +160,40 @@ class AuditRun:
                 Transcribed(
                     call_id=transcript.call.call_id,
                     file=heard.arrival.path.name,
-                    audio_seconds=_duration(transcript),
+                    audio_seconds=_heard_seconds(transcript),
                     reused=heard.reused,
+                    imported=bool(heard.arrival.export),
                 )
             )
         return [done[a.sha256] for a in batch if a.sha256 in done]
 
+    def _outcomes(self, batch: Sequence[Arrival]) -> Iterator[Heard]:
+        """What becomes of each arrival: exports are read at once, recordings go to the recogniser."""
+        recordings = [a for a in batch if not a.export]
+        yield from (self._imported(a) for a in batch if a.export)
+        if not recordings:
+            return
+        if self.recognition is None:
+            self.recognition = Recognition(self.settings)
+        self.settings.audio.mkdir(parents=True, exist_ok=True)
+        yield from self.recognition.transcripts(recordings)
+
+    def _imported(self, arrival: Arrival) -> Heard:
+        try:
+            transcript = read_arrival(arrival, settings=self.settings.transcription)
+        except Unreadable as error:
+            return Heard(arrival=arrival, outcome=Quarantined.of(arrival, error))
+        return Heard(arrival=arrival, outcome=transcript)
+
     def store(self, transcripts: Sequence[Transcript], batch: Sequence[Arrival] = ()) -> None:
         """Judge transcripts and store them with their findings, all of them or none."""
         audited = [AuditedCall(t, self._judge(t)) for t in transcripts]
-        load.load(self.con, audited, run_id=self.run_id)
+        files = [str(file) for a in batch for _, file in a.by_speaker]
+        load.load(self.con, audited, run_id=self.run_id, files=files)
         self._audited += [a.audit for a in audited]
-        self._audio_seconds += sum(map(_duration, transcripts))
+        self._audio_seconds += sum(map(_heard_seconds, transcripts))
         if self.recognition is not None:
-            self.recognition.discard_staged(batch)
+            self.recognition.discard_staged([a for a in batch if not a.export])
         tell(Stored(calls=len(audited)))
 
     def settle_promises(self) -> int:
@@ -274,8 +293,10 @@ class AuditRun:
         )
 
 
-def _duration(transcript: Transcript) -> Seconds:
-    return (transcript.recording.duration or 0.0) if transcript.recording else 0.0
+def _heard_seconds(transcript: Transcript) -> Seconds:
+    """The length of the sound that a recogniser went through."""
+    recording = transcript.recording
+    return 0.0 if recording is None or recording.is_export else recording.duration or 0.0
 
 
 def _taken(arrival: Arrival) -> Unreadable:

@@ -178,7 +178,8 @@ def _say_summary(summary: "RunSummary") -> None:
         return
     refused = f" {summary.quarantined} refused." if summary.quarantined else ""
     copies = f" {summary.duplicates} copies of another file left out." if summary.duplicates else ""
-    speed = f" in {summary.elapsed_seconds:.0f} s ({summary.times_real_time:.1f}x real time)" if summary.audited else ""
+    times = f" ({summary.times_real_time:.1f}x real time)" if summary.audio_seconds else ""
+    speed = f" in {summary.elapsed_seconds:.0f} s{times}" if summary.audited else ""
     total = summary.audited + summary.quarantined
     out.print(f"\n[bold]{summary.audited} of {total} calls audited[/]{speed}.{refused}{copies}{waiting}")
     if summary.steps_judged:
@@ -194,11 +195,12 @@ def _say_summary(summary: "RunSummary") -> None:
 
 @app.command(rich_help_panel=DAILY)
 def audit(
-    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings.", show_default=False)],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE", help="Recordings or exports.", show_default=False)],
     scorecard: Annotated[str, typer.Option(help="The frame of the result.")] = "",
     agent_channel: Annotated[int, typer.Option(help="The agent's channel: 0 left, 1 right.")] = 0,
+    agent: Annotated[str, typer.Option(help="What an export calls the agent: a name, ch_1, 2 ...")] = "",
 ) -> None:
-    """Audit one or a few recordings now and print the scorecard; nothing is stored.
+    """Audit one or a few recordings, or exports of transcripts, now and print the scorecard; nothing is stored.
 
     Example: callaudit audit call.wav --scorecard six_step_process
     """
@@ -206,23 +208,26 @@ def audit(
     from audit_rules.rulebook import load_rulebook
     from audit_rules.scorecard import score
     from flows.console import out, show_scorecard
-    from flows.recognition import choose_engine
+    from flows.recognition import choose_engine, read_arrival
     from flows.settings import load_settings
     from transcription.inbox import arrival_of
     from transcription.transcribe import transcribe
+    from transcription.transcript import SpeakerRole
 
     settings = load_settings(_Global.config)
     rulebook = load_rulebook(*settings.rule_folders)
     card = _scorecard(rulebook, scorecard or settings.report.scorecard)
-    engine = choose_engine(settings.engine, fetch=True)
+    speakers = {agent: SpeakerRole.AGENT} if agent else {}
+    engine = None
     for file in files:
-        with out.status(f"listening to {file.name} with {engine.provenance.engine} ..."):
-            transcript = transcribe(
-                arrival_of(file, zone=settings.site.timezone, agent_channel=agent_channel),
-                engine,
-                settings=settings.transcription,
-            )
-            found = judge(transcript, rulebook)
+        arrival = arrival_of(file, zone=settings.site.timezone, agent_channel=agent_channel, speakers=speakers)
+        if arrival.export:
+            transcript = read_arrival(arrival, settings=settings.transcription)
+        else:
+            engine = engine or choose_engine(settings.engine, fetch=True)
+            with out.status(f"listening to {file.name} with {engine.provenance.engine} ..."):
+                transcript = transcribe(arrival, engine, settings=settings.transcription)
+        found = judge(transcript, rulebook)
         show_scorecard(transcript, found, score(found, rulebook, card), rulebook)
 
 

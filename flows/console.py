@@ -76,7 +76,8 @@ class RunDisplay(logging.Handler):
                 self._done += 1
                 self._done_seconds += event.audio_seconds
                 again = ", finished earlier" if event.reused else ""
-                self._line(f"  [dim]{escape(event.file)}  {_clock(event.audio_seconds)}{again}[/]", always=False)
+                length = "imported" if event.imported else _clock(event.audio_seconds)
+                self._line(f"  [dim]{escape(event.file)}  {length}{again}[/]", always=False)
             case Refused() if not event.again:
                 self._refused += 1
                 self._line(f"  [red]refused[/] {escape(event.reason)}; the run goes on")
@@ -85,17 +86,18 @@ class RunDisplay(logging.Handler):
             case Stored() | _:
                 pass
         if self._bar is not None and self._task is not None:
-            self._bar.update(self._task, completed=self._done_seconds, state=self._state())
+            done = self._done_seconds if self._total_seconds else self._done
+            self._bar.update(self._task, completed=done, state=self._state())
 
     def _start(self, event: Started) -> None:
         self._calls, self._total_seconds, self._began = event.calls, event.audio_seconds, time.monotonic()
         self._refused = 0  # What was refused before is not among these calls.
         if not event.calls:
             return
-        out.print(
-            f"Run {event.run_id}  [bold]{event.calls} new calls[/], {_hours(event.audio_seconds)} of audio  "
-            f"{event.engine}  {event.rules} rules"
-        )
+        heard = [f"{_hours(event.audio_seconds)} of audio", event.engine] if event.calls > event.exports else []
+        read = [f"{event.exports} as transcripts"] if event.exports else []
+        calls = f"[bold]{event.calls} new calls[/], {', '.join([*heard[:1], *read])}"
+        out.print("  ".join([f"Run {event.run_id}", calls, *heard[1:], f"{event.rules} rules"]))
         if event.notice:
             out.print(f"[bold yellow]Note:[/] {escape(event.notice)}")
         if out.is_terminal:
@@ -104,16 +106,16 @@ class RunDisplay(logging.Handler):
                 console=out, transient=True,
             )  # fmt: skip
             self._bar.start()
-            self._task = self._bar.add_task("calls", total=event.audio_seconds or 1.0, state="starting the recogniser")
+            waits_for = "starting the recogniser" if event.calls > event.exports else ""
+            self._task = self._bar.add_task("calls", total=event.audio_seconds or event.calls, state=waits_for)
 
     def _state(self) -> str:
         elapsed = max(time.monotonic() - self._began, 1e-6)
         speed = self._done_seconds / elapsed
-        parts = [
-            f"[green]{self._done + self._refused}/{self._calls}[/]",
-            f"{_hours(self._done_seconds)} of {_hours(self._total_seconds)}",
-            f"{speed:.1f}x real time",
-        ]
+        parts = [f"[green]{self._done + self._refused}/{self._calls}[/]"]
+        if self._total_seconds:
+            heard = f"{_hours(self._done_seconds)} of {_hours(self._total_seconds)}"
+            parts += [heard, f"{speed:.1f}x real time"]
         if self._refused:
             parts.append(f"{self._refused} refused")
         left = (self._total_seconds - self._done_seconds) / speed if speed else 0.0

@@ -16,7 +16,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Started(Event, frozen=True, kw_only=True):
-    """Recordings were found and work begins."""
+    """Calls were found and work begins; `exports` of them come as words, the others as `audio_seconds` of sound."""
 
     run_id: str
     calls: int
@@ -25,15 +25,20 @@ class Started(Event, frozen=True, kw_only=True):
     notice: str
     rules: int
     already: int
+    exports: int = 0
 
 
 class Transcribed(Event, frozen=True, kw_only=True):
-    """One call was transcribed; `reused` means a finished transcript of an earlier, interrupted run."""
+    """One call's words are known.
+
+    `reused` means by a finished transcript of an earlier, interrupted run, `imported` by another system's export.
+    """
 
     call_id: str
     file: str
     audio_seconds: float
     reused: bool
+    imported: bool = False
 
 
 class Refused(Event, frozen=True, kw_only=True):

@@ -17,6 +17,7 @@ import msgspec
 from flows.settings import EngineSettings, Settings
 from transcription.engines import Engine, EngineName, choose
 from transcription.errors import Unreadable
+from transcription.exports import read_export
 from transcription.inbox import Arrival, Quarantined
 from transcription.transcribe import TranscriptionSettings, glossary_of, provenance_of, transcribe
 from transcription.transcript import Provenance, Transcript
@@ -41,6 +42,21 @@ def choose_engine(settings: EngineSettings, *, fetch: bool) -> Engine:
         weights_folder=settings.weights_folder,
         language=settings.language,
         download_timeout=settings.download_timeout if fetch else 0.0,
+    )
+
+
+def read_arrival(arrival: Arrival, *, settings: TranscriptionSettings) -> Transcript:
+    """The transcript in an arrival that is an export: no recogniser is needed.
+
+    Raises `Unreadable` as `transcription.exports.read_export` does.
+    """
+    return read_export(
+        arrival.path,
+        call=arrival.call,
+        speakers=arrival.source.speakers,
+        by_speaker=arrival.by_speaker,
+        pause=settings.pause,
+        redact=settings.redact,
     )
 
 

@@ -147,7 +147,7 @@ def scan(source: Source, *, known: Container[str] = ()) -> Inbox:
             try:
                 shape = exports.get(path)
                 call = _call(rules, path, sidecar, prints[path], shape=shape)
-                label = _speaker(rules, path) if shape else ""
+                label = _speaker(rules, path, sidecar) if shape else ""
                 arrivals.append(
                     Arrival(
                         path=path,
@@ -453,8 +453,11 @@ def _joined(arrivals: Iterable[Arrival]) -> tuple[list[Arrival], list[Quarantine
     return joined, alone
 
 
-def _speaker(rules: _Rules, path: Path) -> str:
-    """Who speaks in an export, where one was made of each party and the file's name says which."""
+def _speaker(rules: _Rules, path: Path, sidecar: Path | None) -> str:
+    """Who speaks in an export, where one was made of each party and its sidecar or the file's name says which."""
+    if sidecar is not None:
+        # Read before: it is JSON and an object.
+        return str(msgspec.json.decode(sidecar.read_bytes()).get("speaker") or "")
     if rules.pattern is None or "speaker" not in rules.pattern.groupindex:
         return ""
     match = rules.pattern.fullmatch(path.stem) or rules.pattern.fullmatch(path.name)

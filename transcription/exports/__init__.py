@@ -125,7 +125,7 @@ def read_export(
         )
     _check_times(path, said)
     own_channels = all(export.own_channels for export in exports)
-    roles, warnings = _roles(said, call, speakers, own_channels=own_channels)
+    roles, warnings = _roles(said, shapes[0], call, speakers, own_channels=own_channels)
     utterances = [_utterance(piece, roles) for piece in _in_order(said)]
     redactions = 0
     if redact:
@@ -264,22 +264,21 @@ def _labelled(export: Export, label: str) -> Export:
 
 
 def _roles(
-    said: Sequence[Said], call: Call, speakers: Mapping[str, SpeakerRole], *, own_channels: bool
+    said: Sequence[Said], shape: str, call: Call, speakers: Mapping[str, SpeakerRole], *, own_channels: bool
 ) -> tuple[Roles, list[str]]:
     """The role of each label, and what a reader should know about it."""
     stated = {piece.speaker: piece.role for piece in said if piece.role is not None}
-    found = roles_of((p.speaker for p in said if p.role is None), call=call, speakers=speakers)
+    found = roles_of((p.speaker for p in said if p.role is None), shape=shape, call=call, speakers=speakers)
     roles = Roles(by_label={**found.by_label, **stated}, unknown=found.unknown)
     if own_channels and _is_one_mix(said):
         labels = tuple(sorted({piece.speaker for piece in said}))
         return Roles(by_label={}, unknown=labels), ["both channels carry the same words: roles unknown"]
     if not roles.unknown:
         return roles, []
-    named = ", ".join(f"“{label}”" if label else "no name at all" for label in roles.unknown)
-    return roles, [
-        f"the export does not say which party speaks as {named}: roles unknown; "
-        f"set speakers for source {call.source!r} to name them"
-    ]
+    named = ", ".join(f"“{label}”" for label in roles.unknown if label)
+    unsaid = [f"it is not known which party {named} is"] if named else []
+    unnamed = ["the export does not say who speaks everywhere"] if "" in roles.unknown else []
+    return roles, [f"{' and '.join([*unsaid, *unnamed])}: roles unknown; see speakers in the source's settings"]
 
 
 def _is_one_mix(said: Sequence[Said]) -> bool:

@@ -21,10 +21,10 @@ class Roles(msgspec.Struct, frozen=True, kw_only=True):
     unknown: tuple[str, ...]
 
 
-def roles_of(labels: Iterable[str], *, call: Call, speakers: Mapping[str, SpeakerRole]) -> Roles:
+def roles_of(labels: Iterable[str], *, shape: str, call: Call, speakers: Mapping[str, SpeakerRole]) -> Roles:
     """Roles for the labels of one call, each found in the first way that gives one.
 
-    1. the source's `speakers` names the label;
+    1. the source's `speakers` names the label, after the shape's name ("Deepgram 1") or alone ("1");
     2. the label is the name of the call's agent or customer in its metadata;
     3. the label itself is "agent", "customer" or "system";
     4. `speakers` says what anyone else is ("*");
@@ -34,6 +34,8 @@ def roles_of(labels: Iterable[str], *, call: Call, speakers: Mapping[str, Speake
     """
     heard = sorted(set(labels))
     named = {folded(label): role for label, role in speakers.items() if label != ANYONE_ELSE}
+    mine = folded(shape) + " "
+    named |= {label.removeprefix(mine): role for label, role in named.items() if label.startswith(mine)}
     # Their ids would do as well, were they not numbers: so are channels.
     people = {
         folded(name): role
