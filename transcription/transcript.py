@@ -75,7 +75,7 @@ class Recording(msgspec.Struct, frozen=True, kw_only=True):
         return self.codec == EXPORT
 
 
-class Word(msgspec.Struct, frozen=True, array_like=True):
+class Word(msgspec.Struct, frozen=True, array_like=True, gc=False):
     """One recognised word; `confidence` is 0 to 1, or None where the engine gives none."""
 
     text: str

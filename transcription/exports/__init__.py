@@ -5,7 +5,8 @@ times and confidences are never made up.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 
@@ -81,7 +82,9 @@ def unknown_shape(path: Path) -> Unreadable:
 
 def contact_of(path: Path) -> str:
     """The contact's own id in an export, "" where it has none. Raises `Unreadable` as `read_export` does."""
-    return _recognised(path, _bytes(path), Known())[1].call_id
+    shape, seen = _recognised(path, _bytes(path))
+    with _told(path, shape):
+        return shape.contact(seen)
 
 
 def read_export(
@@ -112,7 +115,9 @@ def read_export(
     shapes: list[str] = []
     exports: list[Export] = []
     for (label, file), content in zip(files, contents, strict=True):
-        shape, export = _recognised(file, content, known)
+        shape, seen = _recognised(file, content)
+        with _told(file, shape):
+            export = shape.read(seen, known)
         shapes.append(shape.name)
         exports.append(_labelled(export, label) if label else export)
     said = [piece for export in exports for piece in export.said if piece.text.split()]
@@ -193,15 +198,21 @@ def _bytes(path: Path) -> bytes:
 
 
 def _check_times(path: Path, said: Sequence[Said]) -> None:
-    pieces: list[Said | Word] = [*said, *(word for piece in said for word in piece.words)]
-    for one in pieces:
-        if one.start is not None and one.end is not None and one.end < one.start:
-            raise Unreadable(
-                "export_unparsable",
-                f"{path.name}: words that end before they start",
-                why=f"{path}: “{one.text[:60]}” from {one.start:g} to {one.end:g} s",
-                tries=("export the transcript again",),
-            )
+    for piece in said:
+        if piece.start is not None and piece.end is not None and piece.end < piece.start:
+            raise _backwards(path, piece.text, piece.start, piece.end)
+        for word in piece.words:
+            if word.end < word.start:
+                raise _backwards(path, word.text, word.start, word.end)
+
+
+def _backwards(path: Path, text: str, start: Seconds, end: Seconds) -> Unreadable:
+    return Unreadable(
+        "export_unparsable",
+        f"{path.name}: words that end before they start",
+        why=f"{path}: “{text[:60]}” from {start:g} to {end:g} s",
+        tries=("export the transcript again",),
+    )
 
 
 _JSON_START = re.compile(rb"\s*[\[{]")
@@ -237,13 +248,19 @@ def _as_utf8(content: bytes) -> bytes | None:
         return None
 
 
-def _recognised(path: Path, content: bytes, known: Known) -> tuple[Shape, Export]:
+def _recognised(path: Path, content: bytes) -> tuple[Shape, Content]:
     seen = _content(content)
     shape = next((shape for shape in SHAPES if shape.recognises(seen)), None) if seen is not None else None
     if seen is None or shape is None:
         raise unknown_shape(path)
+    return shape, seen
+
+
+@contextmanager
+def _told(path: Path, shape: Shape) -> Iterator[None]:
+    """What is wrong with an export of a known shape, told with its file and field."""
     try:
-        return shape, shape.read(seen, known)
+        yield
     except Flaw as flaw:
         raise Unreadable(
             flaw.code, f"{path.name}: {flaw.what}", why=f"{path}, read as {shape.name}", tries=flaw.tries
@@ -301,10 +318,11 @@ def _in_order(said: Sequence[Said]) -> list[Said]:
 
 def _utterance(piece: Said, roles: Roles) -> Utterance:
     texts = piece.text.split()
-    words: tuple[Word, ...] = ()
-    # Words as many as the text has are that text in another spelling ("i" for "I"); others are not its words.
-    if len(texts) == len(piece.words):
-        words = tuple(Word(text, w.start, w.end, w.confidence) for text, w in zip(texts, piece.words, strict=True))
+    words = piece.words
+    if texts != [word.text for word in words]:
+        # Words as many as the text has are that text in another spelling ("i" for "I"); others are not its words.
+        spelt = zip(texts, words, strict=True) if len(texts) == len(words) else ()
+        words = tuple([Word(text, w.start, w.end, w.confidence) for text, w in spelt])
     return Utterance(
         role=roles.by_label.get(piece.speaker, SpeakerRole.UNKNOWN),
         text=" ".join(texts),
@@ -321,7 +339,7 @@ def _speech(said: Sequence[Said], roles: Roles) -> dict[SpeakerRole, tuple[Span,
     for piece in said:
         own = spans.setdefault(roles.by_label[piece.speaker], [])
         if piece.words:
-            own += [Span(w.start, w.end) for w in piece.words]
+            own += _without_pauses(piece.words)
         elif piece.start is None or piece.end is None:
             return {}
         else:
@@ -329,6 +347,19 @@ def _speech(said: Sequence[Said], roles: Roles) -> dict[SpeakerRole, tuple[Span,
     return {
         role: union(spans[role], gap=_CLOSURE) for role in (SpeakerRole.AGENT, SpeakerRole.CUSTOMER) if role in spans
     }
+
+
+def _without_pauses(words: Sequence[Word]) -> list[Span]:
+    """Where the words of one piece are spoken, in their order."""
+    spans: list[Span] = []
+    start, end = words[0].start, words[0].end
+    for word in words:
+        if word.start > end + _CLOSURE or word.start < start:
+            spans.append(Span(start, end))
+            start, end = word.start, word.end
+        elif word.end > end:
+            end = word.end
+    return [*spans, Span(start, end)]
 
 
 def _duration(exports: Sequence[Export]) -> Seconds | None:

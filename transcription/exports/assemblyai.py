@@ -11,32 +11,33 @@ from transcription.exports.shape import (
     Content,
     Export,
     Known,
+    Millis,
     Said,
     Shape,
+    Share,
+    Time,
     failed,
     from_millis,
     said_in_words,
-    seconds,
-    share,
     unfinished,
 )
 from transcription.transcript import Word
 
 
-class _Word(msgspec.Struct):
+class _Word(msgspec.Struct, gc=False):
     text: str
-    start: int
-    end: int
-    confidence: float | None = None
+    start: Millis
+    end: Millis
+    confidence: Share | None = None
     speaker: str | None = None
     channel: str | int | None = None
 
 
 class _Utterance(msgspec.Struct):
     text: str
-    start: int
-    end: int
-    confidence: float | None = None
+    start: Millis
+    end: Millis
+    confidence: Share | None = None
     speaker: str | None = None
     channel: str | int | None = None
     words: list[_Word] = []
@@ -47,7 +48,7 @@ class _File(msgspec.Struct):
     error: str | None = None
     words: list[_Word] | None = None
     utterances: list[_Utterance] | None = None
-    audio_duration: float | None = None
+    audio_duration: Time | None = None
     multichannel: bool | None = None
     dual_channel: bool | None = None
     speech_model: str | None = None
@@ -65,30 +66,30 @@ def _read(content: Content, known: Known) -> Export:
         raise unfinished(file.status)
     several = bool(file.multichannel or file.dual_channel)
     if file.utterances is not None:
-        said = [_said(u, several, f"utterances[{n}]") for n, u in enumerate(file.utterances)]
+        said = [_said(utterance, several) for utterance in file.utterances]
     else:
         by_channel: dict[str, list[tuple[str, Word]]] = {}
-        for n, word in enumerate(file.words or ()):
+        for word in file.words or ():
             speaker = _speaker(word, several)
-            by_channel.setdefault(speaker if several else "", []).append((speaker, _word(word, f"words[{n}]")))
+            by_channel.setdefault(speaker if several else "", []).append((speaker, _word(word)))
         said = [piece for words in by_channel.values() for piece in said_in_words(words, known.pause)]
     return Export(
         said=tuple(said),
         model=file.speech_model or "",
         own_channels=several,
-        duration=seconds(file.audio_duration, "audio_duration"),
+        duration=file.audio_duration,
         masked=bool(file.redact_pii),
     )
 
 
-def _said(utterance: _Utterance, several: bool, place: str) -> Said:
+def _said(utterance: _Utterance, several: bool) -> Said:
     return Said(
         speaker=_speaker(utterance, several),
         text=utterance.text,
         start=from_millis(utterance.start),
         end=from_millis(utterance.end),
-        words=tuple(_word(w, f"{place}.words") for w in utterance.words),
-        confidence=share(utterance.confidence, f"{place}.confidence"),
+        words=tuple([_word(w) for w in utterance.words]),
+        confidence=utterance.confidence,
     )
 
 
@@ -99,9 +100,8 @@ def _speaker(spoken: _Word | _Utterance, several: bool) -> str:
     return spoken.speaker or ""
 
 
-def _word(word: _Word, place: str) -> Word:
-    confidence = share(word.confidence, f"{place}.confidence")
-    return Word(word.text, from_millis(word.start), from_millis(word.end), confidence)
+def _word(word: _Word) -> Word:
+    return Word(word.text, from_millis(word.start), from_millis(word.end), word.confidence)
 
 
 ASSEMBLYAI = Shape(

@@ -7,7 +7,7 @@ SYSTEM. Turns have neither words nor confidences.
 
 import msgspec
 
-from transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape, from_millis, unfinished
+from transcription.exports.shape import Content, Export, Flaw, Known, Millis, Said, Shape, from_millis, unfinished
 from transcription.transcript import SpeakerRole
 
 ROLES = {"AGENT": SpeakerRole.AGENT, "CUSTOMER": SpeakerRole.CUSTOMER, "SYSTEM": SpeakerRole.SYSTEM}
@@ -20,21 +20,25 @@ class _Participant(msgspec.Struct, rename="pascal"):
 
 class _Turn(msgspec.Struct, rename="pascal"):
     participant_id: str
-    begin_offset_millis: int
-    end_offset_millis: int
+    begin_offset_millis: Millis
+    end_offset_millis: Millis
     content: str
 
 
 class _Characteristics(msgspec.Struct, rename="pascal"):
-    total_conversation_duration_millis: int | None = None
+    total_conversation_duration_millis: Millis | None = None
 
 
 class _Metadata(msgspec.Struct, rename="pascal"):
     output: str = ""
 
 
-class _Contact(msgspec.Struct, rename="pascal"):
+class _Customer(msgspec.Struct, rename="pascal"):
     contact_id: str = ""
+
+
+class _Contact(msgspec.Struct, rename="pascal"):
+    customer_metadata: _Customer | None = None
 
 
 class _File(msgspec.Struct, rename="pascal"):
@@ -44,7 +48,6 @@ class _File(msgspec.Struct, rename="pascal"):
     channel: str = "VOICE"
     job_status: str = "COMPLETED"
     content_metadata: _Metadata | None = None
-    customer_metadata: _Contact | None = None
     conversation_characteristics: _Characteristics | None = None
 
 
@@ -62,7 +65,7 @@ def _read(content: Content, _: Known) -> Export:
             tries=("leave chats and e-mails out of the folder",),
         )
     roles = {p.participant_id: ROLES.get(p.participant_role) for p in file.participants}
-    characteristics, contact = file.conversation_characteristics, file.customer_metadata
+    characteristics = file.conversation_characteristics
     length = characteristics.total_conversation_duration_millis if characteristics else None
     return Export(
         said=tuple(
@@ -78,9 +81,13 @@ def _read(content: Content, _: Known) -> Export:
         model=file.version,
         own_channels=True,
         duration=None if length is None else from_millis(length),
-        call_id=contact.contact_id if contact else "",
         masked=file.content_metadata is not None and file.content_metadata.output == "Redacted",
     )
+
+
+def _contact(content: Content) -> str:
+    customer = msgspec.json.decode(content.text, type=_Contact).customer_metadata
+    return customer.contact_id if customer else ""
 
 
 CONTACT_LENS = Shape(
@@ -88,4 +95,5 @@ CONTACT_LENS = Shape(
     known_by="JSON with Participants, and a Transcript whose turns have a ParticipantId",
     recognises=lambda c: c.has("Participants", "Transcript") and not c.inside("Transcript", "ParticipantRole"),
     read=_read,
+    contact=_contact,
 )

@@ -7,15 +7,15 @@ answered, not when the call was.
 
 import msgspec
 
-from transcription.exports.shape import Content, Export, Known, Said, Shape, said_in_words, seconds, share
+from transcription.exports.shape import Content, Export, Known, Said, Shape, Share, Time, said_in_words
 from transcription.transcript import Word
 
 
-class _Word(msgspec.Struct):
+class _Word(msgspec.Struct, gc=False):
     word: str
-    start: float
-    end: float
-    confidence: float | None = None
+    start: Time
+    end: Time
+    confidence: Share | None = None
     punctuated_word: str | None = None
     speaker: int | None = None
 
@@ -29,17 +29,18 @@ class _Channel(msgspec.Struct):
 
 
 class _Utterance(msgspec.Struct):
-    start: float
-    end: float
+    start: Time
+    end: Time
     channel: int
     transcript: str
-    confidence: float | None = None
+    confidence: Share | None = None
     words: list[_Word] = []
     speaker: int | None = None
 
 
 class _Output(msgspec.Struct):
-    channels: list[_Channel]
+    # Where there are utterances, their words stand there once more: then these are only counted.
+    channels: list[msgspec.Raw]
     utterances: list[_Utterance] | None = None
 
 
@@ -48,7 +49,7 @@ class _Model(msgspec.Struct):
 
 
 class _Metadata(msgspec.Struct):
-    duration: float | None = None
+    duration: Time | None = None
     model_info: dict[str, _Model] | None = None
 
 
@@ -58,37 +59,36 @@ class _File(msgspec.Struct):
 
 
 _DECODER = msgspec.json.Decoder(_File)
+_CHANNEL = msgspec.json.Decoder(_Channel)
 
 
 def _read(content: Content, known: Known) -> Export:
     file = _DECODER.decode(content.text)
-    channels = file.results.channels
-    several = len(channels) > 1
+    several = len(file.results.channels) > 1
     if file.results.utterances is not None:
-        said = [_said(u, several, f"results.utterances[{n}]") for n, u in enumerate(file.results.utterances)]
+        said = [_said(utterance, several) for utterance in file.results.utterances]
     else:
         said = []
-        for number, channel in enumerate(channels):
+        for number, channel in enumerate(map(_CHANNEL.decode, file.results.channels)):
             spoken = channel.alternatives[0].words if channel.alternatives else []
-            place = f"results.channels[{number}].alternatives[0].words"
-            labelled = [(str(number) if several else _speaker(w.speaker), _word(w, place)) for w in spoken]
+            labelled = [(str(number) if several else _speaker(w.speaker), _word(w)) for w in spoken]
             said += said_in_words(labelled, known.pause)
     return Export(
         said=tuple(said),
         model=", ".join(sorted(m.name for m in (file.metadata.model_info or {}).values() if m.name)),
         own_channels=several,
-        duration=seconds(file.metadata.duration, "metadata.duration"),
+        duration=file.metadata.duration,
     )
 
 
-def _said(utterance: _Utterance, several: bool, place: str) -> Said:
+def _said(utterance: _Utterance, several: bool) -> Said:
     return Said(
         speaker=str(utterance.channel) if several else _speaker(utterance.speaker),
         text=utterance.transcript,
-        start=seconds(utterance.start, f"{place}.start"),
-        end=seconds(utterance.end, f"{place}.end"),
-        words=tuple(_word(w, f"{place}.words") for w in utterance.words),
-        confidence=share(utterance.confidence, f"{place}.confidence"),
+        start=utterance.start,
+        end=utterance.end,
+        words=tuple([_word(w) for w in utterance.words]),
+        confidence=utterance.confidence,
     )
 
 
@@ -96,9 +96,8 @@ def _speaker(number: int | None) -> str:
     return "" if number is None else str(number)
 
 
-def _word(word: _Word, place: str) -> Word:
-    start, end = seconds(word.start, f"{place}.start") or 0.0, seconds(word.end, f"{place}.end") or 0.0
-    return Word(word.punctuated_word or word.word, start, end, share(word.confidence, f"{place}.confidence"))
+def _word(word: _Word) -> Word:
+    return Word(word.punctuated_word or word.word, word.start, word.end, word.confidence)
 
 
 DEEPGRAM = Shape(

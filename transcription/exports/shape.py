@@ -2,10 +2,18 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping
+from typing import Annotated
 
 import msgspec
 
 from transcription.transcript import Seconds, SpeakerRole, Word
+
+Time = Annotated[float, msgspec.Meta(ge=0)]
+"""Seconds from the start, as JSON's own number."""
+Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
+"""A confidence, as JSON's own number."""
+Millis = Annotated[int, msgspec.Meta(ge=0)]
+"""Milliseconds from the start."""
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,7 +40,6 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     - `model`: the recogniser or the version of the export's format, as the export names it.
     - `own_channels`: each speaker was recorded and timed on a channel of their own.
     - `duration`: length of the sound, where the export says it.
-    - `call_id`: the contact's own id, where the export has one.
     - `masked`: the exporting system has replaced personal data in the words.
     """
 
@@ -40,7 +47,6 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     own_channels: bool = False
     duration: Seconds | None = None
-    call_id: str = ""
     masked: bool = False
 
 
@@ -79,13 +85,15 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     """One vendor's way to write a transcript down.
 
     `known_by` says in words what `recognises` looks for. `read` raises `Flaw` for what cannot be used and
-    msgspec.ValidationError for a field that is missing or of another kind.
+    msgspec.ValidationError for a field that is missing or of another kind. `contact` is the contact's own id, for
+    the shapes that have one.
     """
 
     name: str
     known_by: str
     recognises: Callable[[Content], bool]
     read: Callable[[Content, Known], Export]
+    contact: Callable[[Content], str] = lambda _: ""
 
 
 class Flaw(Exception):

@@ -7,28 +7,28 @@ text. Each turn names its role and lists its words; punctuation stands between t
 import msgspec
 
 from transcription.exports.contact_lens import ROLES
-from transcription.exports.shape import Content, Export, Known, Said, Shape, from_millis, share, unfinished
+from transcription.exports.shape import Content, Export, Known, Millis, Said, Shape, from_millis, share, unfinished
 from transcription.transcript import Word
 
 
-class _Item(msgspec.Struct, rename="pascal"):
+class _Item(msgspec.Struct, rename="pascal", gc=False):
     content: str
     type: str = "pronunciation"
-    begin_offset_millis: int | None = None
-    end_offset_millis: int | None = None
+    begin_offset_millis: Millis | None = None
+    end_offset_millis: Millis | None = None
     confidence: str | float | None = None
 
 
 class _Turn(msgspec.Struct, rename="pascal"):
     participant_role: str
-    begin_offset_millis: int
-    end_offset_millis: int
+    begin_offset_millis: Millis
+    end_offset_millis: Millis
     content: str
     items: list[_Item] | None = None
 
 
 class _Characteristics(msgspec.Struct, rename="pascal"):
-    total_conversation_duration_millis: int | None = None
+    total_conversation_duration_millis: Millis | None = None
 
 
 class _Metadata(msgspec.Struct, rename="pascal"):

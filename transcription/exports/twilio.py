@@ -13,7 +13,7 @@ from transcription.exports.shape import Content, Export, Flaw, Known, Said, Shap
 from transcription.transcript import Word
 
 
-class _Word(msgspec.Struct):
+class _Word(msgspec.Struct, gc=False):
     word: str
     start_time: str | float | None = None
     end_time: str | float | None = None

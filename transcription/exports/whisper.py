@@ -7,32 +7,32 @@ align ("2014.") without times. `avg_logprob` is no confidence of the words, so w
 
 import msgspec
 
-from transcription.exports.shape import Content, Export, Known, Said, Shape, said_in_words, seconds, share
+from transcription.exports.shape import Content, Export, Known, Said, Shape, Share, Time, said_in_words
 from transcription.transcript import Seconds, Word
 
 
-class _Word(msgspec.Struct):
+class _Word(msgspec.Struct, gc=False):
     word: str | None = None
     text: str | None = None
-    start: float | None = None
-    end: float | None = None
-    probability: float | None = None
-    score: float | None = None
-    confidence: float | None = None
+    start: Time | None = None
+    end: Time | None = None
+    probability: Share | None = None
+    score: Share | None = None
+    confidence: Share | None = None
     speaker: str | None = None
 
 
 class _Segment(msgspec.Struct):
     text: str
-    start: float
-    end: float
+    start: Time
+    end: Time
     words: list[_Word] | None = None
     speaker: str | None = None
 
 
 class _File(msgspec.Struct):
     segments: list[_Segment]
-    duration: float | None = None
+    duration: Time | None = None
 
 
 _DECODER = msgspec.json.Decoder(_File)
@@ -40,13 +40,13 @@ _DECODER = msgspec.json.Decoder(_File)
 
 def _read(content: Content, known: Known) -> Export:
     file = _DECODER.decode(content.text)
-    said = [piece for n, s in enumerate(file.segments) for piece in _said(s, known.pause, f"segments[{n}]")]
+    said = [piece for segment in file.segments for piece in _said(segment, known.pause)]
     # Whisper's times drift in silence, and a channel of one party is mostly silence: they are not when it speaks.
-    return Export(said=tuple(said), own_channels=False, duration=seconds(file.duration, "duration"))
+    return Export(said=tuple(said), own_channels=False, duration=file.duration)
 
 
-def _said(segment: _Segment, pause: Seconds, place: str) -> list[Said]:
-    words = _words(segment.words or [], f"{place}.words")
+def _said(segment: _Segment, pause: Seconds) -> list[Said]:
+    words = _words(segment.words or [])
     speakers = {w.speaker or segment.speaker or "" for w in segment.words or ()}
     if len(speakers) > 1 and words:
         labels = [w.speaker or segment.speaker or "" for w in segment.words or ()]
@@ -56,22 +56,21 @@ def _said(segment: _Segment, pause: Seconds, place: str) -> list[Said]:
         Said(
             speaker=segment.speaker or "",
             text=segment.text,
-            start=seconds(segment.start, f"{place}.start"),
-            end=seconds(segment.end, f"{place}.end"),
+            start=segment.start,
+            end=segment.end,
             words=words,
             confidence=sum(known) / len(known) if known else None,
         )
     ]
 
 
-def _words(spoken: list[_Word], place: str) -> tuple[Word, ...]:
+def _words(spoken: list[_Word]) -> tuple[Word, ...]:
     words: list[Word] = []
     for one in spoken:
-        start, end = seconds(one.start, f"{place}.start"), seconds(one.end, f"{place}.end")
-        if start is None or end is None:
+        if one.start is None or one.end is None:
             return ()  # A word without its time: none of the segment's words can be placed.
         sure = next((c for c in (one.probability, one.score, one.confidence) if c is not None), None)
-        words.append(Word((one.word or one.text or "").strip(), start, end, share(sure, f"{place}: confidence")))
+        words.append(Word((one.word or one.text or "").strip(), one.start, one.end, sure))
     return tuple(words)
 
 
