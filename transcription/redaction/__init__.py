@@ -1,0 +1,151 @@
+"""Personal data masked before anything is stored, over a whole conversation.
+
+Cards, security codes, social security and account numbers, phone numbers, e-mail and street addresses, dates of
+birth, written or spoken, in one utterance or read out over several turns. Numbers that nothing is said about are
+masked from seven digits on; what is called an order or reference number stays, and so do the last four digits of a
+card. `docs/privacy.md` says what is found how well.
+
+    conversation.py   words in their place: in time, and in their speaker's stream
+    numbers.py        numbers, written or spoken
+    cues.py           the words that say what a number is
+    kinds.py          what a number is
+    emails.py  addresses.py  birth_dates.py
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from transcription.redaction.addresses import addresses
+from transcription.redaction.birth_dates import birth_dates
+from transcription.redaction.conversation import Conversation, conversation_of
+from transcription.redaction.cues import Cues
+from transcription.redaction.emails import emails
+from transcription.redaction.kinds import Place, identifiers, personal_numbers
+from transcription.transcript import Span, Utterance, Word
+
+VERSION = 2
+
+KINDS = ("card", "code", "ssn", "account", "phone", "email", "address", "birthdate", "number")
+"""What a mask says it stands for: "[card]"; `number` is a long number that nothing is said about."""
+
+
+class Found(NamedTuple):
+    """Personal data in the words `first` to `last` (included) of an utterance.
+
+    `part` is the same for the parts of one number that was read out over several utterances.
+    """
+
+    utterance: int
+    first: int
+    last: int
+    kind: str
+    part: int
+
+
+class Redacted(NamedTuple):
+    """A conversation after masking: how many things were masked, and the times to silence in every copy."""
+
+    utterances: tuple[Utterance, ...]
+    times: int
+    spans: tuple[Span, ...]
+
+
+def redact(utterances: Sequence[Utterance]) -> Redacted:
+    """The utterances of a call, in order of time, with each piece of personal data replaced by a mask.
+
+    A mask is one word ("[phone]") from the start of the first to the end of the last word it stands for; what goes
+    on in the speaker's next utterance gets a mask there. An utterance without words (an imported transcript, a chat)
+    is masked in its text; where it has times, all of it is to be silenced.
+    """
+    found = find(utterances)
+    if not found:
+        return Redacted(tuple(utterances), 0, ())
+    masked = list(utterances)
+    spans: list[Span] = []
+    of: dict[int, list[Found]] = {}
+    for one in found:
+        of.setdefault(one.utterance, []).append(one)
+    for n, places in of.items():
+        utterance = utterances[n]
+        if utterance.words:
+            words, silent = _masked_words(utterance.words, places)
+            text = " ".join(w.text for w in words)
+            masked[n] = msgspec.structs.replace(utterance, words=words, text=text)
+            spans += silent
+        else:
+            masked[n] = msgspec.structs.replace(utterance, text=_masked_text(utterance.text.split(), places))
+            if utterance.start is not None and utterance.end is not None:
+                spans.append(Span(utterance.start, utterance.end))
+    return Redacted(tuple(masked), len({one.part for one in found}), tuple(sorted(spans)))
+
+
+def find(utterances: Sequence[Utterance]) -> list[Found]:
+    """The personal data in the utterances of a call, which stand in order of time."""
+    call = conversation_of(utterances)
+    cues = Cues(call.tokens)
+    places = _places(call, cues)
+    found: list[Found] = []
+    part = 0
+    for stream, of_stream in zip(call.streams, places, strict=True):
+        for place in of_stream:
+            pieces: dict[int, list[int]] = {}
+            for i in range(place.first, place.last + 1):
+                token = call.tokens[stream.at[i]]
+                pieces.setdefault(token.utterance, []).append(token.word)
+            found += [Found(n, words[0], words[-1], place.kind, part) for n, words in pieces.items()]
+            part += 1
+    return sorted(found)
+
+
+def _places(call: Conversation, cues: Cues) -> list[list[Place]]:
+    letters = identifiers(call, cues)
+    named: list[list[Place]] = []
+    for stream, with_letters in zip(call.streams, letters, strict=True):
+        places: list[Place] = []
+        for place in (
+            *emails(stream, cues),
+            *with_letters,
+            *birth_dates(stream, cues),
+            *addresses(call, stream, cues),
+        ):
+            if not any(place.first <= p.last and p.first <= place.last for p in places):
+                places.append(place)
+        named.append(places)
+    taken = [{i for p in places for i in range(p.first, p.last + 1)} for places in named]
+    numbers = personal_numbers(call, cues, taken)
+    merged: list[list[Place]] = []
+    for places, more in zip(named, numbers, strict=True):
+        free = [p for p in more if not any(p.first <= q.last and q.first <= p.last for q in places)]
+        merged.append(sorted([*places, *free]))
+    return merged
+
+
+def _masked_words(words: Sequence[Word], places: Sequence[Found]) -> tuple[tuple[Word, ...], list[Span]]:
+    masked: list[Word] = []
+    spans: list[Span] = []
+    at = 0
+    for place in places:
+        masked += words[at : place.first]
+        inside = words[place.first : place.last + 1]
+        known = [w.confidence for w in inside if w.confidence is not None]
+        confidence = sum(known) / len(known) if known else None
+        spans.append(Span(inside[0].start, inside[-1].end))
+        masked.append(Word(_mask(place, inside[-1].text), inside[0].start, inside[-1].end, confidence))
+        at = place.last + 1
+    return (*masked, *words[at:]), spans
+
+
+def _masked_text(texts: Sequence[str], places: Sequence[Found]) -> str:
+    masked: list[str] = []
+    at = 0
+    for place in places:
+        masked += [*texts[at : place.first], _mask(place, texts[place.last])]
+        at = place.last + 1
+    return " ".join([*masked, *texts[at:]])
+
+
+def _mask(place: Found, last: str) -> str:
+    """The mask, with the mark that ends the sentence or the clause."""
+    return f"[{place.kind}]" + last[len(last.rstrip(".,;:!?")) :]

@@ -1,0 +1,95 @@
+"""E-mail addresses, written ("a.person@shop.example") or spoken ("jane dot doe at gmail dot com")."""
+
+import re
+from collections.abc import Sequence
+
+from transcription.redaction.conversation import Stream
+from transcription.redaction.cues import Cues
+from transcription.redaction.kinds import Place
+from transcription.redaction.numbers import DIGITS, TEENS, TENS
+
+_WRITTEN = re.compile(r"[\w.+%-]+@[\w-]+(\.[\w-]+)+")
+_DOMAIN = re.compile(r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.(?P<end>[a-z]{2,})")
+_ENDS = frozenset(
+    "com org net edu gov co uk io info biz us ca de fr au nz ie me eu it es nl ch at se no dk in example".split()
+)
+_DOTS = frozenset({"dot", "period", "point"})
+_JOINTS = _DOTS | {"underscore", "dash", "hyphen", "plus", "minus"}
+_PROVIDERS = frozenset(
+    "gmail googlemail yahoo hotmail outlook icloud aol proton protonmail live msn gmx btinternet comcast verizon".split()
+)
+# Before "at" and the name of a shop these make a sentence, not an address: "I ordered it at northbay dot com".
+_SENTENCE = frozenset(
+    """it this that them one me us you him her is was are be look looked looking order ordered bought buy get got shop
+    shopping found find see saw page website site online here there now available only visit item items stuff things
+    store working work works""".split()
+)
+_SPELT = re.compile(r"[a-z]|\d+")
+_LONGEST_NAME = 3
+
+
+def emails(stream: Stream, cues: Cues) -> list[Place]:
+    """The e-mail addresses in a stream."""
+    plain = stream.plain
+    found = [Place(i, i, "email") for i, word in enumerate(plain) if _WRITTEN.search(word)]
+    for at in (i for i, word in enumerate(plain) if word in {"at", "@"} and 0 < i < len(plain) - 1):
+        end = _domain_end(plain, at + 1)
+        if not end:
+            continue
+        cue = cues.before(stream.at[at], "email")
+        first = _local_start(plain, at - 1)
+        joined = first < at - 1
+        known = any(word.partition(".")[0] in _PROVIDERS for word in plain[at + 1 : end + 1])
+        if not (plain[at] == "@" or known or joined or (cue and plain[at - 1] not in _SENTENCE)):
+            continue
+        if cue and not joined:
+            first = max(first - _LONGEST_NAME + 1, *_last_known(stream, cue.last, at))
+        found.append(Place(first, end, "email"))
+    return found
+
+
+def _last_known(stream: Stream, cue: int, at: int) -> tuple[int, int]:
+    """After "my email is" all words up to the "at" are the name, but none before a word of the sentence."""
+    after_cue = next((i for i in range(at) if stream.at[i] > cue), 0)
+    stops = [i + 1 for i in range(after_cue, at - 1) if stream.plain[i] in _NOT_A_NAME or i in stream.breaks]
+    return after_cue, max(stops, default=after_cue)
+
+
+_NOT_A_NAME = _SENTENCE | frozenset("and or to for the a an my your its it's that's address email yes um uh so".split())
+
+
+def _domain_end(plain: Sequence[str], start: int) -> int:
+    """Where the domain ("gmail.com", "my shop dot co dot uk") that starts here ends; 0 for none."""
+    match = _DOMAIN.fullmatch(plain[start])
+    if match and match["end"] in _ENDS:
+        return start
+    end = 0
+    for i in range(start + 1, min(start + 6, len(plain) - 1)):
+        if plain[i] in _DOTS and plain[i + 1] in _ENDS:
+            end = i + 1
+            break
+    while end and end + 2 < len(plain) and plain[end + 1] in _DOTS and plain[end + 2] in _ENDS:
+        end += 2
+    return end
+
+
+def _local_start(plain: Sequence[str], i: int) -> int:
+    """Where the spoken local part that ends at i starts: one word, more after a joint, and all spelt out."""
+    while i > 0:
+        if i > 1 and plain[i - 1] in {"for", "as"} and len(plain[i - 2]) == 1 and plain[i].startswith(plain[i - 2]):
+            i -= 2  # "b for bravo"
+            continue
+        joined = plain[i] in _JOINTS or plain[i - 1] in _JOINTS
+        spelt = _is_spelt(plain[i]) and (_is_spelt(plain[i - 1]) or _is_number(plain[i]))
+        if not joined and not (spelt and plain[i - 1] not in _NOT_A_NAME | {"is"}):
+            break
+        i -= 1
+    return i
+
+
+def _is_number(word: str) -> bool:
+    return word in DIGITS or word in TEENS or word in TENS or word.isdigit()
+
+
+def _is_spelt(word: str) -> bool:
+    return bool(_SPELT.fullmatch(word)) or _is_number(word)
