@@ -40,5 +40,9 @@ def stem(word: str) -> str:
 
 
 def content_stems(text: str) -> frozenset[str]:
-    """Stems of the content words of a normalised text: no function words, no stock words of complaint handling."""
-    return frozenset(stem(w) for w in _WORD.findall(text) if len(w) > 2 and w not in STOP and w not in _STOCK)
+    """Stems of the content words of a normalised text: no function words, no stock words of complaint handling.
+
+    No masks either: "[phone]" and "[phone]" may have been two numbers.
+    """
+    words = (w for w in _WORD.findall(text) if len(w) > 2 and w[0] != "[")
+    return frozenset(stem(w) for w in words if w not in STOP and w not in _STOCK)

@@ -6,7 +6,7 @@
     ( ... )*      (so|really)*        may be missing, or come several times in a row
     word*         frustrat*           a word that begins so
     _3            how _3 feel         up to three words between, within one sentence
-    #             order #             a number, in digits or words
+    #             order #             a number, in digits or words, or masked ("[phone]")
     <name>        how <upset> you     a word list defined in the rules folder's words.yaml
     ?             any other ?         the sentence ends here as a question (only where punctuation shows it)
     ^             ^ relax             a turn or a sentence begins here; only at the beginning of a phrase
@@ -24,12 +24,16 @@ from functools import cached_property, lru_cache
 import msgspec
 import re2
 
+from transcription.redaction import KINDS
+
 # RE2's set is slow when its automaton is evicted; this much holds several thousand phrases.
 _SET_MEMORY = 256 << 20
 
 _TOKEN = re.compile(
     # The full stop of a title ends no sentence.
     r"(?:[Mm](?:[Rr][Ss]?|[Ss])|[Dd][Rr]|[Ss][Tt])\."
+    # What was masked is a word of its own: "[card]" is not the word "card".
+    rf"|\[(?:{'|'.join(KINDS)})\]"
     # An accent may be written as a sign of its own.
     r"|[^\W\d_][^\W_]*(?:(?:'|[\u0300-\u036f]+)[^\W_]+)*[\u0300-\u036f]*"
     r"|\d+(?:(?i:st|nd|rd|th)\b|(?:[.,:]\d+)*)"
@@ -194,7 +198,8 @@ def check_phrase(phrase: str, words: Mapping[str, Sequence[str]]) -> None:
 
 # Sentence ends are words of their own, "." and "?"; a point inside a word is a decimal's.
 _WORD = r"[^ .?][^ ]* "
-_NUMBER = rf"(?:(?:\d[^ ]*|{'|'.join(_NUMBER_WORDS)}) )+"
+_MASKED = "|".join(kind for kind in KINDS if kind not in {"email", "address"})
+_NUMBER = rf"(?:(?:\d[^ ]*|\[(?:{_MASKED})\]|{'|'.join(_NUMBER_WORDS)}) )+"
 _SIGNS = {"#": _NUMBER, "?": r"\? "}
 _BEGINS = "^"
 _DEEPEST = 20

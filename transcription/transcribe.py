@@ -35,7 +35,7 @@ class TranscriptionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     - `pause`: seconds of silence that end an utterance.
     - `min_confidence`: words below it are dropped; None = the engine's own floor (`FLOORS`).
     - `shortest_call`: a recording below so many seconds that holds no speech is quarantined as `too_short`.
-    - `redact`: mask card numbers, other long numbers and e-mail addresses before anything is stored.
+    - `redact`: mask cards, codes, accounts, phones, addresses, dates of birth before anything is stored.
     """
 
     pause: Seconds = 0.7
@@ -172,19 +172,20 @@ def finish(
     arrival, audio, spans, roles = call.arrival, call.audio, call.spans, call.roles
     warnings = list(call.warnings)
     utterances: list[Utterance] = []
-    muted: list[Span] = []
-    dropped = redactions = kept = 0
+    everything: list[Utterance] = []
+    dropped = kept = 0
     for (channel, role), written in zip(roles.items(), words, strict=True):
         spoken = in_speech(written, spans[channel], floor=_floor(engine, settings))
         dropped += len(written) - len(spoken)
         kept += len(spoken)
-        if settings.redact:
-            masked = redaction.redact_words(spoken)
-            spoken, redactions = masked.words, redactions + masked.times
-            muted += masked.spans
-        utterances += [
-            Utterance.of_words(piece, role=role, channel=channel) for piece in at_pauses(spoken, settings.pause)
-        ]
+        utterances += _cut(spoken, role, channel, settings.pause)
+        everything += _cut(written, role, channel, settings.pause)
+    told = redaction.Redacted(_in_time(utterances), 0, ())
+    muted: list[Span] = []
+    if settings.redact:
+        told = redaction.redact(told.utterances)
+        # Words that were dropped are still in the sound.
+        muted += [*told.spans, *redaction.redact(_in_time(everything)).spans]
     if dropped > _MANY_DROPPED * (dropped + kept):
         warnings.append(f"{dropped} of {dropped + kept} words were dropped: outside speech or too uncertain")
     if audio_copy is not None:
@@ -194,7 +195,7 @@ def finish(
     known = all(role is not SpeakerRole.UNKNOWN for role in roles.values())
     return Transcript(
         call=arrival.call,
-        utterances=tuple(sorted(utterances, key=lambda u: (u.start, u.channel))),
+        utterances=told.utterances,
         provenance=provenance_of(engine, settings, glossary_of(arrival)),
         recording=Recording(
             path=str(arrival.path),
@@ -209,9 +210,17 @@ def finish(
         role_confidence=1.0 if known else None,
         speech={role: spans[channel] for channel, role in roles.items()} if known else {},
         dropped_words=dropped,
-        redactions=redactions,
+        redactions=told.times,
         warnings=tuple(warnings),
     )
+
+
+def _cut(words: Sequence[Word], role: SpeakerRole, channel: int, pause: Seconds) -> list[Utterance]:
+    return [Utterance.of_words(piece, role=role, channel=channel) for piece in at_pauses(words, pause)]
+
+
+def _in_time(utterances: Sequence[Utterance]) -> tuple[Utterance, ...]:
+    return tuple(sorted(utterances, key=lambda u: (u.start, u.channel)))
 
 
 def in_speech(words: Sequence[Word], spans: Sequence[Span], *, floor: float = 0.0) -> tuple[Word, ...]:

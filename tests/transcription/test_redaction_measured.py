@@ -68,9 +68,7 @@ def measure(name: str) -> Measured:
     written = yaml.safe_load((HERE / f"{name}.yaml").read_text())
     found, lost, wrong, errors, right_kind = Counter(), Counter(), Counter(), [], 0
     for case in map(case_of, [*written["masked"], *written["kept"]]):
-        masks = [
-            (f.kind, {(f.utterance, i) for i in range(f.first, f.last + 1)}) for f in find(case.utterances)
-        ]
+        masks = [(f.kind, {(f.utterance, i) for i in range(f.first, f.last + 1)}) for f in find(case.utterances)]
         masked = set().union(*(words for _, words in masks)) if masks else set()
         marked = set().union(*(words for _, words in case.marked)) if case.marked else set()
         for kind, words in case.marked:

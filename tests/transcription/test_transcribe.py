@@ -185,7 +185,8 @@ def test_a_number_is_masked_across_the_pauses_between_its_groups(call: Path):
 
     transcript = transcribe(arrival(call), Prompter(agent))
 
-    assert lines(transcript) == [("agent", "[number]")]
+    assert lines(transcript) == [("agent", "[number]"), ("agent", "[number]")]
+    assert transcript.redactions == 1
 
 
 def test_every_setting_that_changes_words_changes_the_key_of_the_transcript():

@@ -12,7 +12,7 @@ card. `docs/privacy.md` says what is found how well.
     emails.py  addresses.py  birth_dates.py
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
@@ -63,21 +63,18 @@ def redact(utterances: Sequence[Utterance]) -> Redacted:
     if not found:
         return Redacted(tuple(utterances), 0, ())
     masked = list(utterances)
-    spans: list[Span] = []
     of: dict[int, list[Found]] = {}
     for one in found:
         of.setdefault(one.utterance, []).append(one)
     for n, places in of.items():
         utterance = utterances[n]
         if utterance.words:
-            words, silent = _masked_words(utterance.words, places)
+            words = _masked_words(utterance.words, places)
             text = " ".join(w.text for w in words)
             masked[n] = msgspec.structs.replace(utterance, words=words, text=text)
-            spans += silent
         else:
             masked[n] = msgspec.structs.replace(utterance, text=_masked_text(utterance.text.split(), places))
-            if utterance.start is not None and utterance.end is not None:
-                spans.append(Span(utterance.start, utterance.end))
+    spans = _times(utterances, found)
     return Redacted(tuple(masked), len({one.part for one in found}), tuple(sorted(spans)))
 
 
@@ -122,19 +119,31 @@ def _places(call: Conversation, cues: Cues) -> list[list[Place]]:
     return merged
 
 
-def _masked_words(words: Sequence[Word], places: Sequence[Found]) -> tuple[tuple[Word, ...], list[Span]]:
+def _times(utterances: Sequence[Utterance], found: Sequence[Found]) -> Iterator[Span]:
+    """When each thing was said, from its first word to its last, whoever spoke between its parts."""
+    parts: dict[int, list[Found]] = {}
+    for one in found:
+        parts.setdefault(one.part, []).append(one)
+    for places in parts.values():
+        first, last = places[0], places[-1]
+        begun, ended = utterances[first.utterance], utterances[last.utterance]
+        start = begun.words[first.first].start if begun.words else begun.start
+        end = ended.words[last.last].end if ended.words else ended.end
+        if start is not None and end is not None:
+            yield Span(start, max(start, end))
+
+
+def _masked_words(words: Sequence[Word], places: Sequence[Found]) -> tuple[Word, ...]:
     masked: list[Word] = []
-    spans: list[Span] = []
     at = 0
     for place in places:
         masked += words[at : place.first]
         inside = words[place.first : place.last + 1]
         known = [w.confidence for w in inside if w.confidence is not None]
         confidence = sum(known) / len(known) if known else None
-        spans.append(Span(inside[0].start, inside[-1].end))
         masked.append(Word(_mask(place, inside[-1].text), inside[0].start, inside[-1].end, confidence))
         at = place.last + 1
-    return (*masked, *words[at:]), spans
+    return (*masked, *words[at:])
 
 
 def _masked_text(texts: Sequence[str], places: Sequence[Found]) -> str:

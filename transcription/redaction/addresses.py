@@ -13,14 +13,16 @@ _STREETS = frozenset(
     broadway""".split()
 )
 # These are other words as well: they count after "my address is", before "apartment 4", or with capital letters.
-_OFTEN_STREETS = frozenset("drive dr way place pl court ct close square sq circle gardens grove trail row walk hill".split())
+_OFTEN_STREETS = frozenset(
+    "drive dr way place pl court ct close square sq circle gardens grove trail row walk hill".split()
+)
 _UNITS_OF_A_HOUSE = frozenset("apartment apt flat unit suite floor".split())
 _NO_NAME = UNITS | frozenset(
     """the a an of on in at to from for and or but with is was are were be been i you we they he she it this that my
-    your our their his her not no more different new other main one two three four five six seven eight nine ten way
-    down up off away into along than calls problem problems thing things number numbers please can could will
-    would want have had has do did don't didn't about if when where who what which how just only still back out""".split()
-) - {"main"}
+    your our their his her not no more different new other one two three four five six seven eight nine ten way down
+    up off away into along than calls problem problems thing things number numbers please can could will would want
+    have had has do did don't didn't about if when where who what which how just only still back out""".split()
+)
 _LONGEST_NAME = 3
 _LONGEST_HOUSE = 5
 

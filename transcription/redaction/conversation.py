@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from transcription.transcript import Seconds, SpeakerRole, Utterance
 
-EDGES = ".,;:!?\"'“”‘’()[]…-–"
+EDGES = ".,;:!?\"'“”‘’()[]…-\u2013"
 
 # People read a number in groups and wait for "okay" after each.
 _PAUSE: Seconds = 8.0
@@ -74,7 +74,7 @@ def _is_break(before: Token, after: Token, places: list[int], i: int, utterances
     one, other = utterances[before.utterance], utterances[after.utterance]
     ended = one.words[before.word].end if one.words else one.end
     begun = other.words[after.word].start if other.words else other.start
-    if (before.utterance != after.utterance or one.words) and ended is not None and begun is not None:
-        if begun - ended > _PAUSE:
-            return True
+    timed = before.utterance != after.utterance or one.words
+    if timed and ended is not None and begun is not None and begun - ended > _PAUSE:
+        return True
     return places[i] - places[i - 1] - 1 > _BETWEEN_GROUPS

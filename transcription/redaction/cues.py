@@ -13,7 +13,8 @@ from transcription.redaction.conversation import Token
 _NUMBER = "(?:number|numbers|no|nr|num|id|digits|code|#)"
 _LAST_FOUR = r"last (?:four|4)(?: digits| numbers| ones)?"
 _SOCIAL = (
-    r"social security|social insurance|(?:my|your|his|her|their|the|of|full) social(?! \w*(?:event|media|work|serv|net))"
+    r"social security|social insurance"
+    r"|(?:my|your|his|her|their|the|of|full) social(?! \w*(?:event|media|work|serv|net))"
     r"|ssn|s s n|national insurance|n i number|ni number|nino|itin|tax (?:id|identification|file|payer)"
     r"|passport|driver'?s? licen[sc]e"
 )
@@ -31,26 +32,28 @@ _CUES: tuple[tuple[str, str, int], ...] = (
      r"|(?:code|number|digits) (?:on|from|at) the back(?: of (?:the|your|my) (?:\w+ )?card)?", 16),
     ("code", r"(?:verification|access|authentication|log ?in|sms|text|six digit|6 digit|one time|onetime) "
      r"(?:pass ?)?(?:code|password|pin)|pass ?code|otp|pin (?:number|code)|(?:my|your|the) pin\b", 16),
-    ("kept", r"(?:promo|promotion|voucher|coupon|discount|gift|error|area|dial(?:ling)?|country|product|item|department)"
+    ("kept", r"(?:promo|promotion|voucher|coupon|discount|gift|error|area|dial(?:ling)?|country|product|item)"
      r"(?: card)? codes?", 8),
     ("kept", r"(?:order|booking|reservation|reference|ref|confirmation|ticket|case|tracking|invoice|item|serial|model"
      r"|part|product|sku|claim|job|incident|shipment|delivery|parcel|batch|article|complaint|purchase|quote|flight|po"
      rf"|version|request|error) (?:reference )?{_NUMBER}", 20),
-    ("kept", r"order|invoice|ticket|case|reference|ref|tracking|flight|item|serial|model|part|sku|version|extension|room"
-     r"|step|seat|error|voucher|booking reference|meter(?: reading)?|meter reads", 2),
+    ("kept", r"order|invoice|ticket|case|reference|ref|tracking|flight|item|serial|model|part|sku|version|extension"
+     r"|room|step|seat|error|voucher|booking reference|meter(?: reading)?|meter reads", 2),
     ("card", r"(?:credit |debit |bank |payment )?cards?(?: (?:number|no|details|is))?|visa|master ?card|amex"
      r"|american express|maestro|discover card|long number|sixteen digit(?: number| code)?s?|16 digits?", 60),
     ("ssn", rf"(?:{_SOCIAL})(?: {_NUMBER})?", 25),
-    ("account", r"(?:account|acct|policy|membership|member|customer|client|patient|subscriber|contract|loyalty|insurance"
-     rf"|routing|transit|medical record) {_NUMBER}|sort code|iban", 25),
+    ("account", r"(?:account|acct|policy|membership|member|customer|client|patient|subscriber|contract|loyalty"
+     rf"|insurance|routing|transit|medical record) {_NUMBER}|sort code|iban", 25),
     ("account", r"account|policy|routing", 2),
     ("postcode", r"zip(?: ?code)?|post ?code|postal code", 12),
     ("phone", r"(?:phone|telephone|mobile|cell|cellphone|landline|contact|call ?back|call back|fax|whatsapp|home|work"
-     r"|daytime|best|office) number|(?:my|your|her|his|their|what|good|best) number|numbers? to (?:call|reach|ring|text)"
-     r"|(?:call|ring|reach|text|phone|contact) (?:me|us|you|him|her|them)|phone|mobile|cell|landline|telephone", 30),
+     r"|daytime|best|office) number|(?:my|your|her|his|their|what|good|best) number"
+     r"|numbers? to (?:call|reach|ring|text)|(?:call|ring|reach|text|phone|contact) (?:me|us|you|him|her|them)"
+     r"|phone|mobile|cell|landline|telephone", 30),
     ("birthdate", r"date of birth|birth ?date|birthday|dob|d o b|born", 14),
-    ("address", r"(?:delivery |home |billing |shipping |postal |street )?address|(?:i|we|she|he|they) lives? (?:at|on|in)"
-     r"|(?:deliver|ship|send|moved|move|come) (?:it |them )?to|where should we (?:deliver|send)|live at|living at", 12),
+    ("address", r"(?:delivery |home |billing |shipping |postal |street )?address"
+     r"|(?:i|we|she|he|they) lives? (?:at|on|in)|(?:deliver|ship|send|moved|move|come) (?:it |them )?to"
+     r"|where should we (?:deliver|send)|live at|living at", 12),
     ("email", r"e-?mails?(?: address)?|e mail(?: address)?", 16),
 )  # fmt: skip
 _PATTERN = re.compile("|".join(rf"(?P<c{n}>\b(?:{pattern})(?![\w]))" for n, (_, pattern, _) in enumerate(_CUES)))
@@ -84,15 +87,12 @@ class Cues:
             t.plain + ("\n" if n + 1 < len(tokens) and tokens[n + 1].utterance != t.utterance else " ")
             for n, t in enumerate(tokens)
         )
-        self.all = tuple(
-            Cue(
-                _CUES[int(str(m.lastgroup)[1:])][0],
-                _token_at(starts, m.start()),
-                _token_at(starts, m.start() + len(m[0].rstrip()) - 1),
-                _CUES[int(str(m.lastgroup)[1:])][2],
-            )
-            for m in _PATTERN.finditer(said)
-        )
+        found: list[Cue] = []
+        for match in _PATTERN.finditer(said):
+            kind, _, reach = _CUES[int(str(match.lastgroup)[1:])]
+            last = match.start() + len(match[0].rstrip()) - 1
+            found.append(Cue(kind, _token_at(starts, match.start()), _token_at(starts, last), reach))
+        self.all = tuple(found)
 
     def before(self, token: int, *kinds: str) -> Cue | None:
         """The nearest cue (of these kinds) that ends before the token and reaches it."""

@@ -16,7 +16,8 @@ _ENDS = frozenset(
 _DOTS = frozenset({"dot", "period", "point"})
 _JOINTS = _DOTS | {"underscore", "dash", "hyphen", "plus", "minus"}
 _PROVIDERS = frozenset(
-    "gmail googlemail yahoo hotmail outlook icloud aol proton protonmail live msn gmx btinternet comcast verizon".split()
+    """gmail googlemail yahoo hotmail outlook icloud aol proton protonmail live msn gmx btinternet comcast
+    verizon""".split()
 )
 # Before "at" and the name of a shop these make a sentence, not an address: "I ordered it at northbay dot com".
 _SENTENCE = frozenset(

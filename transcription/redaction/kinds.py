@@ -14,7 +14,8 @@ from transcription.redaction.numbers import Number, is_year, luhn, numbers
 
 _CARD = range(13, 20)
 _LONGEST_UNNAMED = 6
-_LONGEST_PHONE = 15
+_CODE = range(3, 9)
+_ZIP = frozenset({5, 9})
 
 # Digits from which a number of this name is masked; read out in parts, the parts count together.
 _FEWEST = {"card": 7, "ssn": 4, "account": 4, "phone": 6}
@@ -96,19 +97,20 @@ def _cue_of(said: _Said, cues: Cues, used: dict[Cue, int]) -> Cue | None:
 def _kind(number: Number, cue: Cue | None) -> str:
     digits, named = number.digits, cue.kind if cue else ""
     n = len(digits)
+    # The first digits that payment cards have (ISO/IEC 7812).
     if n in _CARD and luhn(digits) and digits[0] in "23456":
-        return "card"
-    if named in {"kept", "ending"} and n <= 24 and not (named == "ending" and n > _LONGEST_UNNAMED):
-        return ""
-    if named == "code" and 3 <= n <= 8:
-        return "code"
-    if named == "postcode" and n in {5, 9}:
-        return "address"
-    if named in _FEWEST and n >= _FEWEST[named] and not _is_amount(number):
-        return named
-    if n > _LONGEST_UNNAMED and not _is_list(number):
-        return _unnamed(number)
-    return ""
+        kind = "card"
+    elif named == "kept" or (named == "ending" and n <= _LONGEST_UNNAMED):
+        kind = ""
+    elif named == "code" and n in _CODE:
+        kind = "code"
+    elif named == "postcode" and n in _ZIP:
+        kind = "address"
+    elif named in _FEWEST and n >= _FEWEST[named] and not _is_amount(number):
+        kind = named
+    else:
+        kind = _unnamed(number) if n > _LONGEST_UNNAMED and not _is_list(number) else ""
+    return kind
 
 
 def _is_amount(number: Number) -> bool:
@@ -228,7 +230,10 @@ def _iban(plain: Sequence[str], i: int) -> Place | None:
         if not plain[last].isalnum() or not plain[last].isascii():
             break
         joined += plain[last]
-        if len(joined) >= 15 and _IBAN.fullmatch(joined):
-            if int("".join(str(int(c, 36)) for c in joined[4:] + joined[:4])) % 97 == 1:
-                return Place(i, last, "account")
+        if _IBAN.fullmatch(joined) and 2 * sum(map(str.isdigit, joined)) >= len(joined) and _leaves_one(joined):
+            return Place(i, last, "account")
     return None
+
+
+def _leaves_one(iban: str) -> bool:
+    return int("".join(str(int(c, 36)) for c in iban[4:] + iban[:4])) % 97 == 1

@@ -19,12 +19,14 @@ TEENS = {
 }
 TENS = {word: str(n) for n, word in enumerate("twenty thirty forty fifty sixty seventy eighty ninety".split(), 2)}
 _TENS = TENS | {"fourty": "4"}
+_WORDS = DIGITS | TEENS | {word: tens + "0" for word, tens in _TENS.items()}
 _POWERS = {"hundred": 100, "thousand": 1000, "million": 1_000_000, "billion": 1_000_000_000}
 _REPEATS = {"double": 2, "triple": 3, "treble": 3, "quadruple": 4}
 
 # What people say between digits; a recogniser hears "to" and "for" as well.
 BETWEEN = frozenset(
-    "um umm uh uhh er err erm ah hm hmm mm mhm mm-hmm and dash hyphen space then okay ok so yeah yes right slash".split()
+    """um umm uh uhh er err erm ah hm hmm mm mhm mm-hmm and dash hyphen space then okay ok so yeah yes right
+    slash""".split()
 ) | {""}
 _MISHEARD = {"to": "2", "too": "2", "for": "4", "won": "1", "ate": "8"}
 _MOST_BETWEEN = 3
@@ -147,28 +149,26 @@ def piece_at(plain: Sequence[str], i: int, *, inside: bool = False) -> Piece | N
     counted = _amount(plain, i)
     if counted is not None:
         return counted
-    if word in _TENS:
-        if next_digit and next_digit != "0" and following not in {"oh", "o"}:
-            return Piece(_TENS[word] + next_digit, i, i + 1)
-        return Piece(_TENS[word] + "0", i, i)
-    if word in TEENS:
-        return Piece(TEENS[word], i, i)
-    if word in {"oh", "o"} and not inside and not (next_digit or following in _TENS or following in _REPEATS):
-        return None
-    if word in DIGITS:
-        return Piece(DIGITS[word], i, i)
-    if inside and word in _MISHEARD and (next_digit or following in _TENS or following in _REPEATS):
-        return Piece(_MISHEARD[word], i, i)
-    digits = _written(word)
+    if word in _TENS and next_digit not in {"", "0"}:
+        return Piece(_TENS[word] + next_digit, i, i + 1)
+    goes_on = bool(next_digit) or following in _TENS or following in _REPEATS
+    if word in {"oh", "o"}:
+        digits = "0" if inside or goes_on else ""
+    elif word in _MISHEARD:
+        digits = _MISHEARD[word] if inside and goes_on else ""
+    else:
+        digits = _WORDS.get(word) or _written(word)
     return Piece(digits, i, i) if digits else None
 
 
 def written_date(word: str) -> bool:
     """Whether the word is a date in figures ("16/03/2026", "1990-11-02")."""
-    ymd, dmy = _YMD.fullmatch(word), _DMY.fullmatch(word)
-    if ymd:
+    if ymd := _YMD.fullmatch(word):
         return 1 <= int(ymd[2]) <= 12 and 1 <= int(ymd[3]) <= 31
-    return bool(dmy) and 1 <= int(dmy[1]) <= 31 and 1 <= int(dmy[2]) <= 31 and min(int(dmy[1]), int(dmy[2])) <= 12
+    if dmy := _DMY.fullmatch(word):
+        low, high = sorted((int(dmy[1]), int(dmy[2])))
+        return 1 <= low <= 12 and high <= 31
+    return False
 
 
 def _written(word: str) -> str:
