@@ -9,11 +9,11 @@ import msgspec
 import numpy as np
 import yaml
 
-from audit_rules.conversation import Conversation
+from audit_rules.conversation import Conversation, hear
 from audit_rules.document import suggest
 from audit_rules.estimates import Estimate, Floats, f1_interval, percentiles, resampled_sums, wilson
 from audit_rules.finding import EvidenceKind
-from audit_rules.phrases import Place
+from audit_rules.index import Place
 from audit_rules.rulebook import SHIPPED, Rulebook
 from transcription.errors import InputError, SetupError
 from transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
@@ -254,7 +254,8 @@ def _in_context(row: Labelled, rulebook: Rulebook, check: Check) -> tuple[Conver
         provenance=_LABELLED,
         roles_from=RolesFrom.LABELS,
     )
-    call = Conversation(transcript, rulebook.index, rulebook.sources)
+    call = Conversation(transcript, rulebook.sources)
+    hear([call], rulebook.index)
     last = len(utterances) - 1
     turn = next(t for t in call.turns if last in t.utterances)
     offset = sum(len(utterances[i].text) + 1 for i in turn.utterances if i != last)

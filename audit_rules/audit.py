@@ -1,20 +1,23 @@
 """One transcript and one rulebook in, every rule's finding out."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
+from itertools import islice
 
-from audit_rules.conversation import Contact, Conversation
+from audit_rules.conversation import Contact, Conversation, hear
 from audit_rules.finding import Audit, Finding, Verdict
-from audit_rules.matchers import Answer, Scope
+from audit_rules.index import Place
+from audit_rules.matchers import Scope
 from audit_rules.matchers.kept_promise import KeptPromiseMatcher
 from audit_rules.measures import measures_of
-from audit_rules.phrases import Place
 from audit_rules.rulebook import CompiledRule, Rulebook
 from transcription.transcript import RolesFrom, SpeakerRole, Transcript
 from transcription.turns import is_listening_signal
 
 # Below this the guess of who is who is worth less than saying nothing.
 ROLES_FROM_CONFIDENCE = 0.8
+# Enough for array operations to pay, few enough to stay in the processor's cache.
+_AT_ONCE = 100
 Scopes = dict[str, list[Scope]]
 _WORST_FIRST = (Verdict.MISSED, Verdict.MET, Verdict.NOT_ASSESSABLE, Verdict.NOT_APPLICABLE)
 
@@ -31,7 +34,28 @@ def audit(
     `contacts` are the customer's other calls and `known_until` the start of the newest known call; without
     them a promise to call back is `not_assessable`. The result depends on nothing else.
     """
-    call = Conversation(transcript, rulebook.index, rulebook.sources, contacts=contacts, known_until=known_until)
+    call = Conversation(transcript, rulebook.sources, contacts=contacts, known_until=known_until)
+    hear([call], rulebook.index)
+    return _audit(call, rulebook)
+
+
+def audit_each(
+    transcripts: Iterable[Transcript],
+    rulebook: Rulebook,
+    *,
+    contacts_of: Callable[[Transcript], Sequence[Contact]] = lambda _: (),
+    known_until: datetime | None = None,
+) -> Iterator[Audit]:
+    """The same as `audit` of each transcript, in their order, several times as fast."""
+    waiting = iter(transcripts)
+    while some := [*islice(waiting, _AT_ONCE)]:
+        calls = [Conversation(t, rulebook.sources, contacts=contacts_of(t), known_until=known_until) for t in some]
+        hear(calls, rulebook.index)
+        yield from (_audit(call, rulebook) for call in calls)
+
+
+def _audit(call: Conversation, rulebook: Rulebook) -> Audit:
+    transcript = call.transcript
     upset = rulebook.episode_cues.upset(call)
     call.episodes = rulebook.episode_cues.episodes(call, upset)
     openings: dict[int, Place] = {}
@@ -68,19 +92,19 @@ def _cannot_be_judged(transcript: Transcript, call: Conversation) -> str:
 
 def _judge(compiled: CompiledRule, call: Conversation, applying: Scopes, unassessable: str) -> Finding:
     rule = compiled.rule
-    answer = Answer(rule.id)
+    answer = compiled.answer
     if unassessable:
         return answer.not_assessable(unassessable)
-    scopes = _narrowed(compiled, call, applying[compiled.rule.applies])
+    scopes = _narrowed(compiled, call, applying[rule.applies])
     if not scopes:
         never_upset = rule.applies == "episode" and not call.episodes
-        called_for = "The customer was never upset." if never_upset else "Nothing called for it."
-        return answer.not_applicable(called_for)
+        return answer.never_upset if never_upset else answer.not_called_for
     if rule.needs_times and not call.transcript.has_times:
         return answer.not_assessable("The recording does not show when each party speaks.")
-    findings = [compiled.matcher.judge(call, scope) for scope in scopes]
+    if len(scopes) == 1:
+        return compiled.matcher.judge(call, scopes[0])
     # One finding a call: a miss anywhere is the one to hear about, then what was met.
-    return min(findings, key=lambda f: _WORST_FIRST.index(f.verdict))
+    return min((compiled.matcher.judge(call, scope) for scope in scopes), key=lambda f: _WORST_FIRST.index(f.verdict))
 
 
 def _scopes_of(call: Conversation, openings: dict[int, Place]) -> Scopes:
@@ -98,10 +122,10 @@ def _scopes_of(call: Conversation, openings: dict[int, Place]) -> Scopes:
 
 
 def _narrowed(compiled: CompiledRule, call: Conversation, scopes: list[Scope]) -> list[Scope]:
-    if compiled.only_if is not None:
+    if compiled.only_if is not None and scopes:
         heard = call.hits(compiled.only_if)
-        scopes = [s for s in scopes if _first_inside(heard, s) is not None]
-    if compiled.when is None:
+        scopes = [s for s in scopes if any(s.first_turn <= p.turn <= s.last_turn for p in heard)]
+    if compiled.when is None or not scopes:
         return scopes
     return [
         Scope(trigger=p, last_turn=s.last_turn, called_for_by="it was called for")
@@ -109,7 +133,3 @@ def _narrowed(compiled: CompiledRule, call: Conversation, scopes: list[Scope]) -
         for p in call.hits(compiled.when)
         if s.first_turn <= p.turn <= s.last_turn
     ]
-
-
-def _first_inside(places: Sequence[Place], scope: Scope) -> Place | None:
-    return next((p for p in places if scope.first_turn <= p.turn <= scope.last_turn), None)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 import msgspec
 
 from audit_rules.document import Document, Keys, suggest
-from audit_rules.phrases import PhraseError, check_phrase
+from audit_rules.phrases import Language, PhraseError
 from audit_rules.rule import MATCHERS, Cues, Phrases, Rule, Scorecard
 from audit_rules.window import parse_window
 
@@ -32,7 +32,13 @@ PHRASE_KEYS = frozenset(
 
 
 def check_rule(
-    rule: Rule, at: Keys, document: Document, *, rules: Mapping[str, Rule], unreadable: Collection[str], words: Words
+    rule: Rule,
+    at: Keys,
+    document: Document,
+    *,
+    rules: Mapping[str, Rule],
+    unreadable: Collection[str],
+    language: Language,
 ) -> None:
     """Note every problem of one rule; `unreadable` are ids whose blocks have a problem of their own."""
     if not RULE_ID.fullmatch(rule.id):
@@ -57,41 +63,41 @@ def check_rule(
             parse_window(within)
         except ValueError as error:
             document.problem((*at, *keys), str(error))
-    check_phrases(msgspec.to_builtins(rule), at, document, words)
+    check_phrases(msgspec.to_builtins(rule), at, document, language)
     cycle = _cycle(rule.id, rules)
     if cycle:
         document.problem(at, f"the events of {rule.id} refer back to itself: {' > '.join(cycle)}")
 
 
-def check_cues(cues: Cues, document: Document, words: Words) -> None:
+def check_cues(cues: Cues, document: Document, language: Language) -> None:
     """Note every phrase of episodes.yaml that cannot be read."""
     for key, phrases in msgspec.structs.asdict(cues).items():
-        _check_list(phrases, (key,), document, words)
+        _check_list(phrases, (key,), document, language)
 
 
-def check_words(own: Words, document: Document, words: Words) -> None:
-    """Note every entry of a words.yaml that cannot be read; `words` are all lists, `own` this file's."""
+def check_words(own: Words, document: Document, language: Language) -> None:
+    """Note every entry of a words.yaml that cannot be read; `own` are this file's lists, `language` knows all."""
     for name, phrases in own.items():
         if not re.fullmatch(r"[a-z_]+", name):
             document.problem((name,), f"“{name}” cannot be referred to; name a list in small letters")
         if not phrases:
             document.problem((name,), f"the word list <{name}> is empty")
-        _check_list(phrases, (name,), document, words)
+        _check_list(phrases, (name,), document, language)
 
 
-def check_phrases(value: object, at: Keys, document: Document, words: Words) -> None:
+def check_phrases(value: object, at: Keys, document: Document, language: Language) -> None:
     """Note every phrase anywhere in a rule that cannot be read."""
     for key, inner in value.items() if isinstance(value, dict) else ():
         if key in PHRASE_KEYS and isinstance(inner, list | tuple):
-            _check_list(inner, (*at, key), document, words)
+            _check_list(inner, (*at, key), document, language)
         elif key != "examples":
-            check_phrases(inner, (*at, key), document, words)
+            check_phrases(inner, (*at, key), document, language)
 
 
-def _check_list(phrases: Collection[str], at: Keys, document: Document, words: Words) -> None:
+def _check_list(phrases: Collection[str], at: Keys, document: Document, language: Language) -> None:
     for n, phrase in enumerate(phrases):
         try:
-            check_phrase(phrase, words)
+            language.read(phrase)
         except PhraseError as error:
             document.problem((*at, n), f"in “{phrase}”: {error}", error.column)
 

@@ -1,12 +1,11 @@
 """Content words: what a sentence is about once the grammar and the stock phrases are taken away."""
 
-import re
 from functools import lru_cache
 
 import snowballstemmer
 
 _STEMMER = snowballstemmer.stemmer("english")
-_WORD = re.compile(r"[^ .?]+")
+_NOTHING = frozenset({""})
 
 # English function words, and the words that any service call is made of: sharing them shows no listening.
 STOP = frozenset(
@@ -39,10 +38,16 @@ def stem(word: str) -> str:
     return str(_STEMMER.stemWord(word))
 
 
+@lru_cache(maxsize=65536)
+def _content(word: str) -> str:
+    """The stem of a content word, "" for any other."""
+    is_content = len(word) > 2 and word[0] != "[" and word not in STOP and word not in _STOCK
+    return stem(word) if is_content else ""
+
+
 def content_stems(text: str) -> frozenset[str]:
     """Stems of the content words of a normalised text: no function words, no stock words of complaint handling.
 
     No masks either: "[phone]" and "[phone]" may have been two numbers.
     """
-    words = (w for w in _WORD.findall(text) if len(w) > 2 and w[0] != "[")
-    return frozenset(stem(w) for w in words if w not in STOP and w not in _STOCK)
+    return frozenset(map(_content, text.split())) - _NOTHING

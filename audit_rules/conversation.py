@@ -1,6 +1,5 @@
 """A transcript as the matchers see it: turns, found phrases, episodes, holds, quotes."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
@@ -10,9 +9,9 @@ import msgspec
 
 from audit_rules.content import content_stems
 from audit_rules.finding import Episode, Evidence, EvidenceKind
-from audit_rules.index import Candidates, Index, PhraseList
-from audit_rules.phrases import Place, Spoken
+from audit_rules.index import Found, Index, PhraseList, Place, without_exceptions
 from audit_rules.rule import Speaker
+from audit_rules.spoken import Spoken
 from transcription.speech import both_silent
 from transcription.transcript import Seconds, Span, SpeakerRole, Transcript
 from transcription.turns import Turn, is_listening_signal, turns_of
@@ -47,7 +46,6 @@ class Conversation:
     def __init__(
         self,
         transcript: Transcript,
-        index: Index,
         sources: Mapping[str, EventSource],
         *,
         contacts: Sequence[Contact] = (),
@@ -60,23 +58,23 @@ class Conversation:
         self._spoken = [Spoken(t.text) for t in self.turns]
         self.texts: list[str] = [s.normal for s in self._spoken]
         self.episodes: tuple[Episode, ...] = ()
-        self._index = index
         self._sources = sources
+        self._found: Found = {}
         self._lists: dict[int, list[Place]] = {}
         self._events: dict[str, list[Place]] = {}
         self._stems: dict[int, frozenset[str]] = {}
-        self._candidates: dict[tuple[Speaker, SpeakerRole], tuple[Candidates, set[int]]] = {}
 
     def hits(self, phrases: PhraseList, *, said_by: Speaker | None = None) -> list[Place]:
         """Places of the phrases and of the events they name; `said_by` looks in the other party's turns instead."""
         if said_by is not None:
-            return self._search(phrases, _ROLE[said_by])
-        if phrases.number not in self._lists:
-            found = self._search(phrases, _ROLE[phrases.speaker])
+            return self._said(phrases, _ROLE[said_by])
+        found = self._lists.get(phrases.number)
+        if found is None:
+            found = self._said(phrases, _ROLE[phrases.speaker])
             if phrases.events:
                 found = _apart([*found, *(p for rule in phrases.events for p in self.events(rule))])
             self._lists[phrases.number] = found
-        return self._lists[phrases.number]
+        return found
 
     def events(self, rule_id: str) -> list[Place]:
         """What that rule's matcher found anywhere in the call."""
@@ -84,18 +82,13 @@ class Conversation:
             self._events[rule_id] = list(self._sources[rule_id].events(self))
         return self._events[rule_id]
 
-    def _search(self, phrases: PhraseList, role: SpeakerRole) -> list[Place]:
-        key = (phrases.speaker, role)
-        if key not in self._candidates:
-            by_phrase: Candidates = defaultdict(dict)
-            phrase_set = self._index.sets[phrases.speaker]
-            for turn in self.turns:
-                if turn.role is role:
-                    for number in phrase_set.candidates(self.texts[turn.index]):
-                        by_phrase[number][turn.index] = None
-            self._candidates[key] = (by_phrase, self._index.lists_with(by_phrase, phrases.speaker))
-        candidates, lists = self._candidates[key]
-        return self._index.find(phrases, self.texts, candidates) if phrases.number in lists else []
+    def _said(self, phrases: PhraseList, role: SpeakerRole) -> list[Place]:
+        places = self._found.get(phrases.number)
+        if places is None:
+            return []
+        return without_exceptions(
+            [p for p in places if self.turns[p.turn].role is role], self._found.get(phrases.number + 1, ())
+        )
 
     @cached_property
     def agent_turns(self) -> tuple[Turn, ...]:
@@ -209,6 +202,12 @@ class Conversation:
                 at += len(word.text) + 1
             offset += len(utterance.text) + 1
         return start, end, first, last
+
+
+def hear(calls: Sequence[Conversation], index: Index) -> None:
+    """Find the phrases of all rules in the calls: many calls at once take little longer than one."""
+    for call, found in zip(calls, index.find([call.texts for call in calls]), strict=True):
+        call._found = found
 
 
 def _apart(places: list[Place]) -> list[Place]:

@@ -10,8 +10,7 @@ from collections.abc import Sequence
 
 from audit_rules.conversation import Conversation
 from audit_rules.finding import Episode, EvidenceKind
-from audit_rules.index import Index, PhraseList
-from audit_rules.phrases import Place
+from audit_rules.index import Index, PhraseList, Place
 from audit_rules.rule import Cues, Phrases
 
 

@@ -1,92 +1,98 @@
-"""Every phrase of a rulebook, searched once per turn however many rules share it."""
+"""Every phrase of a rulebook, searched once however many rules share it."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from audit_rules.phrases import PhraseSet, Place, to_pattern
+from audit_rules.phrases import Language
 from audit_rules.rule import Phrases, Speaker
+from audit_rules.search import PhraseSet
 
-# For each phrase that occurs, the turns it occurs in and, once they have been looked for, its places there.
-Candidates = dict[int, dict[int, list[tuple[int, int]] | None]]
+
+class Place(msgspec.Struct, frozen=True, array_like=True, order=True):
+    """Where words were found: a turn and characters of its normalised text."""
+
+    turn: int
+    start: int
+    end: int
 
 
 class PhraseList(msgspec.Struct, frozen=True, kw_only=True):
-    """A compiled list: numbers of its phrases and of its exceptions in the speaker's phrase set."""
+    """A compiled list: the places of its phrases are kept under `number`, those of its exceptions under the next."""
 
     speaker: Speaker
-    phrases: tuple[int, ...]
-    unless: tuple[int, ...]
     events: tuple[str, ...]
     number: int
 
 
+# The places of each list of phrases, by the list's number.
+Found = dict[int, list[Place]]
+
+
 class Index:
-    """Collects the phrases of all rules, then compiles one RE2 set for each speaker."""
+    """Collects the phrases of all rules, then compiles them into one set."""
 
     def __init__(self, words: Mapping[str, Sequence[str]]) -> None:
-        self.words = words
-        self.lists: list[PhraseList] = []
-        self.sets: dict[str, PhraseSet] = {}
-        self._numbers: dict[str, dict[str, int]] = {"agent": {}, "customer": {}}
-        self._lists_of: dict[str, list[set[int]]] = {"agent": [], "customer": []}
+        self.language = Language(words)
+        self.phrases: dict[str, set[Speaker]] = defaultdict(set)
+        """Every distinct phrase, and whose words it is looked for in."""
+        self._lists = 0
+        self._lists_of: dict[str, list[int]] = defaultdict(list)
+        self._phrase_set = PhraseSet(())
+        self._sharing: dict[tuple[int, ...], tuple[int, ...]] = {}
+        self._labels: list[tuple[int, ...]] = []
 
     def add(self, phrases: Phrases) -> PhraseList:
         """Register a list; raises PhraseError for a phrase that cannot be read."""
-        numbers = self._numbers[phrases.speaker]
-
-        def number_of(phrase: str) -> int:
-            return numbers.setdefault(to_pattern(phrase, self.words), len(numbers))
-
-        compiled = PhraseList(
-            speaker=phrases.speaker,
-            phrases=tuple(number_of(p) for p in phrases.any_of),
-            unless=tuple(number_of(p) for p in phrases.unless),
-            events=phrases.events,
-            number=len(self.lists),
-        )
-        self.lists.append(compiled)
-        lists_of = self._lists_of[phrases.speaker]
-        lists_of += [set() for _ in range(len(numbers) - len(lists_of))]
-        for number in compiled.phrases:
-            lists_of[number].add(compiled.number)
+        compiled = PhraseList(speaker=phrases.speaker, events=phrases.events, number=self._lists)
+        for number, said in enumerate((phrases.any_of, phrases.unless), start=compiled.number):
+            for phrase in said:
+                self.language.read(phrase)
+                self.phrases[phrase].add(phrases.speaker)
+                self._lists_of[phrase].append(number)
+        self._lists += 2
         return compiled
 
-    def lists_with(self, candidates: Candidates, speaker: Speaker) -> set[int]:
-        """Numbers of the lists that have any of the phrases; all others find nothing."""
-        return set().union(*(self._lists_of[speaker][number] for number in candidates))
-
-    def patterns(self, speaker: Speaker) -> list[str]:
-        """The distinct patterns searched for in that speaker's words, in order of their numbers."""
-        return list(self._numbers[speaker])
-
     def compile(self) -> None:
-        """Build the two phrase sets; call once, after the last `add`."""
-        self.sets = {speaker: PhraseSet(list(numbers)) for speaker, numbers in self._numbers.items()}
+        """Build the phrase set; call once, after the last `add`."""
+        # Phrases of the same lists need not be told apart.
+        labels = [tuple(dict.fromkeys(numbers)) for numbers in self._lists_of.values()]
+        self._labels = list(dict.fromkeys(labels))
+        self._phrase_set = PhraseSet([self.language.read(p) for p in self._lists_of], labels)
 
-    def find(self, compiled: PhraseList, texts: Sequence[str], candidates: Candidates) -> list[Place]:
-        """Places of the list's phrases that no exception overlaps, in order; of overlapping hits the longest."""
-        phrase_set = self.sets[compiled.speaker]
+    def find(self, calls: Sequence[Sequence[str]]) -> list[Found]:
+        """For each call, given as the normalised texts of its turns, where the phrases of each list are said.
 
-        def places(number: int, turn: int) -> list[tuple[int, int]]:
-            known = candidates[number][turn]
-            if known is None:
-                known = candidates[number][turn] = phrase_set.places(number, texts[turn])
-            return known
-
-        turns: dict[int, list[int]] = defaultdict(list)
-        for number in compiled.phrases:
-            for turn in candidates.get(number, ()):
-                turns[turn].append(number)
-        found: list[Place] = []
-        for turn, numbers in turns.items():
-            excused = [p for n in compiled.unless if turn in candidates.get(n, ()) for p in places(n, turn)]
-            hits = sorted({p for n in numbers for p in places(n, turn)}, key=lambda p: (p[0], -p[1]))
-            end = -1
-            for start, stop in hits:
-                if start >= end and not any(a < stop and start < b for a, b in excused):
-                    found.append(Place(turn, start, stop))
-                    end = stop
-        found.sort()
+        Places are in order; of those of one list that begin together only the longest is there.
+        """
+        found: list[Found] = [{} for _ in calls]
+        owners = [(places, turn) for places, texts in zip(found, calls, strict=True) for turn in range(len(texts))]
+        hits = self._phrase_set.find([text for texts in calls for text in texts])
+        for at, start, end, labels in zip(hits.turns, hits.starts, hits.ends, hits.labels, strict=True):
+            places, turn = owners[at]
+            place = Place(turn, start, end)
+            for number in self._sharing.get(labels) or self._shared(labels):
+                if number not in places:
+                    places[number] = [place]
+                elif places[number][-1].start != start or places[number][-1].turn != turn:
+                    places[number].append(place)
         return found
+
+    def _shared(self, labels: tuple[int, ...]) -> tuple[int, ...]:
+        lists = tuple(sorted({number for label in labels for number in self._labels[label]}))
+        self._sharing[labels] = lists
+        return lists
+
+
+def without_exceptions(places: Sequence[Place], exceptions: Sequence[Place]) -> list[Place]:
+    """The places that no exception overlaps; of overlapping ones the first."""
+    found: list[Place] = []
+    turn = end = -1
+    for place in places:
+        if (place.turn != turn or place.start >= end) and not any(
+            e.turn == place.turn and e.start < place.end and place.start < e.end for e in exceptions
+        ):
+            found.append(place)
+            turn, end = place.turn, place.end
+    return found

@@ -9,9 +9,11 @@ import msgspec
 from audit_rules.checks import PHRASE_KEYS, Words, phrase_lists
 from audit_rules.examples import examples_of, parse_example
 from audit_rules.finding import Verdict
-from audit_rules.phrases import PhraseSet, normalise, to_pattern
+from audit_rules.phrases import Language
 from audit_rules.rule import Rule, Speaker
 from audit_rules.rulebook import Rulebook
+from audit_rules.search import PhraseSet
+from audit_rules.spoken import normalise
 from transcription.transcript import SpeakerRole
 
 _GROUP = re.compile(r"\(([^()]*)\)([?*]?)")
@@ -85,7 +87,7 @@ def _on_examples(rule: Rule) -> Iterator[str]:
 def _on_phrases(rule: Rule, words: Words, said_by: Mapping[Speaker, Sequence[str]]) -> Iterator[str]:
     for _, phrases in phrase_lists(rule):
         said = said_by[phrases.speaker]
-        found = PhraseSet([to_pattern(p, words) for p in phrases.any_of])
+        found = _searched(phrases.any_of, words)
         for number, phrase in enumerate(phrases.any_of):
             readings, hits = _tried(phrase, found, words)
             if not any(number in h for h in hits):
@@ -106,7 +108,7 @@ def _on_other_phrases(rule: Rule, words: Words) -> Iterator[str]:
     judged = {phrases.any_of for _, phrases in phrase_lists(rule)}
     for phrases in dict.fromkeys(_lists(msgspec.to_builtins(rule))):
         if phrases not in judged:
-            found = PhraseSet([to_pattern(p, words) for p in phrases])
+            found = _searched(phrases, words)
             for number, phrase in enumerate(phrases):
                 if not any(number in h for h in _tried(phrase, found, words)[1]):
                     yield _NEVER.format(phrase)
@@ -120,12 +122,17 @@ def _lists(value: object) -> Iterator[tuple[str, ...]]:
             yield from _lists(inner)
 
 
+def _searched(phrases: Sequence[str], words: Words) -> PhraseSet:
+    language = Language(words)
+    return PhraseSet([language.read(p) for p in phrases])
+
+
 def _tried(phrase: str, found: PhraseSet, words: Words) -> tuple[list[str], list[set[int]]]:
     """Texts that the phrase is meant for, at most one more than are looked through, and what is found in each."""
     readings = list(islice(_readings(phrase, words), _MOST_READINGS + 1))
     # A phrase for the beginning of a sentence finds less than one for anywhere in it.
     before = "" if phrase.startswith("^") else "x "
-    return readings, [set(found.candidates(before + reading)) for reading in readings]
+    return readings, [found.candidates(before + reading) for reading in readings]
 
 
 def _readings(phrase: str, words: Words) -> Iterator[str]:

@@ -6,8 +6,8 @@ import msgspec
 
 from audit_rules.conversation import Conversation
 from audit_rules.finding import Measures
+from audit_rules.index import Place
 from audit_rules.matchers.timing import answer_gaps
-from audit_rules.phrases import Place
 from transcription.speech import overlaps
 from transcription.transcript import SpeakerRole
 from transcription.turns import Turn

@@ -17,7 +17,7 @@ from audit_rules.checks import Words, check_cues, check_rule, check_scorecard, c
 from audit_rules.document import Document, Keys, Problem
 from audit_rules.episode import EpisodeCues
 from audit_rules.index import Index
-from audit_rules.matchers import Build, Matcher
+from audit_rules.matchers import Answer, Build, Matcher
 from audit_rules.matchers.asks_again import AsksAgainMatcher
 from audit_rules.matchers.at_most import AtMostMatcher
 from audit_rules.matchers.expect import ExpectMatcher
@@ -28,6 +28,7 @@ from audit_rules.matchers.order import OrderMatcher
 from audit_rules.matchers.restates import RestatesMatcher
 from audit_rules.matchers.timing import TimingMatcher
 from audit_rules.matchers.uses_name import UsesNameMatcher
+from audit_rules.phrases import Language
 from audit_rules.rule import Cues, Rule, Scorecard
 from transcription.errors import SetupError
 
@@ -66,6 +67,7 @@ class CompiledRule(msgspec.Struct, frozen=True):
     matcher: Matcher
     when: Any  # PhraseList | None; msgspec would otherwise try to decode it.
     only_if: Any
+    answer: Answer
 
 
 class Rulebook:
@@ -92,6 +94,7 @@ class Rulebook:
                 self.sources[rule.id],
                 self.index.add(rule.when) if rule.when else None,
                 self.index.add(rule.only_if) if rule.only_if else None,
+                Answer(rule.id),
             )
             for rule in self.rules
             if rule.status != "retired"
@@ -193,13 +196,14 @@ class _Reader:
 
     def check(self) -> None:
         """Note what is wrong with all that was read; a rule that was overridden is not looked at."""
+        language = Language(self.words)
         for document, own in self._word_files:
-            check_words(own, document, self.words)
+            check_words(own, document, language)
         if self._cue_file is not None:
-            check_cues(self.cues, self._cue_file, self.words)
+            check_cues(self.cues, self._cue_file, language)
         for rule in self.rules.values():
             at, document = self._places[rule.id]
-            check_rule(rule, at, document, rules=self.rules, unreadable=self._unreadable, words=self.words)
+            check_rule(rule, at, document, rules=self.rules, unreadable=self._unreadable, language=language)
         known = {*self.rules, *self._unreadable}
         for card in self.scorecards.values():
             check_scorecard(card, self._card_files[card.name], known)

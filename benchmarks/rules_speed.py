@@ -18,9 +18,10 @@ from typing import Any
 
 import msgspec
 
-from audit_rules.audit import audit
-from audit_rules.phrases import by_lines, normalise
+from audit_rules.audit import audit_each
+from audit_rules.phrases import ANY, NUMBER, STARS, InOrder, Node, OneOf, Phrase, Repeated
 from audit_rules.rulebook import Rulebook, load_rulebook
+from audit_rules.spoken import NUMBER_WORDS, normalise
 from transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
 from transcription.turns import turns_of
 
@@ -61,39 +62,50 @@ def as_transcript(row: dict[str, Any]) -> Transcript:
 
 
 def phrases(rulebook: Rulebook, transcripts: list[Transcript]) -> None:
-    """All phrases over all turns: `re`, one pattern after the other, against RE2's set with places confirmed."""
-    texts = {
-        speaker: [normalise(t.text) for call in transcripts for t in turns_of(call) if t.role is role]
-        for speaker, role in ROLES.items()
-    }
-    patterns = {speaker: rulebook.index.patterns(speaker) for speaker in ROLES}
+    """All phrases over all turns: `re`, one pattern after the other, against all at once."""
+    turns = [[(t.role, normalise(t.text)) for t in turns_of(call)] for call in transcripts]
+    said = {speaker: [text for call in turns for r, text in call if r is role] for speaker, role in ROLES.items()}
+    index = rulebook.index
     # As one would write them without the machinery: a word boundary, spaces between words.
     plain = {
-        speaker: [
-            re.compile(by_lines(p).replace("(?m)^", r"\b").replace(r"(?m)(?:\A|^", r"(?:\A|").replace("\n", " "))
-            for p in found
-        ]
-        for speaker, found in patterns.items()
+        speaker: [re.compile(written(index.language.read(p))) for p, whose in index.phrases.items() if speaker in whose]
+        for speaker in ROLES
     }
+    batches = [[[text for _, text in call] for call in turns[n : n + 100]] for n in range(0, len(turns), 100)]
 
     def one_by_one() -> int:
-        return sum(len(list(p.finditer(text))) for speaker in ROLES for text in texts[speaker] for p in plain[speaker])
+        return sum(len(list(p.finditer(text))) for speaker in ROLES for text in said[speaker] for p in plain[speaker])
 
     def at_once() -> int:
-        return sum(
-            len(phrase_set.places(number, text))
-            for speaker in ROLES
-            for phrase_set in (rulebook.index.sets[speaker],)
-            for text in texts[speaker]
-            for number in phrase_set.candidates(text)
-        )
+        return sum(len(places) for batch in batches for found in index.find(batch) for places in found.values())
 
-    found = at_once()
+    first = seconds(at_once, times=1)
     slow, fast = seconds(one_by_one, times=1), seconds(at_once, times=9)
     calls = len(transcripts)
-    print(f"{sum(map(len, patterns.values()))} phrases, {found} places")
+    print(f"{len(index.phrases)} phrases, each with its place")
     print(f"  re, one by one      {calls / slow:10,.0f} calls/s")
-    print(f"  RE2 set, confirmed  {calls / fast:10,.0f} calls/s   {slow / fast:.0f} times as fast")
+    print(f"  all at once         {calls / fast:10,.0f} calls/s   {slow / fast:.0f} times as fast")
+    print(f"  the first time      {calls / first:10,.0f} calls/s   {slow / first:.0f} times as fast, still learning")
+
+
+def written(phrase: Phrase) -> str:
+    """A phrase as one regular expression over normalised text."""
+    return (r"(?:^|(?<=[.?] ))" if phrase.begins else r"(?<![^ ])") + node_written(phrase.node)
+
+
+def node_written(node: Node) -> str:
+    """A part of a phrase as a regular expression; every word takes its space along."""
+    if isinstance(node, InOrder):
+        return "".join(map(node_written, node.parts))
+    if isinstance(node, OneOf):
+        return f"(?:{'|'.join(map(node_written, node.branches))})"
+    if isinstance(node, Repeated):
+        return f"(?:{node_written(node.what)}){{{node.least},{'' if node.most is None else node.most}}}"
+    if node == ANY:
+        return "[^ .?][^ ]* "
+    if node == NUMBER:
+        return rf"(?:\d[^ ]*|{'|'.join(NUMBER_WORDS)}) "
+    return re.escape(node[:-1]) + "[^ ]* " if node.endswith(STARS) else re.escape(node) + " "
 
 
 def audits(rulebook: Rulebook, transcripts: list[Transcript], wanted: int) -> None:
@@ -104,7 +116,7 @@ def audits(rulebook: Rulebook, transcripts: list[Transcript], wanted: int) -> No
     findings = 0
     while batch := [call for _, call in zip(range(BATCH), calls, strict=False)]:
         started = time.process_time()
-        findings += sum(len(audit(call, rulebook).findings) for call in batch)
+        findings += sum(len(audited.findings) for audited in audit_each(batch, rulebook))
         rates.append(len(batch) / (time.process_time() - started))
         memory.append(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
     print(f"{wanted:,} audits, {findings:,} findings")

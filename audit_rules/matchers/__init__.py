@@ -13,8 +13,7 @@ import msgspec
 
 from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding, Verdict
-from audit_rules.index import Index
-from audit_rules.phrases import Place
+from audit_rules.index import Index, Place
 from audit_rules.rule import Speaker
 from audit_rules.window import Window
 
@@ -51,6 +50,9 @@ class Answer:
 
     def __init__(self, rule_id: str) -> None:
         self.rule_id = rule_id
+        # The two that most rules give most calls.
+        self.never_upset = self.not_applicable("The customer was never upset.")
+        self.not_called_for = self.not_applicable("Nothing called for it.")
 
     def met(self, reason: str, *evidence: Evidence) -> Finding:
         """Earned by the evidence."""
@@ -79,7 +81,7 @@ def answering_turns(call: Conversation, scope: Scope, window: Window, speaker: S
 
 def inside(places: Sequence[Place], turns: Sequence[int]) -> list[Place]:
     """The places that lie in one of the turns; both ascending."""
-    if not turns:
+    if not turns or not places:
         return []
     first = bisect_left(places, turns[0], key=_turn)
     last = bisect_right(places, turns[-1], key=_turn)

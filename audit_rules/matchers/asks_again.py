@@ -12,9 +12,8 @@ from collections.abc import Sequence
 
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
-from audit_rules.index import Index
+from audit_rules.index import Index, Place
 from audit_rules.matchers import Answer, Scope, searched
-from audit_rules.phrases import Place
 from audit_rules.rule import AsksAgain, Phrases
 from transcription.turns import is_listening_signal
 

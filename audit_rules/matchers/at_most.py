@@ -7,9 +7,8 @@ from collections.abc import Sequence
 
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
-from audit_rules.index import Index
+from audit_rules.index import Index, Place
 from audit_rules.matchers import Answer, Scope, answering_turns, inside, searched
-from audit_rules.phrases import Place
 from audit_rules.rule import AtMost
 from audit_rules.window import Window
 

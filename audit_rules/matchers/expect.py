@@ -10,10 +10,9 @@ from collections.abc import Sequence
 
 from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding
-from audit_rules.index import Index
+from audit_rules.index import Index, Place
 from audit_rules.issue import names_the_issue
 from audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside
-from audit_rules.phrases import Place
 from audit_rules.rule import Expect, Speaker
 from audit_rules.window import parse_window
 

@@ -12,9 +12,8 @@ from collections.abc import Sequence
 
 from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding
-from audit_rules.index import Index
+from audit_rules.index import Index, Place
 from audit_rules.matchers import Answer, Scope, inside
-from audit_rules.phrases import Place
 from audit_rules.rule import Hold, Phrases
 from transcription.transcript import Seconds, Span
 from transcription.turns import Turn

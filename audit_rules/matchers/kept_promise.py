@@ -12,9 +12,8 @@ from datetime import timedelta
 
 from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding, Promise
-from audit_rules.index import Index
+from audit_rules.index import Index, Place
 from audit_rules.matchers import Answer, Scope
-from audit_rules.phrases import Place
 from audit_rules.rule import KeptPromise, Phrases
 
 _NUMBERS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())} | {

@@ -8,9 +8,8 @@ from collections.abc import Sequence
 
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
-from audit_rules.index import Index
+from audit_rules.index import Index, Place
 from audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside, searched
-from audit_rules.phrases import Place
 from audit_rules.rule import Never
 from audit_rules.window import Window, parse_window
 

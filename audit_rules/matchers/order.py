@@ -9,9 +9,8 @@ from collections.abc import Sequence
 
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
-from audit_rules.index import Index
+from audit_rules.index import Index, Place
 from audit_rules.matchers import Answer, Scope
-from audit_rules.phrases import Place
 from audit_rules.rule import Order
 
 

@@ -14,9 +14,8 @@ from collections.abc import Iterator, Sequence
 from audit_rules.content import content_stems
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
-from audit_rules.index import Index
+from audit_rules.index import Index, Place
 from audit_rules.matchers import Answer, Scope, answering_turns, inside
-from audit_rules.phrases import Place
 from audit_rules.rule import Phrases, Restates
 from audit_rules.window import Window
 
@@ -45,23 +44,29 @@ class RestatesMatcher:
         """One place for each turn that restates: from its lead phrase, or its sentence, to the end of that sentence."""
         found = {p.turn: p for p in reversed(call.hits(self.others))}
         during = {p.turn for rule in self.spec.during for p in call.events(rule)}
-        for turn in call.agent_turns:
-            if turn.index in found or (self.spec.during and turn.index not in during):
+        led = {p.turn for phrases in (self.says_so, self.lead) for p in call.hits(phrases)}
+        asking = {p.turn for p in call.hits(self.asks)}
+        for turn in call.floor("agent"):
+            if turn in found:
                 continue
-            place = self._in_turn(call, turn.index)
+            if self.spec.during:
+                place = self._in_offer(call, turn) if turn in during else None
+            elif self.spec.asks:
+                place = self._in_sentences(call, turn) if turn in asking else None
+            else:
+                # Words that the turn has not even as a whole need not be looked for in its sentences.
+                enough = turn in led or len(_words(call.stems(turn)) & _just_said(call, turn)) >= self.spec.words
+                place = self._in_sentences(call, turn) if enough else None
             if place is not None:
-                found[turn.index] = place
+                found[turn] = place
         return [found[t] for t in sorted(found)]
 
-    def _in_turn(self, call: Conversation, turn: int) -> Place | None:
-        if self.spec.during:
-            shared = _words(call.from_customer(call.stems(turn), before=turn))
-            return (
-                Place(turn, 0, max(len(call.texts[turn].rstrip(" .?")), 1)) if len(shared) >= self.spec.words else None
-            )
+    def _in_offer(self, call: Conversation, turn: int) -> Place | None:
+        shared = _words(call.from_customer(call.stems(turn), before=turn))
+        return Place(turn, 0, max(len(call.texts[turn].rstrip(" .?")), 1)) if len(shared) >= self.spec.words else None
+
+    def _in_sentences(self, call: Conversation, turn: int) -> Place | None:
         asks = inside(call.hits(self.asks), [turn])
-        if self.spec.asks and not asks:
-            return None
         sentences = [Place(turn, m.start(), m.end()) for m in _SENTENCE.finditer(call.texts[turn])]
         for n, sentence in enumerate(sentences):
             until = sentences[min(n + 1, len(sentences) - 1)].end

@@ -13,9 +13,8 @@ from statistics import median
 
 from audit_rules.conversation import HOLD_FROM, Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding
-from audit_rules.index import Index
+from audit_rules.index import Index, Place
 from audit_rules.matchers import Answer, Scope, searched
-from audit_rules.phrases import Place
 from audit_rules.rule import Phrases, Timing
 from transcription.transcript import Seconds, Span, SpeakerRole
 from transcription.turns import Turn, is_listening_signal

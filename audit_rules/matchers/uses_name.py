@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from audit_rules.content import STOP
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
-from audit_rules.index import Index
+from audit_rules.index import Index, Place
 from audit_rules.matchers import Answer, Scope
-from audit_rules.phrases import Place, normalise
 from audit_rules.rule import Phrases, UsesName
+from audit_rules.spoken import normalise
 
 _NAME = re.compile(r"[A-Z][a-z]+")
 _LAST_WORD = re.compile(r"([^ .?]+) ([a-z]{3,})(?= [.?]| $|$)")

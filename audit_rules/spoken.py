@@ -1,0 +1,165 @@
+"""What is said, in one form: however it is written, transcribed or stammered, the same words are the same.
+
+Texts and phrases pass through the same `normalise`, so "I'm", "I’m", "im" and "I am" are one thing.
+"""
+
+import re
+import unicodedata
+from bisect import bisect_right
+from itertools import accumulate, chain, repeat
+from operator import eq
+
+from transcription.redaction import KINDS
+
+TOKEN = re.compile(
+    # The full stop of a title ends no sentence.
+    r"(?:[Mm](?:[Rr][Ss]?|[Ss])|[Dd][Rr]|[Ss][Tt])\."
+    # What was masked is a word of its own: "[card]" is not the word "card".
+    rf"|\[(?:{'|'.join(KINDS)})\]"
+    # An accent may be written as a sign of its own.
+    r"|[^\W\d_][^\W_]*(?:(?:'|[\u0300-\u036f]+)[^\W_]+)*[\u0300-\u036f]*"
+    r"|\d+(?:(?i:st|nd|rd|th)\b|(?:[.,:]\d+)*)"
+    r"|[.?!…]+"
+)
+_APOSTROPHES = str.maketrans(dict.fromkeys("’‘ʼ`´\u2032\uff07", "'"))
+_FILLERS = frozenset("um umm uh uhh er err erm ah eh hmm hm mm".split())
+
+_CONTRACTIONS: dict[str, str] = {
+    "can't": "can not", "cannot": "can not", "won't": "will not", "shan't": "shall not", "ain't": "is not",
+    "let's": "let us", "y'all": "you all", "gonna": "going to", "wanna": "want to", "gotta": "got to",
+    "gimme": "give me", "lemme": "let me", "kinda": "kind of", "dunno": "do not know", "cuz": "because",
+    "cos": "because", "o'clock": "oclock", "ok": "okay", "pls": "please", "plz": "please",
+    "thx": "thanks", "u": "you", "ur": "your", "sry": "sorry", "thru": "through", "bout": "about", "alright": "all right",
+    "cancelled": "canceled", "cancelling": "canceling",
+    # Written without the apostrophe, where that is no other word ("well", "were", "ill", "id" are).
+    "im": "i am", "ive": "i have", "youre": "you are", "youve": "you have", "youll": "you will", "youd": "you would",
+    "theyre": "they are", "theyve": "they have", "theyll": "they will", "weve": "we have", "itll": "it will",
+    "its": "it is", "thats": "that is", "whats": "what is", "theres": "there is", "heres": "here is", "hes": "he is",
+    "shes": "she is", "whos": "who is", "hows": "how is", "wheres": "where is", "lets": "let us", "aint": "is not",
+    "cant": "can not", "wont": "will not",
+}  # fmt: skip
+_CONTRACTIONS |= {f"{w}'s": f"{w} is" for w in "it that what he she there here who how where when this".split()}
+_CONTRACTIONS |= {
+    f"{verb}n{mark}t": f"{verb} not"
+    for verb in "do does did is are was were has have had would could should might must need".split()
+    for mark in ("'", "")
+}
+_CONTRACTIONS |= dict(
+    zip(
+        "1st 2nd 3rd 4th 5th 6th 7th 8th 9th 10th".split(),
+        "first second third fourth fifth sixth seventh eighth ninth tenth".split(),
+        strict=True,
+    )
+)
+_ENDINGS = {"ll": "will", "ve": "have", "re": "are", "m": "am", "d": "would", "s": "s"}
+_SPELLINGS = (
+    (re.compile(r"(apolog|real|recogn|sympath|empath|organ|priorit|final|custom)is(?=e|ing|ation|$)"), r"\1iz"),
+    (re.compile(r"(fav|hon|behavi|col)our"), r"\1or"),
+)
+
+NUMBER_WORDS = (
+    "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
+    "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand couple"
+).split()
+
+
+def normalise(text: str) -> str:
+    """The text as patterns see it: lower-case words and sentence ends, each followed by one space.
+
+    Contractions are written out, fillers ("um") and immediate repetitions ("I I'm") dropped, commas and
+    quotation marks and "..." gone; "." and "!" become ". " and "?" becomes "? ".
+    """
+    return Spoken(text).normal
+
+
+class Spoken:
+    """A text with its normal form, and the way back from the one to the other."""
+
+    __slots__ = ("_edges", "_pieces", "_said", "_text", "normal")
+
+    def __init__(self, text: str) -> None:
+        self._text = with_apostrophes(text)
+        self._edges: list[int] | None = None
+        self._said: list[int] = []
+        tokens = TOKEN.findall(self._text)
+        self._pieces = [*map(_WRITTEN.__getitem__, tokens)]
+        self.normal = "".join(self._pieces)
+        said, words = [*filter(None, self._pieces)], self.normal.split(" ")
+        if any(map(eq, said, said[1:])) or any(map(eq, words, words[1:])):
+            self._pieces = _without_repetitions(tokens)
+            self.normal = "".join(self._pieces)
+
+    def original(self, start: int, end: int) -> tuple[int, int]:
+        """Where in the text the words stand that are characters `start` to `end` of the normal form."""
+        if self._edges is None:
+            between = TOKEN.split(self._text)
+            tokens = [*map(len, TOKEN.findall(self._text)), 0]
+            # Beginning and end of each token, by turns; and how many words were said up to the end of each.
+            self._edges = [*accumulate(chain.from_iterable(zip(map(len, between), tokens, strict=True)))]
+            self._said = [*accumulate(map(str.count, self._pieces, repeat(" ")))]
+        first = self.normal.count(" ", 0, start)
+        last = first + self.normal.count(" ", start, end - 1)
+        return self._edges[2 * bisect_right(self._said, first)], self._edges[2 * bisect_right(self._said, last) + 1]
+
+
+def with_apostrophes(text: str) -> str:
+    """The text with one kind of apostrophe."""
+    return text if text.isascii() and "`" not in text else text.translate(_APOSTROPHES)
+
+
+def _without_repetitions(tokens: list[str]) -> list[str]:
+    """What each token adds to what was said.
+
+    The recogniser and the speaker both stammer; a repeated word or sentence end says nothing new.
+    """
+    added: list[str] = []
+    before = last = ""
+    for piece in map(_WRITTEN.__getitem__, tokens):
+        words = piece.split(" ")[:-1]
+        new = piece
+        if piece == before or [last] == words:
+            new = ""
+        elif words and words[0] == last:
+            new = piece[len(last) + 1 :]
+        if new:
+            before, last = piece, words[-1]
+        added.append(new)
+    return added
+
+
+class _Written(dict[str, str]):
+    """What a token stands for; remembered, because words come again."""
+
+    def __missing__(self, token: str) -> str:
+        if len(self) > 1 << 16:
+            self.clear()
+        written = self[token] = "".join(_words_of(token))
+        return written
+
+
+_WRITTEN = _Written()
+
+
+def _words_of(token: str) -> list[str]:
+    """The words that a token stands for, each with its space; none for a filler."""
+    if token[0] in ".?!…":
+        # Three dots are a pause inside a sentence: "I'm... so sorry".
+        if "?" in token:
+            return ["? "]
+        return [] if token.startswith(("..", "…")) and "!" not in token else [". "]
+    word = unicodedata.normalize("NFC", token).casefold().rstrip(".")
+    if word in _FILLERS:
+        return []
+    return [f"{w} " for w in (_CONTRACTIONS.get(word) or spelt(word)).split()]
+
+
+def spelt(word: str) -> str:
+    """A word in small letters as it is commonly spelt, its ending ("'ll") written out."""
+    head, apostrophe, tail = word.rpartition("'")
+    if apostrophe and tail == "t" and head.endswith("n") and len(head) > 1:
+        return f"{head[:-1]} not"
+    if apostrophe and tail in _ENDINGS and head:
+        return f"{head.replace(apostrophe, '')} {_ENDINGS[tail]}"
+    for spelling, common in _SPELLINGS:
+        word = spelling.sub(common, word) if spelling.match(word) else word
+    return word.replace("'", "")
