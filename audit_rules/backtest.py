@@ -4,10 +4,11 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
+from itertools import tee
 
 import msgspec
 
-from audit_rules.audit import audit
+from audit_rules.audit import audit_each
 from audit_rules.conversation import Contact
 from audit_rules.finding import Evidence, EvidenceKind, Finding, Verdict
 from audit_rules.golden import Golden
@@ -117,12 +118,20 @@ def backtest(
     flips: list[Flip] = []
     broken: list[Broken] = []
     lone: tuple[dict[str, Counter[Verdict]], dict[str, Counter[Verdict]]] = ({}, {})
-    for transcript in transcripts:
+
+    def others(transcript: Transcript) -> list[Contact]:
+        call = transcript.call
+        return [c for c in (contacts or {}).get(call.customer_id or "", ()) if c.call_id != call.call_id]
+
+    # Each reads a few calls ahead, so only those few are kept.
+    judged, by_old, by_new = tee(transcripts, 3)
+    befores = audit_each(by_old, old, contacts_of=others, known_until=known_until)
+    afters = audit_each(by_new, new, contacts_of=others, known_until=known_until)
+    for transcript, then, now in zip(judged, befores, afters, strict=True):
         calls += 1
         call = transcript.call
-        others = [c for c in (contacts or {}).get(call.customer_id or "", ()) if c.call_id != call.call_id]
-        before = _findings(transcript, old, others, known_until)
-        after = before if new.version == old.version else _findings(transcript, new, others, known_until)
+        before = {f.rule_id: f for f in then.findings}
+        after = {f.rule_id: f for f in now.findings}
         flips += _flips(transcript, before, after)
         _count_lone(lone[0], after, before)
         _count_lone(lone[1], before, after)
@@ -161,13 +170,6 @@ def sums_by_agent(flips: Iterable[Flip]) -> tuple[AgentSum, ...]:
         for agent, after in of.items()
     )
     return tuple(sorted(sums, key=lambda s: (-s.flips, s.agent)))
-
-
-def _findings(
-    transcript: Transcript, rulebook: Rulebook, contacts: Sequence[Contact], known_until: datetime | None
-) -> dict[str, Finding]:
-    found = audit(transcript, rulebook, contacts=contacts, known_until=known_until)
-    return {f.rule_id: f for f in found.findings}
 
 
 def _flips(transcript: Transcript, before: Mapping[str, Finding], after: Mapping[str, Finding]) -> list[Flip]:

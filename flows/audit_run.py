@@ -9,7 +9,7 @@ from typing import Self
 
 import msgspec
 
-from audit_rules.audit import audit
+from audit_rules.audit import audit_each
 from audit_rules.conversation import Contact
 from audit_rules.finding import Audit, Verdict
 from audit_rules.rulebook import load_rulebook
@@ -187,7 +187,7 @@ class AuditRun:
 
     def store(self, transcripts: Sequence[Transcript], batch: Sequence[Arrival] = ()) -> None:
         """Judge transcripts and store them with their findings, all of them or none."""
-        audited = [AuditedCall(t, self._judge(t)) for t in transcripts]
+        audited = self._judged(transcripts)
         files = [str(file) for a in batch for _, file in a.by_speaker]
         load.load(self.con, audited, run_id=self.run_id, files=files)
         self._audited += [a.audit for a in audited]
@@ -204,7 +204,7 @@ class AuditRun:
                 continue
             calls = unsettled_promises(self.con, rulebook_version=self.rulebook.version, rule_id=rule.id)
             transcripts = list(load.transcripts(self.con, call_ids=calls)) if calls else []
-            load.load(self.con, [AuditedCall(t, self._judge(t)) for t in transcripts], run_id=self.run_id)
+            load.load(self.con, self._judged(transcripts), run_id=self.run_id)
             changed += len(transcripts)
         return changed
 
@@ -236,10 +236,13 @@ class AuditRun:
             ),
         )
 
-    def _judge(self, transcript: Transcript) -> Audit:
-        customer = transcript.call.customer_id
-        contacts = [c for c in self._calls_found.get(customer or "", ()) if c.call_id != transcript.call.call_id]
-        return audit(transcript, self.rulebook, contacts=contacts, known_until=self._newest)
+    def _judged(self, transcripts: Sequence[Transcript]) -> list[AuditedCall]:
+        audits = audit_each(transcripts, self.rulebook, contacts_of=self._contacts_of, known_until=self._newest)
+        return [AuditedCall(t, a) for t, a in zip(transcripts, audits, strict=True)]
+
+    def _contacts_of(self, transcript: Transcript) -> list[Contact]:
+        known = self._calls_found.get(transcript.call.customer_id or "", ())
+        return [c for c in known if c.call_id != transcript.call.call_id]
 
     def _remember_contacts(self, arrivals: Sequence[Arrival]) -> None:
         for customer, calls in load.contacts(self.con).items():
