@@ -29,8 +29,8 @@ _CONTRACTIONS: dict[str, str] = {
     "let's": "let us", "y'all": "you all", "gonna": "going to", "wanna": "want to", "gotta": "got to",
     "gimme": "give me", "lemme": "let me", "kinda": "kind of", "dunno": "do not know", "cuz": "because",
     "cos": "because", "o'clock": "oclock", "ok": "okay", "pls": "please", "plz": "please", "thru": "through",
-    "thx": "thanks", "u": "you", "ur": "your", "sry": "sorry", "bout": "about", "alright": "all right",
-    "cancelled": "canceled", "cancelling": "canceling",
+    "thx": "thanks", "u": "you", "ur": "your", "sry": "sorry", "bout": "about",
+    "alright": "all right", "cancelled": "canceled", "cancelling": "canceling",
     # Written without the apostrophe, where that is no other word ("well", "were", "ill", "id" are).
     "im": "i am", "ive": "i have", "youre": "you are", "youve": "you have", "youll": "you will", "youd": "you would",
     "theyre": "they are", "theyve": "they have", "theyll": "they will", "weve": "we have", "itll": "it will",

@@ -134,8 +134,8 @@ def read_export(
     utterances = [_utterance(piece, roles) for piece in _in_order(said)]
     redactions = 0
     if redact:
-        masked = [redaction.redact(utterance) for utterance in utterances]
-        utterances, redactions = [utterance for utterance, _ in masked], sum(times for _, times in masked)
+        masked = redaction.redact(utterances)
+        utterances, redactions = list(masked.utterances), masked.times
     is_known = not roles.unknown
     timed = own_channels and is_known
     if any(export.masked for export in exports):
