@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
+from shutil import rmtree
 from types import TracebackType
 from typing import Self
 
@@ -19,7 +20,8 @@ from flows.recognition import Heard, Recognition, read_arrival
 from flows.settings import Settings
 from transcription.audio import declared_duration
 from transcription.errors import InputError, Unreadable
-from transcription.inbox import Arrival, Quarantined, scan
+from transcription.inbox import Arrival, Fingerprints, Quarantined, scan
+from transcription.inbox.metadata import printable
 from transcription.transcript import Seconds, Transcript
 from warehouse import load
 from warehouse.connect import open_writer
@@ -105,9 +107,12 @@ class AuditRun:
         refused: list[Quarantined] = []
         # Counted anew each time: a search that storage broke off is made again.
         self._already = self._duplicates = self._unsettled = 0
+        fingerprints = Fingerprints(self.settings.fingerprints)
+        # What a run that was killed had fetched and not heard.
+        rmtree(self.settings.fetched, ignore_errors=True)
         for source in sources:
             tell(Doing(what=f"looking through {source.folder}"))
-            inbox = scan(source, known=known)
+            inbox = scan(source, known=known, fingerprints=fingerprints, fetched=self.settings.fetched)
             refused += inbox.quarantined
             self._already += inbox.already
             self._duplicates += inbox.duplicates
@@ -118,6 +123,7 @@ class AuditRun:
                 else:
                     taken[arrival.call.call_id] = arrival.sha256
                     arrivals.append(arrival)
+        fingerprints.save()
         self._found = len(arrivals)
         self._refuse(refused, {})
         self._remember_contacts(arrivals)
@@ -151,7 +157,7 @@ class AuditRun:
         done: dict[str, Transcript] = {}
         for heard in self._outcomes(batch):
             if isinstance(heard.outcome, Quarantined):
-                self._refuse([heard.outcome], {str(heard.arrival.path): heard.arrival})
+                self._refuse([heard.outcome], {heard.arrival.place: heard.arrival})
                 continue
             # A staged transcript may carry metadata that was mended since.
             transcript = msgspec.structs.replace(heard.outcome, call=heard.arrival.call)
@@ -159,7 +165,7 @@ class AuditRun:
             tell(
                 Transcribed(
                     call_id=transcript.call.call_id,
-                    file=heard.arrival.path.name,
+                    file=heard.arrival.name,
                     audio_seconds=_heard_seconds(transcript),
                     reused=heard.reused,
                     imported=bool(heard.arrival.export),
@@ -268,7 +274,11 @@ class AuditRun:
             self._refused.add(key)
             tell(
                 Refused(
-                    file=Path(item.path).name, code=item.code, reason=item.reason, next_step=item.next_step, again=again
+                    file=printable(Path(item.path).name),
+                    code=item.code,
+                    reason=item.reason,
+                    next_step=item.next_step,
+                    again=again,
                 )
             )
 
@@ -305,7 +315,7 @@ def _heard_seconds(transcript: Transcript) -> Seconds:
 def _taken(arrival: Arrival) -> Unreadable:
     return Unreadable(
         "duplicate_call_id",
-        f"{arrival.path.name}: the call id {arrival.call.call_id} is taken by another recording",
-        why=f"{arrival.path}: its bytes differ from the recording audited under that id",
+        f"{arrival.name}: the call id {arrival.call.call_id} is taken by another recording",
+        why=f"{arrival.place}: its bytes differ from the recording audited under that id",
         tries=("give one of them its own call_id",),
     )

@@ -14,6 +14,7 @@ from audit_rules.rulebook import load_rulebook
 from flows.recognition import choose_engine
 from flows.settings import Settings, load_settings
 from transcription.errors import CallauditError
+from transcription.inbox import preview
 from warehouse.connect import open_published, open_writer
 
 _LEAST_FREE = 2 << 30
@@ -63,10 +64,13 @@ def _sources(settings: Settings) -> Iterator[Check]:
     if not settings.sources:
         yield Check("warn", "recordings", "no [[sources]] set: name a folder on each run", "callaudit init --show")
     for source in settings.inbox_sources():
-        if source.folder.is_dir():
-            yield Check("ok", "recordings", f"{source.folder} ({source.name})")
+        try:
+            seen = preview(source, show=0)
+        except CallauditError as error:
+            step = f"mkdir {source.folder}" if isinstance(source.folder, Path) and not source.folder.exists() else ""
+            yield Check("FAIL", "recordings", error.what, step or (error.tries[0] if error.tries else ""))
         else:
-            yield Check("FAIL", "recordings", f"{source.folder} is not a folder", f"mkdir {source.folder}")
+            yield Check("ok", "recordings", f"{source.folder} ({source.name}): {seen.recordings} files")
 
 
 def _engine(settings: Settings) -> Check:

@@ -18,7 +18,7 @@ from flows.settings import EngineSettings, Settings
 from transcription.engines import Engine, EngineName, choose
 from transcription.errors import Unreadable
 from transcription.exports import read_export
-from transcription.inbox import Arrival, Quarantined
+from transcription.inbox import Arrival, Quarantined, at_hand
 from transcription.transcribe import TranscriptionSettings, glossary_of, provenance_of, transcribe
 from transcription.transcript import Provenance, Transcript
 
@@ -50,14 +50,19 @@ def read_arrival(arrival: Arrival, *, settings: TranscriptionSettings) -> Transc
 
     Raises `Unreadable` as `transcription.exports.read_export` does.
     """
-    return read_export(
-        arrival.path,
-        call=arrival.call,
-        speakers=arrival.source.speakers,
-        by_speaker=arrival.by_speaker,
-        pause=settings.pause,
-        redact=settings.redact,
-    )
+    with at_hand(arrival) as path:
+        transcript = read_export(
+            path,
+            call=arrival.call,
+            speakers=arrival.source.speakers,
+            by_speaker=arrival.by_speaker,
+            pause=settings.pause,
+            redact=settings.redact,
+        )
+    if transcript.recording is None:
+        return transcript
+    recording = msgspec.structs.replace(transcript.recording, path=arrival.place)
+    return msgspec.structs.replace(transcript, recording=recording)
 
 
 class Recognition:
@@ -181,7 +186,7 @@ def read_staged(path: Path) -> Transcript | None:
 def _crashed(arrival: Arrival) -> Unreadable:
     return Unreadable(
         "failed_recogniser",
-        f"{arrival.path.name}: the recogniser died on this call, twice",
-        why=f"{arrival.path}: the worker process ended without a word",
+        f"{arrival.name}: the recogniser died on this call, twice",
+        why=f"{arrival.place}: the worker process ended without a word",
         tries=("look for “out of memory” in the system's log", "callaudit audit FILE  (to see it happen)"),
     )

@@ -17,7 +17,7 @@ import msgspec
 
 from transcription.engines import EngineName
 from transcription.errors import SetupError
-from transcription.inbox import Source
+from transcription.inbox import SIDECARS, Source, presets
 from transcription.transcribe import TranscriptionSettings
 from transcription.transcript import SpeakerRole
 
@@ -44,14 +44,23 @@ class Paths(Section, frozen=True, kw_only=True):
 
 
 class SourceSettings(Section, frozen=True, kw_only=True):
-    """One place recordings come from; see `transcription.inbox.Source` for the meaning of each key."""
+    """One place recordings come from; see `transcription.inbox.Source` for the meaning of each key.
 
-    folder: Path
+    `preset` names a recorder whose ways are known (`transcription/inbox/presets.toml`); any key beside it goes first.
+    """
+
+    folder: str
     name: str = "inbox"
-    agent_channel: int | None = 0
+    preset: str = ""
+    agent_channel: int | Literal["unknown"] = 0
     zone: str = ""
     file_name: str = ""
     started_format: str = ""
+    sidecars: tuple[str, ...] = SIDECARS
+    sidecar_started_format: str = ""
+    table: str = ""
+    skip: tuple[str, ...] = ()
+    fields: dict[str, str] = {}
     metadata: Literal["required", "optional"] = "required"
     glossary: tuple[str, ...] = ()
     speakers: dict[str, SpeakerRole] = {}
@@ -120,6 +129,16 @@ class Settings(Section, frozen=True, kw_only=True):
         return self.home / "audio"
 
     @property
+    def fetched(self) -> Path:
+        """Recordings out of an object store, until they are heard."""
+        return self.home / "fetched"
+
+    @property
+    def fingerprints(self) -> Path:
+        """What the bytes of files that have not changed were found to be; safe to delete."""
+        return self.home / "fingerprints.json"
+
+    @property
     def reports(self) -> Path:
         """Where reports and call pages go."""
         return _below(self.root, self.paths.reports)
@@ -143,11 +162,16 @@ class Settings(Section, frozen=True, kw_only=True):
         configured = tuple(
             Source(
                 name=s.name,
-                folder=_below(self.root, s.folder),
-                agent_channel=s.agent_channel,
+                folder=s.folder if "://" in s.folder else _below(self.root, Path(s.folder).expanduser()),
+                agent_channel=None if s.agent_channel == "unknown" else s.agent_channel,
                 zone=s.zone or self.site.timezone,
                 file_name=s.file_name,
                 started_format=s.started_format,
+                sidecars=s.sidecars,
+                sidecar_started_format=s.sidecar_started_format,
+                table=s.table,
+                skip=s.skip,
+                fields=s.fields,
                 metadata=s.metadata,
                 glossary=s.glossary,
                 speakers=s.speakers,
@@ -156,7 +180,7 @@ class Settings(Section, frozen=True, kw_only=True):
         )
         if not folders:
             return configured
-        known = {s.folder.resolve(): s for s in configured}
+        known = {Path(s.folder).resolve(): s for s in configured if isinstance(s.folder, Path)}
         return tuple(
             known.get(f.resolve())
             or Source(name=f.name or str(f), folder=f, zone=self.site.timezone, metadata="optional")
@@ -201,6 +225,7 @@ def _with_environment(values: dict[str, Any], environment: Mapping[str, str]) ->
 def _checked(values: dict[str, Any], file: Path | None, text: str) -> Settings:
     for reserved in ("root", "file"):
         values.pop(reserved, None)
+    _fill_in_presets(values, file, text)
     try:
         # Environment values are text, so numbers and switches may be written as text everywhere.
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_path)
@@ -210,6 +235,26 @@ def _checked(values: dict[str, Any], file: Path | None, text: str) -> Settings:
         _check_zone(zone, file, text)
     root = file.parent if file else Path()
     return msgspec.structs.replace(settings, root=root, file=file)
+
+
+def _fill_in_presets(values: dict[str, Any], file: Path | None, text: str) -> None:
+    sources = values.get("sources")
+    for source in sources if isinstance(sources, list) else ():
+        name = source.get("preset") if isinstance(source, dict) else None
+        if not name:
+            continue
+        if name not in presets():
+            near = difflib.get_close_matches(str(name), presets(), n=1)
+            raise SetupError(
+                f"there is no preset “{name}”",
+                why=f"From {file or 'the environment'}{_line(text, 'preset')}. There are: {', '.join(presets())}."
+                + (f" Did you mean “{near[0]}”?" if near else ""),
+                tries=("leave it out and describe the source yourself; see docs/inbox.md",),
+            )
+        given = dict(source)
+        source.update(presets()[name] | given)
+        if isinstance(given.get("fields"), dict):
+            source["fields"] = presets()[name].get("fields", {}) | given["fields"]
 
 
 def _path(kind: type, value: object) -> object:

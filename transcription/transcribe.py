@@ -12,7 +12,7 @@ from transcription import redaction, speech
 from transcription.audio import Audio, decode, write_copy
 from transcription.engines import Channel, Engine, settings_hash
 from transcription.errors import SetupError, Unreadable
-from transcription.inbox import Arrival
+from transcription.inbox import Arrival, at_hand
 from transcription.transcript import (
     Provenance,
     Recording,
@@ -135,13 +135,14 @@ def prepare(
 
     Raises `Unreadable` for a recording that must be quarantined, `SetupError` for a channel that cannot be.
     """
-    audio = decode(arrival.path)
+    with at_hand(arrival) as path:
+        audio = decode(path)
     spans = speech.speech_by_channel(audio.samples, audio.sample_rate)
     if audio.duration < settings.shortest_call and not any(spans):
         raise Unreadable(
             "too_short",
-            f"{arrival.path.name}: {audio.duration:.1f} s without speech",
-            why=f"{arrival.path}: shorter than {settings.shortest_call:g} s",
+            f"{arrival.name}: {audio.duration:.1f} s without speech",
+            why=f"{arrival.place}: shorter than {settings.shortest_call:g} s",
             tries=("check whether the call was answered", "lower shortest_call to audit such clips"),
         )
     roles, warnings = _roles(arrival, audio, spans)
@@ -198,7 +199,7 @@ def finish(
         utterances=told.utterances,
         provenance=provenance_of(engine, settings, glossary_of(arrival)),
         recording=Recording(
-            path=str(arrival.path),
+            path=arrival.place,
             sha256=arrival.sha256,
             size=arrival.size,
             codec=audio.codec,
@@ -269,8 +270,8 @@ def _roles(arrival: Arrival, audio: Audio, spans: Sequence[Sequence[Span]]) -> t
     if audio.channels > 2:
         raise Unreadable(
             "unsupported_channels",
-            f"{arrival.path.name}: {audio.channels} channels",
-            why=f"{arrival.path}: a call has one channel, or one for each of two parties",
+            f"{arrival.name}: {audio.channels} channels",
+            why=f"{arrival.place}: a call has one channel, or one for each of two parties",
             tries=("export the call with the agent on one channel and the customer on the other",),
         )
     if speech.is_dual_mono(audio.samples):

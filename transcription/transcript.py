@@ -35,11 +35,13 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
     """The business event: who spoke to whom, when, about which queue.
 
     `started_at` carries its own offset, or is None where the metadata holds no time; such a call is
-    audited but belongs to no week.
+    audited but belongs to no week. Recordings of one conversation (with the menu, with each agent) are
+    calls of their own; `interaction_id` joins them.
     """
 
     call_id: str
     source: str
+    interaction_id: str | None = None
     started_at: datetime | None = None
     agent_id: str | None = None
     agent_name: str | None = None

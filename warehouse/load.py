@@ -348,7 +348,7 @@ _QUARANTINE = pa.schema(
 
 
 def _quarantine_row(item: NotAudited, call: Call | None, run_id: str) -> tuple[Any, ...]:
-    call_id, _, started_at, _, day, week, *_ = call_row(call) if call is not None else (None,) * 13
+    call_id, _, started_at, _, day, week, *_ = call_row(call) if call is not None else (None,) * 14
     return (
         item.path, item.sha256 or "", item.size, item.source, item.code, item.reason, item.next_step,
         call_id, started_at, day, week, run_id, run_id, None,
@@ -482,6 +482,7 @@ def _call(row: Mapping[str, Any]) -> Call:
     return Call(
         call_id=row["call_id"],
         source=row["source"],
+        interaction_id=row["interaction_id"],
         started_at=started_at,
         agent_id=row["agent_id"],
         agent_name=row["agent_name"],

@@ -37,6 +37,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("call_id", _TEXT), ("source", _TEXT), ("started_at", _TIME), ("utc_offset_s", _INT),
             ("local_date", pa.date32()), ("iso_week", _TEXT), ("agent_id", _TEXT), ("agent_name", _TEXT),
             ("team", _TEXT), ("customer_id", _TEXT), ("customer_name", _TEXT), ("queue", _TEXT), ("direction", _TEXT),
+            ("interaction_id", _TEXT),
         ]
     ),
     "recordings": pa.schema(
@@ -194,7 +195,7 @@ def call_row(call: Call) -> tuple[Any, ...]:
     return (
         call.call_id, call.source, call.started_at, int(offset.total_seconds()) if offset is not None else None,
         day, iso_week(day), call.agent_id, call.agent_name, call.team, call.customer_id, call.customer_name,
-        call.queue, call.direction,
+        call.queue, call.direction, call.interaction_id,
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 create view calls as
 select
     c.call_id,
+    c.interaction_id,
     c.source,
     c.started_at,
     (c.started_at at time zone 'UTC') + to_seconds(c.utc_offset_s) as started_local,

@@ -1,0 +1,409 @@
+"""From the words beside a recording, or in its name, to a `Call`.
+
+Fields come from the name by the source's pattern, over them from a sidecar or a row of a table. A time that cannot
+be read, or not in one way only, is an error: it is never the file's own time and never "now".
+"""
+
+import csv
+import difflib
+import io
+import re
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any
+from xml.parsers import expat
+from zoneinfo import ZoneInfo
+
+import msgspec
+
+from transcription.errors import Unreadable
+from transcription.inbox.source import RECORDING, TEXT_FIELDS, Source, Terms
+from transcription.inbox.storage import Found, Storage, read_small
+from transcription.transcript import Call
+
+LIKE_METADATA = (".json", ".csv", ".xml")
+
+_MOST_BYTES = 64 << 20
+_NESTED_FIELDS = {
+    "agent": {"id": "agent_id", "name": "agent_name", "team": "team"},
+    "customer": {"id": "customer_id", "name": "customer_name"},
+}
+_ALSO_CALLED = {"agent_team": "team"}
+
+
+class Field(msgspec.Struct, frozen=True):
+    """What metadata say of one field, and where they say it."""
+
+    value: Any
+    place: str
+
+
+class Row(msgspec.Struct, frozen=True):
+    """A line of a table of metadata by its column names; `place` names the file and the line."""
+
+    values: dict[str, str]
+    place: str
+
+
+class Metadata(msgspec.Struct, frozen=True, kw_only=True):
+    """What is known about a recording before its bytes are: the fields, and how their times are written."""
+
+    fields: dict[str, Field]
+    started_format: str
+    told_by: str
+
+
+def named_fields(terms: Terms, recording: Found, place: str) -> dict[str, Field]:
+    """The fields in the recording's name or path; none where the pattern does not match."""
+    if terms.pattern is None:
+        return {}
+    for text in (_stem(recording.name), recording.name, _stem(recording.path), recording.path):
+        match = terms.pattern.fullmatch(text)
+        if match:
+            return {name: Field(text, f"{place}: file name") for name, text in match.groupdict().items() if text}
+    return {}
+
+
+def metadata_of(
+    terms: Terms, storage: Storage, recording: Found, sidecar: Found | None, row: Row | None
+) -> Metadata | None:
+    """All that name, sidecar and table tell; None where they tell nothing. Raises `Unreadable`."""
+    place = storage.place(recording.path)
+    named = named_fields(terms, recording, place)
+    told: dict[str, Field] = {}
+    if sidecar is not None:
+        content = read_sidecar(storage, sidecar)
+        told = _chosen(content, terms.source, storage.place(sidecar.path))
+    elif row is not None:
+        told = _chosen(row.values, terms.source, row.place)
+    if sidecar is None and row is None and not named:
+        return None
+    from_name = "started_at" not in told
+    sources = ["file name"] if named else []
+    sources += [sidecar.name] if sidecar is not None else [row.place.rpartition("/")[2]] if row is not None else []
+    return Metadata(
+        fields={**named, **told},
+        started_format=terms.source.started_format if from_name else terms.source.sidecar_started_format,
+        told_by=" and ".join(sources),
+    )
+
+
+def call_of(terms: Terms, metadata: Metadata, *, sha256: str, place: str) -> Call:
+    """The call that the fields tell. Raises `Unreadable` naming the field and what was found.
+
+    A recording that bears only the id of its interaction gets an id of its own, made from that and its bytes.
+    """
+    texts: dict[str, str] = {}
+    for name in TEXT_FIELDS:
+        field = metadata.fields.get(name)
+        value = field.value if field is not None else None
+        if field is not None and (isinstance(value, bool) or not isinstance(value, str | int | None)):
+            raise unparsable(f"{field.place}: field {name!r}", f"expected text, found {shown(value)}")
+        if value is not None and str(value).strip():
+            texts[name] = str(value).strip()
+    if "call_id" not in texts:
+        if "interaction_id" not in texts:
+            raise unparsable(f"{_place(metadata, 'call_id', place)}: field 'call_id'", "it is missing or empty")
+        texts["call_id"] = f"{texts['interaction_id']}-{sha256[:8]}"
+    call_id = texts.pop("call_id")
+    started = metadata.fields.get("started_at")
+    if started is None or started.value is None or started.value == "":
+        if terms.source.metadata == "optional" and not {"started_at"} & {*terms.source.fields, *metadata.fields}:
+            return Call(call_id=call_id, source=terms.source.name, started_at=None, **texts)
+        raise unparsable(f"{_place(metadata, 'started_at', place)}: field 'started_at'", "it is missing or empty")
+    try:
+        started_at = read_time(started.value, terms.zone, metadata.started_format)
+    except ValueError as error:
+        raise unparsable(f"{started.place}: field 'started_at'", str(error)) from error
+    return Call(call_id=call_id, source=terms.source.name, started_at=started_at, **texts)
+
+
+def _place(metadata: Metadata, name: str, otherwise: str) -> str:
+    if name in metadata.fields:
+        return metadata.fields[name].place
+    places = dict.fromkeys(f.place for f in metadata.fields.values())
+    return next(reversed(places), otherwise)
+
+
+# ---------- sidecars
+
+
+def read_sidecar(storage: Storage, sidecar: Found) -> Mapping[str, Any]:
+    """The one object, row or element of a sidecar file. Raises `Unreadable`."""
+    place = storage.place(sidecar.path)
+    try:
+        content = read_small(storage, sidecar.path, most=_MOST_BYTES)
+    except OSError as error:
+        raise not_readable(sidecar.name, place, error) from error
+    if len(content) > _MOST_BYTES:
+        raise unparsable(place, f"more than {_MOST_BYTES >> 20} MB are no metadata of one call")
+    ending = sidecar.name.lower().rpartition(".")[2]
+    if ending == "xml":
+        return _xml(content, place)
+    if ending == "csv":
+        rows = _rows(content, place)
+        if len(rows) != 1:
+            raise unparsable(place, f"expected a header and one row, found {len(rows)} rows")
+        return rows[0].values
+    try:
+        decoded = msgspec.json.decode(content)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise unparsable(place, f"it is no JSON: {error}") from error
+    if not isinstance(decoded, dict):
+        raise unparsable(place, f"expected one object with fields, found {shown(decoded)}")
+    return decoded
+
+
+def read_table(storage: Storage, table: Found, source: Source) -> list[tuple[str, Row]]:
+    """Each row of a table with the recording that it names. Raises `Unreadable`."""
+    place = storage.place(table.path)
+    try:
+        content = read_small(storage, table.path, most=_MOST_BYTES)
+    except OSError as error:
+        raise not_readable(table.name, place, error) from error
+    if len(content) > _MOST_BYTES:
+        raise unparsable(place, f"it holds more than {_MOST_BYTES >> 20} MB; split it")
+    column = source.fields[RECORDING]
+    rows = _rows(content, place)
+    if rows and column not in rows[0].values:
+        raise unparsable(place, _no_column(column, rows[0].values))
+    return [(row.values[column].strip(), row) for row in rows if row.values[column].strip()]
+
+
+def _rows(content: bytes, place: str) -> list[Row]:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content[: error.start].count(b"\n") + 1
+        raise unparsable(f"{place}: line {line}", f"it is not UTF-8 text: {error.reason}") from error
+    header_line = text.partition("\n")[0]
+    # What separates most columns; a comma where there is but one.
+    delimiter = max(",;\t", key=header_line.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    try:
+        header = [name.strip() for name in next(reader, [])]
+        twice = sorted({name for name in header if header.count(name) > 1})
+        if twice:
+            raise unparsable(f"{place}: line 1", f"the column {twice[0]!r} stands there twice")
+        rows: list[Row] = []
+        for cells in reader:
+            if not any(cell.strip() for cell in cells):
+                continue
+            if len(cells) != len(header):
+                raise unparsable(
+                    f"{place}: line {reader.line_num}", f"expected {len(header)} cells, found {len(cells)}"
+                )
+            rows.append(Row(dict(zip(header, cells, strict=True)), f"{place}: line {reader.line_num}"))
+    except csv.Error as error:
+        raise unparsable(f"{place}: line {reader.line_num}", f"it is no CSV: {error}") from error
+    return rows
+
+
+def _xml(content: bytes, place: str) -> Mapping[str, Any]:
+    """Elements as nested dicts: attributes and children by name, repeated children as lists, the root's name too.
+
+    A document type is refused, and with it every entity: none of them belongs into metadata.
+    """
+    parser = expat.ParserCreate()
+    root: dict[str, Any] = {}
+    stack: list[tuple[dict[str, Any], list[str]]] = [(root, [])]
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        stack.append(({_local(k): v for k, v in attributes.items()}, []))
+
+    def end(name: str) -> None:
+        children, pieces = stack.pop()
+        text = "".join(pieces).strip()
+        value: Any = {**children, "#text": text} if children and text else children or text
+        parent = stack[-1][0]
+        known = parent.get(_local(name))
+        if known is None:
+            parent[_local(name)] = value
+        elif isinstance(known, list):
+            known.append(value)
+        else:
+            parent[_local(name)] = [known, value]
+
+    def characters(text: str) -> None:
+        stack[-1][1].append(text)
+
+    def document_type(name: str, *_: object) -> None:
+        raise unparsable(place, f"it declares a document type ({name}), which metadata need not; entities are refused")
+
+    parser.StartElementHandler = start
+    parser.EndElementHandler = end
+    parser.CharacterDataHandler = characters
+    parser.StartDoctypeDeclHandler = document_type
+    try:
+        parser.Parse(content, True)
+    except (expat.ExpatError, ValueError, LookupError) as error:
+        raise unparsable(place, f"it is no XML: {error}") from error
+    (inside,) = root.values()
+    return {**root, **inside} if isinstance(inside, dict) else root
+
+
+def _local(name: str) -> str:
+    return name.rpartition(":")[2]
+
+
+# ---------- fields
+
+
+def _chosen(content: Mapping[str, Any], source: Source, place: str) -> dict[str, Field]:
+    """Our fields in somebody's metadata: where `source.fields` says, else under our own names."""
+    if not source.fields:
+        return _under_our_names(content, place)
+    fields: dict[str, Field] = {}
+    for name, path in source.fields.items():
+        if name != RECORDING:
+            value = _at(content, path, place)
+            if value is not None or name in {"call_id", "started_at"}:
+                fields[name] = Field(value, f"{place}: {path}")
+    return {name: field for name, field in fields.items() if field.value is not None or name == "started_at"}
+
+
+def _under_our_names(content: Mapping[str, Any], place: str) -> dict[str, Field]:
+    fields: dict[str, Field] = {}
+    for key, value in content.items():
+        nested = _NESTED_FIELDS.get(key)
+        if nested is None:
+            fields.setdefault(_ALSO_CALLED.get(key, str(key)), Field(value, place))
+        elif isinstance(value, dict):
+            fields.update({nested[k]: Field(v, place) for k, v in value.items() if k in nested})
+        elif value is not None:
+            raise unparsable(f"{place}: field {key!r}", f"expected an object, found {shown(value)}")
+    return fields
+
+
+def _at(content: Any, path: str, place: str) -> Any:  # noqa: ANN401  What others wrote has no type.
+    """The value at a dotted path; numbers count along lists. None where a step is not there."""
+    if isinstance(content, dict) and path in content:
+        value = content[path]
+    elif isinstance(content, dict) and all(isinstance(v, str) for v in content.values()):
+        # A row of a table, or flat XML: its columns are known, so a wrong name shows.
+        raise unparsable(f"{place}: {path}", _no_column(path, content))
+    else:
+        value = content
+        for step in re.split(r"[./]", path):
+            if isinstance(value, dict):
+                value = value.get(step.removeprefix("@"))
+            elif isinstance(value, list) and step.isdecimal():
+                value = value[int(step)] if int(step) < len(value) else None
+            elif isinstance(value, list):
+                raise unparsable(
+                    f"{place}: {path}", f"{len(value)} of them before {step!r}; write which, counted from 0"
+                )
+            else:
+                return None
+    return value.get("#text") if isinstance(value, dict) and "#text" in value else value
+
+
+def _no_column(column: str, values: Mapping[str, Any]) -> str:
+    near = difflib.get_close_matches(column, values, n=1)
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    return f"there is no {column!r} among {', '.join(values)}{meant}"
+
+
+# ---------- times
+
+
+def read_time(written: object, zone: ZoneInfo, started_format: str = "") -> datetime:
+    """The time with its offset; `ValueError` in words for one that cannot be read, or not in one way only."""
+    if started_format in {"epoch", "epoch_ms"}:
+        return _counted(written, zone, 1000 if started_format == "epoch_ms" else 1)
+    if not isinstance(written, str):
+        raise ValueError(f"expected a time such as 2026-03-02T09:15:00+01:00, found {shown(written)}")
+    text = written.strip()
+    try:
+        if started_format == "rfc2822":
+            when = parsedate_to_datetime(text)
+        elif started_format:
+            when = datetime.strptime(text, started_format)  # noqa: DTZ007  The zone is added below.
+        else:
+            when = datetime.fromisoformat(text)
+    except (ValueError, IndexError, TypeError):
+        like = {"": "2026-03-02T09:15:00+01:00", "rfc2822": "Mon, 02 Mar 2026 08:15:00 +0000"}
+        raise ValueError(
+            f"expected a time like {like.get(started_format, started_format)}, found {shown(written)}"
+        ) from None
+    if not started_format and len(text) <= len("2026-03-02"):
+        raise ValueError(f"expected a date and a time of day, found {shown(written)}")
+    if started_format == "rfc2822" and text.endswith("-0000"):
+        when = when.replace(tzinfo=UTC)
+    return when if when.tzinfo is not None else _in_zone(when, text, zone)
+
+
+def _counted(written: object, zone: ZoneInfo, per_second: int) -> datetime:
+    unit = "milliseconds" if per_second == 1000 else "seconds"
+    try:
+        if isinstance(written, bool) or not isinstance(written, str | int | float):
+            raise ValueError
+        when = datetime.fromtimestamp(float(written) / per_second, UTC).astimezone(zone)
+    except (ValueError, OverflowError, OSError):
+        raise ValueError(f"expected {unit} since 1970, found {shown(written)}") from None
+    if not 1990 <= when.year < 2100:
+        raise ValueError(f"{shown(written)} {unit} since 1970 would be in the year {when.year}")
+    return datetime.fromisoformat(when.isoformat())
+
+
+def _in_zone(when: datetime, text: str, zone: ZoneInfo) -> datetime:
+    earlier, later = when.replace(tzinfo=zone, fold=0), when.replace(tzinfo=zone, fold=1)
+    if earlier.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != when:
+        raise ValueError(f"{text} does not exist in {zone.key}: clocks went forward over it; write the offset")
+    if earlier.utcoffset() != later.utcoffset():
+        raise ValueError(f"{text} happened twice in {zone.key}: clocks went back; write the offset")
+    # A fixed offset, as if it had been written: what the call keeps must not depend on a zone database.
+    return datetime.fromisoformat(earlier.isoformat())
+
+
+# ---------- what is wrong
+
+
+def unparsable(place: str, found: str) -> Unreadable:
+    """Metadata that are there and cannot be understood."""
+    return Unreadable(
+        "metadata_unparsable",
+        f"metadata cannot be read: {found}",
+        why=printable(place),
+        tries=("correct the metadata; the call is picked up by the next run",),
+    )
+
+
+def not_readable(name: str, place: str, error: OSError) -> Unreadable:
+    """A file that this account may not read."""
+    return Unreadable(
+        "not_readable",
+        f"{printable(name)}: cannot be read",
+        why=printable(f"{place}: {error.strerror or error}"),
+        tries=("give the account that runs callaudit the right to read it",),
+    )
+
+
+def shown(value: object) -> str:
+    """A value in a message: short, and on one line."""
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def printable(text: str) -> str:
+    """A name from outside in a message: line breaks, controls, turned writing and broken bytes as escapes."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text)
+
+
+def stem_of(recording: Found) -> str:
+    """The recording's name without its ending."""
+    return _stem(recording.name)
+
+
+def _stem(path: str) -> str:
+    head, slash, name = path.rpartition("/")
+    dot = name.rfind(".")
+    return f"{head}{slash}{name[:dot] if dot > 0 else name}"
+
+
+def beside(recording: Found, names: Sequence[str]) -> list[str]:
+    """The paths at which the recording's metadata may lie, in the order in which they are looked for."""
+    folder, slash, name = recording.path.rpartition("/")
+    stem = _stem(name)
+    return [f"{folder}{slash}{n.replace('{name}', name).replace('{stem}', stem)}" for n in names]

@@ -1,0 +1,491 @@
+"""A look through a source: what is new, what is known, what cannot be used, what is still being written."""
+
+import tempfile
+import time
+from collections.abc import Container, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+from pathlib import Path, PurePosixPath
+from typing import IO
+
+import msgspec
+
+from transcription.errors import InputError, Unreadable
+from transcription.exports import contact_of, joined_digest, looks_like_text, shape_of, unknown_shape
+from transcription.inbox.arrival import Arrival, Inbox, Quarantined, fetched_path, quarantined
+from transcription.inbox.fingerprints import Fingerprints
+from transcription.inbox.metadata import (
+    LIKE_METADATA,
+    Metadata,
+    Row,
+    beside,
+    call_of,
+    metadata_of,
+    not_readable,
+    printable,
+    read_table,
+    stem_of,
+    unparsable,
+)
+from transcription.inbox.source import KNOWN_FIELDS, Source, Terms, terms_of
+from transcription.inbox.storage import Found, Storage, digest_of, fetch, is_remote, sha256_of, storage_of
+from transcription.transcript import Call, Seconds, SpeakerRole
+
+# A file touched this recently gets a second look after `_SETTLES_WITHIN`: a recorder writes at least once a second.
+_YOUNG: Seconds = 5.0
+_SETTLES_WITHIN: Seconds = 1.0
+
+# A scan must read every new object to know it; so many bytes are kept until they are heard, the rest is fetched again.
+_KEPT_BYTES = 1 << 30
+
+# Endings that only exports have; any other file is known for one by its content.
+_EXPORTS = (".vtt", ".srt")
+
+
+class Listing(msgspec.Struct, frozen=True, kw_only=True):
+    """The files of a source by what they are for."""
+
+    terms: Terms
+    storage: Storage
+    recordings: tuple[Found, ...]
+    sidecars: dict[str, Found]
+    tables: tuple[Found, ...]
+    skipped: int
+
+
+class _Table(msgspec.Struct, frozen=True, kw_only=True):
+    """The rows of all tables by the recording they name; `broken` is why one of them cannot be read."""
+
+    rows: dict[str, Row]
+    twice: dict[str, tuple[str, str]]
+    broken: Unreadable | None = None
+
+
+def list_files(source: Source) -> Listing:
+    """Everything that lies in the source, told apart; sidecars by the path of their recording.
+
+    Raises `InputError` for a place that is not there and `SetupError` for a source that cannot be.
+    """
+    terms, storage = terms_of(source), storage_of(source)
+    every = storage.files()
+    files = [f for f in every if not any(fnmatchcase(f.path, pattern) for pattern in source.skip)]
+    tables = tuple(f for f in files if source.table and _matches(f.path, source.table))
+    by_path = {f.path: f for f in files}
+    by_folded = {f.path.casefold(): f for f in files}
+    sidecars: dict[str, Found] = {}
+    for recording in files:
+        # An export may be JSON itself: then its sidecar bears its whole name.
+        is_json = recording.name.lower().endswith(LIKE_METADATA)
+        for path in beside(recording, [n for n in source.sidecars if "{name}" in n or not is_json]):
+            # Some recorders write .XML; a file system that tells case apart then needs help.
+            sidecar = by_path.get(path) or by_folded.get(path.casefold())
+            if sidecar is not None and sidecar is not recording:
+                sidecars[recording.path] = sidecar
+                break
+    used = {f.path for f in (*sidecars.values(), *tables)}
+    return Listing(
+        terms=terms,
+        storage=storage,
+        recordings=tuple(f for f in files if f.path not in used),
+        sidecars=sidecars,
+        tables=tables,
+        skipped=len(every) - len(files),
+    )
+
+
+def scan(
+    source: Source,
+    *,
+    known: Container[str] = (),
+    fingerprints: Fingerprints | None = None,
+    fetched: Path | None = None,
+) -> Inbox:
+    """All recordings below the source's folder, sorted by path; `known` are sha256 already audited or quarantined.
+
+    Files that change while they are looked at wait for the next run; files touched in the last seconds are looked at
+    twice, a second apart. `fingerprints` spare reading what has not changed; `fetched` is where recordings from an
+    object store are kept until they are heard. Raises `InputError` for a place that is not there and `SetupError` for
+    a wrong zone, file-name pattern or URL.
+    """
+    listing = list_files(source)
+    settled, unreadable, unsettled = _fingerprinted(
+        listing, fingerprints or Fingerprints(), fetched or Path(tempfile.gettempdir(), "callaudit")
+    )
+    table = _read_tables(listing)
+    arrivals: list[Arrival] = []
+    refused = [quarantined(source, listing.storage.place(f.path), None, 0, error) for f, error in unreadable]
+    already = duplicates = 0
+    seen: set[str] = set()
+    for recording, digest, path in settled:
+        if digest in known:
+            already += 1
+        elif digest in seen and recording.size:
+            duplicates += 1
+        else:
+            seen.add(digest)
+            try:
+                arrivals.append(_arrival(listing, table, recording, digest, path))
+            except Unreadable as error:
+                place = listing.storage.place(recording.path)
+                refused.append(quarantined(source, place, digest, recording.size, error))
+    joined, alone = _joined(arrivals)
+    unique, clashing = _unique(source, [a for a in joined if a.sha256 not in known])
+    return Inbox(
+        arrivals=unique,
+        quarantined=tuple(sorted((*refused, *alone, *clashing), key=lambda q: (q.path, q.code))),
+        already=already + sum(a.sha256 in known for a in joined),
+        duplicates=duplicates,
+        unsettled=unsettled,
+    )
+
+
+def arrival_of(
+    file: Path, *, zone: str, agent_channel: int | None = 0, speakers: Mapping[str, SpeakerRole] | None = None
+) -> Arrival:
+    """One recording or export outside any inbox, with the metadata of a sidecar if one lies beside it, else undated.
+
+    Raises `InputError` for a file that is not there and `Unreadable` for metadata that cannot be read.
+    """
+    if not file.is_file():
+        raise InputError(f"there is no recording {file}", tries=("check the path",))
+    source = Source(
+        name=file.parent.name or "here",
+        folder=file.parent,
+        agent_channel=agent_channel,
+        zone=zone,
+        metadata="optional",
+        speakers=dict(speakers or {}),
+    )
+    storage = storage_of(source)
+    try:
+        recording = storage.look_again([file.name])[file.name]
+        digest = sha256_of(file)
+    except (OSError, KeyError) as error:
+        raise not_readable(file.name, str(file), error if isinstance(error, OSError) else OSError()) from error
+    names = [path for path in beside(recording, source.sidecars) if path != recording.path]
+    near = storage.look_again(names)
+    sidecar = next((near[path] for path in names if path in near), None)
+    listing = Listing(
+        terms=terms_of(source),
+        storage=storage,
+        recordings=(recording,),
+        sidecars={recording.path: sidecar} if sidecar else {},
+        tables=(),
+        skipped=0,
+    )
+    arrival = _arrival(listing, _read_tables(listing), recording, digest, file)
+    return msgspec.structs.replace(arrival, by_speaker=())
+
+
+class Understood(msgspec.Struct, frozen=True, kw_only=True):
+    """How one file would be taken: its call and what told it, or why it would be refused."""
+
+    place: str
+    call: Call | None = None
+    told_by: str = ""
+    refused: Unreadable | None = None
+
+
+class Preview(msgspec.Struct, frozen=True, kw_only=True):
+    """What lies in a source, and how its first files would be understood. Nothing is read but their metadata."""
+
+    recordings: int
+    sidecars: int
+    tables: int
+    skipped: int
+    young: int
+    first: tuple[Understood, ...]
+
+
+def preview(source: Source, *, show: int = 5) -> Preview:
+    """A dry run of `scan` that reads no recording. An id that would be made from the bytes ends in "…".
+
+    Raises as `scan` does.
+    """
+    listing = list_files(source)
+    table = _read_tables(listing)
+    now = time.time()
+    return Preview(
+        recordings=len(listing.recordings),
+        sidecars=len(listing.sidecars),
+        tables=len(listing.tables),
+        skipped=listing.skipped,
+        young=sum(now - f.modified < _YOUNG for f in listing.recordings),
+        first=tuple(_understood(listing, table, recording) for recording in listing.recordings[:show]),
+    )
+
+
+def _understood(listing: Listing, table: _Table, recording: Found) -> Understood:
+    place = listing.storage.place(recording.path)
+    try:
+        metadata = _metadata(listing, table, recording)
+        with listing.storage.open(recording.path) as file:
+            shape = _export(listing, recording, file)
+        call = _call(listing, table, recording, "…", shape=shape)
+    except OSError as error:
+        return Understood(place=place, refused=not_readable(recording.name, place, error))
+    except Unreadable as error:
+        return Understood(place=place, refused=error)
+    return Understood(place=place, call=call, told_by=metadata.told_by if metadata else "nothing: an undated call")
+
+
+def _matches(path: str, pattern: str) -> bool:
+    name = PurePosixPath(path)
+    return name.match(pattern) if "/" in pattern else fnmatchcase(path, pattern)
+
+
+def _fingerprinted(
+    listing: Listing, fingerprints: Fingerprints, fetched: Path
+) -> tuple[list[tuple[Found, str, Path]], list[tuple[Found, Unreadable]], int]:
+    """Each recording that nobody writes with its sha256 and local path; those that cannot be read; how many wait."""
+    source, storage = listing.terms.source, listing.storage
+    memory_name = storage.place("")
+    started = time.monotonic()
+    digests: dict[str, tuple[str, Path]] = {}
+    unreadable: list[tuple[Found, Unreadable]] = []
+    read: set[str] = set()
+    kept = 0
+    for recording in listing.recordings:
+        place = storage.place(recording.path)
+        path = fetched_path(fetched, place) if is_remote(source) else Path(place)
+        digest = fingerprints.of(memory_name, recording)
+        if digest is None:
+            keep = is_remote(source) and kept + recording.size <= _KEPT_BYTES
+            try:
+                digest = fetch(storage, recording.path, path) if keep else digest_of(storage, recording.path)
+            except FileNotFoundError:
+                continue  # Taken away while we looked: not ours any more.
+            except OSError as error:
+                unreadable.append((recording, not_readable(recording.name, place, error)))
+                continue
+            kept += recording.size * keep
+            read.add(recording.path)
+        digests[recording.path] = (digest, path)
+    now = time.time()
+    every = [*listing.recordings, *listing.sidecars.values(), *listing.tables]
+    young = {f.path for f in every if now - f.modified < _YOUNG}
+    if young:
+        time.sleep(max(0.0, started + _SETTLES_WITHIN - time.monotonic()))
+    # What was long known and is no longer young cannot have changed under our reading: it was not read.
+    asked = {f.path: f for f in every if f.path in read or f.path in young}
+    asked |= {s.path: s for r, s in listing.sidecars.items() if r in read}
+    asked |= {t.path: t for t in listing.tables}
+    again = storage.look_again(sorted(asked))
+    changed = {path for path, found in asked.items() if again.get(path) != found}
+    table_changed = any(t.path in changed for t in listing.tables)
+    settled: list[tuple[Found, str, Path]] = []
+    waiting = 0
+    for recording in listing.recordings:
+        if recording.path not in digests:
+            continue
+        sidecar = listing.sidecars.get(recording.path)
+        if recording.path in changed or (sidecar.path in changed if sidecar else table_changed):
+            waiting += recording.path in again or recording.path not in asked
+            continue
+        digest, path = digests[recording.path]
+        if recording.path in read:
+            fingerprints.remember(memory_name, recording, digest)
+        settled.append((recording, digest, path))
+    return settled, unreadable, waiting
+
+
+def _read_tables(listing: Listing) -> _Table:
+    rows: dict[str, Row] = {}
+    twice: dict[str, tuple[str, str]] = {}
+    try:
+        for table in listing.tables:
+            for name, row in read_table(listing.storage, table, listing.terms.source):
+                before = rows.setdefault(name, row)
+                if before.values != row.values:
+                    twice[name] = (before.place, row.place)
+    except Unreadable as error:
+        return _Table(rows={}, twice={}, broken=error)
+    return _Table(rows=rows, twice=twice)
+
+
+def _row(table: _Table, recording: Found) -> Row | None:
+    for name in (recording.path, recording.name, stem_of(recording)):
+        if name in table.twice:
+            first, second = table.twice[name]
+            raise unparsable(second, f"{name!r} stands there twice, and differently: also in {first}")
+        if name in table.rows:
+            return table.rows[name]
+    return None
+
+
+def _metadata(listing: Listing, table: _Table, recording: Found) -> Metadata | None:
+    sidecar = listing.sidecars.get(recording.path)
+    if sidecar is None and table.broken is not None:
+        raise table.broken
+    row = _row(table, recording) if sidecar is None else None
+    return metadata_of(listing.terms, listing.storage, recording, sidecar, row)
+
+
+def _arrival(listing: Listing, table: _Table, recording: Found, digest: str, path: Path) -> Arrival:
+    """A recording or export that is new, with its call. Raises `Unreadable`."""
+    storage, source = listing.storage, listing.terms.source
+    try:
+        with path.open("rb") if path.exists() else storage.open(recording.path) as file:
+            shape = _export(listing, recording, file)
+        if shape and not path.exists():
+            fetch(storage, recording.path, path)
+    except OSError as error:
+        raise not_readable(recording.name, storage.place(recording.path), error) from error
+    call = _call(listing, table, recording, digest, shape=shape, path=path)
+    metadata = _metadata(listing, table, recording) if shape else None
+    spoken = metadata.fields.get("speaker") if metadata else None
+    return Arrival(
+        path=path,
+        sha256=digest,
+        size=recording.size,
+        call=call,
+        source=source,
+        key=recording.path if is_remote(source) else "",
+        export=shape or "",
+        by_speaker=((str(spoken.value), path),) if spoken is not None and spoken.value else (),
+    )
+
+
+def _export(listing: Listing, recording: Found, file: IO[bytes]) -> str | None:
+    """The shape of an export; "" for what looks like an export of no known shape; None for every other file."""
+    head = file.read(64)
+    # Sound is long and never begins like text.
+    content = head + file.read() if looks_like_text(head) else b""
+    shape = shape_of(content) if content else None
+    if shape is not None:
+        return shape.name
+    if recording.name.lower().endswith(_EXPORTS) or (content and not _is_metadata(listing.terms.source, content)):
+        return ""
+    return None
+
+
+def _is_metadata(source: Source, content: bytes) -> bool:
+    """Whether JSON may be a sidecar; the sidecar's own reading says what is wrong with it."""
+    try:
+        fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return True
+    named = {step for path in source.fields.values() for step in (path, path.partition(".")[0])}
+    return not fields or not {*KNOWN_FIELDS, "agent", "customer", *named}.isdisjoint(fields)
+
+
+def _call(
+    listing: Listing,
+    table: _Table,
+    recording: Found,
+    digest: str,
+    *,
+    shape: str | None = None,
+    path: Path | None = None,
+) -> Call:
+    """The call's metadata, or `Unreadable` with what is wrong with them; `shape` as `_export` gives it."""
+    source, name = listing.terms.source, printable(recording.name)
+    place = listing.storage.place(recording.path)
+    if shape == "" and recording.size:
+        raise unknown_shape(Path(place))
+    if recording.name.lower().endswith(LIKE_METADATA) and not shape:
+        raise Unreadable(
+            "metadata_without_recording",
+            f"{name}: metadata without a recording",
+            why=f"{printable(place)}: no recording of that name lies beside it",
+            tries=("bring the recording; both are picked up by the next run", "remove the metadata file"),
+        )
+    if recording.size == 0:
+        raise Unreadable(
+            "empty_file",
+            f"{name}: the file is empty (0 bytes)",
+            why=printable(place),
+            tries=("copy the recording again from the recorder; it is picked up by the next run",),
+        )
+    metadata = _metadata(listing, table, recording)
+    if metadata is not None:
+        return call_of(listing.terms, metadata, sha256=digest, place=place)
+    if source.metadata == "optional" and shape:
+        return Call(call_id=(contact_of(path) if path else "") or f"export-{digest[:12]}", source=source.name)
+    if source.metadata == "optional":
+        return Call(call_id=f"audio-{digest[:12]}", source=source.name)
+    raise Unreadable(
+        "metadata_missing",
+        f"{name}: {'an export' if shape else 'a recording'} without metadata",
+        why=printable(f"{place}: {_looked_for(source, recording)}"),
+        tries=(
+            f"write {_own_sidecar(recording)} with call_id, started_at and agent",
+            "set file_name in the settings if the file name holds them",
+            'set metadata = "optional" to audit such calls without a date',
+        ),
+    )
+
+
+def _own_sidecar(recording: Found) -> str:
+    name = recording.name if recording.name.lower().endswith(LIKE_METADATA) else stem_of(recording)
+    return f"{printable(name)}.json"
+
+
+def _looked_for(source: Source, recording: Found) -> str:
+    names = [path.rpartition("/")[2] for path in beside(recording, source.sidecars) if path != recording.path]
+    looked = [f"none of {', '.join(names)} lies beside it"] if names else []
+    looked += [f"no row of {source.table} names it"] if source.table else []
+    looked += [f"the name does not match {source.file_name!r}"] if source.file_name else []
+    return "; ".join(looked)
+
+
+def _joined(arrivals: Iterable[Arrival]) -> tuple[list[Arrival], list[Quarantined]]:
+    """The exports of single parties put together to calls, and those that no other party's belongs to."""
+    joined: list[Arrival] = []
+    by_id: dict[str, list[Arrival]] = {}
+    for arrival in arrivals:
+        if arrival.by_speaker:
+            by_id.setdefault(arrival.call.call_id, []).append(arrival)
+        else:
+            joined.append(arrival)
+    alone: list[Quarantined] = []
+    for group in by_id.values():
+        parties = sorted(group, key=lambda a: a.by_speaker)
+        labels = {label for a in parties for label, _ in a.by_speaker}
+        if len(parties) == 1:
+            error = Unreadable(
+                "metadata_incomplete",
+                f"{parties[0].name}: one party's export without the other's",
+                why=f"{printable(parties[0].place)}: no other file is of call {parties[0].call.call_id!r}",
+                tries=("bring the other party's export; both are picked up by the next run",),
+            )
+            alone.append(Quarantined.of(parties[0], error))
+        elif len(labels) < len(parties):
+            joined += parties  # Two exports of the same party: two files claim to be the same call.
+        else:
+            joined.append(
+                msgspec.structs.replace(
+                    parties[0],
+                    sha256=joined_digest([a.sha256 for a in parties]),
+                    size=sum(a.size for a in parties),
+                    by_speaker=tuple(pair for a in parties for pair in a.by_speaker),
+                )
+            )
+    return joined, alone
+
+
+def _unique(source: Source, arrivals: Iterable[Arrival]) -> tuple[tuple[Arrival, ...], list[Quarantined]]:
+    """Arrivals whose call_id is theirs alone: of two recordings of one call, neither is preferred."""
+    by_id: dict[str, list[Arrival]] = {}
+    for arrival in arrivals:
+        by_id.setdefault(arrival.call.call_id, []).append(arrival)
+    clashing = [
+        quarantined(source, arrival.place, arrival.sha256, arrival.size, _clash(arrival, group))
+        for group in by_id.values()
+        if len(group) > 1
+        for arrival in group
+    ]
+    return tuple(a for group in by_id.values() if len(group) == 1 for a in group), clashing
+
+
+def _clash(arrival: Arrival, group: Sequence[Arrival]) -> Unreadable:
+    others = ", ".join(a.name for a in group if a is not arrival)
+    return Unreadable(
+        "duplicate_call_id",
+        f"{arrival.name}: call_id {arrival.call.call_id!r} is also that of {others}",
+        why="two different recordings claim to be the same call",
+        tries=(
+            "give each recording its own call_id",
+            "keep only the recording that was meant",
+            "if they are recordings of one conversation, call that id interaction_id",
+        ),
+    )

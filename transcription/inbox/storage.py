@@ -1,0 +1,241 @@
+"""Files in a folder or in an object store: listed, looked at again, read, fetched. Only importer of pyarrow.fs."""
+
+import os
+import time
+from collections.abc import Iterable
+from contextlib import suppress
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import IO, Any, Protocol
+from urllib.parse import unquote, urlsplit
+
+import msgspec
+
+from transcription.errors import InputError, SetupError
+from transcription.inbox.source import Source
+
+_BLOCK = 1 << 20
+
+
+class Found(msgspec.Struct, frozen=True):
+    """A file as a listing shows it: its path below the source with "/", its bytes, and a stamp that changes with it."""
+
+    path: str
+    size: int
+    modified: float
+    stamp: tuple[int, ...]
+
+    @property
+    def name(self) -> str:
+        """The name without its folders."""
+        return self.path.rpartition("/")[2]
+
+
+class Storage(Protocol):
+    """A place that holds files."""
+
+    def files(self) -> list[Found]:
+        """Every file below the place, sorted by path."""
+
+    def look_again(self, paths: Iterable[str]) -> dict[str, Found]:
+        """Those of the files that are still there, as they are now."""
+
+    def open(self, path: str) -> IO[bytes]:
+        """The file's bytes, as a stream."""
+
+    def place(self, path: str) -> str:
+        """The file as people know it: its full path, or its URL."""
+
+
+def storage_of(source: Source) -> Storage:
+    """Raises `SetupError` for a URL with credentials in it."""
+    if is_remote(source):
+        return _ObjectStore(source, str(source.folder))
+    url = str(source.folder)
+    return _Folder(source, Path(unquote(urlsplit(url).path)) if url.startswith("file://") else Path(source.folder))
+
+
+def is_remote(source: Source) -> bool:
+    """Whether the recordings must be fetched before they can be heard."""
+    return isinstance(source.folder, str) and "://" in source.folder and not source.folder.startswith("file://")
+
+
+def sha256_of(path: Path) -> str:
+    """The sha256 of a file's bytes, read a megabyte at a time."""
+    with path.open("rb") as file:
+        return _digest(file)
+
+
+def digest_of(storage: Storage, path: str) -> str:
+    """The sha256 of a stored file's bytes."""
+    with storage.open(path) as file:
+        return _digest(file)
+
+
+def fetch(storage: Storage, path: str, to: Path) -> str:
+    """Copy a stored file to `to`, whole or not at all, and give the sha256 of its bytes."""
+    to.parent.mkdir(parents=True, exist_ok=True)
+    partial = to.with_name(f".{os.getpid()}.part")
+    try:
+        with storage.open(path) as file, partial.open("wb") as copy:
+            digest = _digest(file, copy)
+        partial.replace(to)
+    finally:
+        partial.unlink(missing_ok=True)
+    return digest
+
+
+def _digest(file: IO[bytes], copy: IO[bytes] | None = None) -> str:
+    digest = sha256()
+    while block := file.read(_BLOCK):
+        digest.update(block)
+        if copy is not None:
+            copy.write(block)
+    return digest.hexdigest()
+
+
+def is_ignored(path: str) -> bool:
+    """Hidden files and folders, and what people write for each other beside recordings."""
+    *folders, name = path.split("/")
+    upper = name.upper()
+    return (
+        any(f.startswith(".") for f in (*folders, name))
+        or upper.startswith(("README", "LICENSE"))
+        or upper.endswith(".MD")
+    )
+
+
+class _Folder:
+    def __init__(self, source: Source, folder: Path) -> None:
+        self.source = source
+        self.folder = folder
+
+    def files(self) -> list[Found]:
+        if not self.folder.is_dir():
+            raise InputError(
+                f"source {self.source.name!r}: no folder {self.folder}",
+                why="that is where its recordings should be",
+                tries=("create the folder, or mount the share it is on", "correct `folder` in the settings"),
+            )
+        paths: list[str] = []
+        for folder, folders, names in os.walk(self.folder):
+            folders[:] = sorted(name for name in folders if not name.startswith("."))
+            below = Path(folder).relative_to(self.folder)
+            paths += [(below / name).as_posix() for name in names]
+        return sorted(self.look_again(p for p in paths if not is_ignored(p)).values(), key=lambda f: f.path)
+
+    def look_again(self, paths: Iterable[str]) -> dict[str, Found]:
+        found: dict[str, Found] = {}
+        for path in paths:
+            with suppress(OSError):
+                stat = (self.folder / path).stat()
+                if os.path.isfile(self.folder / path):  # noqa: PTH113  Path.is_file would stat and swallow once more.
+                    # A copy that keeps a file's time and size still changes ctime.
+                    stamp = (stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+                    found[path] = Found(path, stat.st_size, stat.st_mtime_ns / 1e9, stamp)
+        return found
+
+    def open(self, path: str) -> IO[bytes]:
+        return (self.folder / path).open("rb")
+
+    def place(self, path: str) -> str:
+        return str(self.folder / path)
+
+
+class _ObjectStore:
+    """S3, Google Cloud Storage, Azure and HDFS by pyarrow; any other that fsspec knows as `fsspec+NAME://`.
+
+    Credentials come from where each of them keeps its own (for S3: the environment, ~/.aws, or the machine's role).
+    """
+
+    def __init__(self, source: Source, url: str) -> None:
+        parts = urlsplit(url)
+        self.source = source
+        self.url = url
+        self.address = f"{parts.scheme}://{parts.netloc}{parts.path}".rstrip("/")
+        if parts.username is not None or parts.password is not None:
+            raise SetupError(
+                f"source {source.name!r}: credentials do not belong in the settings",
+                why=f"folder names an account before the @ of {parts.scheme}://...@{parts.hostname}",
+                tries=("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a profile of ~/.aws, or a role",),
+            )
+
+    @property
+    def filesystem(self) -> Any:  # noqa: ANN401  pyarrow is untyped.
+        return self._reached()[0]
+
+    @property
+    def base(self) -> str:
+        return self._reached()[1]
+
+    def _reached(self) -> tuple[Any, str]:
+        try:
+            return _reach(self.url)
+        except (ValueError, ImportError) as error:
+            raise SetupError(
+                f"source {self.source.name!r}: {self.address} cannot be used",
+                why=str(error).partition("\n")[0],
+                tries=(
+                    'folder = "s3://bucket/prefix?region=eu-central-1"',
+                    'folder = "gs://bucket/prefix", "abfs://...", or "fsspec+NAME://..." for what fsspec knows',
+                ),
+            ) from error
+
+    def files(self) -> list[Found]:
+        try:
+            infos = self.filesystem.get_file_info(_everything_below(self.base))
+        except FileNotFoundError:
+            raise InputError(
+                f"source {self.source.name!r}: there is no {self.address}",
+                why="that is where its recordings should be",
+                tries=("correct `folder` in the settings", "check the bucket's region: folder = ...?region=..."),
+            ) from None
+        except OSError as error:
+            raise InputError(
+                f"source {self.source.name!r}: {self.address} cannot be listed",
+                why=str(error).partition("\n")[0],
+                tries=("check the credentials (AWS_PROFILE, ~/.aws, the machine's role)", "check the network"),
+            ) from error
+        found = (self._found(info) for info in infos if info.is_file)
+        return sorted((f for f in found if not is_ignored(f.path)), key=lambda f: f.path)
+
+    def look_again(self, paths: Iterable[str]) -> dict[str, Found]:
+        asked = [f"{self.base}/{path}" for path in paths]
+        if not asked:
+            return {}
+        infos = self.filesystem.get_file_info(asked)
+        return {f.path: f for f in (self._found(info) for info in infos if info.is_file)}
+
+    def open(self, path: str) -> IO[bytes]:
+        stream: IO[bytes] = self.filesystem.open_input_stream(f"{self.base}/{path}")
+        return stream
+
+    def place(self, path: str) -> str:
+        return f"{self.address}/{path}"
+
+    def _found(self, info: Any) -> Found:  # noqa: ANN401  pyarrow is untyped.
+        path = info.path.removeprefix(self.base).lstrip("/")
+        modified_ns = info.mtime_ns if info.mtime is not None else time.time_ns()
+        return Found(path, info.size, modified_ns / 1e9, (info.size, modified_ns))
+
+
+@cache
+def _reach(url: str) -> tuple[Any, str]:
+    """The file system of a URL and the path in it; kept, because finding a bucket's region asks the network."""
+    from pyarrow.fs import FileSystem  # noqa: PLC0415
+
+    filesystem, base = FileSystem.from_uri(url)
+    return filesystem, base.rstrip("/")
+
+
+def _everything_below(base: str) -> Any:  # noqa: ANN401  pyarrow is untyped.
+    from pyarrow.fs import FileSelector  # noqa: PLC0415
+
+    return FileSelector(base, recursive=True)
+
+
+def read_small(storage: Storage, path: str, *, most: int) -> bytes:
+    """The bytes of a file of metadata, at most `most` and one more."""
+    with storage.open(path) as file:
+        return file.read(most + 1)
