@@ -131,11 +131,9 @@ def read_export(
     _check_times(path, said)
     own_channels = all(export.own_channels for export in exports)
     roles, warnings = _roles(said, shapes[0], call, speakers, own_channels=own_channels)
-    utterances = [_utterance(piece, roles) for piece in _in_order(said)]
-    redactions = 0
-    if redact:
-        masked = redaction.redact(utterances)
-        utterances, redactions = list(masked.utterances), masked.times
+    channels = {label: n for n, label in enumerate(sorted({p.speaker for p in said}))} if own_channels else {}
+    utterances = tuple([_utterance(piece, roles, channels.get(piece.speaker)) for piece in _in_order(said)])
+    told = redaction.redact(utterances) if redact else redaction.Redacted(utterances, 0, ())
     is_known = not roles.unknown
     timed = own_channels and is_known
     if any(export.masked for export in exports):
@@ -144,7 +142,7 @@ def read_export(
         warnings.append(f"when each party speaks is taken from the times in the {shapes[0]} export, not from sound")
     return Transcript(
         call=call,
-        utterances=tuple(utterances),
+        utterances=told.utterances,
         provenance=Provenance(
             engine=shapes[0],
             model=next((export.model for export in exports if export.model), ""),
@@ -170,7 +168,7 @@ def read_export(
         roles_from=RolesFrom.LABELS if is_known else RolesFrom.UNKNOWN,
         role_confidence=1.0 if is_known else None,
         speech=_speech(said, roles) if timed else {},
-        redactions=redactions,
+        redactions=told.times,
         warnings=tuple(warnings),
     )
 
@@ -316,7 +314,7 @@ def _in_order(said: Sequence[Said]) -> list[Said]:
     return [said[n] for n in sorted(range(len(said)), key=starts.__getitem__)]
 
 
-def _utterance(piece: Said, roles: Roles) -> Utterance:
+def _utterance(piece: Said, roles: Roles, channel: int | None) -> Utterance:
     texts = piece.text.split()
     words = piece.words
     if texts != [word.text for word in words]:
@@ -328,6 +326,7 @@ def _utterance(piece: Said, roles: Roles) -> Utterance:
         text=" ".join(texts),
         start=piece.start if piece.start is not None or not words else words[0].start,
         end=piece.end if piece.end is not None or not words else words[-1].end,
+        channel=channel,
         words=words,
         confidence=piece.confidence,
     )
