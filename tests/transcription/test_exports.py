@@ -586,7 +586,10 @@ def test_a_file_cut_in_two_is_refused(tmp_path: Path, name: str):
     path = tmp_path / name
     path.write_bytes((OURS / name).read_bytes()[:700])
 
-    assert refused(path).code == "export_unknown"
+    error = refused(path)
+
+    assert error.code == "export_unparsable"
+    assert "truncated" in error.why
 
 
 def test_personal_data_in_an_export_are_masked(tmp_path: Path):

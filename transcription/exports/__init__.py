@@ -72,6 +72,14 @@ def looked_for() -> str:
 
 def unknown_shape(path: Path) -> Unreadable:
     """The error for a file that looks like an export and is none that is known."""
+    broken = _broken_json(path)
+    if broken:
+        return Unreadable(
+            "export_unparsable",
+            f"{path.name}: broken JSON, neither an export nor metadata",
+            why=f"{path}: {broken}",
+            tries=("export or copy the file again; it may have been cut off",),
+        )
     return Unreadable(
         "export_unknown",
         f"{path.name}: no export of a known shape",
@@ -234,6 +242,19 @@ def _content(content: bytes) -> Content | None:
         return Content(text=text, keys=_OBJECT.decode(items[0]), is_list=True) if items else None
     except (msgspec.DecodeError, UnicodeDecodeError):
         return None
+
+
+def _broken_json(path: Path) -> str:
+    """What is wrong with a file that begins as JSON; "" for nothing, or for other text."""
+    try:
+        text = _as_utf8(path.read_bytes()) or b""
+        if _JSON_START.match(text):
+            msgspec.json.decode(text)
+    except OSError:
+        return ""
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        return str(error)
+    return ""
 
 
 def _as_utf8(content: bytes) -> bytes | None:

@@ -363,7 +363,7 @@ def _is_metadata(source: Source, content: bytes) -> bool:
     try:
         fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return True
+        return False
     named = {step for path in source.fields.values() for step in (path, path.partition(".")[0])}
     return not fields or not {*KNOWN_FIELDS, "agent", "customer", *named}.isdisjoint(fields)
 
