@@ -9,7 +9,7 @@ import msgspec
 
 from audit_rules.content import content_stems
 from audit_rules.finding import Episode, Evidence, EvidenceKind
-from audit_rules.index import Found, Index, PhraseList, Place, without_exceptions
+from audit_rules.index import Found, Index, PhraseList, Place, places_of
 from audit_rules.rule import Speaker
 from audit_rules.spoken import Spoken
 from transcription.speech import both_silent
@@ -18,7 +18,7 @@ from transcription.turns import Turn, is_listening_signal, turns_of
 
 # Both silent for this long is a hold; shorter is thinking or looking something up.
 HOLD_FROM: Seconds = 8.0
-_ROLE: dict[Speaker, SpeakerRole] = {"agent": SpeakerRole.AGENT, "customer": SpeakerRole.CUSTOMER}
+_SPEAKER: dict[SpeakerRole, Speaker] = {SpeakerRole.AGENT: "agent", SpeakerRole.CUSTOMER: "customer"}
 
 
 class EventSource(Protocol):
@@ -64,31 +64,25 @@ class Conversation:
         self._events: dict[str, list[Place]] = {}
         self._stems: dict[int, frozenset[str]] = {}
 
-    def hits(self, phrases: PhraseList, *, said_by: Speaker | None = None) -> list[Place]:
-        """Places of the phrases and of the events they name; `said_by` looks in the other party's turns instead."""
-        if said_by is not None:
-            return self._said(phrases, _ROLE[said_by])
+    def hits(self, phrases: PhraseList) -> list[Place]:
+        """Places of the phrases and of the events they name."""
         found = self._lists.get(phrases.number)
         if found is None:
-            found = self._said(phrases, _ROLE[phrases.speaker])
+            found = places_of(self._found, phrases)
             if phrases.events:
                 found = _apart([*found, *(p for rule in phrases.events for p in self.events(rule))])
             self._lists[phrases.number] = found
         return found
+
+    def said_by_other(self, phrases: PhraseList) -> list[Place]:
+        """Places of the phrases in the other party's words; the list must be looked for in both parties'."""
+        return places_of(self._found, phrases, by_other=True)
 
     def events(self, rule_id: str) -> list[Place]:
         """What that rule's matcher found anywhere in the call."""
         if rule_id not in self._events:
             self._events[rule_id] = list(self._sources[rule_id].events(self))
         return self._events[rule_id]
-
-    def _said(self, phrases: PhraseList, role: SpeakerRole) -> list[Place]:
-        places = self._found.get(phrases.number)
-        if places is None:
-            return []
-        return without_exceptions(
-            [p for p in places if self.turns[p.turn].role is role], self._found.get(phrases.number + 1, ())
-        )
 
     @cached_property
     def agent_turns(self) -> tuple[Turn, ...]:
@@ -206,7 +200,12 @@ class Conversation:
 
 def hear(calls: Sequence[Conversation], index: Index) -> None:
     """Find the phrases of all rules in the calls: many calls at once take little longer than one."""
-    for call, found in zip(calls, index.find([call.texts for call in calls]), strict=True):
+    # Whose words they are is not known of others: nothing is looked for there.
+    said = [
+        [(_SPEAKER.get(t.role), text if t.role in _SPEAKER else "") for t, text in zip(c.turns, c.texts, strict=True)]
+        for c in calls
+    ]
+    for call, found in zip(calls, index.find(said), strict=True):
         call._found = found
 
 

@@ -19,15 +19,16 @@ class Place(msgspec.Struct, frozen=True, array_like=True, order=True):
 
 
 class PhraseList(msgspec.Struct, frozen=True, kw_only=True):
-    """A compiled list: the places of its phrases are kept under `number`, those of its exceptions under the next."""
+    """A compiled list; what is found of it is kept under `number`, see `Index.add`."""
 
     speaker: Speaker
     events: tuple[str, ...]
     number: int
 
 
-# The places of each list of phrases, by the list's number.
+# Places by number: of a list's phrases, of its exceptions, and of both again in the other party's words.
 Found = dict[int, list[Place]]
+_EXCEPTIONS, _OTHERS, _NUMBERS = 1, 2, 4
 
 
 class Index:
@@ -37,62 +38,82 @@ class Index:
         self.language = Language(words)
         self.phrases: dict[str, set[Speaker]] = defaultdict(set)
         """Every distinct phrase, and whose words it is looked for in."""
-        self._lists = 0
-        self._lists_of: dict[str, list[int]] = defaultdict(list)
+        self._numbers = 0
+        self._wanted: dict[str, dict[tuple[Speaker, int], None]] = defaultdict(dict)
+        self._labels: list[tuple[tuple[Speaker, int], ...]] = []
         self._phrase_set = PhraseSet(())
-        self._sharing: dict[tuple[int, ...], tuple[int, ...]] = {}
-        self._labels: list[tuple[int, ...]] = []
+        self._sharing: dict[tuple[Speaker | None, tuple[int, ...]], tuple[int, ...]] = {}
 
-    def add(self, phrases: Phrases) -> PhraseList:
-        """Register a list; raises PhraseError for a phrase that cannot be read."""
-        compiled = PhraseList(speaker=phrases.speaker, events=phrases.events, number=self._lists)
-        for number, said in enumerate((phrases.any_of, phrases.unless), start=compiled.number):
+    def add(self, phrases: Phrases, *, by_both: bool = False) -> PhraseList:
+        """Register a list, to be looked for `by_both` parties; raises PhraseError for a phrase that cannot be read."""
+        compiled = PhraseList(speaker=phrases.speaker, events=phrases.events, number=self._numbers)
+        self._numbers += _NUMBERS
+        self._want(phrases, phrases.speaker, compiled.number)
+        if by_both:
+            self._want(phrases, "customer" if phrases.speaker == "agent" else "agent", compiled.number + _OTHERS)
+        return compiled
+
+    def _want(self, phrases: Phrases, speaker: Speaker, number: int) -> None:
+        for at, said in ((number, phrases.any_of), (number + _EXCEPTIONS, phrases.unless)):
             for phrase in said:
                 self.language.read(phrase)
-                self.phrases[phrase].add(phrases.speaker)
-                self._lists_of[phrase].append(number)
-        self._lists += 2
-        return compiled
+                self.phrases[phrase].add(speaker)
+                self._wanted[phrase][speaker, at] = None
 
     def compile(self) -> None:
         """Build the phrase set; call once, after the last `add`."""
         # Phrases of the same lists need not be told apart.
-        labels = [tuple(dict.fromkeys(numbers)) for numbers in self._lists_of.values()]
+        labels = [tuple(wanted) for wanted in self._wanted.values()]
         self._labels = list(dict.fromkeys(labels))
-        self._phrase_set = PhraseSet([self.language.read(p) for p in self._lists_of], labels)
+        self._phrase_set = PhraseSet([self.language.read(p) for p in self._wanted], labels)
 
-    def find(self, calls: Sequence[Sequence[str]]) -> list[Found]:
-        """For each call, given as the normalised texts of its turns, where the phrases of each list are said.
+    def find(self, calls: Sequence[Sequence[tuple[Speaker | None, str]]]) -> list[Found]:
+        """For each call, given as its turns' speakers and normalised texts, where the phrases of each list are said.
 
         Places are in order; of those of one list that begin together only the longest is there.
         """
         found: list[Found] = [{} for _ in calls]
-        owners = [(places, turn) for places, texts in zip(found, calls, strict=True) for turn in range(len(texts))]
-        hits = self._phrase_set.find([text for texts in calls for text in texts])
+        owners = [
+            (places, turn, speaker)
+            for places, turns in zip(found, calls, strict=True)
+            for turn, (speaker, _) in enumerate(turns)
+        ]
+        hits = self._phrase_set.find([text for turns in calls for _, text in turns])
         for at, start, end, labels in zip(hits.turns, hits.starts, hits.ends, hits.labels, strict=True):
-            places, turn = owners[at]
+            places, turn, speaker = owners[at]
+            numbers = self._sharing.get((speaker, labels))
+            if numbers is None:
+                numbers = self._shared(speaker, labels)
+            if not numbers:
+                continue
             place = Place(turn, start, end)
-            for number in self._sharing.get(labels) or self._shared(labels):
+            for number in numbers:
                 if number not in places:
                     places[number] = [place]
                 elif places[number][-1].start != start or places[number][-1].turn != turn:
                     places[number].append(place)
         return found
 
-    def _shared(self, labels: tuple[int, ...]) -> tuple[int, ...]:
-        lists = tuple(sorted({number for label in labels for number in self._labels[label]}))
-        self._sharing[labels] = lists
-        return lists
+    def _shared(self, speaker: Speaker | None, labels: tuple[int, ...]) -> tuple[int, ...]:
+        wanted = {number for label in labels for by, number in self._labels[label] if by == speaker}
+        numbers = self._sharing[speaker, labels] = tuple(sorted(wanted))
+        return numbers
 
 
-def without_exceptions(places: Sequence[Place], exceptions: Sequence[Place]) -> list[Place]:
-    """The places that no exception overlaps; of overlapping ones the first."""
-    found: list[Place] = []
+def places_of(found: Found, phrases: PhraseList, *, by_other: bool = False) -> list[Place]:
+    """The places of a list that none of its exceptions overlaps; of overlapping ones the first."""
+    number = phrases.number + (_OTHERS if by_other else 0)
+    places = found.get(number)
+    if places is None:
+        return []
+    exceptions = found.get(number + _EXCEPTIONS, ())
+    apart: list[Place] = []
     turn = end = -1
     for place in places:
-        if (place.turn != turn or place.start >= end) and not any(
-            e.turn == place.turn and e.start < place.end and place.start < e.end for e in exceptions
-        ):
-            found.append(place)
-            turn, end = place.turn, place.end
-    return found
+        if place.turn == turn and place.start < end:
+            continue
+        if exceptions and any(e.turn == place.turn and e.start < place.end and place.start < e.end for e in exceptions):
+            continue
+        apart.append(place)
+        turn, end = place.turn, place.end
+    return apart

@@ -13,7 +13,7 @@ from audit_rules.finding import Evidence, EvidenceKind, Finding
 from audit_rules.index import Index, Place
 from audit_rules.issue import names_the_issue
 from audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside
-from audit_rules.rule import Expect, Speaker
+from audit_rules.rule import Expect
 from audit_rules.window import parse_window
 
 
@@ -22,7 +22,7 @@ class ExpectMatcher:
 
     def __init__(self, rule_id: str, spec: Expect, index: Index) -> None:
         self.spec = spec
-        self.phrases = index.add(spec)
+        self.phrases = index.add(spec, by_both=True)
         self.preceding = index.add(spec.after) if spec.after else None
         self.window = parse_window(spec.within)
         self.answer = Answer(rule_id)
@@ -92,9 +92,9 @@ class ExpectMatcher:
             return call.evidence(EvidenceKind.NEAR_MISS, later[0], self._late(call, later[0], scope))
         if events and scope.trigger is not None:
             return call.evidence(EvidenceKind.NEAR_MISS, events[-1], f"said before {scope.called_for_by}")
-        other: Speaker = "customer" if self.spec.speaker == "agent" else "agent"
-        theirs = call.hits(self.phrases, said_by=other)
+        theirs = call.said_by_other(self.phrases)
         if theirs:
+            other = "customer" if self.spec.speaker == "agent" else "agent"
             return call.evidence(EvidenceKind.NEAR_MISS, theirs[0], f"said by the {other}")
         return None
 
