@@ -200,11 +200,7 @@ class Conversation:
 
 def hear(calls: Sequence[Conversation], index: Index) -> None:
     """Find the phrases of all rules in the calls: many calls at once take little longer than one."""
-    # Whose words they are is not known of others: nothing is looked for there.
-    said = [
-        [(_SPEAKER.get(t.role), text if t.role in _SPEAKER else "") for t, text in zip(c.turns, c.texts, strict=True)]
-        for c in calls
-    ]
+    said = [[(_SPEAKER.get(t.role), text) for t, text in zip(c.turns, c.texts, strict=True)] for c in calls]
     for call, found in zip(calls, index.find(said), strict=True):
         call._found = found
 

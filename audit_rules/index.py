@@ -42,7 +42,7 @@ class Index:
         self._wanted: dict[str, dict[tuple[Speaker, int], None]] = defaultdict(dict)
         self._labels: list[tuple[tuple[Speaker, int], ...]] = []
         self._phrase_set = PhraseSet(())
-        self._sharing: dict[tuple[Speaker | None, tuple[int, ...]], tuple[int, ...]] = {}
+        self._by_set: dict[Speaker, list[tuple[int, ...]]] = {"agent": [], "customer": []}
 
     def add(self, phrases: Phrases, *, by_both: bool = False) -> PhraseList:
         """Register a list, to be looked for `by_both` parties; raises PhraseError for a phrase that cannot be read."""
@@ -70,20 +70,21 @@ class Index:
     def find(self, calls: Sequence[Sequence[tuple[Speaker | None, str]]]) -> list[Found]:
         """For each call, given as its turns' speakers and normalised texts, where the phrases of each list are said.
 
-        Places are in order; of those of one list that begin together only the longest is there.
+        Nothing is looked for where the speaker is None. Places are in order; of those of one list that begin together
+        only the longest is there.
         """
         found: list[Found] = [{} for _ in calls]
-        owners = [
-            (places, turn, speaker)
-            for places, turns in zip(found, calls, strict=True)
-            for turn, (speaker, _) in enumerate(turns)
+        turns = [
+            (places, turn, speaker, text)
+            for places, said in zip(found, calls, strict=True)
+            for turn, (speaker, text) in enumerate(said)
+            if speaker is not None
         ]
-        hits = self._phrase_set.find([text for turns in calls for _, text in turns])
-        for at, start, end, labels in zip(hits.turns, hits.starts, hits.ends, hits.labels, strict=True):
-            places, turn, speaker = owners[at]
-            numbers = self._sharing.get((speaker, labels))
-            if numbers is None:
-                numbers = self._shared(speaker, labels)
+        hits = self._phrase_set.find([text for _, _, _, text in turns])
+        self._learn()
+        for at, start, end, labels in zip(*hits, strict=True):
+            places, turn, speaker, _ = turns[at]
+            numbers = self._by_set[speaker][labels]
             if not numbers:
                 continue
             place = Place(turn, start, end)
@@ -94,10 +95,12 @@ class Index:
                     places[number].append(place)
         return found
 
-    def _shared(self, speaker: Speaker | None, labels: tuple[int, ...]) -> tuple[int, ...]:
-        wanted = {number for label in labels for by, number in self._labels[label] if by == speaker}
-        numbers = self._sharing[speaker, labels] = tuple(sorted(wanted))
-        return numbers
+    def _learn(self) -> None:
+        """Note whose lists want the sets of labels that were met for the first time."""
+        for speaker, known in self._by_set.items():
+            for labels in self._phrase_set.label_sets[len(known) :]:
+                wanted = {number for label in labels for by, number in self._labels[label] if by == speaker}
+                known.append(tuple(sorted(wanted)))
 
 
 def places_of(found: Found, phrases: PhraseList, *, by_other: bool = False) -> list[Place]:

@@ -33,6 +33,7 @@ _MOST_LETTERS = 1 << 20
 # States: the first two are where runs begin, in a sentence and at its start.
 _INSIDE, _AT_START = 0, 1
 _UNKNOWN = -2
+_NO_SET = 0
 
 Ints = npt.NDArray[np.int64]
 _NONE: Ints = np.zeros(0, np.int64)
@@ -46,8 +47,8 @@ class Hits(NamedTuple):
     """First character in the turn's normalised text."""
     ends: list[int]
     """Character after the last word's last."""
-    labels: list[tuple[int, ...]]
-    """Positions of the labels of the phrases found there."""
+    sets: list[int]
+    """Which phrases were found there: a position in `PhraseSet.label_sets`."""
 
 
 class PhraseSet:
@@ -65,7 +66,10 @@ class PhraseSet:
             network.skips[at_start if phrase.begins else inside].append(network.entry(phrase.node, known[label]))
         self._letters = _Letters({symbol for moves in network.moves for symbol in moves})
         self._roots = (frozenset({inside}), frozenset({at_start}))
-        self._accepting = np.zeros(1 << 12, bool)
+        self._sets = np.full(1 << 12, _NO_SET)
+        self._set_numbers: dict[tuple[int, ...], int] = {(): _NO_SET}
+        self.label_sets: list[tuple[int, ...]] = [()]
+        """Sets of labels, by their positions; sets are added as they are found."""
         self._forget()
 
     def find(self, texts: Sequence[str]) -> Hits:
@@ -92,12 +96,12 @@ class PhraseSet:
             turn.tolist(),
             (starts[firsts] - base).tolist(),
             (starts[afters - 1] + lengths[afters - 1] - 1 - base).tolist(),
-            [self._labels[s] for s in states.tolist()],
+            self._sets[states].tolist(),
         )
 
     def candidates(self, text: str) -> set[int]:
         """Labels of the phrases that occur in a normalised text."""
-        return {label for labels in self.find([text]).labels for label in labels}
+        return {label for n in self.find([text]).sets for label in self.label_sets[n]}
 
     def _run(self, letters: Ints) -> tuple[Ints, Ints, Ints]:
         """First word, word after the last, and state of each run where a phrase may end."""
@@ -112,7 +116,7 @@ class PhraseSet:
             firsts, states = firsts[going], states[going]
             if not len(firsts):
                 break
-            accepting = self._accepting[states]
+            accepting = self._sets[states] != _NO_SET
             if accepting.any():
                 found.append((firsts[accepting], firsts[accepting] + step + 1, states[accepting]))
             # A text ends with the end of its last turn, where every run stops: there is always a next letter.
@@ -139,16 +143,20 @@ class PhraseSet:
         if points not in self._numbers:
             number = self._numbers[points] = len(self._points)
             self._points.append(points)
-            self._labels.append(self._network.ended(points))
-            if number == len(self._accepting):
-                self._accepting = np.append(self._accepting, np.zeros(number, bool))
-            self._accepting[number] = bool(self._labels[number])
+            if number == len(self._sets):
+                self._sets = np.append(self._sets, np.full(number, _NO_SET))
+            self._sets[number] = self._set_of(self._network.ended(points))
         return self._numbers[points]
+
+    def _set_of(self, labels: tuple[int, ...]) -> int:
+        if labels not in self._set_numbers:
+            self._set_numbers[labels] = len(self.label_sets)
+            self.label_sets.append(labels)
+        return self._set_numbers[labels]
 
     def _forget(self) -> None:
         self._numbers: dict[frozenset[int], int] = {}
         self._points: list[frozenset[int]] = []
-        self._labels: list[tuple[int, ...]] = []
         self._moves = _Moves()
         for root in self._roots:
             self._state(root)

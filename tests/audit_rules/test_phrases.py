@@ -282,8 +282,12 @@ def test_a_phrase_is_found_wherever_its_definition_says_so_and_as_long_as_can_be
 def test_phrases_and_texts_searched_together_find_what_each_finds_alone(pairs: list[tuple[str, str]]) -> None:
     read = [LANGUAGE.read(phrase) for phrase, _ in pairs]
     texts = [normalise(text) for _, text in pairs]
-    together = PhraseSet(read).find(texts)
-    found = {(turn, start, end, label) for turn, start, end, labels in zip(*together, strict=True) for label in labels}
+    phrases = PhraseSet(read)
+    found = {
+        (turn, start, end, label)
+        for turn, start, end, labels in zip(*phrases.find(texts), strict=True)
+        for label in phrases.label_sets[labels]
+    }
 
     assert found == {
         (turn, start, end, label)
