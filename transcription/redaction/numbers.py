@@ -30,6 +30,7 @@ BETWEEN = frozenset(
 ) | {""}
 _MISHEARD = {"to": "2", "too": "2", "for": "4", "won": "1", "ate": "8"}
 _MOST_BETWEEN = 3
+_FIRST = frozenset((*_WORDS, *_REPEATS, *_MISHEARD, "a"))
 
 UNITS = frozenset(
     """dollar dollars buck bucks pound pounds euro euros cent cents pence quid percent per cent second seconds minute
@@ -142,6 +143,9 @@ def is_year(digits: str) -> bool:
 def piece_at(plain: Sequence[str], i: int, *, inside: bool = False) -> Piece | None:
     """The piece that begins at position i; `inside` a number more words are digits ("oh", "to")."""
     word = plain[i]
+    # Most words begin no number, and this is asked of every word more than once.
+    if word not in _FIRST and not word[:1].isdigit() and word[:1] != "+":
+        return None
     following = plain[i + 1] if i + 1 < len(plain) else ""
     next_digit = _one_digit(following)
     if word in _REPEATS and next_digit:
