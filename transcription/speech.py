@@ -47,8 +47,9 @@ _EDGE: Seconds = 0.03
 
 # Crosstalk, in dB: see `speech_by_channel`.
 _WEAKER_THAN_OTHER = 10.0
-_ABOVE_LEAK = 8.0
 _LEAK_SHARE = 0.25
+_ABOVE_LEAK = 12.0
+_LEAK = 30.0
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -56,6 +57,11 @@ class Heard(msgspec.Struct, frozen=True):
 
     speech: tuple[Span, ...]
     music: tuple[Span, ...]
+
+
+def speech_spans(samples: Samples, sample_rate: int) -> tuple[Span, ...]:
+    """Where one channel, float32 [n], has speech: sorted, disjoint spans, none shorter than 0.1 s."""
+    return speech_by_channel(samples[None], sample_rate)[0]
 
 
 def speech_by_channel(samples: Samples, sample_rate: int) -> tuple[tuple[Span, ...], ...]:
@@ -66,10 +72,14 @@ def speech_by_channel(samples: Samples, sample_rate: int) -> tuple[tuple[Span, .
 def heard_by_channel(samples: Samples, sample_rate: int) -> tuple[Heard, ...]:
     """What is on each channel of float32 [channels, n], full scale 1.0, without the other party's echo.
 
-    With two channels, how much of the other party leaks into this one is what this channel's level usually is, at
-    least, while the other is loud (relative to it, the lowest quarter). A moment that does not rise 8 dB above that
-    leak is crosstalk and not speech, if the leak is 10 dB weaker than its source. A quiet customer under a loud
-    agent is thus kept. No span of speech is shorter than 0.1 s. Memory beside the sound does not grow with it.
+    With two channels, a moment while the other party speaks is crosstalk and not speech when it is
+
+    - 30 dB or more weaker than the other party (the loudest of the 0.1 s before), whatever else holds, or
+    - 10 dB or more weaker, and less than 12 dB above what leaks at least, which is the lower quartile of that
+      difference while the other speaks.
+
+    A quiet customer who talks over a loud agent is thus kept: this customer is not usually speaking then.
+    No span of speech is shorter than 0.1 s. Memory beside the sound grows by some kilobytes a minute.
     """
     duration = samples.shape[1] / sample_rate
     probabilities = voice_probabilities(_at_rate(samples, sample_rate, SAMPLE_RATE))
@@ -77,17 +87,15 @@ def heard_by_channel(samples: Samples, sample_rate: int) -> tuple[Heard, ...]:
     flags = [one.speech for one in channels]
     if len(channels) == 2:
         flags = [
-            _mended(flags[0] & ~_crosstalk(channels[0].levels, channels[1].levels, flags[1])),
-            _mended(flags[1] & ~_crosstalk(channels[1].levels, channels[0].levels, flags[0])),
+            _without_echo(flags[0], _crosstalk(channels[0].levels, channels[1].levels, flags[1])),
+            _without_echo(flags[1], _crosstalk(channels[1].levels, channels[0].levels, flags[0])),
         ]
-    return tuple(
-        Heard(speech=_spans(own, duration), music=one.music) for own, one in zip(flags, channels, strict=True)
-    )
+    return tuple(Heard(speech=_spans(own, duration), music=one.music) for own, one in zip(flags, channels, strict=True))
 
 
 def is_silent(samples: Samples, sample_rate: int) -> bool:
     """Whether nobody speaks on a channel [n]."""
-    return not speech_by_channel(samples[None], sample_rate)[0]
+    return not speech_spans(samples, sample_rate)
 
 
 def is_dual_mono(samples: Samples) -> bool:
@@ -218,9 +226,15 @@ def _sharpened(voiced: Flags, probable: Probabilities, loud: Flags) -> Flags:
 
 
 def _mended(flags: Flags) -> Flags:
-    """Closures are part of the word; what is too short for speech is a click, or what is left of an echo."""
+    """Closures are part of the word; what is too short for speech is a click."""
     flags = without_runs(flags, value=False, shorter_than=round(_CLOSURE / FRAME))
     return without_runs(flags, value=True, shorter_than=round(_SHORTEST / FRAME))
+
+
+def _without_echo(speaks: Flags, crosstalk: Flags) -> Flags:
+    """Speech without the echo, and without the bits of it that rose above the leak before closures join them."""
+    left = without_runs(speaks & ~crosstalk, value=True, shorter_than=round(_SHORTEST / FRAME))
+    return _mended(left)
 
 
 def _crosstalk(levels: Levels, other: Levels, other_speaks: Flags) -> Flags:
@@ -230,9 +244,10 @@ def _crosstalk(levels: Levels, other: Levels, other_speaks: Flags) -> Flags:
     if not speaking.any():
         return speaking
     leak = float(np.quantile(above_other[speaking], _LEAK_SHARE))
-    if leak > -_WEAKER_THAN_OTHER:
-        return np.zeros_like(speaking)
-    return np.asarray(speaking & (above_other < leak + _ABOVE_LEAK))
+    weak = above_other < -_LEAK
+    if leak <= -_WEAKER_THAN_OTHER:
+        weak |= above_other < min(leak + _ABOVE_LEAK, -_WEAKER_THAN_OTHER)
+    return np.asarray(speaking & weak)
 
 
 def _spans(flags: Flags, duration: Seconds) -> tuple[Span, ...]:
@@ -243,7 +258,7 @@ def _spans(flags: Flags, duration: Seconds) -> tuple[Span, ...]:
 
 def _at_rate(samples: Samples, sample_rate: int, wanted: int) -> Samples:
     """The sound at another rate, linear between samples; `audio.decode` gives the wanted one already."""
-    if sample_rate == wanted:
+    if sample_rate == wanted or not samples.shape[1]:
         return samples
     places = np.arange(round(samples.shape[1] * wanted / sample_rate)) * (sample_rate / wanted)
     known = np.arange(samples.shape[1])

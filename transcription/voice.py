@@ -118,8 +118,8 @@ class _Network:
         """The recurrent layer's state after one frame: [channels, 512] and the state before."""
         opened = np.tanh(gates + hidden @ self._from_hidden)
         at = opened[:, : 3 * _HIDDEN] * 0.5 + 0.5
-        cell = at[:, 2 * _HIDDEN :] * cell + at[:, :_HIDDEN] * opened[:, 3 * _HIDDEN :]
-        return at[:, _HIDDEN : 2 * _HIDDEN] * np.tanh(cell), cell
+        cell = np.asarray(at[:, 2 * _HIDDEN :] * cell + at[:, :_HIDDEN] * opened[:, 3 * _HIDDEN :])
+        return np.asarray(at[:, _HIDDEN : 2 * _HIDDEN] * np.tanh(cell)), cell
 
     def probability(self, hidden: npt.NDArray[np.float32]) -> Probabilities:
         """[channels, frames, 128] to [channels, frames]."""

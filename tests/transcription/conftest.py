@@ -1,15 +1,17 @@
-"""Sound made for the tests: tones and bursts written in every format that recorders use."""
+"""Sound made for the tests: tones and voices written in every format that recorders use."""
 
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
-from transcription.audio import Samples
+from transcription.audio import Samples, decode
 
 RATE = 8000
+RECORDINGS = Path(__file__).parents[2] / "samples" / "recordings"
 
 CODECS = {
     "u8.wav": ("wav", "pcm_u8", {}),
@@ -37,6 +39,26 @@ def bursts(times: list[tuple[float, float]], *, seconds: float, hertz: float = 3
     for start, end in times:
         inside = (clock >= start) & (clock < end)
         line[inside] += level * np.sin(2 * np.pi * hertz * clock[inside])
+    return line.astype(np.float32)
+
+
+@cache
+def voice(which: int, rate: int = RATE) -> Samples:
+    """Half a minute of somebody who never stops for breath: the agent (0) or the customer (1) of a demo call."""
+    call = decode(next(RECORDINGS.glob("*C-1002*.flac")), sample_rate=rate)
+    frames = call.samples[which][: len(call.samples[which]) // 160 * 160].reshape(-1, 160)
+    said = frames[(frames**2).mean(axis=1) > 1e-4].reshape(-1)[: 30 * rate]
+    return np.asarray(said * (0.1 / np.sqrt(np.mean(said**2))), np.float32)
+
+
+def spoken(
+    times: list[tuple[float, float]], *, seconds: float, which: int = 0, level: float = 0.3, rate: int = RATE
+) -> Samples:
+    """A voice where the times say, over a quiet line; float32 [n] at `rate`, `level` as of a tone as loud."""
+    line = np.random.default_rng(7).normal(0.0, 1e-4, round(seconds * rate))
+    for start, end in times:
+        first, last = round(start * rate), round(end * rate)
+        line[first:last] += level * np.sqrt(50) * np.resize(voice(which, rate), last - first)
     return line.astype(np.float32)
 
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transcription.conftest import bursts, write_sound
+from tests.transcription.conftest import spoken, write_sound
 from transcription.audio import decode
 from transcription.engines import Channel
 from transcription.errors import SetupError, Unreadable
@@ -36,8 +36,8 @@ def words(text: str, start: float, *, each: float = 0.3, confidence: float | Non
     return [Word(w, start + n * each, start + (n + 1) * each, confidence) for n, w in enumerate(text.split())]
 
 
-AGENT = bursts([(0.5, 3.0), (6.0, 8.0)], seconds=10.0)
-CUSTOMER = bursts([(3.5, 5.5)], seconds=10.0, hertz=700.0)
+AGENT = spoken([(0.5, 3.0), (6.0, 8.0)], seconds=10.0)
+CUSTOMER = spoken([(3.5, 5.5)], seconds=10.0, which=1)
 
 
 def arrival(path: Path, *, agent_channel: int | None = 0) -> Arrival:
@@ -115,13 +115,13 @@ def test_a_silent_channel_leaves_the_roles_open(tmp_path: Path):
 
 
 def test_a_call_without_speech_is_an_empty_transcript(tmp_path: Path):
-    path = write_sound(tmp_path / "s16.wav", bursts([], seconds=10.0), bursts([], seconds=10.0))
+    path = write_sound(tmp_path / "s16.wav", spoken([], seconds=10.0), spoken([], seconds=10.0))
 
     assert transcribe(arrival(path), Prompter()).utterances == ()
 
 
 def test_a_clip_without_speech_is_too_short_to_be_a_call(tmp_path: Path):
-    path = write_sound(tmp_path / "s16.wav", bursts([], seconds=1.0))
+    path = write_sound(tmp_path / "s16.wav", spoken([], seconds=1.0))
 
     with pytest.raises(Unreadable) as refused:
         transcribe(arrival(path), Prompter())

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tests.transcription.conftest import RATE, bursts, write_sound
+from tests.transcription.conftest import RATE, spoken, write_sound
 from transcription.engines import Channel, EngineUnavailable, choose, weights
 from transcription.engines.sphinx import NOTICE
 from transcription.inbox import arrival_of
@@ -68,7 +68,7 @@ def test_a_checkpoint_in_whispers_format_is_loaded_and_heard_the_same_each_time(
     from transcription.engines.whisper import Weights, Whisper
 
     engine = Whisper(Weights(name="random", path=folder / "random.pt"), device="cpu")
-    samples = np.repeat(bursts([(1.0, 1.4)], seconds=4.0), 16000 // RATE)
+    samples = np.repeat(spoken([(1.0, 1.4)], seconds=4.0), 16000 // RATE)
 
     channel = Channel(samples=samples, sample_rate=16000, spans=(Span(1.0, 1.4),))
 
@@ -82,7 +82,7 @@ def test_a_checkpoint_in_whispers_format_is_loaded_and_heard_the_same_each_time(
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_a_random_checkpoint_runs_from_end_to_end(folder: Path, tmp_path: Path):
-    path = write_sound(tmp_path / "s16.wav", bursts([(0.5, 1.2)], seconds=3.0), bursts([(2.0, 2.5)], seconds=3.0))
+    path = write_sound(tmp_path / "s16.wav", spoken([(0.5, 1.2)], seconds=3.0), spoken([(2.0, 2.5)], seconds=3.0))
     engine = choose("whisper", model="random", weights_folder=folder)
 
     transcript = transcribe(arrival_of(path, zone="UTC"), engine, settings=TranscriptionSettings(min_confidence=0.0))
