@@ -22,8 +22,8 @@ _REACH: Seconds = 0.2
 
 # What is said this often in a row is a loop; people say "no, no, no, no". Longer phrases come back less often.
 _LONGEST_LOOP = 8
-_TIMES = {1: 6, 2: 5, 3: 4}
-_TIMES_LONGER = 3
+_TIMES = {1: 6, 2: 5}
+_TIMES_LONGER = 4
 
 # Whisper's gate. Short text never reaches it, and phrases read out twice stay below.
 _COMPRESSION = 2.4
@@ -62,18 +62,17 @@ def guarded(words: Sequence[Word], spans: Sequence[Span], *, floor: float = 0.0)
     in a loop, and a phrase that recognisers are known to invent where the speech under it is too short for it.
     What stays is moved into the speech it belongs to.
     """
-    kept, dropped = tuple(words), {}
-    for reason, gate in (
-        (Reason.SILENCE, lambda w: in_speech(w, spans)),
-        (Reason.UNCERTAIN, lambda w: certain(w, floor)),
-        (Reason.REPEATED, without_loops),
-        (Reason.INVENTED, lambda w: without_inventions(w, spans)),
-    ):
-        left = gate(kept)
-        if len(left) < len(kept):
-            dropped[reason] = len(kept) - len(left)
-        kept = left
-    return Guarded(kept, dropped)
+    spoken = in_speech(words, spans)
+    sure = certain(spoken, floor)
+    once = without_loops(sure)
+    believed = without_inventions(once, spans)
+    left = {
+        Reason.SILENCE: len(words) - len(spoken),
+        Reason.UNCERTAIN: len(spoken) - len(sure),
+        Reason.REPEATED: len(sure) - len(once),
+        Reason.INVENTED: len(once) - len(believed),
+    }
+    return Guarded(believed, {reason: count for reason, count in left.items() if count})
 
 
 def in_speech(words: Sequence[Word], spans: Sequence[Span]) -> tuple[Word, ...]:
@@ -101,7 +100,7 @@ def without_loops(words: Sequence[Word]) -> tuple[Word, ...]:
     """The words with every loop said once.
 
     A loop is a phrase of one to eight words, said again and again without another word: six times for a single word,
-    five for two, four for three, three for more. Where the words of sixty, taken together, still compress more than
+    five for two, four for more. Where the words of sixty, taken together, still compress more than
     Whisper allows (2.4), all of them go. Digits are left alone: numbers do repeat themselves.
     """
     kept: list[Word] = []
@@ -126,10 +125,16 @@ def without_inventions(words: Sequence[Word], spans: Sequence[Span]) -> tuple[Wo
     return tuple(kept)
 
 
+def is_a_failure(dropped: Mapping[Reason, int]) -> bool:
+    """Whether the recogniser was seen to fail, however few words it cost."""
+    return Reason.REPEATED in dropped or Reason.INVENTED in dropped
+
+
 def warning_of(dropped: Mapping[Reason, int], kept: int) -> str:
     """What a reader should know: "14 of 90 words were dropped: 9 in silence, 5 repeated"."""
     total = sum(dropped.values())
-    return f"{total} of {total + kept} words were dropped: " + ", ".join(f"{n} {reason}" for reason, n in dropped.items())
+    reasons = ", ".join(f"{dropped[reason]} {reason}" for reason in Reason if dropped.get(reason))
+    return f"{total} of {total + kept} words were dropped: {reasons}"
 
 
 def _plain(text: str) -> str:

@@ -3,12 +3,13 @@
 The three are apart so that one recognition can be over many calls at once; `transcribe` is all of it for one.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
 import msgspec
 
-from transcription import redaction, speech
+from transcription import guard, redaction, speech
 from transcription.audio import Audio, decode, write_copy
 from transcription.engines import Channel, Engine, settings_hash
 from transcription.errors import SetupError, Unreadable
@@ -33,7 +34,7 @@ class TranscriptionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     """How recordings become transcripts.
 
     - `pause`: seconds of silence that end an utterance.
-    - `min_confidence`: words below it are dropped; None = the engine's own floor (`FLOORS`).
+    - `min_confidence`: words below it are dropped; None = the engine's own floor (`guard.FLOORS`).
     - `shortest_call`: a recording below so many seconds that holds no speech is quarantined as `too_short`.
     - `redact`: mask cards, codes, accounts, phones, addresses, dates of birth before anything is stored.
     """
@@ -43,13 +44,6 @@ class TranscriptionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     shortest_call: Seconds = 2.0
     redact: bool = True
 
-
-# On clear synthetic speech (747 words) a floor of 0.1 for PocketSphinx drops 35 % of its wrong words and 6 % of its
-# right ones; it stays at 0 until the cost to what rules find is measured. Whisper's is not measured either.
-FLOORS = {"sphinx": 0.0, "whisper": 0.15}
-
-# Recognisers place words up to a fifth of a second beside the sound.
-_REACH: Seconds = 0.2
 
 # Recognisers cut words short; a masked number must not be guessed from its ends.
 _MUTED_MARGIN: Seconds = 0.2
@@ -174,10 +168,11 @@ def finish(
     warnings = list(call.warnings)
     utterances: list[Utterance] = []
     everything: list[Utterance] = []
-    dropped = kept = 0
+    dropped: Counter[guard.Reason] = Counter()
+    kept = 0
     for (channel, role), written in zip(roles.items(), words, strict=True):
-        spoken = in_speech(written, spans[channel], floor=_floor(engine, settings))
-        dropped += len(written) - len(spoken)
+        spoken, reasons = guard.guarded(written, spans[channel], floor=_floor(engine, settings))
+        dropped.update(reasons)
         kept += len(spoken)
         utterances += _cut(spoken, role, channel, settings.pause)
         everything += _cut(written, role, channel, settings.pause)
@@ -187,8 +182,8 @@ def finish(
         told = redaction.redact(told.utterances)
         # Words that were dropped are still in the sound.
         muted += [*told.spans, *redaction.redact(_in_time(everything)).spans]
-    if dropped > _MANY_DROPPED * (dropped + kept):
-        warnings.append(f"{dropped} of {dropped + kept} words were dropped: outside speech or too uncertain")
+    if dropped.total() > _MANY_DROPPED * (dropped.total() + kept) or guard.is_a_failure(dropped):
+        warnings.append(guard.warning_of(dropped, kept))
     if audio_copy is not None:
         write_copy(
             audio_copy, audio, silence=speech.padded(speech.union(muted), _MUTED_MARGIN, duration=audio.duration)
@@ -210,7 +205,7 @@ def finish(
         roles_from=RolesFrom.CHANNELS if known else RolesFrom.UNKNOWN,
         role_confidence=1.0 if known else None,
         speech={role: spans[channel] for channel, role in roles.items()} if known else {},
-        dropped_words=dropped,
+        dropped_words=dropped.total(),
         redactions=told.times,
         warnings=tuple(warnings),
     )
@@ -222,25 +217,6 @@ def _cut(words: Sequence[Word], role: SpeakerRole, channel: int, pause: Seconds)
 
 def _in_time(utterances: Sequence[Utterance]) -> tuple[Utterance, ...]:
     return tuple(sorted(utterances, key=lambda u: (u.start, u.channel)))
-
-
-def in_speech(words: Sequence[Word], spans: Sequence[Span], *, floor: float = 0.0) -> tuple[Word, ...]:
-    """The words that belong to a speech span and reach the confidence floor, their times moved into that span.
-
-    Recognisers write "thank you" into silence, which would pass a courtesy rule.
-    """
-    kept: list[Word] = []
-    i = 0
-    for word in words:
-        while i < len(spans) and spans[i].end + _REACH <= word.start:
-            i += 1
-        near = [s for s in spans[i : i + 8] if s.start - _REACH < word.end]
-        if not near or (word.confidence is not None and word.confidence < floor):
-            continue
-        span = max(near, key=lambda s: min(s.end, word.end) - max(s.start, word.start))
-        start = min(max(word.start, span.start), span.end)
-        kept.append(Word(word.text, start, max(start, min(word.end, span.end)), word.confidence))
-    return tuple(kept)
 
 
 def at_pauses(words: Sequence[Word], pause: Seconds) -> list[tuple[Word, ...]]:
@@ -257,7 +233,7 @@ def at_pauses(words: Sequence[Word], pause: Seconds) -> list[tuple[Word, ...]]:
 def _floor(engine: Engine, settings: TranscriptionSettings) -> float:
     if settings.min_confidence is not None:
         return settings.min_confidence
-    return FLOORS.get(engine.provenance.engine, 0.0)
+    return guard.FLOORS.get(engine.provenance.engine, 0.0)
 
 
 _SIDES = ("left", "right")

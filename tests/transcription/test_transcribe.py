@@ -13,9 +13,10 @@ from tests.transcription.conftest import spoken, write_sound
 from transcription.audio import decode
 from transcription.engines import Channel
 from transcription.errors import SetupError, Unreadable
+from transcription.guard import in_speech
 from transcription.inbox import Arrival, Source, arrival_of
 from transcription.speech import union
-from transcription.transcribe import TranscriptionSettings, at_pauses, in_speech, provenance_of, transcribe
+from transcription.transcribe import TranscriptionSettings, at_pauses, provenance_of, transcribe
 from transcription.transcript import Provenance, RolesFrom, Span, SpeakerRole, Transcript, Word
 
 
@@ -137,7 +138,7 @@ def test_words_that_were_heard_in_silence_are_dropped_and_counted(call: Path):
 
     assert lines(transcript) == [("customer", "i am fed up")]
     assert transcript.dropped_words == 3
-    assert "3 of 7 words were dropped" in transcript.warnings[0]
+    assert transcript.warnings == ("3 of 7 words were dropped: 3 in silence",)
 
 
 def test_uncertain_words_are_dropped_at_the_floor_that_is_set(call: Path):
