@@ -231,6 +231,38 @@ def audit(
         show_scorecard(transcript, found, score(found, rulebook, card), rulebook)
 
 
+@app.command(rich_help_panel=DAILY)
+def transcribe(
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording or an export.", show_default=False)],
+    output: Annotated[str, typer.Option("--format", "-f", help="text, json, vtt or srt.")] = "",
+    target: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write here; the name's ending tells the format.")
+    ] = None,
+    agent_channel: Annotated[int, typer.Option(help="The agent's channel: 0 left, 1 right.")] = 0,
+    agent: Annotated[str, typer.Option(help="What an export calls the agent: a name, ch_1, 2 ...")] = "",
+) -> None:
+    """Write down what is said in a recording, with who says it; nothing is stored.
+
+    Personal data is masked ("[card]", "[phone]") unless the settings say redact = false.
+
+    Example: callaudit transcribe call.wav --out call.vtt
+    """
+    from flows.transcript_file import FORMATS, transcript_of, write_whole
+    from transcription.captions import written
+
+    form = output or (target.suffix.removeprefix(".").lower() if target else "text")
+    if form not in FORMATS:
+        wrong = "" if output or target is None else f"{target}: the ending does not tell a format."
+        raise InputError(
+            f"“{form}” is no format", why=wrong, tries=tuple(f"--format {f}" for f in dict.fromkeys(FORMATS.values()))
+        )
+    said = written(transcript_of(file, config=_Global.config, agent_channel=agent_channel, agent=agent), FORMATS[form])
+    if target is None:
+        typer.echo(said, nl=False)
+    else:
+        write_whole(target, said)
+
+
 def _scorecard(rulebook: "Rulebook", name: str) -> "Scorecard":
     if name not in rulebook.scorecards:
         raise InputError(f"no scorecard is called “{name}”", why=f"There are: {', '.join(rulebook.scorecards)}.")

@@ -78,6 +78,24 @@ def test_one_recording_is_audited_on_the_terminal_and_nothing_is_stored(installa
     assert not (installation.root / "callaudit-home").exists()
 
 
+def test_a_transcript_in_an_unknown_format_names_the_formats(installation):
+    done = installation.callaudit("transcribe", "call.wav", "--format", "docx", check=4)
+    assert "docx" in done.stderr
+    assert "--format vtt" in done.stderr
+
+
+def test_an_export_is_written_as_captions_with_its_numbers_masked(installation):
+    captions = installation.root / "call.srt"
+    captions.write_text(
+        "1\n00:00:01,000 --> 00:00:03,000\nAgent: What's the security code?\n\n"
+        "2\n00:00:03,500 --> 00:00:05,000\nCustomer: three one two\n"
+    )
+    written = installation.root / "call.vtt"
+    installation.callaudit("transcribe", str(captions), "--out", str(written))
+    assert "<v Customer>[code]</v>" in written.read_text()
+    assert [p.name for p in installation.root.glob("*.part")] == []
+
+
 @pytest.mark.slow
 def test_a_night_from_recordings_to_pages(installation, clip, other_clip):
     """Run, run again, report, ask: the whole path, with Prefect, in one installation."""
