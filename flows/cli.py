@@ -80,13 +80,21 @@ def options(
 @app.command(rich_help_panel=SETUP)
 def init(
     show: Annotated[bool, typer.Option("--show", help="Print the example instead of writing it.")] = False,
+    preset: Annotated[
+        str, typer.Option(help="The recorder: amazon-connect, asterisk, genesys-cloud, puzzel, twilio, twilio-flex.")
+    ] = "",
 ) -> None:
     """Make callaudit.toml, an inbox, a rules folder and the warehouse."""
     from flows.console import out
     from flows.settings import FILE_NAME, load_settings
+    from transcription.inbox import presets
     from warehouse.connect import open_writer
 
     example = (Path(__file__).parent / "example.toml").read_text(encoding="utf-8")
+    if preset:
+        if preset not in presets():
+            raise InputError(f"there is no preset “{preset}”", why=f"There are: {', '.join(presets())}.")
+        example = example.replace('# preset = ""  ', f'preset = "{preset}"', 1)
     if show:
         typer.echo(example)
         return
@@ -121,6 +129,33 @@ def doctor() -> None:
         out.print(f"  [cyan]try:[/] {escape(step)}")
     if problems:
         raise typer.Exit(SetupError.exit_code)
+
+
+@app.command(name="inbox", rich_help_panel=SETUP)
+def look_into_inbox(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FOLDER", help="Look only here. Without it, in every source of callaudit.toml."),
+    ] = None,
+    show: Annotated[int, typer.Option(min=0, help="How many files of each source to explain.")] = 5,
+) -> None:
+    """Show what each source holds and how its files would be understood; nothing is audited or stored.
+
+    Example: callaudit inbox --show 20
+    """
+    from flows.console import out, show_source
+    from flows.settings import load_settings
+    from transcription.inbox import preview
+
+    sources = load_settings(_Global.config).inbox_sources(*(folders or ()))
+    if not sources:
+        raise InputError("no source of recordings is set", tries=("callaudit inbox FOLDER", "callaudit init --show"))
+    refused = 0
+    for source in sources:
+        seen = preview(source, show=show)
+        show_source(source, seen)
+        refused += sum(one.refused is not None for one in seen.first)
+    out.print("\nHow to describe a source: docs/inbox.md" if refused else "\nNext: [bold]callaudit run[/]")
 
 
 def _counted(number: int, noun: str) -> str:

@@ -18,7 +18,9 @@ from audit_rules.rulebook import Rulebook
 from audit_rules.scorecard import CallScore
 from flows.events import LOGGER, Doing, Event, Refused, Started, Stored, Transcribed
 from transcription.errors import CallauditError
-from transcription.transcript import Transcript
+from transcription.inbox import Preview, Source
+from transcription.inbox.metadata import printable
+from transcription.transcript import Call, Transcript
 
 if TYPE_CHECKING:  # It brings numpy, which only one command needs.
     from audit_rules.agreement import Errors
@@ -178,6 +180,40 @@ def show_scorecard(transcript: Transcript, audit: Audit, scored: CallScore, rule
                 if evidence.kind is not EvidenceKind.TRIGGER and evidence.quote:
                     at = "" if evidence.start is None else f"{_clock(evidence.start)} "
                     out.print(f"      {at}“{escape(_short(evidence.quote))}”")
+
+
+def show_source(source: Source, seen: Preview) -> None:
+    """What lies in a source, and how each of its first files would be understood."""
+    counts = [f"{seen.recordings} {'file' if seen.recordings == 1 else 'files'} to audit"]
+    named = (("sidecars", seen.sidecars), ("tables", seen.tables), ("skipped", seen.skipped))
+    counts += [f"{number} {name}" for name, number in named if number]
+    counts += [f"{seen.young} touched in the last seconds"] if seen.young else []
+    out.print(f"\n[bold]{escape(source.name)}[/]  {escape(str(source.folder))}  {', '.join(counts)}", soft_wrap=True)
+    for one in seen.first:
+        name = escape(printable(one.place.rpartition("/")[2]))
+        if one.refused is not None:
+            out.print(f"  [red]refused[/] {name}: {escape(one.refused.what)}", soft_wrap=True)
+            out.print(f"          {escape(one.refused.why)}", soft_wrap=True)
+            for step in one.refused.tries:
+                out.print(f"          [cyan]try:[/] {escape(step)}", soft_wrap=True)
+        elif one.call is not None:
+            out.print(f"  [green]read[/]    {name}  [dim]by {escape(printable(one.told_by))}[/]", soft_wrap=True)
+            out.print(f"          {escape(_described(one.call))}", soft_wrap=True)
+
+
+def _described(call: Call) -> str:
+    """Every field of a call that is known, and those that a report misses where they are not."""
+    fields = {
+        "call": call.call_id,
+        "of": call.interaction_id,
+        "started": call.started_at.isoformat(sep=" ") if call.started_at else "unknown",
+        "agent": " ".join(filter(None, (call.agent_id, call.agent_name))) or "unknown",
+        "team": call.team or "unknown",
+        "customer": " ".join(filter(None, (call.customer_id, call.customer_name))) or "unknown",
+        "queue": call.queue,
+        "direction": call.direction,
+    }
+    return "; ".join(f"{name} {printable(text)}" for name, text in fields.items() if text)
 
 
 def show_errors_of(check: str, errors: "Errors") -> None:

@@ -74,9 +74,10 @@ def metadata_of(
     told: dict[str, Field] = {}
     if sidecar is not None:
         content = read_sidecar(storage, sidecar)
-        told = _chosen(content, terms.source, storage.place(sidecar.path))
+        is_row = sidecar.name.lower().endswith(".csv")
+        told = _chosen(content, terms.source, storage.place(sidecar.path), is_row=is_row)
     elif row is not None:
-        told = _chosen(row.values, terms.source, row.place)
+        told = _chosen(row.values, terms.source, row.place, is_row=True)
     if sidecar is None and row is None and not named:
         return None
     from_name = "started_at" not in told
@@ -250,17 +251,22 @@ def _local(name: str) -> str:
 # ---------- fields
 
 
-def _chosen(content: Mapping[str, Any], source: Source, place: str) -> dict[str, Field]:
-    """Our fields in somebody's metadata: where `source.fields` says, else under our own names."""
+def _chosen(content: Mapping[str, Any], source: Source, place: str, *, is_row: bool = False) -> dict[str, Field]:
+    """Our fields in somebody's metadata: where `source.fields` says, else under our own names.
+
+    A row has all columns of its table, so that a wrong name shows.
+    """
     if not source.fields:
         return _under_our_names(content, place)
     fields: dict[str, Field] = {}
     for name, path in source.fields.items():
         if name != RECORDING:
+            if is_row and path not in content:
+                raise unparsable(f"{place}: {path}", _no_column(path, content))
             value = _at(content, path, place)
-            if value is not None or name in {"call_id", "started_at"}:
+            if value is not None or name == "started_at":
                 fields[name] = Field(value, f"{place}: {path}")
-    return {name: field for name, field in fields.items() if field.value is not None or name == "started_at"}
+    return fields
 
 
 def _under_our_names(content: Mapping[str, Any], place: str) -> dict[str, Field]:
@@ -280,9 +286,6 @@ def _at(content: Any, path: str, place: str) -> Any:  # noqa: ANN401  What other
     """The value at a dotted path; numbers count along lists. None where a step is not there."""
     if isinstance(content, dict) and path in content:
         value = content[path]
-    elif isinstance(content, dict) and all(isinstance(v, str) for v in content.values()):
-        # A row of a table, or flat XML: its columns are known, so a wrong name shows.
-        raise unparsable(f"{place}: {path}", _no_column(path, content))
     else:
         value = content
         for step in re.split(r"[./]", path):
