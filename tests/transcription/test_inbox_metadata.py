@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from flows.settings import load_settings
 from transcription.errors import SetupError
-from transcription.inbox import Inbox, Source, preview, presets, scan, sha256_of
+from transcription.inbox import Inbox, Source, presets, preview, scan, sha256_of
 from transcription.inbox.metadata import printable, read_time
 from transcription.transcript import Call
 
