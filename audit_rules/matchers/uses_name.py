@@ -31,6 +31,10 @@ _NO_NAME = frozenset(
 )
 
 
+# What exporting systems leave of a name: [PII], [NAME], [PERSON_NAME], [NAME_GIVEN_1], ####. Our own masks spare names.
+_MASKED_NAME = re.compile(r"\[[A-Z_]*(?:PII|NAME)[A-Z_0-9]*\]|#{3,}")
+
+
 class UsesNameMatcher:
     """See the module."""
 
@@ -63,6 +67,8 @@ class UsesNameMatcher:
             return self.answer.not_applicable("The customer's name is not known.")
         if hits:
             return self.answer.met("Uses the customer's name.", call.evidence(EvidenceKind.MET, hits[0]))
+        if any(_MASKED_NAME.search(call.turns[turn].text) for turn in call.floor("agent")):
+            return self.answer.not_assessable("Names are masked in the imported transcript.")
         return self.answer.missed(f"The customer's name ({', '.join(sorted(names))}) is never used.")
 
     def _names(self, call: Conversation) -> set[str]:

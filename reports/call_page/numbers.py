@@ -238,7 +238,8 @@ def _outcome(call: Row) -> str:
 
 def _no_times(call: Row) -> str:
     if call["roles_from"] == "unknown":
-        return "One channel: who speaks is not known. Interruptions, holds and answer times cannot be judged."
+        why = "" if call["codec"] == "export" else "One channel: "
+        return sentence(f"{why}who speaks is not known. Interruptions, holds and answer times cannot be judged.")
     return "Times from the transcript: interruptions, holds and answer times cannot be judged on this recording."
 
 
