@@ -255,6 +255,12 @@ def test_two_channels_with_the_same_words_are_one_mix(tmp_path: Path):
     assert "both channels carry the same words: roles unknown" in transcript.warnings
 
 
+def test_two_parties_files_with_the_same_words_are_one_mix():
+    parties = (("agent", OURS / "whisper_agent.json"), ("customer", OURS / "whisper_agent.json"))
+
+    assert not read_export(OURS / "whisper_agent.json", call=CALL, by_speaker=parties).has_roles
+
+
 # ---------------------------------------------------------------- Contact Lens and Transcribe
 
 
@@ -355,8 +361,9 @@ def test_assemblyai_counts_words_in_milliseconds_and_the_whole_in_seconds():
     assert transcript.recording.duration == 19.0
 
 
-def test_assemblyai_without_utterances_is_read_from_its_words(tmp_path: Path):
-    path = altered(tmp_path, "assemblyai.json", lambda c: c.update(utterances=None))
+@pytest.mark.parametrize("none", [None, []])
+def test_assemblyai_without_utterances_is_read_from_its_words(tmp_path: Path, none: object):
+    path = altered(tmp_path, "assemblyai.json", lambda c: c.update(utterances=none))
 
     assert rows(read_export(path, call=CALL, speakers={"2": AGENT})) == rows(read("assemblyai.json"))
 

@@ -138,7 +138,7 @@ def read_export(
         )
     _check_times(path, said)
     own_channels = all(export.own_channels for export in exports)
-    roles, warnings = _roles(said, shapes[0], call, speakers, own_channels=own_channels)
+    roles, warnings = _roles(said, shapes[0], call, speakers, apart=own_channels or bool(by_speaker))
     channels = {label: n for n, label in enumerate(sorted({p.speaker for p in said}))} if own_channels else {}
     utterances = tuple([_utterance(piece, roles, channels.get(piece.speaker)) for piece in _in_order(said)])
     told = redaction.redact(utterances) if redact else redaction.Redacted(utterances, 0, ())
@@ -300,13 +300,13 @@ def _labelled(export: Export, label: str) -> Export:
 
 
 def _roles(
-    said: Sequence[Said], shape: str, call: Call, speakers: Mapping[str, SpeakerRole], *, own_channels: bool
+    said: Sequence[Said], shape: str, call: Call, speakers: Mapping[str, SpeakerRole], *, apart: bool
 ) -> tuple[Roles, list[str]]:
-    """The role of each label, and what a reader should know about it."""
+    """The role of each label, and what a reader should know about it; `apart`: each label is a channel of its own."""
     stated = {piece.speaker: piece.role for piece in said if piece.role is not None}
     found = roles_of((p.speaker for p in said if p.role is None), shape=shape, call=call, speakers=speakers)
     roles = Roles(by_label={**found.by_label, **stated}, unknown=found.unknown)
-    if own_channels and _is_one_mix(said):
+    if apart and _is_one_mix(said):
         labels = tuple(sorted({piece.speaker for piece in said}))
         return Roles(by_label={}, unknown=labels), ["both channels carry the same words: roles unknown"]
     if not roles.unknown:
@@ -345,12 +345,16 @@ def _utterance(piece: Said, roles: Roles, channel: int | None) -> Utterance:
     return Utterance(
         role=roles.by_label.get(piece.speaker, SpeakerRole.UNKNOWN),
         text=" ".join(texts),
-        start=piece.start if piece.start is not None or not words else words[0].start,
-        end=piece.end if piece.end is not None or not words else words[-1].end,
+        start=_to_millis(piece.start if piece.start is not None or not words else words[0].start),
+        end=_to_millis(piece.end if piece.end is not None or not words else words[-1].end),
         channel=channel,
         words=words,
         confidence=piece.confidence,
     )
+
+
+def _to_millis(time: Seconds | None) -> Seconds | None:
+    return None if time is None else round(time, 3)
 
 
 def _speech(said: Sequence[Said], roles: Roles) -> dict[SpeakerRole, tuple[Span, ...]]:

@@ -65,7 +65,7 @@ def _read(content: Content, known: Known) -> Export:
     if file.status != "completed":
         raise unfinished(file.status)
     several = bool(file.multichannel or file.dual_channel)
-    if file.utterances is not None:
+    if file.utterances:
         said = [_said(utterance, several) for utterance in file.utterances]
     else:
         by_channel: dict[str, list[tuple[str, Word]]] = {}

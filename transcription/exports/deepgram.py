@@ -65,7 +65,7 @@ _CHANNEL = msgspec.json.Decoder(_Channel)
 def _read(content: Content, known: Known) -> Export:
     file = _DECODER.decode(content.text)
     several = len(file.results.channels) > 1
-    if file.results.utterances is not None:
+    if file.results.utterances:
         said = [_said(utterance, several) for utterance in file.results.utterances]
     else:
         said = []
