@@ -1,5 +1,6 @@
 """How well the rules agree with people: precision, recall and F1 on labelled utterances."""
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -14,27 +15,34 @@ from audit_rules.document import suggest
 from audit_rules.estimates import Estimate, Floats, f1_interval, percentiles, resampled_sums, wilson
 from audit_rules.finding import EvidenceKind
 from audit_rules.index import Place
+from audit_rules.matchers.timing import interruptions
 from audit_rules.rulebook import SHIPPED, Rulebook
 from transcription.errors import InputError, SetupError
-from transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
-from transcription.turns import Turn
+from transcription.transcript import Call, Provenance, RolesFrom, Seconds, Span, SpeakerRole, Transcript, Utterance
+from transcription.turns import Turn, is_listening_signal
 
+_NAMED = re.compile(r"^[A-Za-z]{0,2}\d*: ")
 _LABELLED = Provenance(engine="written", model="labelled", weights_hash="", settings_hash="")
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which rules answer a label; predicted where one of `rules` finds its words and none of `unless` does."""
+    """Which rules answer a label; predicted where one of `rules` finds its words and none of `unless` does.
+
+    A `cue` answers a label that no rule's words do: words that show upset, an utterance that is nothing but a listening
+    signal, or one that by its times interrupts the utterance before it, as `listen.lets_customer_finish` judges it.
+    """
 
     rules: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
-    cue: Literal["upset"] | None = None
+    cue: Literal["upset", "signal", "interruption"] | None = None
 
 
 class Labelled(msgspec.Struct, frozen=True, kw_only=True):
     """An utterance with a person's label, and the lines before it as "agent: ..." or "customer: ...".
 
     `sample` is "random" where the utterance was drawn blindly; only such rows tell how often the rule is right in
-    everyday calls, because the others were picked for their words.
+    everyday calls, because the others were picked for their words. `start`, `end` and the `context_spans` of the lines
+    before it are seconds from the start of the recording.
     """
 
     conversation_id: str
@@ -46,6 +54,9 @@ class Labelled(msgspec.Struct, frozen=True, kw_only=True):
     sample: str = ""
     customer_name: str | None = None
     agent_name: str | None = None
+    start: Seconds | None = None
+    end: Seconds | None = None
+    context_spans: tuple[tuple[Seconds, Seconds], ...] = ()
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
@@ -161,19 +172,60 @@ def judge_rows(
         check = checks.get(name)
         if check is None:
             continue
-        call, turn, offset = _in_context(row, rulebook, check)
-        places = [p for p in _found(check, call, rulebook) if _inside(call, p, turn, offset)]
-        excused = any(_inside(call, p, turn, offset) for rule in check.unless for p in call.events(rule))
+        predicted, evidence = _predicted(row, check, rulebook)
         yield Judged(
             check=name,
             conversation_id=row.conversation_id,
             turn=row.turn,
             label=row.label,
-            predicted=int(bool(places) and not excused),
-            evidence=call.evidence(EvidenceKind.MET, places[0]).quote if places else "",
+            predicted=int(predicted),
+            evidence=evidence,
             text=row.text,
             sample=row.sample,
         )
+
+
+def _predicted(row: Labelled, check: Check, rulebook: Rulebook) -> tuple[bool, str]:
+    """Whether the label is predicted, and the words that speak for it."""
+    if check.cue == "signal":
+        signal = is_listening_signal(_unnamed(row.text))
+        return signal, row.text if signal else ""
+    if check.cue == "interruption":
+        interrupts = bool(interruptions(_timed(row, rulebook)))
+        return interrupts, row.text if interrupts else ""
+    call, turn, offset = _in_context(row, rulebook, check)
+    places = [p for p in _found(check, call, rulebook) if _inside(call, p, turn, offset)]
+    excused = any(_inside(call, p, turn, offset) for rule in check.unless for p in call.events(rule))
+    return bool(places) and not excused, call.quote(places[0]) if places else ""
+
+
+def _unnamed(text: str) -> str:
+    """The text without a speaker's short name before it ("me018: uhhuh")."""
+    return _NAMED.sub("", text)
+
+
+def _timed(row: Labelled, rulebook: Rulebook) -> Conversation:
+    """The utterance as an agent's and the lines before it as a customer's, each with its time.
+
+    Raises:
+        InputError: the row has no times.
+    """
+    if row.start is None or row.end is None or not row.context_spans:
+        raise InputError(
+            f"an utterance of {row.conversation_id} has no times",
+            why="Whether one party interrupts the other shows in start, end and context_spans (seconds).",
+        )
+    customer, agent = SpeakerRole.CUSTOMER, SpeakerRole.AGENT
+    heard = tuple(sorted(Span(*span) for span in row.context_spans))
+    said = Utterance(role=agent, text=_unnamed(row.text), start=row.start, end=row.end)
+    transcript = Transcript(
+        call=Call(call_id=row.conversation_id, source="labelled"),
+        utterances=(*(Utterance(role=customer, text="...", start=s.start, end=s.end) for s in heard), said),
+        provenance=_LABELLED,
+        roles_from=RolesFrom.LABELS,
+        speech={customer: heard, agent: (Span(row.start, row.end),)},
+    )
+    return Conversation(transcript, rulebook.index, rulebook.sources)
 
 
 def agreement_of(judged: Iterable[Judged]) -> list[Agreement]:

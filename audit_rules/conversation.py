@@ -141,6 +141,22 @@ class Conversation:
         start, end, _, _ = self._located(place)
         return start, end
 
+    def certainty(self, place: Place) -> float | None:
+        """The lowest confidence of the words of a place, on the recogniser's own scale; None where none is known."""
+        turn = self.turns[place.turn]
+        first, last = self._spoken[place.turn].original(place.start, place.end)
+        known: list[float] = []
+        at = 0
+        for number in turn.utterances:
+            utterance = self.transcript.utterances[number]
+            start = at
+            for word in utterance.words:
+                if start < last and first < start + len(word.text) and word.confidence is not None:
+                    known.append(word.confidence)
+                start += len(word.text) + 1
+            at += len(utterance.text) + 1
+        return min(known, default=None)
+
     def quote(self, place: Place) -> str:
         """The original words of a place."""
         first, last = self._spoken[place.turn].original(place.start, place.end)

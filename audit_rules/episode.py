@@ -25,6 +25,7 @@ class EpisodeCues:
         self.weak = compile_list(cues.weak)
         self.accepts = index.add(Phrases(speaker="customer", any_of=cues.accepts, unless=cues.unsolved))
         self.thanks = index.add(Phrases(speaker="customer", any_of=cues.thanks, unless=cues.unsolved))
+        self.persists = index.add(Phrases(speaker="customer", any_of=cues.persists))
 
     def upset(self, call: Conversation) -> list[Place]:
         """Every place that shows upset: strong phrases, and weak words that have company within two customer turns."""
@@ -50,8 +51,9 @@ class EpisodeCues:
             upset.setdefault(place.turn, place)
         if not upset:
             return ()
-        accepts = {p.turn for p in call.hits(self.accepts)}
-        closing = accepts | {p.turn for p in call.hits(self.thanks)}
+        persisting = {p.turn: p.end for p in call.hits(self.persists)}
+        accepts = {p.turn for p in call.hits(self.accepts) if p.start >= persisting.get(p.turn, 0)}
+        closing = accepts | {p.turn for p in call.hits(self.thanks) if p.turn not in persisting}
         found: list[Episode] = []
         opened: int | None = None
         for turn in call.customer_turns:

@@ -8,6 +8,7 @@ import msgspec
 from audit_rules.phrases import Language
 from audit_rules.rule import Phrases, Speaker
 from audit_rules.search import PhraseSet
+from audit_rules.tolerance import with_one_misheard
 
 
 class Place(msgspec.Struct, frozen=True, array_like=True, order=True):
@@ -54,7 +55,8 @@ class Index:
         return compiled
 
     def _want(self, phrases: Phrases, speaker: Speaker, number: int) -> None:
-        for at, said in ((number, phrases.any_of), (number + _EXCEPTIONS, phrases.unless)):
+        any_of = [with_one_misheard(p) for p in phrases.any_of] if phrases.tolerance else phrases.any_of
+        for at, said in ((number, any_of), (number + _EXCEPTIONS, phrases.unless)):
             for phrase in said:
                 self.language.read(phrase)
                 self.phrases[phrase].add(speaker)

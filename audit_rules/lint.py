@@ -14,6 +14,7 @@ from audit_rules.rule import Rule, Speaker
 from audit_rules.rulebook import Rulebook
 from audit_rules.search import PhraseSet
 from audit_rules.spoken import normalise
+from audit_rules.tolerance import SHORTEST, with_one_misheard
 from transcription.transcript import SpeakerRole
 
 _GROUP = re.compile(r"\(([^()]*)\)([?*]?)")
@@ -86,6 +87,8 @@ def _on_examples(rule: Rule) -> Iterator[str]:
 
 def _on_phrases(rule: Rule, words: Words, said_by: Mapping[Speaker, Sequence[str]]) -> Iterator[str]:
     for _, phrases in phrase_lists(rule):
+        if phrases.tolerance and all(with_one_misheard(p) == p for p in phrases.any_of):
+            yield f"“tolerance” does nothing: no phrase has {SHORTEST} words or more and a small one inside"
         said = said_by[phrases.speaker]
         found = _searched(phrases.any_of, words)
         for number, phrase in enumerate(phrases.any_of):

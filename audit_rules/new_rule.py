@@ -56,6 +56,8 @@ _FORM = f"""\
     # The same words where they do not count: what overlaps one of these is no hit.
     # unless:
     #   - sorry what
+    # 1 where a recogniser may have misheard one small word inside a phrase of four words or more.
+    # tolerance: 1
   # The rule's own tests, one “A: ...” (agent) or “C: ...” (customer) a line. Run: callaudit rules test {{rule_id}}
   examples:
     met:

@@ -31,13 +31,15 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Phrases(Block, frozen=True, kw_only=True):
     """Words of one speaker. A hit that overlaps a hit of `unless` does not count.
 
-    `events` adds whatever other rules found, by rule id, so that phrases are written once.
+    `events` adds whatever other rules found, by rule id, so that phrases are written once. With `tolerance: 1` one
+    small word inside a phrase of four words or more may have been misheard (see `audit_rules/tolerance.py`).
     """
 
     speaker: Speaker = "agent"
     any_of: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
+    tolerance: Literal[0, 1] = 0
 
 
 class Expect(Phrases, frozen=True, kw_only=True):
@@ -217,7 +219,11 @@ class Rule(Block, frozen=True, kw_only=True):
 
 
 class Cues(Block, frozen=True, kw_only=True):
-    """What opens and closes an episode, in the customer's words."""
+    """What opens and closes an episode, in the customer's words.
+
+    `unsolved` takes back the thanks and acceptance that it overlaps. `persists` says that the problem is still there:
+    thanks beside it are only polite, and an acceptance counts only if it comes after it ("oh, now it works").
+    """
 
     strong: tuple[str, ...]
     weak: tuple[str, ...]
@@ -225,6 +231,7 @@ class Cues(Block, frozen=True, kw_only=True):
     accepts: tuple[str, ...] = ()
     thanks: tuple[str, ...] = ()
     unsolved: tuple[str, ...] = ()
+    persists: tuple[str, ...] = ()
 
 
 class Step(Block, frozen=True, kw_only=True):

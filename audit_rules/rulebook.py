@@ -210,7 +210,7 @@ class _Reader:
 
 
 # Raised whenever the matchers or the phrase language begin to judge the same rules differently.
-_JUDGING = 1
+_JUDGING = 2
 
 
 def _version(rules: tuple[Rule, ...], words: object, cues: Cues, scorecards: object) -> str:

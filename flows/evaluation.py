@@ -76,12 +76,24 @@ def evaluate_utterances(
             show_errors_of(check, worst_errors(of_check, errors))
 
 
-def evaluate_calls(path: Path, published: Path) -> None:
+class JudgedCall(msgspec.Struct, frozen=True, kw_only=True):
+    """One call and rule: the rule's own verdict and reason beside what each reviewer says."""
+
+    call_id: str
+    rule_id: str
+    rule_verdict: Verdict
+    reason: str
+    reviews: dict[str, Verdict]
+
+
+def evaluate_calls(path: Path, published: Path, *, json_lines: Path | None = None) -> None:
     """Compare people's verdicts on whole calls with the rules' own, and print how far they agree.
+
+    `json_lines` takes one `JudgedCall` for each call and rule that was reviewed and judged.
 
     Raises:
         InputError: nothing is published, a line cannot be read, or names a rule that is not known.
-        SetupError: the package krippendorff is not installed.
+        SetupError: the package krippendorff is not installed, or the rows cannot be written.
     """
     reviews = read_reviews(path)
     with open_published(published) as copy:
@@ -89,7 +101,7 @@ def evaluate_calls(path: Path, published: Path) -> None:
         check_rules(reviews, known)
         rows = copy.rows(
             """
-            select call_id, rule_id, rule_verdict from findings
+            select call_id, rule_id, rule_verdict, reason from findings
             where list_contains($calls, call_id) and list_contains($rules, rule_id)
             """,
             {"calls": sorted({r.call_id for r in reviews}), "rules": sorted({r.rule_id for r in reviews})},
@@ -100,6 +112,21 @@ def evaluate_calls(path: Path, published: Path) -> None:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
         out.print(
             f"[yellow]Skipped:[/] calls that the rules have not judged: {', '.join(unknown[:5])}{more}", markup=True
+        )
+    if json_lines is not None:
+        reasons = {(row["call_id"], row["rule_id"]): str(row["reason"]) for row in rows}
+        by_finding: dict[tuple[str, str], dict[str, Verdict]] = {key: {} for key in sorted(findings)}
+        for review in reviews:
+            by_finding.get((review.call_id, review.rule_id), {})[review.reviewer] = review.verdict
+        _write(
+            json_lines,
+            [
+                JudgedCall(
+                    call_id=key[0], rule_id=key[1], rule_verdict=findings[key], reason=reasons[key], reviews=reviewed
+                )
+                for key, reviewed in by_finding.items()
+                if reviewed
+            ],
         )
     with out.status("comparing ..."):
         agreements = compare(reviews, findings)
@@ -159,7 +186,7 @@ def _shown(estimate: Estimate | None) -> str:
     return f"{estimate.value:.3f} ({low:.3f} to {high:.3f})"
 
 
-def _write(path: Path, judged: Sequence[Judged]) -> None:
+def _write(path: Path, judged: Sequence[Judged | JudgedCall]) -> None:
     partial = path.with_name(f".{path.name}.part")
     try:
         partial.write_bytes(b"".join(msgspec.json.encode(j) + b"\n" for j in judged))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
+from audit_rules.hearing import heard_surely, too_uncertain
 from audit_rules.index import Index, Place
 from audit_rules.matchers import Answer, Scope, searched
 from audit_rules.rule import AsksAgain, Phrases
@@ -42,10 +43,15 @@ class AsksAgainMatcher:
         return sorted(again for again, _, _ in self._again(call))
 
     def judge(self, call: Conversation, scope: Scope) -> Finding:
-        """Missed by the first such question."""
+        """Missed by the first such question that was surely heard."""
         again = self._again(call)
         if again:
-            place, given, slot = min(again)
+            sure = [question for question in again if heard_surely(call, question[0])]
+            if not sure:
+                doubted = sorted({place for place, _, _ in again})
+                against = (call.evidence(EvidenceKind.AGAINST, p, "asked again") for p in doubted)
+                return self.answer.not_assessable(too_uncertain(call, doubted), *against)
+            place, given, slot = min(sure)
             return self.answer.missed(
                 f"Asks for the {slot} that the customer had given.",
                 call.evidence(EvidenceKind.AGAINST, place, "asked again"),

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
+from audit_rules.hearing import heard_surely, too_uncertain
 from audit_rules.index import Index, Place
 from audit_rules.matchers import Answer, Scope, answering_turns, inside, searched
 from audit_rules.rule import AtMost
@@ -40,7 +41,11 @@ class AtMostMatcher:
             return self.answer.met(
                 f"Said {len(hits)} times, with one that is specific.", call.evidence(EvidenceKind.MET, redeeming[0])
             )
+        sure = [hit for hit in hits if heard_surely(call, hit)]
         against = (call.evidence(EvidenceKind.AGAINST, p) for p in hits)
+        if len(sure) <= self.times:
+            doubted = [hit for hit in hits if hit not in sure]
+            return self.answer.not_assessable(too_uncertain(call, doubted), *against)
         return self.answer.missed(_said(len(hits), self.times), *against)
 
 

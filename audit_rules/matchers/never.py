@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
+from audit_rules.hearing import heard_surely, too_uncertain
 from audit_rules.index import Index, Place
 from audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside, searched
 from audit_rules.rule import Never
@@ -28,16 +29,19 @@ class NeverMatcher:
         return call.hits(self.phrases)
 
     def judge(self, call: Conversation, scope: Scope) -> Finding:
-        """Missed by the first hit that nothing makes good."""
+        """Missed by the first hit that nothing makes good and that was surely heard."""
         turns = answering_turns(call, scope, Window("rest"))
         if not turns:
             return self.answer.not_applicable("The agent said nothing here.")
         hits = inside(call.hits(self.phrases), turns)
         excuses = {hit: self._excuse(call, hit, scope) for hit in hits}
         offending = [hit for hit, excuse in excuses.items() if excuse is None]
+        sure = [hit for hit in offending if heard_surely(call, hit)]
+        against = (call.evidence(EvidenceKind.AGAINST, p) for p in sure or offending)
+        if sure:
+            return self.answer.missed("Said once." if len(sure) == 1 else f"Said {len(sure)} times.", *against)
         if offending:
-            reason = "Said once." if len(offending) == 1 else f"Said {len(offending)} times."
-            return self.answer.missed(reason, *(call.evidence(EvidenceKind.AGAINST, p) for p in offending))
+            return self.answer.not_assessable(too_uncertain(call, offending), *against)
         if hits:
             return self.answer.met(
                 "Said, and followed by what can be done.",

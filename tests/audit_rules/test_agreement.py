@@ -120,3 +120,31 @@ def test_every_mapped_rule_exists() -> None:
     known = {r.id for r in load_rulebook().rules}
 
     assert {r for check in load_checks().values() for r in (*check.rules, *check.unless)} <= known
+
+
+def test_an_utterance_that_is_only_a_signal_answers_the_label_of_one(rulebook) -> None:
+    rows = [
+        ("s", Labelled(conversation_id="c", turn=n, speaker="other", text=t, label=1))
+        for n, t in enumerate(("me018: uhhuh .", "B: Right.", "Yeah, but I paid.", "Um."))
+    ]
+    judged = judge_rows(rows, rulebook, {"s": Check(cue="signal")})
+
+    assert [j.predicted for j in judged] == [1, 1, 0, 1]
+
+
+def test_an_interruption_is_judged_by_times(rulebook) -> None:
+    def row(text: str, start: float, end: float) -> tuple[str, Labelled]:
+        before = {"context": ("me: and then",), "context_spans": ((0.0, 5.0),)}
+        return "i", Labelled(
+            conversation_id="c", turn=1, speaker="b", text=text, label=1, start=start, end=end, **before
+        )
+
+    rows = [row("b: But that is", 3.0, 9.0), row("b: uhhuh .", 3.0, 9.0), row("b: But that is", 5.5, 9.0)]
+
+    assert [j.predicted for j in judge_rows(rows, rulebook, {"i": Check(cue="interruption")})] == [1, 0, 0]
+
+
+def test_an_interruption_without_times_is_refused(rulebook) -> None:
+    row = Labelled(conversation_id="c7", turn=1, speaker="b", text="but", label=1)
+    with pytest.raises(InputError, match="c7 has no times"):
+        list(judge_rows([("i", row)], rulebook, {"i": Check(cue="interruption")}))

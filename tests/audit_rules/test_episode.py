@@ -7,7 +7,7 @@ import pytest
 from audit_rules.audit import audit
 from audit_rules.examples import parse_example
 from audit_rules.finding import Audit
-from tests.audit_rules.conftest import RulebookOf, block
+from tests.audit_rules.conftest import EPISODES, RulebookOf, block
 
 
 @pytest.fixture
@@ -105,3 +105,23 @@ def test_a_call_is_measured_by_how_it_begins_and_ends(heard, call, tense, at_sta
 
     assert (measures.tense, measures.upset_at_start, measures.calmed) == (tense, at_start, calmed)
     assert measures.upset_at_end is at_end or len(call.splitlines()) < 4
+
+
+PERSISTS = "persists: [still (does|is) not]\n"
+
+
+@pytest.mark.parametrize(
+    ("said", "closed_by"),
+    [
+        ("Thank you, but it still does not work.", "call_end"),
+        ("It still does not work. Thank you.", "call_end"),
+        ("It still does not, oh, that works.", "accepted"),
+        ("Thank you.", "thanked"),
+    ],
+)
+def test_thanks_beside_a_problem_that_is_still_there_close_nothing(rulebook_of, said: str, closed_by: str) -> None:
+    cues = EPISODES + PERSISTS
+    rulebook = rulebook_of(apology=block("expect: {any_of: [sorry]}"), episodes=cues)
+    found = audit(parse_example(f"C: This is ridiculous.\nA: Sorry.\nC: {said}\nA: Well.").transcript, rulebook)
+
+    assert [e.closed_by for e in found.episodes] == [closed_by]

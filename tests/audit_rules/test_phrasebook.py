@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from audit_rules.agreement import Agreement, Check, Judged, Labelled, agreement_of, judge_rows, load_checks
+from audit_rules.agreement import Agreement, Judged, Labelled, agreement_of, judge_rows, load_checks
 from audit_rules.rulebook import Rulebook, load_rulebook
 
 PHRASEBOOK = sorted((Path(__file__).parent / "phrasebook").glob("*.yaml"))
@@ -39,7 +39,7 @@ def _labelled(speaker: str, text: str, label: int, context: Sequence[str] = ()) 
 
 
 def judged(path: Path, rulebook: Rulebook) -> list[Judged]:
-    checks = {**load_checks(), "upset": Check(cue="upset")}
+    checks = load_checks()
     lines: dict[str, list[str]] = yaml.safe_load(path.read_text(encoding="utf-8"))
     rows = [row(text, label, path.stem) for label, side in ((1, "positive"), (0, "negative")) for text in lines[side]]
     return list(judge_rows(rows, rulebook, checks))

@@ -116,6 +116,18 @@ def test_whole_calls_are_compared_with_the_rules_verdicts(audited):
     assert audited.callaudit("rules", "evaluate", "--calls", str(reviews)).stdout == done.stdout
 
 
+def test_whole_calls_can_be_had_as_one_row_for_each_call_and_rule(audited):
+    reviews, rows = audited.root / "reviews.csv", audited.root / "rows.jsonl"
+    lines = ["call_id,rule_id,verdict,reviewer", "C2,apology.given,met,ann", "C2,apology.given,missed,bob"]
+    reviews.write_text("\n".join([*lines, "C1,apology.given,met,ann", "C9,apology.given,met,ann"]) + "\n")
+    audited.callaudit("rules", "evaluate", "--calls", str(reviews), "--json", str(rows))
+
+    first, second = (json.loads(line) for line in rows.read_text().splitlines())
+    assert (first["call_id"], first["rule_verdict"], first["reviews"]) == ("C1", "met", {"ann": "met"})
+    assert (second["call_id"], second["reviews"]) == ("C2", {"ann": "met", "bob": "missed"})
+    assert second["rule_id"] == "apology.given" and second["reason"]
+
+
 def test_a_review_by_a_misspelt_rule_is_answered_with_the_nearest_one(audited):
     reviews = audited.root / "reviews.csv"
     reviews.write_text("call_id,rule_id,verdict,reviewer\nC1,apology.givn,met,ann\n")
