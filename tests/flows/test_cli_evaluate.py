@@ -125,7 +125,8 @@ def test_whole_calls_can_be_had_as_one_row_for_each_call_and_rule(audited):
     first, second = (json.loads(line) for line in rows.read_text().splitlines())
     assert (first["call_id"], first["rule_verdict"], first["reviews"]) == ("C1", "met", {"ann": "met"})
     assert (second["call_id"], second["reviews"]) == ("C2", {"ann": "met", "bob": "missed"})
-    assert second["rule_id"] == "apology.given" and second["reason"]
+    assert second["rule_id"] == "apology.given"
+    assert second["reason"]
 
 
 def test_a_review_by_a_misspelt_rule_is_answered_with_the_nearest_one(audited):
