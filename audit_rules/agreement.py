@@ -225,7 +225,7 @@ def _timed(row: Labelled, rulebook: Rulebook) -> Conversation:
         roles_from=RolesFrom.LABELS,
         speech={customer: heard, agent: (Span(row.start, row.end),)},
     )
-    return Conversation(transcript, rulebook.index, rulebook.sources)
+    return Conversation(transcript, rulebook.sources)
 
 
 def agreement_of(judged: Iterable[Judged]) -> list[Agreement]:

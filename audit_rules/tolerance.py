@@ -5,8 +5,8 @@
 Recognisers mishear the small words most, and they carry least. So each word or choice of `_SMALL` words that stands
 inside a phrase of four words or more may be another word or missing; what carries the meaning must be there, at least
 two words of it, and so must a negation and the words at the ends, which hold the phrase in its place. A word beside a
-gap must be there too: two gaps in a row would hold nothing. The longer pattern is an ordinary
-phrase: RE2 stays linear, and no second engine is needed.
+gap must be there too: two gaps in a row would hold nothing. The longer phrase is an ordinary one, so no second
+search is needed.
 """
 
 import re

@@ -4,13 +4,15 @@ import pytest
 
 from audit_rules.finding import Verdict
 from audit_rules.lint import advice
-from audit_rules.phrases import PhraseSet, normalise, to_pattern
+from audit_rules.phrases import Language
+from audit_rules.search import PhraseSet
+from audit_rules.spoken import normalise
 from audit_rules.tolerance import with_one_misheard
 from tests.audit_rules.conftest import Judge, RulebookOf, block
 
 
 def found(phrase: str, text: str) -> bool:
-    return bool(PhraseSet([to_pattern(with_one_misheard(phrase))]).candidates(normalise(text)))
+    return bool(PhraseSet([Language({}).read(with_one_misheard(phrase))]).candidates(normalise(text)))
 
 
 @pytest.mark.parametrize(
