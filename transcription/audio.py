@@ -48,6 +48,15 @@ _LONGEST_HOLE: Seconds = 6 * 3600.0
 _HOLES_ARE_NORMAL = {"matroska", "mov", "ogg", "asf"}
 
 
+# Headers are damaged too. What lies beyond these is no call, and would ask for more memory than there is.
+LONGEST: Seconds = 8 * 3600.0
+# FFmpeg looks through what follows the sound of a WAV file eight bytes at a time.
+_MOST_LEFT_OVER = 64 << 20
+_MOST_CHUNKS = 10_000
+_RATES = range(1_000, 768_001)
+_MOST_CHANNELS = 8
+
+
 class Audio(msgspec.Struct, frozen=True, kw_only=True):
     """Decoded sound: `samples` is float32 [channels, n] at `sample_rate`; the file itself had `source_rate`."""
 
@@ -70,7 +79,8 @@ class Audio(msgspec.Struct, frozen=True, kw_only=True):
 def decode(path: Path, *, sample_rate: int = 16000) -> Audio:
     """The whole recording as float32 [channels, n], every channel resampled to `sample_rate`.
 
-    Raises `Unreadable`: `not_found`, `empty_file`, `not_audio`, `no_samples` or `truncated`.
+    Raises `Unreadable`: `not_found`, `empty_file`, `not_audio`, `no_samples`, `truncated`, `too_long` (above
+    `LONGEST`) or `unsupported_channels`.
     """
     import av  # noqa: PLC0415  A heavy library; `callaudit --help` must not wait for it.
 
@@ -90,6 +100,8 @@ def decode(path: Path, *, sample_rate: int = 16000) -> Audio:
                 "empty_file", f"{path.name}: the file is empty (0 bytes)", why=str(path), tries=(_COPY_AGAIN,)
             )
         declared = _declared_by(source, size)
+        if declared.left_over > _MOST_LEFT_OVER:
+            raise _not_audio(path, f"{declared.left_over:,} bytes follow the sound that its WAV header declares")
         source.seek(0)
         try:
             container = av.open(source, mode="r", options=_OPTIONS, metadata_errors="ignore")
@@ -98,7 +110,14 @@ def decode(path: Path, *, sample_rate: int = 16000) -> Audio:
         with container:
             if not container.streams.audio:
                 raise _not_audio(path, f"a {container.format.name} file with no sound track")
-            sound, heard = _read(container, sample_rate)
+            if container.duration is not None and container.duration / av.time_base > LONGEST:
+                raise _refused(path, _too_long(container.duration / av.time_base))
+            try:
+                sound, heard = _read(container, sample_rate)
+            except _Absurd as absurd:
+                raise _refused(path, absurd) from absurd
+            except (av.FFmpegError, ValueError) as error:
+                raise _not_audio(path, f"its header says what no recorder writes ({error})") from error
     _refuse_if_incomplete(path, declared, heard)
     return sound
 
@@ -111,6 +130,9 @@ def declared_duration(path: Path) -> Seconds | None:
     import av  # noqa: PLC0415
 
     try:
+        with path.open("rb") as source:
+            if _declared_by(source, path.stat().st_size).left_over > _MOST_LEFT_OVER:
+                return None
         with path.open("rb") as source, av.open(source, mode="r", options=_OPTIONS) as container:
             return None if container.duration is None else container.duration / av.time_base
     except (OSError, ValueError, av.FFmpegError):
@@ -156,6 +178,27 @@ def write_copy(path: Path, audio: Audio, *, silence: Iterable[Span] = ()) -> Non
         part.unlink(missing_ok=True)
 
 
+class _Absurd(Exception):
+    """A recording that no call can be, by its header or by what was found."""
+
+    def __init__(self, code: str, why: str) -> None:
+        super().__init__(why)
+        self.code = code
+        self.why = why
+
+
+def _too_long(seconds: Seconds) -> _Absurd:
+    return _Absurd("too_long", f"{seconds / 3600:,.0f} hours of sound; a call has at most {LONGEST / 3600:g}")
+
+
+def _refused(path: Path, absurd: _Absurd) -> Unreadable:
+    if absurd.code == "not_audio":
+        return _not_audio(path, absurd.why)
+    return Unreadable(
+        absurd.code, f"{path.name}: {absurd.why}", why=str(path), tries=(_COPY_AGAIN, "cut it into its calls")
+    )
+
+
 _COPY_AGAIN = "copy the recording again from the recorder; it is picked up by the next run"
 _EXPORT_WAV = "export the recording as WAV, MP3, FLAC, Opus, M4A or AMR"
 
@@ -170,6 +213,7 @@ class _Declared(msgspec.Struct):
     frames: int | None = None
     seconds_per_frame: float = 0.0
     broken_off: str = ""
+    left_over: int = 0
 
 
 class _Heard(msgspec.Struct):
@@ -197,6 +241,9 @@ def _read(container: "InputContainer", sample_rate: int) -> tuple[Audio, _Heard]
             heard.declared = container.duration / av.time_base
     sink = _Sink(sample_rate)
     codec = stream.codec_context
+    # PyAV finds no context for a codec that it cannot decode, whatever its stubs say.
+    if codec is None:
+        raise _Absurd("not_audio", "its header names a way of writing sound that nothing here can read")
     framed = _FRAME_LENGTH.get(heard.container if heard.container in _FRAME_LENGTH else codec.name)
     for packet in _packets(container, stream):
         try:
@@ -261,7 +308,11 @@ class _Sink:
         import av  # noqa: PLC0415
 
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
+        if frame.sample_rate not in _RATES:
+            raise _Absurd("not_audio", f"its header says {frame.sample_rate:,} samples a second")
         if self._layout is None:
+            if frame.layout.nb_channels > _MOST_CHANNELS:
+                raise _Absurd("unsupported_channels", f"{frame.layout.nb_channels} channels; a call has one or two")
             self._layout = frame.layout
             self.source_rate = frame.sample_rate
             self._samples = np.empty((frame.layout.nb_channels, 60 * self.sample_rate), np.float32)
@@ -269,6 +320,8 @@ class _Sink:
             self._first = frame.time if self._first is None else self._first
             hole = frame.time - self._first - self._clock
             if _HOLE < hole < _LONGEST_HOLE:
+                if self._clock + hole > LONGEST:
+                    raise _too_long(self._clock + hole)
                 self._drain()
                 self._append(np.zeros((len(self._samples), round(hole * self.sample_rate)), np.float32))
                 self._clock += hole
@@ -295,6 +348,8 @@ class _Sink:
 
     def _append(self, block: npt.NDArray[Any]) -> None:
         end = self._n + block.shape[1]
+        if end > LONGEST * self.sample_rate:
+            raise _too_long(end / self.sample_rate)
         if end > self._samples.shape[1]:
             grown = np.empty((len(self._samples), max(end, self._samples.shape[1] * 3 // 2)), np.float32)
             grown[:, : self._n] = self._samples[:, : self._n]
@@ -418,7 +473,9 @@ def _declared_by_wav(source: IO[bytes], size: int) -> _Declared:
     byte_rate = 0
     long_size: int | None = None
     position = 12
-    while position + 8 <= size:
+    for _ in range(_MOST_CHUNKS):
+        if position + 8 > size:
+            return _Declared()
         source.seek(position)
         chunk = source.read(8)
         name, length = chunk[:4], int.from_bytes(chunk[4:], "little")
@@ -430,15 +487,18 @@ def _declared_by_wav(source: IO[bytes], size: int) -> _Declared:
             if length == 0xFFFFFFFF and long_size:
                 length = long_size
             elif length == 0 or length >= _UNKNOWN_SIZE:
-                return _Declared()
+                # The largest number is the only one of these that FFmpeg too takes for "to the end".
+                behind = size - position - 8 - length if 0 < length < 0xFFFFFFFF else 0
+                return _Declared(left_over=max(0, behind))
             return _Declared(
+                left_over=max(0, size - position - 8 - length),
                 by="the size in the WAV header",
                 data_bytes=length,
                 data_bytes_found=min(length, size - position - 8),
                 seconds_per_byte=1 / byte_rate if byte_rate else 0.0,
             )
         position += 8 + length + length % 2
-    return _Declared()
+    return _Declared(left_over=size - position)
 
 
 def _declared_by_ogg(source: IO[bytes], size: int) -> _Declared:
