@@ -63,6 +63,7 @@ class Conversation:
         self._lists: dict[int, list[Place]] = {}
         self._events: dict[str, list[Place]] = {}
         self._stems: dict[int, frozenset[str]] = {}
+        self._where: dict[Place, tuple[Seconds | None, Seconds | None, int, int]] = {}
 
     def hits(self, phrases: PhraseList) -> list[Place]:
         """Places of the phrases and of the events they name."""
@@ -193,6 +194,12 @@ class Conversation:
         )
 
     def _located(self, place: Place) -> tuple[Seconds | None, Seconds | None, int, int]:
+        # What called for one rule called for many.
+        if place not in self._where:
+            self._where[place] = self._locate(place)
+        return self._where[place]
+
+    def _locate(self, place: Place) -> tuple[Seconds | None, Seconds | None, int, int]:
         turn = self.turns[place.turn]
         first, last = self._spoken[place.turn].original(place.start, place.end)
         start, end = turn.start, turn.end
