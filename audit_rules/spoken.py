@@ -6,6 +6,7 @@ Texts and phrases pass through the same `normalise`, so "I'm", "I’m", "im" and
 import re
 import unicodedata
 from bisect import bisect_right
+from functools import lru_cache
 from itertools import accumulate, chain, repeat
 from operator import eq
 
@@ -77,28 +78,28 @@ def normalise(text: str) -> str:
 class Spoken:
     """A text with its normal form, and the way back from the one to the other."""
 
-    __slots__ = ("_edges", "_pieces", "_said", "_text", "_tokens", "normal")
+    __slots__ = ("_edges", "_said", "_text", "normal")
 
     def __init__(self, text: str) -> None:
-        self._text = with_apostrophes(text)
+        self._text = text
         self._edges: list[int] | None = None
         self._said: list[int] = []
-        self._tokens: list[str] = TOKEN.findall(self._text)
-        self._pieces = [*map(_WRITTEN.__getitem__, self._tokens)]
-        self.normal = "".join(self._pieces)
-        said, words = [*filter(None, self._pieces)], self.normal.split(" ")
-        if any(map(eq, said, said[1:])) or any(map(eq, words, words[1:])):
-            self._pieces = _without_repetitions(self._tokens)
-            self.normal = "".join(self._pieces)
+        # No token holds a space, so what stands between spaces is looked up whole.
+        pieces = [*filter(None, map(_WRITTEN.__getitem__, text.split()))]
+        self.normal = "".join(pieces)
+        words = self.normal.split(" ")
+        if any(map(eq, pieces, pieces[1:])) or any(map(eq, words, words[1:])) or _INTRICATE in self.normal:
+            self.normal = "".join(_without_repetitions(TOKEN.findall(with_apostrophes(text))))
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """Where in the text the words stand that are characters `start` to `end` of the normal form."""
         if self._edges is None:
-            between = map(len, TOKEN.split(self._text))
-            tokens = map(len, [*self._tokens, ""])
+            text = with_apostrophes(self._text)
+            tokens = TOKEN.findall(text)
+            between, lengths = map(len, TOKEN.split(text)), map(len, [*tokens, ""])
             # Beginning and end of each token, by turns; and how many words were said up to the end of each.
-            self._edges = [*accumulate(chain.from_iterable(zip(between, tokens, strict=True)))]
-            self._said = [*accumulate(map(str.count, self._pieces, repeat(" ")))]
+            self._edges = [*accumulate(chain.from_iterable(zip(between, lengths, strict=True)))]
+            self._said = [*accumulate(map(str.count, _without_repetitions(tokens), repeat(" ")))]
         first = self.normal.count(" ", 0, start)
         last = first + self.normal.count(" ", start, end - 1)
         return self._edges[2 * bisect_right(self._said, first)], self._edges[2 * bisect_right(self._said, last) + 1]
@@ -116,32 +117,36 @@ def _without_repetitions(tokens: list[str]) -> list[str]:
     """
     added: list[str] = []
     before = last = ""
-    for piece in map(_WRITTEN.__getitem__, tokens):
-        words = piece.split(" ")[:-1]
-        new = piece
-        if piece == before or [last] == words:
+    for words in map(_words_of, tokens):
+        new = written = "".join(words)
+        if written == before or words == [last]:
             new = ""
         elif words and words[0] == last:
-            new = piece[len(last) + 1 :]
+            new = written[len(last) :]
         if new:
-            before, last = piece, words[-1]
+            before, last = written, words[-1]
         added.append(new)
     return added
 
 
 class _Written(dict[str, str]):
-    """What a token stands for; remembered, because words come again."""
+    """What is written between two spaces, in the words it stands for; remembered, because it comes again."""
 
-    def __missing__(self, token: str) -> str:
-        if len(self) > 1 << 16:
+    def __missing__(self, written: str) -> str:
+        if len(self) > 1 << 17:
             self.clear()
-        written = self[token] = "".join(_words_of(token))
-        return written
+        words = [*filter(None, map(_words_of, TOKEN.findall(with_apostrophes(written))))]
+        # Of several tokens one may repeat what stands before or after: "I'm I'm." is seen token by token.
+        several = len(words) > 1 and any(len(w) > 1 for w in words)
+        said = self[written] = "".join(map("".join, words)) + (_INTRICATE if several else "")
+        return said
 
 
+_INTRICATE = "\0"
 _WRITTEN = _Written()
 
 
+@lru_cache(maxsize=1 << 16)
 def _words_of(token: str) -> list[str]:
     """The words that a token stands for, each with its space; none for a filler."""
     if token[0] in ".?!…":
