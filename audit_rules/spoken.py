@@ -7,8 +7,8 @@ import re
 import unicodedata
 from bisect import bisect_right
 from functools import lru_cache
-from itertools import accumulate, chain, repeat
-from operator import eq
+from itertools import accumulate, repeat
+from operator import add, eq
 
 from transcription.redaction import KINDS
 
@@ -78,31 +78,55 @@ def normalise(text: str) -> str:
 class Spoken:
     """A text with its normal form, and the way back from the one to the other."""
 
-    __slots__ = ("_edges", "_said", "_text", "normal")
+    __slots__ = ("_by_token", "_counts", "_said", "_starts", "_text", "_written", "normal")
 
     def __init__(self, text: str) -> None:
         self._text = text
-        self._edges: list[int] | None = None
-        self._said: list[int] = []
-        # No token holds a space, so what stands between spaces is looked up whole.
-        pieces = [*filter(None, map(_WRITTEN.__getitem__, text.split()))]
-        self.normal = "".join(pieces)
-        words = self.normal.split(" ")
-        if any(map(eq, pieces, pieces[1:])) or any(map(eq, words, words[1:])) or _INTRICATE in self.normal:
-            self.normal = "".join(_without_repetitions(TOKEN.findall(with_apostrophes(text))))
+        # No token holds a space, so what is written between spaces is looked up whole.
+        self._written = text.split()
+        self._said = [*map(_WRITTEN.__getitem__, self._written)]
+        self._starts: list[int] = []
+        self._counts: list[int] = []
+        self.normal = "".join(self._said)
+        said, words = [*filter(None, self._said)], self.normal.split(" ")
+        self._by_token = any(map(eq, said, said[1:])) or any(map(eq, words, words[1:])) or _INTRICATE in self.normal
+        if self._by_token:
+            self._written = TOKEN.findall(with_apostrophes(text))
+            self._said = _without_repetitions(self._written)
+            self.normal = "".join(self._said)
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """Where in the text the words stand that are characters `start` to `end` of the normal form."""
-        if self._edges is None:
-            text = with_apostrophes(self._text)
-            tokens = TOKEN.findall(text)
-            between, lengths = map(len, TOKEN.split(text)), map(len, [*tokens, ""])
-            # Beginning and end of each token, by turns; and how many words were said up to the end of each.
-            self._edges = [*accumulate(chain.from_iterable(zip(between, lengths, strict=True)))]
-            self._said = [*accumulate(map(str.count, _without_repetitions(tokens), repeat(" ")))]
+        if not self._starts:
+            self._starts = self._places()
+            self._counts = [*accumulate(map(str.count, self._said, repeat(" ")))]
         first = self.normal.count(" ", 0, start)
         last = first + self.normal.count(" ", start, end - 1)
-        return self._edges[2 * bisect_right(self._said, first)], self._edges[2 * bisect_right(self._said, last) + 1]
+        return self._place(first)[0], self._place(last)[1]
+
+    def _place(self, word: int) -> tuple[int, int]:
+        """Where a word of the normal form stands in the text."""
+        at = bisect_right(self._counts, word)
+        written, begin = self._written[at], self._starts[at]
+        left = word - (self._counts[at - 1] if at else 0)
+        tokens = TOKEN.finditer(with_apostrophes(written)) if not self._by_token else ()
+        for token in tokens:
+            left -= len(_words_of(token.group()))
+            if left < 0:
+                return begin + token.start(), begin + token.end()
+        return begin, begin + len(written)
+
+    def _places(self) -> list[int]:
+        """Where each piece that was written begins."""
+        if not self._by_token and " ".join(self._written) == self._text:
+            return [*map(add, accumulate(map(len, self._written), initial=0), range(len(self._written)))]
+        starts: list[int] = []
+        text = with_apostrophes(self._text)
+        at = 0
+        for written in self._written:
+            starts.append(text.index(with_apostrophes(written), at))
+            at = starts[-1] + len(written)
+        return starts
 
 
 def with_apostrophes(text: str) -> str:
