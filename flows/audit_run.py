@@ -219,6 +219,7 @@ class AuditRun:
         tell(Doing(what="publishing"))
         summary = self._summary()
         self._record("finished")
+        rmtree(self.settings.fetched, ignore_errors=True)
         publish(self.con, self.settings.published)
         return summary
 

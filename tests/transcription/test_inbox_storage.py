@@ -4,7 +4,6 @@ import json
 import os
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,37 +28,6 @@ def put(path: Path, content: bytes = b"RIFF sound") -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def s3_port() -> Iterator[int]:
-    moto = pytest.importorskip("moto.server", reason="needs moto, a stand-in for S3 (pip install .[dev])")
-    server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    yield server.get_host_and_port()[1]
-    server.stop()
-
-
-@pytest.fixture
-def bucket(s3_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Any, str]:
-    """A new bucket on a server that speaks S3 over the network, and the URL of a folder in it."""
-    from pyarrow.fs import S3FileSystem
-
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "someone")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "secret")
-    monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
-    name = "calls-" + "".join(c if c.isalnum() else "-" for c in tmp_path.name.lower())[:40].strip("-")
-    s3 = S3FileSystem(
-        region="us-east-1", endpoint_override=f"127.0.0.1:{s3_port}", scheme="http", allow_bucket_creation=True
-    )
-    s3.create_dir(name)
-    return s3, f"s3://{name}/2026?region=us-east-1&endpoint_override=127.0.0.1:{s3_port}&scheme=http"
-
-
-def upload(bucket: tuple[Any, str], path: str, content: bytes) -> None:
-    s3, url = bucket
-    with s3.open_output_stream(f"{url.removeprefix('s3://').partition('?')[0]}/{path}") as stream:
-        stream.write(content)
-
-
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The paths whose bytes are read from now on."""
     seen: list[str] = []
@@ -77,17 +45,15 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 # ---------- object stores
 
 
-def test_recordings_in_s3_are_found_described_heard_from_a_copy_and_the_copy_removed(
-    bucket: tuple[Any, str], tmp_path: Path
-):
-    upload(bucket, "03/a b.wav", b"RIFF one")
-    upload(bucket, "03/a b.json", json.dumps({"call_id": "1", "started_at": STARTED}).encode())
+def test_recordings_in_s3_are_found_described_heard_from_a_copy_and_the_copy_removed(bucket: Any, tmp_path: Path):
+    bucket.put("03/a b.wav", b"RIFF one")
+    bucket.put("03/a b.json", json.dumps({"call_id": "1", "started_at": STARTED}).encode())
 
-    (arrival,) = scan(source(bucket[1], metadata="required"), fetched=tmp_path / "fetched").arrivals
+    (arrival,) = scan(source(bucket.url, metadata="required"), fetched=tmp_path / "fetched").arrivals
 
     assert arrival.call.call_id == "1"
     assert arrival.name == "a b.wav"
-    assert arrival.place == f"{bucket[1].partition('?')[0]}/03/a b.wav"
+    assert arrival.place == f"{bucket.url.partition('?')[0]}/03/a b.wav"
     with at_hand(arrival) as path:
         assert path.read_bytes() == b"RIFF one"
         assert sha256_of(path) == arrival.sha256
@@ -97,34 +63,32 @@ def test_recordings_in_s3_are_found_described_heard_from_a_copy_and_the_copy_rem
     assert [p for p in (tmp_path / "fetched").rglob("*") if p.is_file()] == []
 
 
-def test_an_object_that_was_replaced_or_removed_meanwhile_waits_for_the_next_run(
-    bucket: tuple[Any, str], tmp_path: Path
-):
-    upload(bucket, "a.wav", b"RIFF one")
-    (arrival,) = scan(source(bucket[1]), fetched=tmp_path / "fetched").arrivals
+def test_an_object_that_was_replaced_or_removed_meanwhile_waits_for_the_next_run(bucket: Any, tmp_path: Path):
+    bucket.put("a.wav", b"RIFF one")
+    (arrival,) = scan(source(bucket.url), fetched=tmp_path / "fetched").arrivals
     arrival.path.unlink()
-    upload(bucket, "a.wav", b"RIFF two")
+    bucket.put("a.wav", b"RIFF two")
 
     with pytest.raises(Unreadable, match="replaced") as error, at_hand(arrival):
         pass
     assert error.value.code == "failed_fetch"
     assert not arrival.path.exists()
 
-    bucket[0].delete_file(f"{bucket[1].removeprefix('s3://').partition('?')[0]}/a.wav")
+    bucket.remove("a.wav")
     with pytest.raises(Unreadable, match="cannot be fetched"), at_hand(arrival):
         pass
 
 
-def test_known_objects_are_not_read_again(bucket: tuple[Any, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    upload(bucket, "a.wav", b"RIFF one")
+def test_known_objects_are_not_read_again(bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    bucket.put("a.wav", b"RIFF one")
     monkeypatch.setattr("transcription.inbox.fingerprints._STEADY", -1.0)
     memory = Fingerprints(tmp_path / "fingerprints.json")
-    (arrival,) = scan(source(bucket[1]), fingerprints=memory, fetched=tmp_path / "fetched").arrivals
+    (arrival,) = scan(source(bucket.url), fingerprints=memory, fetched=tmp_path / "fetched").arrivals
     memory.save()
     seen = reads(monkeypatch)
 
     again = scan(
-        source(bucket[1]),
+        source(bucket.url),
         known={arrival.sha256},
         fingerprints=Fingerprints(tmp_path / "fingerprints.json"),
         fetched=tmp_path / "fetched",
@@ -133,9 +97,9 @@ def test_known_objects_are_not_read_again(bucket: tuple[Any, str], tmp_path: Pat
     assert (again.already, seen) == (1, [])
 
 
-def test_a_bucket_that_is_not_there_is_named(bucket: tuple[Any, str], tmp_path: Path):
+def test_a_bucket_that_is_not_there_is_named(bucket: Any, tmp_path: Path):
     with pytest.raises(InputError, match="s3://no-such-bucket"):
-        scan(source(bucket[1].replace("calls-", "no-such-bucket-")), fetched=tmp_path)
+        scan(source(bucket.url.replace("calls-", "no-such-bucket-")), fetched=tmp_path)
 
 
 @pytest.mark.parametrize("url", ["s3://KEY:hunter2@bucket/x", "s3://KEY@bucket/x"])

@@ -113,6 +113,17 @@ def test_mended_metadata_keeps_the_words_and_their_verdicts(warehouse, builders)
     assert count(warehouse, "findings") == 2
 
 
+def test_recordings_of_one_interaction_are_calls_that_it_joins(warehouse, builders):
+    batch = []
+    for call_id in ("C1", "C2"):
+        one = builders.audited(call_id)
+        call = msgspec.structs.replace(one.transcript.call, interaction_id="I-1")
+        batch.append(type(one)(msgspec.structs.replace(one.transcript, call=call), one.audit))
+    load(warehouse, batch, run_id="R1")
+    assert warehouse.execute("select interaction_id, count(*) from calls group by all").fetchall() == [("I-1", 2)]
+    assert [t.call.interaction_id for t in transcripts(warehouse)] == ["I-1", "I-1"]
+
+
 def test_a_batch_that_fails_leaves_nothing(warehouse, builders):
     load(warehouse, [builders.audited("C1")], run_id="R1")
     before = everything(warehouse)

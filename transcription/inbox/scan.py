@@ -127,6 +127,8 @@ def scan(
             except Unreadable as error:
                 place = listing.storage.place(recording.path)
                 refused.append(quarantined(source, place, digest, recording.size, error))
+    if is_remote(source):
+        _forget_copies({path for _, _, path in settled} - {a.path for a in arrivals})
     joined, alone = _joined(arrivals)
     unique, clashing = _unique(source, [a for a in joined if a.sha256 not in known])
     return Inbox(
@@ -174,6 +176,12 @@ def arrival_of(
     )
     arrival = _arrival(listing, _read_tables(listing), recording, digest, file)
     return msgspec.structs.replace(arrival, by_speaker=())
+
+
+def _forget_copies(paths: Iterable[Path]) -> None:
+    """What turned out to be known, or was refused, will not be heard."""
+    for path in paths:
+        path.unlink(missing_ok=True)
 
 
 class Understood(msgspec.Struct, frozen=True, kw_only=True):
