@@ -56,7 +56,10 @@ _CUES: tuple[tuple[str, str, int], ...] = (
      r"|where should we (?:deliver|send)|live at|living at", 12),
     ("email", r"e-?mails?(?: address)?|e mail(?: address)?", 16),
 )  # fmt: skip
-_PATTERN = re.compile("|".join(rf"(?P<c{n}>\b(?:{pattern})(?![\w]))" for n, (_, pattern, _) in enumerate(_CUES)))
+# The boundary stands once, outside: inside a word nothing is tried at all.
+_PATTERN = re.compile(
+    r"\b(?:" + "|".join(rf"(?P<c{n}>(?:{pattern})(?!\w))" for n, (_, pattern, _) in enumerate(_CUES)) + ")"
+)
 
 # Said after the number: "three one two is the security code".
 _AFTER = 5
