@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from audit_rules.estimates import wilson  # noqa: E402
-from tests.transcription.test_redaction_measured import measure  # noqa: E402
+from audit_rules.estimates import wilson
+from tests.transcription.test_redaction_measured import measure
 
 
 def share(hits: int, of: int) -> str:
