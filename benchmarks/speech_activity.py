@@ -1,7 +1,7 @@
 #!/usr/bin/env python
 """How well speech is found, and how fast: energy alone, Silero VAD alone, and what the project does with both.
 
-    python benchmarks/speech_activity.py            # print the tables for two calls (a minute)
+    python benchmarks/speech_activity.py            # print the tables for one call (half a minute)
     python benchmarks/speech_activity.py --write    # write docs/speech_activity.md
     python benchmarks/speech_activity.py --real ../shared/audio/two_channel_calm.wav
 
@@ -35,7 +35,7 @@ from transcription.voice import voice_probabilities  # noqa: E402
 RATE = 16_000
 PAGE = ROOT / "docs" / "speech_activity.md"
 CALLS = ("C-1002", "C-1004", "C-1009", "C-1012")
-_QUICK = 2
+_QUICK = 1
 _GRID = 0.01
 
 Flags = npt.NDArray[np.bool_]

@@ -55,7 +55,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     """A call that is decoded and waits to be heard.
 
     - `roles`: the role on each channel that is worth hearing, in the order of `channels`.
-    - `spans`: where each channel of the recording has speech.
+    - `spans`: where each channel of the recording has speech; `music`: where it has music.
     - `warnings`: what a reader should know about the roles.
     """
 
@@ -63,6 +63,7 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     audio: Audio
     spans: tuple[tuple[Span, ...], ...]
     roles: dict[int, SpeakerRole]
+    music: tuple[tuple[Span, ...], ...] = ()
     warnings: tuple[str, ...] = ()
 
     @property
@@ -131,7 +132,8 @@ def prepare(
     """
     with at_hand(arrival) as path:
         audio = decode(path)
-    spans = speech.speech_by_channel(audio.samples, audio.sample_rate)
+    heard = speech.heard_by_channel(audio.samples, audio.sample_rate)
+    spans = tuple(one.speech for one in heard)
     if audio.duration < settings.shortest_call and not any(spans):
         raise Unreadable(
             "too_short",
@@ -141,7 +143,12 @@ def prepare(
         )
     roles, warnings = _roles(arrival, audio, spans)
     return Prepared(
-        arrival=arrival, audio=audio, spans=spans, roles=dict(sorted(roles.items())), warnings=tuple(warnings)
+        arrival=arrival,
+        audio=audio,
+        spans=spans,
+        music=tuple(one.music for one in heard),
+        roles=dict(sorted(roles.items())),
+        warnings=tuple(warnings),
     )
 
 
@@ -205,6 +212,7 @@ def finish(
         roles_from=RolesFrom.CHANNELS if known else RolesFrom.UNKNOWN,
         role_confidence=1.0 if known else None,
         speech={role: spans[channel] for channel, role in roles.items()} if known else {},
+        music={role: call.music[channel] for channel, role in roles.items() if call.music[channel]} if known else {},
         dropped_words=dropped.total(),
         redactions=told.times,
         warnings=tuple(warnings),

@@ -146,7 +146,8 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
 
     `speech` holds, for each role that is known from its own channel, where that channel has speech,
     sorted and disjoint; it is empty where the recording cannot show it (mono, chat). Overlaps, holds
-    and answer gaps come from it, never from the recogniser's times.
+    and answer gaps come from it, never from the recogniser's times. `music` says in the same way where a
+    channel carries music, which is no speech: a hold with music is silence of both parties.
     """
 
     call: Call
@@ -157,6 +158,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     role_confidence: float | None = None
     role_evidence: str = ""
     speech: dict[SpeakerRole, tuple[Span, ...]] = {}
+    music: dict[SpeakerRole, tuple[Span, ...]] = {}
     dropped_words: int = 0
     redactions: int = 0
     warnings: tuple[str, ...] = ()

@@ -426,6 +426,20 @@ def _arrow(con: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
     return con.sql(sql).to_arrow_table()
 
 
+def _spans(con: duckdb.DuckDBPyConnection, table: str) -> dict[str, dict[SpeakerRole, tuple[Span, ...]]]:
+    """The spans of the wanted calls, by call and role."""
+    rows = con.execute(
+        f"""
+        select call_id, role, list(start_s order by position), list(end_s order by position) from core.{table}
+        semi join batch_wanted using (call_id) group by all order by all
+        """  # noqa: S608  A name of ours.
+    ).fetchall()
+    spans: dict[str, dict[SpeakerRole, tuple[Span, ...]]] = {}
+    for call_id, role, starts, ends in rows:
+        spans.setdefault(call_id, {})[SpeakerRole(role)] = tuple(map(Span, starts, ends))
+    return spans
+
+
 def _read_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -> Iterator[Transcript]:
     with _registered(con, {"wanted": arrow_table(_CALL_ID, [call_ids])}):
         heads = _arrow(
@@ -438,18 +452,10 @@ def _read_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -
         utterances = _arrow(
             con, "from core.utterances semi join batch_wanted using (call_id) order by call_id, position"
         )
-        spans = con.execute(
-            """
-            select call_id, role, start_s, end_s from core.speech_spans
-            semi join batch_wanted using (call_id) order by call_id, role, position
-            """
-        ).fetchall()
+        speech, music = _spans(con, "speech_spans"), _spans(con, "music_spans")
     heard: dict[str, list[Utterance]] = {}
     for call_id, utterance in zip(utterances["call_id"].to_pylist(), _utterances(utterances), strict=True):
         heard.setdefault(call_id, []).append(utterance)
-    speech: dict[tuple[str, str], list[Span]] = {}
-    for call_id, role, start, end in spans:
-        speech.setdefault((call_id, role), []).append(Span(start, end))
     for row in heads:
         call_id = row["call_id"]
         yield Transcript(
@@ -466,7 +472,8 @@ def _read_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -
             roles_from=RolesFrom(row["roles_from"]),
             role_confidence=row["role_confidence"],
             role_evidence=row["role_evidence"],
-            speech={SpeakerRole(role): tuple(speech.get((call_id, role), ())) for role in row["speech_roles"]},
+            speech=dict.fromkeys(map(SpeakerRole, row["speech_roles"]), ()) | speech.get(call_id, {}),
+            music=music.get(call_id, {}),
             dropped_words=row["dropped_words"],
             redactions=row["redactions"],
             warnings=tuple(row["warnings"]),

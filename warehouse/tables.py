@@ -5,7 +5,7 @@ through Python one by one are a hundred times slower in DuckDB.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import accumulate, chain, pairwise, repeat
 from math import fsum
@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding
 from transcription.errors import InputError
-from transcription.transcript import Call, Transcript, Utterance
+from transcription.transcript import Call, Span, SpeakerRole, Transcript, Utterance
 from transcription.turns import turns_of
 
 _TEXT = pa.string()
@@ -64,6 +64,9 @@ SCHEMAS: dict[str, pa.Schema] = {
     "speech_spans": pa.schema(
         [("call_id", _TEXT), ("role", _TEXT), ("position", _INT), ("start_s", _FLOAT), ("end_s", _FLOAT)]
     ),
+    "music_spans": pa.schema(
+        [("call_id", _TEXT), ("role", _TEXT), ("position", _INT), ("start_s", _FLOAT), ("end_s", _FLOAT)]
+    ),
     "call_measures": pa.schema(
         [
             ("call_id", _TEXT), ("rulebook_version", _TEXT), ("transcript_hash", _TEXT),
@@ -104,7 +107,7 @@ class AuditedCall(msgspec.Struct, frozen=True):
 
 
 OF_CALL = ("calls", "recordings")
-OF_TRANSCRIPT = ("transcripts", "utterances", "speech_spans")
+OF_TRANSCRIPT = ("transcripts", "utterances", "speech_spans", "music_spans")
 OF_AUDIT = ("call_measures", "findings", "episodes", "promises")
 """The tables of a call, of what was heard, of what was judged: each kind is replaced for its own reason."""
 
@@ -130,7 +133,8 @@ def to_arrow(batch: Sequence[AuditedCall], *, stored: Mapping[str, str] | None =
         "recordings": _transposed(_recording_rows(ordered)),
         "transcripts": _transposed(_transcript_row(a, digest) for a, digest in new),
         "utterances": _utterance_columns(heard),
-        "speech_spans": _transposed(_speech_rows(heard)),
+        "speech_spans": _transposed(_span_rows(heard, lambda transcript: transcript.speech)),
+        "music_spans": _transposed(_span_rows(heard, lambda transcript: transcript.music)),
         "call_measures": _transposed(map(_measures_row, ordered, hashes)),
         "findings": _finding_columns(ordered),
         "episodes": _transposed(_episode_rows(ordered)),
@@ -324,9 +328,11 @@ def _lists(kind: pa.StructType, lengths: Sequence[int], *columns: Sequence[Any])
     return pa.ListArray.from_arrays(ends, pa.StructArray.from_arrays(fields, fields=list(kind)))
 
 
-def _speech_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]:
+def _span_rows(
+    ordered: Sequence[AuditedCall], of: Callable[[Transcript], Mapping[SpeakerRole, Sequence[Span]]]
+) -> Iterable[tuple[Any, ...]]:
     for audited in ordered:
-        for role, spans in sorted(audited.transcript.speech.items()):
+        for role, spans in sorted(of(audited.transcript).items()):
             for position, span in enumerate(spans):
                 yield audited.audit.call_id, role.value, position, span.start, span.end
 

@@ -3,8 +3,8 @@
     hold: {aspect: asked, any_of: [may i (put|place) you on hold]}
     hold: {aspect: returns, any_of: [thank you for (holding|waiting)], longest: 120}
 
-A hold is silence of both parties (see `conversation.HOLD_FROM`). What is said about it is looked for in the
-agent's two turns before it, what is said on return in the first one after it.
+A hold is silence of both parties (see `conversation.HOLD_FROM`), with music or without: music is no speech. What is
+said about it is looked for in the agent's two turns before it, what is said on return in the first one after it.
 """
 
 import re
@@ -15,6 +15,7 @@ from audit_rules.finding import Evidence, EvidenceKind, Finding
 from audit_rules.index import Index, Place
 from audit_rules.matchers import Answer, Scope, inside
 from audit_rules.rule import Hold, Phrases
+from transcription.speech import overlaps
 from transcription.transcript import Seconds, Span
 from transcription.turns import Turn
 
@@ -67,14 +68,14 @@ class HoldMatcher:
         if hold.duration <= self.spec.announced_up_to:
             said = sorted({*said, *call.hits(self.announces)})
         hits = [p for p in inside(said, before) if _starts(call, p) < hold.start + _EARLY]
-        silence = _silence(hold)
+        silence = _silence(call, hold)
         if hits:
             return "", [call.evidence(EvidenceKind.MET, hits[-1]), silence]
         return f"a hold of {hold.duration:.0f} s: {_MISSING[self.spec.aspect]}", [silence]
 
     def _returns(self, call: Conversation, hold: Span) -> tuple[str, list[Evidence]]:
         limit, promised = self._limit(call, hold)
-        evidence = [_silence(hold), *promised]
+        evidence = [_silence(call, hold), *promised]
         # A promise in whole minutes is rounded by the speaker, so a few seconds over are on time.
         if hold.duration > limit * 1.1 + 2:
             return f"back after {hold.duration:.0f} s; limit {limit:.0f} s", evidence
@@ -112,6 +113,7 @@ def _ends(call: Conversation, place: Place) -> Seconds:
     return float("inf") if end is None else end
 
 
-def _silence(hold: Span) -> Evidence:
-    note = f"both silent for {hold.duration:.0f} s"
+def _silence(call: Conversation, hold: Span) -> Evidence:
+    music = any(overlaps(spans, [hold], shortest=hold.duration / 2) for spans in call.transcript.music.values())
+    note = f"music on hold for {hold.duration:.0f} s" if music else f"both silent for {hold.duration:.0f} s"
     return Evidence(kind=EvidenceKind.TRIGGER, start=hold.start, end=hold.end, note=note)

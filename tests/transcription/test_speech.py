@@ -1,4 +1,5 @@
 import time
+import tracemalloc
 from itertools import pairwise
 
 import numpy as np
@@ -6,10 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transcription.conftest import RATE, spoken
-from transcription.audio import Samples
+from tests.transcription.conftest import RATE, RECORDINGS, spoken, voice
+from transcription.audio import Samples, decode
+from transcription.engines import Channel, choose
 from transcription.speech import (
     both_silent,
+    heard_by_channel,
     is_dual_mono,
     is_silent,
     overlaps,
@@ -20,6 +23,7 @@ from transcription.speech import (
     union,
 )
 from transcription.transcript import Span
+from transcription.voice import voice_probabilities
 
 SPOKEN = [(1.0, 2.0), (4.0, 4.5), (7.0, 9.0)]
 
@@ -189,3 +193,118 @@ def test_spans_are_sorted_disjoint_and_inside_any_sound(pieces: list[float], rep
 
     assert is_sorted_and_disjoint(spans)
     assert all(s.start >= 0.0 and s.end <= len(sound) / RATE for s in spans)
+
+
+# What the rules time, on two channels whose truth is known.
+
+
+def timed(agent: list[tuple[float, float]], customer: list[tuple[float, float]], seconds: float):
+    channels = np.stack([spoken(agent, seconds=seconds), spoken(customer, seconds=seconds, which=1)])
+    hiss = np.stack([noise(seconds, 1e-3, 1), noise(seconds, 1e-3, 2)])
+    return speech_by_channel(channels + hiss, RATE)
+
+
+def music(seconds: float, level: float = 0.1) -> Samples:
+    """A slow tune of chords, as on hold."""
+    clock = np.arange(round(seconds * RATE)) / RATE
+    roots = np.array([220.0, 196.0, 174.6, 164.8])[(clock // 2).astype(int) % 4]
+    phase = 2 * np.pi * np.cumsum(roots) / RATE
+    return (level * sum(np.sin(k * phase) for k in (1.0, 1.26, 1.5, 2.0)) / 2).astype(np.float32)
+
+
+def test_an_interruption_is_timed_from_its_first_sound():
+    agent, customer = timed([(4.0, 8.0)], [(1.0, 6.0)], 10.0)
+
+    (overlap,) = overlaps(agent, customer)
+
+    assert overlap.start == pytest.approx(4.0, abs=0.1)
+    assert overlap.duration == pytest.approx(2.0, abs=0.2)
+
+
+def test_a_listening_signal_is_short_speech_inside_the_others():
+    agent, customer = timed([(4.0, 4.5), (12.0, 14.0)], [(1.0, 10.0)], 15.0)
+
+    signal = agent[0]
+
+    assert signal.duration == pytest.approx(0.5, abs=0.15)
+    assert customer[0].start < signal.start < signal.end < customer[0].end
+
+
+def test_an_answer_gap_is_right_to_a_tenth_of_a_second():
+    agent, customer = timed([(5.3, 8.0)], [(1.0, 4.0)], 10.0)
+
+    assert agent[0].start - customer[0].end == pytest.approx(1.3, abs=0.1)
+
+
+def test_dead_air_and_a_silent_hold_are_as_long_as_they_were():
+    agent, customer = timed([(1.0, 4.0), (20.0, 22.0)], [(9.0, 11.0)], 24.0)
+
+    silent = both_silent(agent, customer, duration=22.0, shortest=2.0)
+
+    assert [round(s.duration, 1) for s in silent] == [pytest.approx(5.0, abs=0.2), pytest.approx(9.0, abs=0.2)]
+
+
+def test_music_on_hold_is_music_and_the_call_around_it_is_speech():
+    agent = spoken([(1.0, 5.0), (36.0, 40.0)], seconds=42.0)
+    agent[6 * RATE : 35 * RATE] += music(29.0)
+    customer = spoken([(5.2, 5.8)], seconds=42.0, which=1)
+
+    left, right = heard_by_channel(np.stack([agent, customer]), RATE)
+
+    (hold,) = left.music
+    assert hold.start == pytest.approx(6.0, abs=0.5)
+    assert hold.end == pytest.approx(35.0, abs=0.5)
+    assert [s.duration for s in both_silent(left.speech, right.speech, duration=40.0, shortest=8.0)] == [
+        pytest.approx(30.2, abs=0.4)
+    ]
+    assert right.music == ()
+
+
+def test_talk_is_never_music():
+    assert heard_by_channel(spoken([(0.5, 28.0)], seconds=30.0)[None], RATE)[0].music == ()
+
+
+@pytest.mark.slow
+def test_ten_minutes_of_silence_noise_and_music_hold_no_speech_and_so_no_words():
+    rate = 16_000
+    clock = np.arange(120 * rate) / rate
+    random = np.random.default_rng(5)
+    ringing = 0.1 * (np.sin(2 * np.pi * 440 * clock) + np.sin(2 * np.pi * 480 * clock)) * (clock % 6 < 2)
+    sounds = [np.zeros(120 * rate), random.normal(0, 3e-3, 120 * rate), random.normal(0, 0.1, 120 * rate), ringing]
+    line = np.concatenate([*sounds, np.repeat(music(120.0), rate // RATE)]).astype(np.float32)
+
+    (spans,) = speech_by_channel(line[None], rate)
+
+    engine = choose("sphinx")
+    (words,) = engine.transcribe([Channel(samples=line, sample_rate=rate, spans=spans)])
+    assert len(line) == 600 * rate
+    assert (spans, words) == ((), [])
+
+
+@pytest.mark.slow
+def test_memory_does_not_grow_with_the_length_of_a_call():
+    def peak(minutes: int) -> int:
+        sound = np.tile(voice(0, 16_000)[: 10 * 16_000], 6 * minutes)[None]
+        tracemalloc.start()
+        speech_by_channel(sound, 16_000)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    five, fifteen = peak(5), peak(15)
+
+    # What remains is what is kept by 20 ms; the sound itself is 3.8 MB a minute.
+    assert (fifteen - five) / 10 < 400_000
+
+
+def test_silero_in_numpy_gives_what_its_authors_give():
+    # By onnxruntime 1.31 with silero_vad_16k_sequence.onnx of silero-vad 6.2.3 on the first 3 s of the demo call.
+    sound = decode(next(RECORDINGS.glob("*C-1002*.flac"))).samples[:, : 3 * 16_000]
+
+    probable = voice_probabilities(sound)
+
+    assert probable.shape == (2, 94)
+    assert probable[0, ::10] == pytest.approx(
+        [0.00947, 0.00369, 0.00232, 0.28412, 0.9826, 0.99999, 0.99998, 0.99997, 1.0, 0.99998], abs=1e-4
+    )
+    assert voice_probabilities(sound[:1])[0] == pytest.approx(probable[0], abs=1e-5)

@@ -35,8 +35,8 @@ from warehouse.load import (
 )
 
 TABLES = (
-    "calls", "recordings", "transcripts", "utterances", "speech_spans", "call_measures", "findings", "episodes",
-    "promises",
+    "calls", "recordings", "transcripts", "utterances", "speech_spans", "music_spans", "call_measures", "findings",
+    "episodes", "promises",
 )  # fmt: skip
 
 
@@ -55,8 +55,8 @@ def test_loading_twice_is_loading_once(warehouse, builders):
     load(warehouse, batch, run_id="R1")
     assert everything(warehouse) == once
     assert {t: len(rows) for t, rows in once.items()} == {
-        "calls": 2, "recordings": 2, "transcripts": 2, "utterances": 4, "speech_spans": 4, "call_measures": 2,
-        "findings": 2, "episodes": 2, "promises": 1,
+        "calls": 2, "recordings": 2, "transcripts": 2, "utterances": 4, "speech_spans": 4, "music_spans": 0,
+        "call_measures": 2, "findings": 2, "episodes": 2, "promises": 1,
     }  # fmt: skip
 
 
