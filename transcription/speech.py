@@ -187,9 +187,9 @@ class _Channel(msgspec.Struct, frozen=True):
         probable = probabilities[np.minimum(frame, len(probabilities) - 1)]
         voiced = _voiced(probable, _VOICE)
         level = float(np.percentile(levels[voiced], 90)) if voiced.any() else -np.inf
-        music = music_spans(samples, sample_rate, levels=levels, voiced=voiced, speech_level=level)
-        if music:
-            voiced &= ~_within(music, len(levels)) | _voiced(probable, _VOICE_IN_MUSIC)
+        sure = _voiced(probable, _VOICE_IN_MUSIC)
+        music = music_spans(samples, sample_rate, levels=levels, voiced=sure, speech_level=level)
+        voiced &= sure | ~_within(music, len(levels))
         if not voiced.any():
             return cls(levels, voiced, music)
         return cls(levels, _sharpened(voiced, probable, loud_frames(levels, level)), music)
