@@ -279,13 +279,16 @@ def truth(samples: Samples) -> list[Flags]:
     return found
 
 
-def judge(detector: Detector, line: Callable[[Samples], Samples], calls: Sequence[Samples]) -> Judged:
-    """Frames found and missed, and how far each edge of a stretch is from the truth (stretches over 0.3 s apart)."""
+def judge(detector: Detector, calls: Sequence[Samples], heard: Sequence[Samples]) -> Judged:
+    """Frames found and missed in what is `heard` of the calls, and how far its edges are from the true ones.
+
+    Edges are those of stretches over 0.3 s apart.
+    """
     both = found_only = truth_only = 0
     starts: list[float] = []
     ends: list[float] = []
-    for samples in calls:
-        for true, spans in zip(truth(samples), detector(line(samples)), strict=True):
+    for samples, changed in zip(calls, heard, strict=True):
+        for true, spans in zip(truth(samples), detector(changed), strict=True):
             flags = np.zeros_like(true)
             for span in spans:
                 flags[round(span.start / _GRID) : round(span.end / _GRID)] = True
@@ -326,9 +329,9 @@ def _quantile(errors: Sequence[float], share: float) -> float:
     return float(np.quantile(errors, share)) if errors else float("nan")
 
 
-def false_seconds(detector: Detector, name: str, level: float) -> float:
+def false_seconds(detector: Detector, sound: Samples) -> float:
     """Seconds of speech found in a minute of what is none."""
-    return speech.total(detector(not_speech(name, level=level)[None])[0])
+    return speech.total(detector(sound[None])[0])
 
 
 def speed(detector: Detector, seconds: float = 300.0) -> float:
@@ -361,8 +364,9 @@ def tables(calls: Sequence[Samples]) -> Iterator[str]:
     yield "| line | detector | precision | recall | start, median / p95 ms | end, median / p95 ms |"
     yield "|---|---|---|---|---|---|"
     for line, change in LINES.items():
+        heard = [change(samples) for samples in calls]
         for name, detector in DETECTORS.items():
-            j = judge(detector, change, calls)
+            j = judge(detector, calls, heard)
             yield (
                 f"| {line} | {name} | {j.precision:.3f} | {j.recall:.3f} "
                 f"| {j.start_median:.0f} / {j.start_p95:.0f} | {j.end_median:.0f} / {j.end_p95:.0f} |"
@@ -370,7 +374,8 @@ def tables(calls: Sequence[Samples]) -> Iterator[str]:
     yield f"\n| seconds of speech found in a minute of | {' | '.join(DETECTORS)} |\n|---|{'---|' * len(DETECTORS)}"
     for name in NOT_SPEECH:
         for level in (-26.0, -40.0):
-            found = " | ".join(f"{false_seconds(d, name, level):.1f}" for d in DETECTORS.values())
+            sound = not_speech(name, level=level)
+            found = " | ".join(f"{false_seconds(d, sound):.1f}" for d in DETECTORS.values())
             yield f"| {name}, {level:.0f} dB | {found} |"
     yield "\n| detector | x real time, two channels, one core |\n|---|---|"
     for name, detector in DETECTORS.items():
