@@ -653,7 +653,7 @@ def models_list() -> None:
     """The Whisper weights that are here, and the sizes there are."""
     from flows.console import show_rows
     from flows.settings import load_settings
-    from transcription.engines.whisper import weights_on_disk
+    from transcription.engines.checkpoints import weights_on_disk
 
     folder = load_settings(_Global.config).engine.weights_folder
     rows = [{"model": name, "file": str(path or "")} for name, path in weights_on_disk(folder).items()]
@@ -665,7 +665,7 @@ def models_fetch(model: Annotated[str, typer.Argument(help="A size, such as base
     """Download Whisper weights once, checked by their sha256."""
     from flows.console import out
     from flows.settings import load_settings
-    from transcription.engines.whisper import fetch
+    from transcription.engines.checkpoints import fetch
 
     with out.status(f"fetching {model} ..."):
         path = fetch(model, load_settings(_Global.config).engine.weights_folder)

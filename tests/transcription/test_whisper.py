@@ -1,6 +1,5 @@
 """Whisper's own code on a checkpoint of its own format with random weights: everything but the right words."""
 
-import dataclasses
 import hashlib
 import http.server
 import threading
@@ -13,39 +12,22 @@ import numpy as np
 import pytest
 
 from tests.transcription.conftest import RATE, spoken, write_sound
+from tests.transcription.random_whisper import random_model, save_checkpoint
 from transcription.engines import Channel, EngineUnavailable, choose, weights
 from transcription.engines.sphinx import NOTICE
 from transcription.inbox import arrival_of
 from transcription.transcribe import TranscriptionSettings, transcribe
-from transcription.transcript import Span, Word
+from transcription.transcript import Span
 
 torch = pytest.importorskip("torch")
-whisper = pytest.importorskip("whisper")
+pytest.importorskip("whisper")
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A weights folder that holds `random.pt`, a tiny English-only checkpoint."""
     folder: Path = tmp_path_factory.mktemp("weights")
-    dims = whisper.model.ModelDimensions(
-        n_mels=80,
-        n_audio_ctx=1500,
-        n_audio_state=64,
-        n_audio_head=2,
-        n_audio_layer=2,
-        n_vocab=51864,
-        n_text_ctx=448,
-        n_text_state=64,
-        n_text_head=2,
-        n_text_layer=2,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(1)
-        state = whisper.model.Whisper(dims).state_dict()
-        # Whisper leaves this one as the memory happens to be; one garbage value gives other words each time.
-        state["decoder.positional_embedding"] = 0.01 * torch.randn(dims.n_text_ctx, dims.n_text_state)
-    torch.save({"dims": dataclasses.asdict(dims), "model_state_dict": state}, folder / "random.pt")
-    return folder
+    return save_checkpoint(folder / "random.pt", random_model(seed=1)).parent
 
 
 @pytest.fixture(autouse=True)
@@ -65,7 +47,8 @@ def one_thread() -> Iterator[None]:
 @pytest.mark.slow
 @pytest.mark.usefixtures("one_thread")
 def test_a_checkpoint_in_whispers_format_is_loaded_and_heard_the_same_each_time(folder: Path):
-    from transcription.engines.whisper import Weights, Whisper
+    from transcription.engines.checkpoints import Weights
+    from transcription.engines.whisper import Whisper
 
     engine = Whisper(Weights(name="random", path=folder / "random.pt"), device="cpu")
     samples = np.repeat(spoken([(1.0, 1.4)], seconds=4.0), 16000 // RATE)
@@ -139,7 +122,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path):
 
 
 def test_weights_on_disk_are_listed_by_size(tmp_path: Path):
-    from transcription.engines.whisper import weights_on_disk
+    from transcription.engines.checkpoints import weights_on_disk
 
     (tmp_path / "tiny.en.pt").write_bytes(b"cut off")
 
@@ -147,29 +130,6 @@ def test_weights_on_disk_are_listed_by_size(tmp_path: Path):
 
     assert {"tiny.en", "base.en", "large-v3"} <= set(listed)
     assert set(listed.values()) == {None}
-
-
-def test_word_times_of_a_window_move_back_to_where_they_were_said():
-    from transcription.engines.whisper import _moved_back, _windows
-
-    cuts = [Span(10.0, 12.0), Span(50.0, 51.0), Span(100.0, 160.0)]
-
-    windows = list(_windows(cuts))
-
-    assert windows == [
-        [Span(10.0, 12.0), Span(50.0, 51.0), Span(100.0, 120.0)],
-        [Span(120.0, 140.0)],
-        [Span(140.0, 160.0)],
-    ]
-    said = [(0.5, 0.9), (1.8, 2.1), (2.1, 2.6), (4.0, 4.5), (22.0, 30.0)]
-    moved = [_moved_back(Word("x", *times), windows[0]) for times in said]
-    assert [(w.start, w.end) for w in moved] == [
-        (10.5, 10.9),
-        (11.8, 12.0),
-        (50.1, 50.6),
-        (101.0, 101.5),
-        (119.0, 120.0),
-    ]
 
 
 class _Server(http.server.ThreadingHTTPServer):

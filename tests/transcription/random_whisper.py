@@ -1,0 +1,53 @@
+"""Whisper models with random weights that end their text, close sentences and doubt themselves as a test wants."""
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+import whisper
+
+
+def random_model(
+    *, seed: int, says: int = 12, stamps: Mapping[int, float] | None = None, sure: float = 1.0, languages: int = 0
+) -> Any:
+    """A tiny model: `says` tokens a window, time stamps (in seconds) at the places of `stamps`.
+
+    The higher `sure`, the more probable is each of its tokens. `languages` = 99 makes it multilingual.
+    """
+    dims = whisper.model.ModelDimensions(
+        n_mels=80,
+        n_audio_ctx=1500,
+        n_audio_state=32,
+        n_audio_head=2,
+        n_audio_layer=1,
+        n_vocab=51865 if languages else 51864,
+        n_text_ctx=448,
+        n_text_state=32,
+        n_text_head=2,
+        n_text_layer=1,
+    )
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        model = whisper.model.Whisper(dims).eval()
+        state = model.state_dict()
+        embedding, place = state["decoder.token_embedding.weight"], state["decoder.positional_embedding"]
+        # Drawn here, because Whisper leaves it as the memory happens to be. A token is written at a place by
+        # putting its embedding there: the logits are the product with all embeddings.
+        place.copy_(torch.randn(place.shape))
+        embedding *= sure
+        tokens = whisper.tokenizer.get_tokenizer(
+            model.is_multilingual, num_languages=model.num_languages, language="en", task="transcribe"
+        )
+        place[says:] += 4 * embedding[tokens.eot] / sure
+        for at, seconds in (stamps or {}).items():
+            place[at] += 4 * embedding[tokens.timestamp_begin + round(seconds / 0.02)] / sure
+        model.load_state_dict(state)
+    return model
+
+
+def save_checkpoint(path: Path, model: Any) -> Path:
+    """The model in Whisper's own format."""
+    torch.save({"dims": dataclasses.asdict(model.dims), "model_state_dict": model.state_dict()}, path)
+    return path

@@ -1,0 +1,169 @@
+"""A batch of windows is heard as `whisper.transcribe` hears each; random weights show it as well as real ones."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from transcription.audio import Samples
+from transcription.transcript import Word
+
+torch = pytest.importorskip("torch")
+whisper = pytest.importorskip("whisper")
+
+from tests.transcription.random_whisper import random_model  # noqa: E402
+from transcription.engines.hearing import PASSES, TEMPERATURES, hear, prompt_of, spoken_language  # noqa: E402
+
+pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
+
+GLOSSARY = ("Dana Whitfield", "Acme Router")
+
+
+@pytest.fixture(scope="module")
+def one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+def sound(seconds: float, *, hertz: float) -> Samples:
+    clock = np.arange(round(seconds * 16000)) / 16000
+    spoken = 0.2 * np.sin(2 * np.pi * hertz * clock) * (np.sin(2 * np.pi * 1.3 * clock) > 0)
+    return (spoken + np.random.default_rng(round(hertz)).normal(0.0, 0.01, len(clock))).astype(np.float32)
+
+
+SOUNDS = [sound(3.0, hertz=200), sound(7.3, hertz=310), sound(28.0, hertz=450), sound(1.2, hertz=520)]
+
+MODELS: dict[str, dict[str, Any]] = {
+    "one sentence": {"seed": 1},
+    "closed by a time stamp": {"seed": 2, "stamps": {11: 1.0}},
+    "two sentences": {"seed": 3, "stamps": {5: 0.5, 6: 0.5, 11: 1.0}},
+    "heard in two passes": {"seed": 4, "says": 14, "stamps": {6: 0.9, 7: 0.9}},
+    "unsure": {"seed": 5, "sure": 0.3},
+}
+
+
+def transcribed(model: Any, samples: Samples, *, temperatures: tuple[float, ...], glossary: tuple[str, ...]) -> Any:
+    """What the library itself writes, or None where it hears a window more often than we ever do."""
+    cold = 0
+
+    def counted(model: Any, mel: Any, options: Any) -> Any:
+        nonlocal cold
+        cold += options.temperature == 0.0
+        if cold >= PASSES:
+            raise InterruptedError
+        return whisper.decode(model, mel, options)
+
+    with pytest.MonkeyPatch.context() as patch, torch.random.fork_rng():
+        torch.manual_seed(0)
+        patch.setattr(whisper.model.Whisper, "decode", counted)
+        try:
+            return whisper.transcribe(
+                model,
+                samples,
+                language="en",
+                temperature=temperatures,
+                condition_on_previous_text=False,
+                word_timestamps=True,
+                fp16=False,
+                initial_prompt=", ".join(glossary) + "." if glossary else None,
+                carry_initial_prompt=bool(glossary),
+            )
+        except InterruptedError:
+            return None
+
+
+def as_words(written: Any) -> list[tuple[str, float, float]]:
+    return [
+        (text, w["start"], w["end"])
+        for segment in written["segments"]
+        for w in segment["words"]
+        for text in w["word"].split()
+        if any(c.isalnum() for c in text)
+    ]
+
+
+@pytest.mark.parametrize("temperatures", [(0.0,), TEMPERATURES], ids=["cold", "warmer"])
+@pytest.mark.parametrize("glossary", [(), GLOSSARY], ids=["bare", "prompted"])
+@pytest.mark.parametrize("kind", MODELS)
+def test_a_batch_gives_the_words_and_times_of_whisper_transcribe(
+    kind: str, glossary: tuple[str, ...], temperatures: tuple[float, ...]
+):
+    model = random_model(**MODELS[kind])
+
+    heard = hear(model, SOUNDS, language="en", glossary=glossary, batch=3, temperatures=temperatures)
+    expected = [transcribed(model, s, temperatures=temperatures, glossary=glossary) for s in SOUNDS]
+
+    assert any(written is not None for written in expected)
+    for words, written in zip(heard, expected, strict=True):
+        if written is not None:
+            assert [(w.text, w.start, w.end) for w in words] == as_words(written)
+
+
+@pytest.mark.parametrize("kind", MODELS)
+def test_words_do_not_depend_on_what_shares_their_batch(kind: str):
+    model = random_model(**MODELS[kind])
+
+    def alone(samples: Samples) -> list[Word]:
+        (words,) = hear(model, [samples], language="en", batch=3)
+        return words
+
+    together = hear(model, SOUNDS, language="en", batch=3)
+
+    assert any(together)
+    assert together == hear(model, SOUNDS[::-1], language="en", batch=3)[::-1] == [alone(s) for s in SOUNDS]
+
+
+def test_nobodys_lots_are_disturbed():
+    torch.manual_seed(3)
+    before = torch.get_rng_state()
+
+    hear(random_model(seed=5, sure=0.3), SOUNDS[:1], language="en", batch=2)
+
+    assert torch.equal(before, torch.get_rng_state())
+
+
+def test_half_precision_hears_too():
+    from transcription.engines.whisper import halve
+
+    model = random_model(seed=1)
+    halve(model)
+
+    (words,) = hear(model, SOUNDS[:1], language="en", batch=2)
+
+    assert words
+
+
+def test_eight_bit_words_do_not_depend_on_their_batch_either():
+    from transcription.engines.whisper import quantise_encoder
+
+    model = random_model(seed=3, stamps={5: 0.5, 6: 0.5, 11: 1.0})
+    quantise_encoder(model)
+
+    together = hear(model, SOUNDS, language="en", batch=3)
+
+    assert any(together)
+    assert together[1:2] == hear(model, SOUNDS[1:2], language="en", batch=3)
+
+
+def test_a_language_is_found_over_all_sounds_of_a_call():
+    model = random_model(seed=6, languages=99)
+
+    found = {spoken_language(model, order) for order in (SOUNDS, SOUNDS[::-1])}
+
+    assert len(found) == 1
+    assert found <= set(whisper.tokenizer.LANGUAGES)
+
+
+def test_a_prompt_holds_as_many_names_as_have_room_and_the_first_ones_first():
+    tokens = whisper.tokenizer.get_tokenizer(multilingual=False)
+    names = [f"Product {n}" for n in range(200)]
+
+    prompt = prompt_of(names, tokens, room=223)
+
+    assert 200 < len(prompt) <= 223
+    assert tokens.decode(prompt).startswith(" Product 0, Product 1, ")
+    assert tokens.decode(prompt).endswith(".")
+    assert prompt_of((), tokens, room=223) == []

@@ -1,0 +1,163 @@
+"""Whisper's checkpoints: where they are on disk, whether they are what they say, how they are fetched."""
+
+import importlib.util
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from pickle import UnpicklingError
+
+import msgspec
+
+from transcription.engines import EngineUnavailable
+from transcription.engines import weights as weights_file
+from transcription.transcript import Seconds
+
+
+class Weights(msgspec.Struct, frozen=True, kw_only=True):
+    """A checkpoint on disk: its model's `name`, the file, and the published size it is, or "" for one's own."""
+
+    name: str
+    path: Path
+    published: str = ""
+
+
+def obtain(model: str, weights_folder: Path | None = None, *, download_timeout: Seconds = 0.0) -> Weights:
+    """The checkpoint of `model`: a published size, the name of one in `weights_folder`, or a path to one.
+
+    Missing weights of a published size are fetched if `download_timeout` is above 0. Raises `EngineUnavailable`.
+    """
+    check_installed()
+    found = find(model, weights_folder)
+    if found is None and download_timeout > 0 and model in _published():
+        fetch(model, weights_folder, timeout=download_timeout)
+        found = find(model, weights_folder)
+    if found is None:
+        raise _missing(model, weights_folder)
+    return found
+
+
+def find(model: str, weights_folder: Path | None = None) -> Weights | None:
+    """The checkpoint of `model` on disk, or None; a published size whose sha256 is wrong raises `EngineUnavailable`."""
+    if model.endswith(".pt"):
+        path = next((p for p in (Path(model), *_in(weights_folder, model)) if p.is_file()), None)
+        return Weights(name=path.stem, path=path) if path else None
+    url = _published().get(model)
+    if url is None:
+        path = next((p for p in _in(weights_folder, f"{model}.pt") if p.is_file()), None)
+        return Weights(name=model, path=path) if path else None
+    path = next((p for p in _in(weights_folder, _file_name(url)) if p.is_file()), None)
+    if path is None:
+        return None
+    if weights_file.sha256_of(path) != _published_sha256(url):
+        raise EngineUnavailable(
+            f"the Whisper weights {path.name} are not the published ones",
+            why=f"{path}: another sha256; a download that was cut off looks like this",
+            tries=(
+                f"remove the file, then callaudit models fetch {model}",
+                "give a checkpoint of your own another name, and set model to it",
+            ),
+        )
+    return Weights(name=model, path=path, published=model)
+
+
+def fetch(model: str, weights_folder: Path | None = None, *, timeout: Seconds | None = None) -> Path:
+    """Download the weights of a published size unless they are there; see `weights.fetch`."""
+    check_installed()
+    url = _published().get(model)
+    if url is None:
+        raise EngineUnavailable(
+            f"no Whisper weights are called {model!r}",
+            why=f"there are {', '.join(_published())}",
+            tries=("callaudit models fetch base.en",),
+        )
+    found = next((p for p in _in(weights_folder, _file_name(url)) if p.is_file()), None)
+    if found and weights_file.sha256_of(found) == _published_sha256(url):
+        return found
+    target = found or (weights_folder or _cache()) / _file_name(url)
+    return weights_file.fetch(url, target, expected=_published_sha256(url), timeout=timeout)
+
+
+def weights_on_disk(weights_folder: Path | None = None) -> dict[str, Path | None]:
+    """Every published size and where its weights are; None where they are missing or not the published ones."""
+    check_installed()
+    where: dict[str, Path | None] = {}
+    for model, url in _published().items():
+        path = next((p for p in _in(weights_folder, _file_name(url)) if p.is_file()), None)
+        where[model] = path if path and weights_file.sha256_of(path) == _published_sha256(url) else None
+    return where
+
+
+def check_checkpoint(path: Path) -> None:
+    """A checkpoint of one's own must be in Whisper's format; only tensors are read, never code."""
+    import torch  # noqa: PLC0415
+
+    try:
+        checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
+        complete = {"dims", "model_state_dict"} <= set(checkpoint)
+    except (RuntimeError, UnpicklingError, OSError, EOFError, TypeError, ValueError) as error:
+        raise _no_checkpoint(path, str(error).splitlines()[0] if str(error) else type(error).__name__) from error
+    if not complete:
+        raise _no_checkpoint(path, "dims and model_state_dict are not in it")
+
+
+def _no_checkpoint(path: Path, why: str) -> EngineUnavailable:
+    return EngineUnavailable(
+        f"{path.name} is no Whisper checkpoint",
+        why=f"{path}: {why}",
+        tries=("callaudit models fetch base.en", 'engine = "sphinx" (demo)'),
+    )
+
+
+def check_installed() -> None:
+    """Raise `EngineUnavailable` unless torch and openai-whisper can be imported."""
+    missing = [name for name in ("torch", "whisper") if importlib.util.find_spec(name) is None]
+    if not missing:
+        try:
+            installed_version()
+        except PackageNotFoundError:
+            missing = ["openai-whisper (another package is called whisper here)"]
+    if missing:
+        raise EngineUnavailable(
+            "Whisper is not installed",
+            why=f"missing: {', '.join(missing)}",
+            tries=("pip install 'call-audit[whisper]'", 'engine = "sphinx" (demo)'),
+        )
+
+
+def _missing(model: str, weights_folder: Path | None) -> EngineUnavailable:
+    published = model in _published()
+    looked = ", ".join(str(p.parent) for p in _in(weights_folder, model))
+    fetching = f"callaudit models fetch {model}" if published else "callaudit models list  (the sizes there are)"
+    return EngineUnavailable(
+        f"no Whisper weights for model {model!r}",
+        why=f"looked in {looked}",
+        tries=(fetching, "set weights_folder to where they are", 'engine = "sphinx" for a demo'),
+    )
+
+
+def _in(weights_folder: Path | None, name: str) -> tuple[Path, ...]:
+    return tuple(folder / name for folder in (weights_folder, _cache()) if folder is not None)
+
+
+def _cache() -> Path:
+    return Path.home() / ".cache" / "whisper"
+
+
+def _published() -> dict[str, str]:
+    import whisper  # noqa: PLC0415
+
+    models: dict[str, str] = whisper._MODELS
+    return models
+
+
+def _published_sha256(url: str) -> str:
+    """The published address holds it as the folder of the file."""
+    return url.split("/")[-2]
+
+
+def _file_name(url: str) -> str:
+    return url.rsplit("/", maxsplit=1)[-1]
+
+
+def installed_version() -> str:
+    """The version of openai-whisper that is installed."""
+    return version("openai-whisper")
