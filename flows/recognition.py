@@ -2,25 +2,46 @@
 
 A transcript is the costliest thing a run makes, so it is written to the staging folder the moment it is
 finished, under a name that says what it was made of. A run that is killed finds it there the next time.
+
+A recogniser that hears many windows at once gets several calls together: a worker takes a portion of the calls, decodes
+the next of them in a thread while the recogniser is busy, and never holds more than two batches of sound.
 """
 
 import os
 import signal
-from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
+from typing import TypeVar
 
 import msgspec
 
 from flows.settings import EngineSettings, Settings
+from transcription.audio import declared_duration
 from transcription.engines import Engine, EngineName, choose
 from transcription.errors import Unreadable
 from transcription.exports import read_export
 from transcription.inbox import Arrival, Quarantined, at_hand
-from transcription.transcribe import TranscriptionSettings, glossary_of, provenance_of, transcribe
-from transcription.transcript import Provenance, Transcript
+from transcription.speech import total
+from transcription.transcribe import (
+    Prepared,
+    TranscriptionSettings,
+    finish,
+    glossary_of,
+    prepare,
+    provenance_of,
+    recognise,
+)
+from transcription.transcript import Provenance, Seconds, Transcript
+
+# What one row of a batch holds, more or less; a portion is several batches, so that few of them are half full.
+_SPEECH_PER_ROW: Seconds = 28.0
+_AUDIO_PER_ROW: Seconds = 120.0
+
+# A recording that does not say how long it is counts as this.
+_USUAL_CALL: Seconds = 300.0
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,14 +55,20 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
     reused: bool = False
 
 
-def choose_engine(settings: EngineSettings, *, fetch: bool) -> Engine:
-    """The engine that the settings name; `fetch` allows "auto" its one bounded wait for weights."""
+def choose_engine(settings: EngineSettings, *, fetch: bool, workers: int = 1) -> Engine:
+    """The engine that the settings name; `fetch` allows "auto" its one bounded wait for weights.
+
+    The cores are shared among `workers`, unless the settings give each its threads.
+    """
     return choose(
         settings.name,
         model=settings.model,
         weights_folder=settings.weights_folder,
         language=settings.language,
         download_timeout=settings.download_timeout if fetch else 0.0,
+        batch=settings.batch,
+        threads=settings.threads or max(1, len(os.sched_getaffinity(0)) // workers),
+        quantise=settings.quantise,
     )
 
 
@@ -82,11 +109,11 @@ class Recognition:
     def workers(self) -> int:
         """How many calls are transcribed at the same time.
 
-        Whisper's own threads already fill a CPU, so by default it gets one worker.
+        An engine that hears many windows at once fills a CPU or a GPU on its own, so by default it gets one worker.
         """
         if self.settings.run.workers:
             return self.settings.run.workers
-        return 1 if self.provenance.engine == "whisper" else len(os.sched_getaffinity(0))
+        return 1 if self.engine.batch > 1 else len(os.sched_getaffinity(0))
 
     def close(self) -> None:
         """Stop the workers; finished transcripts stay in the staging folder."""
@@ -124,20 +151,43 @@ class Recognition:
         if not arrivals:
             return []
         pool = self._pool or self._start()
-        copies = self.settings.audio
-        futures = {
-            pool.submit(_transcribe, a, self.settings.transcription, self._staged(a), copies): a for a in arrivals
-        }
-        unfinished = dict.fromkeys(range(len(arrivals)))
-        position = {id(a): n for n, a in enumerate(arrivals)}
+        futures = [
+            pool.submit(
+                _transcribe, portion, self.settings.transcription, [*map(self._staged, portion)], self.settings.audio
+            )
+            for portion in self._portions(arrivals)
+        ]
+        unfinished = {arrival.place: arrival for arrival in arrivals}
         try:
             for future in as_completed(futures):
-                heard = future.result()
-                unfinished.pop(position[id(futures[future])])
-                yield heard
+                for heard in future.result():
+                    del unfinished[heard.arrival.place]
+                    yield heard
         except BrokenProcessPool:
             self.close()
-        return [arrivals[n] for n in unfinished]
+            # What the dead worker had finished, and what the others had that died with it.
+            for arrival in list(unfinished.values()):
+                staged = read_staged(self._staged(arrival))
+                if staged is not None:
+                    del unfinished[arrival.place]
+                    yield Heard(arrival=arrival, outcome=staged)
+        return list(unfinished.values())
+
+    def _portions(self, arrivals: Sequence[Arrival]) -> Iterator[tuple[Arrival, ...]]:
+        """The arrivals in the portions that a worker takes: one call each, or enough to fill several batches."""
+        if self.engine.batch == 1:
+            yield from ((arrival,) for arrival in arrivals)
+            return
+        portion: list[Arrival] = []
+        seconds: Seconds = 0.0
+        for arrival in arrivals:
+            portion.append(arrival)
+            seconds += declared_duration(arrival.path) or _USUAL_CALL
+            if seconds >= self.engine.batch * _AUDIO_PER_ROW:
+                yield tuple(portion)
+                portion, seconds = [], 0.0
+        if portion:
+            yield tuple(portion)
 
     def _staged(self, arrival: Arrival) -> Path:
         p = provenance_of(self.engine, self.settings.transcription, glossary_of(arrival))
@@ -147,7 +197,10 @@ class Recognition:
         self.settings.staging.mkdir(parents=True, exist_ok=True)
         # Forked children would inherit the warehouse's lock and a threaded recogniser's state.
         self._pool = ProcessPoolExecutor(
-            self.workers, mp_context=get_context("spawn"), initializer=_start_worker, initargs=(self._chosen,)
+            self.workers,
+            mp_context=get_context("spawn"),
+            initializer=_start_worker,
+            initargs=(self._chosen, self.workers),
         )
         return self._pool
 
@@ -155,24 +208,69 @@ class Recognition:
 _ENGINE: Engine | None = None
 
 
-def _start_worker(settings: EngineSettings) -> None:
+def _start_worker(settings: EngineSettings, workers: int) -> None:
     global _ENGINE  # noqa: PLW0603  One engine a process, loaded once.
     # Ctrl-C is for the parent, which then stops its workers.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    _ENGINE = choose_engine(settings, fetch=False)
+    _ENGINE = choose_engine(settings, fetch=False, workers=workers)
 
 
-def _transcribe(arrival: Arrival, settings: TranscriptionSettings, staged: Path, copies: Path) -> Heard:
+def _transcribe(
+    arrivals: Sequence[Arrival], settings: TranscriptionSettings, staged: Sequence[Path], copies: Path
+) -> list[Heard]:
+    """What becomes of a portion of calls; each transcript is put aside as soon as its words are there."""
     if _ENGINE is None:
         raise RuntimeError("a worker process begins with _start_worker")
+    places = {arrival.place: place for arrival, place in zip(arrivals, staged, strict=True)}
+    outcomes: list[Heard] = []
+    ready = (_prepared(arrival, settings) for arrival in arrivals)
+    for batch in _made_ahead(_batches(ready, enough=_ENGINE.batch * _SPEECH_PER_ROW)):
+        outcomes += [heard for heard in batch if isinstance(heard, Heard)]
+        calls = [call for call in batch if isinstance(call, Prepared)]
+        for call, words in zip(calls, recognise(calls, _ENGINE), strict=True):
+            copy = copies / f"{call.arrival.sha256[:40]}.webm"
+            transcript = finish(call, words, _ENGINE, settings=settings, audio_copy=copy)
+            place = places[call.arrival.place]
+            partial = place.with_suffix(f".{os.getpid()}.part")
+            partial.write_bytes(msgspec.json.encode(transcript))
+            partial.replace(place)
+            outcomes.append(Heard(arrival=call.arrival, outcome=transcript))
+    return outcomes
+
+
+def _prepared(arrival: Arrival, settings: TranscriptionSettings) -> Prepared | Heard:
+    """The call ready to be heard, or the reason why it cannot be."""
     try:
-        transcript = transcribe(arrival, _ENGINE, settings=settings, audio_copy=copies / f"{arrival.sha256[:40]}.webm")
+        return prepare(arrival, settings=settings)
     except Unreadable as error:
         return Heard(arrival=arrival, outcome=Quarantined.of(arrival, error))
-    partial = staged.with_suffix(f".{os.getpid()}.part")
-    partial.write_bytes(msgspec.json.encode(transcript))
-    partial.replace(staged)
-    return Heard(arrival=arrival, outcome=transcript)
+
+
+def _batches(calls: Iterable[Prepared | Heard], *, enough: Seconds) -> Iterator[list[Prepared | Heard]]:
+    """The calls in groups that hold `enough` seconds of speech to fill a batch."""
+    batch: list[Prepared | Heard] = []
+    speech: Seconds = 0.0
+    for call in calls:
+        batch.append(call)
+        if isinstance(call, Prepared):
+            speech += sum(total(channel.spans) for channel in call.channels)
+        if speech >= enough:
+            yield batch
+            batch, speech = [], 0.0
+    if batch:
+        yield batch
+
+
+_Made = TypeVar("_Made")
+
+
+def _made_ahead(items: Iterator[_Made]) -> Iterator[_Made]:
+    """The items, each made in a thread while the one before it is in use."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, items, None)
+        while (item := coming.result()) is not None:
+            coming = thread.submit(next, items, None)
+            yield item
 
 
 def read_staged(path: Path) -> Transcript | None:

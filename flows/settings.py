@@ -67,13 +67,20 @@ class SourceSettings(Section, frozen=True, kw_only=True):
 
 
 class EngineSettings(Section, frozen=True, kw_only=True):
-    """What writes the words. `download_timeout` bounds the one wait for weights that `auto` allows itself."""
+    """What writes the words. `download_timeout` bounds the one wait for weights that `auto` allows itself.
+
+    `batch` windows are heard together on `threads` cores (0: what suits the machine); `quantise` trades a little
+    accuracy for speed on a CPU.
+    """
 
     name: EngineName = "auto"
     model: str = "base.en"
     language: str = "en"
     weights_folder: Path | None = None
     download_timeout: float = 20.0
+    batch: int = 0
+    threads: int = 0
+    quantise: bool = False
 
 
 class RunSettings(Section, frozen=True, kw_only=True):

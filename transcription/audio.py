@@ -12,6 +12,7 @@ or an AMR file cut exactly between two frames, and an Ogg file cut exactly betwe
 import contextlib
 import os
 import secrets
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -55,6 +56,10 @@ _MOST_LEFT_OVER = 64 << 20
 _MOST_CHUNKS = 10_000
 _RATES = range(1_000, 768_001)
 _MOST_CHANNELS = 8
+
+# Longer sound is kept in a file, which is written in portions.
+_HELD_IN_MEMORY: Seconds = 300.0
+_WRITTEN_AT_ONCE: Seconds = 30.0
 
 
 class Audio(msgspec.Struct, frozen=True, kw_only=True):
@@ -146,10 +151,8 @@ def write_copy(path: Path, audio: Audio, *, silence: Iterable[Span] = ()) -> Non
     """
     import av  # noqa: PLC0415
 
-    samples = audio.samples[:2].copy()
-    for span in silence:
-        samples[:, max(0, int(span.start * audio.sample_rate)) : int(np.ceil(span.end * audio.sample_rate))] = 0
-    np.clip(samples, -1.0, 1.0, out=samples)
+    samples = audio.samples[:2]
+    muted = [(int(s.start * audio.sample_rate), int(np.ceil(s.end * audio.sample_rate))) for s in silence]
     layout = "stereo" if len(samples) == 2 else "mono"
     part = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
     try:
@@ -162,7 +165,9 @@ def write_copy(path: Path, audio: Audio, *, silence: Iterable[Span] = ()) -> Non
             resampler = av.AudioResampler("flt", layout, stream.rate)
             block = audio.sample_rate
             for start in range(0, samples.shape[1], block):
-                piece = np.ascontiguousarray(samples[:, start : start + block])
+                piece = np.clip(samples[:, start : start + block], -1.0, 1.0, order="C")
+                for first, last in muted:
+                    piece[:, max(0, first - start) : max(0, last - start)] = 0
                 frame = av.AudioFrame.from_ndarray(piece, format="fltp", layout=layout)
                 frame.sample_rate = audio.sample_rate
                 frame.pts = start
@@ -289,7 +294,10 @@ def _head(packet: "av.Packet[Any]") -> bytes:
 
 
 class _Sink:
-    """Collects resampled sound in one growing array, so that a long call is held once and not twice."""
+    """Collects resampled sound: in memory while it is short, else in a nameless temporary file that is mapped.
+
+    Pages of a mapped file are the system's to take back, so that memory does not grow with the length of a call.
+    """
 
     def __init__(self, sample_rate: int) -> None:
         self.sample_rate = sample_rate
@@ -300,7 +308,9 @@ class _Sink:
         self._layout: av.AudioLayout | None = None
         self._first: Seconds | None = None
         self._clock: Seconds = 0.0
-        self._samples: Samples = np.zeros((0, 0), np.float32)
+        self._blocks: list[Samples] = []
+        self._file: IO[bytes] | None = None
+        self._waiting = 0
         self._n = 0
 
     def add(self, frame: "av.AudioFrame") -> None:
@@ -315,7 +325,6 @@ class _Sink:
                 raise _Absurd("unsupported_channels", f"{frame.layout.nb_channels} channels; a call has one or two")
             self._layout = frame.layout
             self.source_rate = frame.sample_rate
-            self._samples = np.empty((frame.layout.nb_channels, 60 * self.sample_rate), np.float32)
         if frame.time is not None:
             self._first = frame.time if self._first is None else self._first
             hole = frame.time - self._first - self._clock
@@ -323,7 +332,9 @@ class _Sink:
                 if self._clock + hole > LONGEST:
                     raise _too_long(self._clock + hole)
                 self._drain()
-                self._append(np.zeros((len(self._samples), round(hole * self.sample_rate)), np.float32))
+                silence = np.zeros((self._layout.nb_channels, round(_WRITTEN_AT_ONCE * self.sample_rate)), np.float32)
+                for left in range(round(hole * self.sample_rate), 0, -silence.shape[1]):
+                    self._append(silence[:, :left])
                 self._clock += hole
                 self.holes += hole
         if self._resampler is None or shape != self._shape:
@@ -338,7 +349,17 @@ class _Sink:
     def close(self) -> Samples:
         """All sound taken so far, float32 [channels, n]."""
         self._drain()
-        return self._samples[:, : self._n]
+        if self._layout is None or not self._n:
+            return np.zeros((0 if self._layout is None else self._layout.nb_channels, 0), np.float32)
+        if self._file is None:
+            return np.concatenate(self._blocks, axis=1)
+        self._spill()
+        self._file.flush()
+        # One sample of each channel after the other; the channels are views with a stride.
+        shape = (self._n, self._layout.nb_channels)
+        mapped = np.asarray(np.memmap(self._file, np.float32, mode="r", shape=shape))
+        self._file.close()
+        return mapped.T
 
     def _drain(self) -> None:
         if self._resampler is not None:
@@ -347,15 +368,22 @@ class _Sink:
             self._resampler = None
 
     def _append(self, block: npt.NDArray[Any]) -> None:
-        end = self._n + block.shape[1]
-        if end > LONGEST * self.sample_rate:
-            raise _too_long(end / self.sample_rate)
-        if end > self._samples.shape[1]:
-            grown = np.empty((len(self._samples), max(end, self._samples.shape[1] * 3 // 2)), np.float32)
-            grown[:, : self._n] = self._samples[:, : self._n]
-            self._samples = grown
-        self._samples[:, self._n : end] = block
-        self._n = end
+        if not block.shape[1]:
+            return
+        self._n += block.shape[1]
+        if self._n > LONGEST * self.sample_rate:
+            raise _too_long(self._n / self.sample_rate)
+        self._blocks.append(block)
+        self._waiting += block.shape[1]
+        if self._file is None and self._n > _HELD_IN_MEMORY * self.sample_rate:
+            self._file = tempfile.TemporaryFile(prefix="callaudit-")  # noqa: SIM115  Closed once it is mapped.
+        if self._file is not None and self._waiting >= _WRITTEN_AT_ONCE * self.sample_rate:
+            self._spill()
+
+    def _spill(self) -> None:
+        if self._file is not None and self._blocks:
+            np.concatenate(self._blocks, axis=1).T.astype(np.float32, order="C").tofile(self._file)
+            self._blocks, self._waiting = [], 0
 
 
 def _refuse_if_incomplete(path: Path, declared: _Declared, heard: _Heard) -> None:

@@ -10,7 +10,7 @@ import whisper
 
 
 def random_model(
-    *, seed: int, says: int = 12, stamps: Mapping[int, float] | None = None, sure: float = 1.0, languages: int = 0
+    *, seed: int, says: int = 8, stamps: Mapping[int, float] | None = None, sure: float = 1.0, languages: int = 0
 ) -> Any:
     """A tiny model: `says` tokens a window, time stamps (in seconds) at the places of `stamps`.
 
@@ -19,12 +19,12 @@ def random_model(
     dims = whisper.model.ModelDimensions(
         n_mels=80,
         n_audio_ctx=1500,
-        n_audio_state=32,
+        n_audio_state=64,
         n_audio_head=2,
         n_audio_layer=1,
         n_vocab=51865 if languages else 51864,
         n_text_ctx=448,
-        n_text_state=32,
+        n_text_state=64,
         n_text_head=2,
         n_text_layer=1,
     )

@@ -34,14 +34,15 @@ def sound(seconds: float, *, hertz: float) -> Samples:
     return (spoken + np.random.default_rng(round(hertz)).normal(0.0, 0.01, len(clock))).astype(np.float32)
 
 
-SOUNDS = [sound(3.0, hertz=200), sound(7.3, hertz=310), sound(28.0, hertz=450), sound(1.2, hertz=520)]
+SOUNDS = [sound(3.0, hertz=200), sound(7.3, hertz=310), sound(1.2, hertz=520)]
 
 MODELS: dict[str, dict[str, Any]] = {
     "one sentence": {"seed": 1},
-    "closed by a time stamp": {"seed": 2, "stamps": {11: 1.0}},
-    "two sentences": {"seed": 3, "stamps": {5: 0.5, 6: 0.5, 11: 1.0}},
-    "heard in two passes": {"seed": 4, "says": 14, "stamps": {6: 0.9, 7: 0.9}},
+    "closed by a time stamp": {"seed": 2, "stamps": {7: 1.0}},
+    "two sentences": {"seed": 3, "stamps": {4: 0.5, 5: 0.5, 7: 1.0}},
+    "heard in two passes": {"seed": 4, "stamps": {5: 0.9, 6: 0.9}},
     "unsure": {"seed": 5, "sure": 0.3},
+    "prompted": {"seed": 3, "says": 24},
 }
 
 
@@ -86,14 +87,12 @@ def as_words(written: Any) -> list[tuple[str, float, float]]:
 
 
 @pytest.mark.parametrize("temperatures", [(0.0,), TEMPERATURES], ids=["cold", "warmer"])
-@pytest.mark.parametrize("glossary", [(), GLOSSARY], ids=["bare", "prompted"])
 @pytest.mark.parametrize("kind", MODELS)
-def test_a_batch_gives_the_words_and_times_of_whisper_transcribe(
-    kind: str, glossary: tuple[str, ...], temperatures: tuple[float, ...]
-):
+def test_a_batch_gives_the_words_and_times_of_whisper_transcribe(kind: str, temperatures: tuple[float, ...]):
     model = random_model(**MODELS[kind])
+    glossary = GLOSSARY if kind == "prompted" else ()
 
-    heard = hear(model, SOUNDS, language="en", glossary=glossary, batch=3, temperatures=temperatures)
+    heard = hear(model, SOUNDS, language="en", glossary=glossary, batch=2, temperatures=temperatures)
     expected = [transcribed(model, s, temperatures=temperatures, glossary=glossary) for s in SOUNDS]
 
     assert any(written is not None for written in expected)
@@ -102,18 +101,18 @@ def test_a_batch_gives_the_words_and_times_of_whisper_transcribe(
             assert [(w.text, w.start, w.end) for w in words] == as_words(written)
 
 
-@pytest.mark.parametrize("kind", MODELS)
+@pytest.mark.parametrize("kind", ["two sentences", "unsure"])
 def test_words_do_not_depend_on_what_shares_their_batch(kind: str):
     model = random_model(**MODELS[kind])
 
     def alone(samples: Samples) -> list[Word]:
-        (words,) = hear(model, [samples], language="en", batch=3)
+        (words,) = hear(model, [samples], language="en", batch=2)
         return words
 
-    together = hear(model, SOUNDS, language="en", batch=3)
+    together = hear(model, SOUNDS, language="en", batch=2)
 
     assert any(together)
-    assert together == hear(model, SOUNDS[::-1], language="en", batch=3)[::-1] == [alone(s) for s in SOUNDS]
+    assert together == hear(model, SOUNDS[::-1], language="en", batch=2)[::-1] == [alone(s) for s in SOUNDS]
 
 
 def test_nobodys_lots_are_disturbed():
@@ -142,10 +141,10 @@ def test_eight_bit_words_do_not_depend_on_their_batch_either():
     model = random_model(seed=3, stamps={5: 0.5, 6: 0.5, 11: 1.0})
     quantise_encoder(model)
 
-    together = hear(model, SOUNDS, language="en", batch=3)
+    together = hear(model, SOUNDS, language="en", batch=2)
 
     assert any(together)
-    assert together[1:2] == hear(model, SOUNDS[1:2], language="en", batch=3)
+    assert together[1:2] == hear(model, SOUNDS[1:2], language="en", batch=2)
 
 
 def test_a_language_is_found_over_all_sounds_of_a_call():

@@ -25,6 +25,7 @@ class Prompter:
 
     provenance = Provenance(engine="prompter", model="script", weights_hash="0", settings_hash="0")
     takes_glossary = True
+    batch = 1
 
     def __init__(self, *channels: list[Word]) -> None:
         self.channels = list(channels)

@@ -13,7 +13,7 @@ from transcription.audio import Samples
 from transcription.errors import SetupError
 from transcription.transcript import Provenance, Seconds, Span, Word
 
-EngineName = Literal["auto", "whisper", "sphinx"]
+EngineName = Literal["auto", "whisper", "faster-whisper", "sphinx"]
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,6 +45,10 @@ class Engine(Protocol):
     def takes_glossary(self) -> bool:
         """Whether `Channel.glossary` changes the words; if not, it is no part of what a transcript was made with."""
 
+    @property
+    def batch(self) -> int:
+        """How many windows of up to 30 s it hears at once; 1 = one channel after the other."""
+
     def transcribe(self, heard: Sequence[Channel]) -> list[list[Word]]:
         """For each channel its words with times and confidences, in order of time."""
 
@@ -60,20 +64,26 @@ def choose(
     weights_folder: Path | None = None,
     language: str = "en",
     download_timeout: Seconds = 30.0,
+    batch: int = 0,
+    threads: int = 0,
+    quantise: bool = False,
 ) -> Engine:
     """The engine to use, ready to run.
 
-    "whisper" and "sphinx" are what they say or raise `EngineUnavailable`. "auto" is Whisper when it is installed and
-    its weights are on disk or can be fetched within `download_timeout` seconds (0 = never fetch), else the embedded
-    demo engine, whose provenance says so to every reader.
+    "whisper", "faster-whisper" and "sphinx" are what they say or raise `EngineUnavailable`. "auto" is Whisper when it
+    is installed and its weights are on disk or can be fetched within `download_timeout` seconds (0 = never fetch),
+    else the embedded demo engine, whose provenance says so to every reader. `batch`, `threads` and `quantise` are for
+    the two that are Whisper; 0 = what suits the machine.
     """
-    # Imported by name and late: each drags in its recogniser.
     if engine == "sphinx":
         return _sphinx(language)
+    tuned = {"language": language, "batch": batch, "threads": threads, "quantise": quantise}
+    if engine == "faster-whisper":
+        return _ready("faster_whisper", model, weights_folder, **tuned)
     if engine == "whisper":
-        return _whisper(model, weights_folder, language, 0.0)
+        return _ready("whisper", model, weights_folder, **tuned)
     with contextlib.suppress(EngineUnavailable):
-        return _whisper(model, weights_folder, language, download_timeout)
+        return _ready("whisper", model, weights_folder, download_timeout=download_timeout, **tuned)
     return _sphinx(language)
 
 
@@ -82,12 +92,15 @@ def settings_hash(settings: Mapping[str, object]) -> str:
     return sha256(msgspec.json.encode(settings, order="deterministic")).hexdigest()[:12]
 
 
+# Imported by name and late: each drags in its recogniser.
+
+
 def _sphinx(language: str) -> Engine:
     made: Engine = import_module("transcription.engines.sphinx").Sphinx(language=language)
     return made
 
 
-def _whisper(model: str, weights_folder: Path | None, language: str, download_timeout: Seconds) -> Engine:
-    ready = import_module("transcription.engines.whisper").ready
-    made: Engine = ready(model, weights_folder=weights_folder, language=language, download_timeout=download_timeout)
+def _ready(name: str, model: str, weights_folder: Path | None, **settings: object) -> Engine:
+    ready = import_module(f"transcription.engines.{name}").ready
+    made: Engine = ready(model, weights_folder=weights_folder, **settings)
     return made

@@ -43,6 +43,7 @@ class Sphinx:
     """PocketSphinx on the speech of one channel, each cut normalised on its own."""
 
     takes_glossary = False
+    batch = 1
 
     def __init__(self, *, language: str = "en") -> None:
         if language.split("-", maxsplit=1)[0].lower() != "en":
