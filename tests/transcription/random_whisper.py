@@ -8,25 +8,35 @@ from typing import Any
 import torch
 import whisper
 
+# Width, heads and layers of the published sizes, and of one that is quick to hear.
+SIZES = {"toy": (64, 2, 1), "tiny": (384, 6, 4), "base": (512, 8, 6), "small": (768, 12, 12)}
+
 
 def random_model(
-    *, seed: int, says: int = 8, stamps: Mapping[int, float] | None = None, sure: float = 1.0, languages: int = 0
+    *,
+    seed: int,
+    size: str = "toy",
+    says: int = 8,
+    stamps: Mapping[int, float] | None = None,
+    sure: float = 1.0,
+    languages: int = 0,
 ) -> Any:
-    """A tiny model: `says` tokens a window, time stamps (in seconds) at the places of `stamps`.
+    """A model of one of `SIZES`: `says` tokens a window, time stamps (in seconds) at the places of `stamps`.
 
     The higher `sure`, the more probable is each of its tokens. `languages` = 99 makes it multilingual.
     """
+    width, heads, layers = SIZES[size]
     dims = whisper.model.ModelDimensions(
         n_mels=80,
         n_audio_ctx=1500,
-        n_audio_state=64,
-        n_audio_head=2,
-        n_audio_layer=1,
+        n_audio_state=width,
+        n_audio_head=heads,
+        n_audio_layer=layers,
         n_vocab=51865 if languages else 51864,
         n_text_ctx=448,
-        n_text_state=64,
-        n_text_head=2,
-        n_text_layer=1,
+        n_text_state=width,
+        n_text_head=heads,
+        n_text_layer=layers,
     )
     with torch.random.fork_rng():
         torch.manual_seed(seed)

@@ -1,7 +1,7 @@
 """The recognisers that write the words: one file, and one foreign library, each."""
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
@@ -85,6 +85,17 @@ def choose(
     with contextlib.suppress(EngineUnavailable):
         return _ready("whisper", model, weights_folder, download_timeout=download_timeout, **tuned)
     return _sphinx(language)
+
+
+def prompt_text(glossary: Sequence[str], *, tokens: Callable[[str], int], room: int) -> str:
+    """As many names as have room in a prompt of `room` tokens, the first ones first: "Dana, Acme Router."."""
+    text = ""
+    for n in range(len(glossary)):
+        longer = ", ".join(glossary[: n + 1]) + "."
+        if tokens(longer) > room:
+            break
+        text = longer
+    return text
 
 
 def settings_hash(settings: Mapping[str, object]) -> str:

@@ -28,6 +28,7 @@ from whisper.tokenizer import get_tokenizer
 from whisper.utils import get_end
 
 from transcription.audio import Samples
+from transcription.engines import prompt_text
 from transcription.transcript import Seconds, Word
 
 # Greedy first, then warmer where the text repeats itself or is improbable. Whisper's own tool takes six steps.
@@ -226,14 +227,16 @@ class _Decoder(GreedyDecoder):  # type: ignore[misc]
         self, tokens: torch.Tensor, logits: torch.Tensor, sum_logprobs: torch.Tensor
     ) -> tuple[torch.Tensor, bool]:
         """The tokens with the next of each row, and whether all rows are at their end."""
-        real = len(self.lots)
-        if self.temperature == 0:
-            following = logits.argmax(dim=-1)
-        else:
-            chances = softmax(logits[:real] / self.temperature, dim=-1)
-            draws = torch.stack([torch.empty(chances.shape[-1]).exponential_(generator=lot) for lot in self.lots])
-            drawn = (chances / draws.to(chances.device)).argmax(dim=-1)
-            following = torch.cat([drawn, drawn[-1:].expand(len(logits) - real)])
+        following = logits.argmax(dim=-1)
+        if self.temperature > 0:
+            chances = softmax(logits / self.temperature, dim=-1)
+            for row, lot in enumerate(self.lots):
+                # A row at its end draws no more: how long the others go on must not change its next lots.
+                if tokens[row, -1] != self.eot:
+                    draws = torch.empty(chances.shape[-1]).exponential_(generator=lot).to(chances.device)
+                    following[row] = (chances[row] / draws).argmax()
+            # The repeated rows end with the one they repeat.
+            following[len(self.lots) :] = following[len(self.lots) - 1]
         logprobs = log_softmax(logits.float(), dim=-1)
         sum_logprobs += logprobs[torch.arange(len(logprobs)), following] * (tokens[:, -1] != self.eot)
         following[tokens[:, -1] == self.eot] = self.eot
@@ -255,12 +258,8 @@ class _Encoded:
 
 def prompt_of(glossary: Sequence[str], tokenizer: Any, *, room: int) -> list[int]:  # noqa: ANN401
     """The tokens of as many names as have room, the first ones first."""
-    tokens: list[int] = []
-    for n in range(len(glossary)):
-        longer: list[int] = tokenizer.encode(" " + ", ".join(glossary[: n + 1]) + ".")
-        if len(longer) > room:
-            break
-        tokens = longer
+    text = prompt_text(glossary, tokens=lambda text: len(tokenizer.encode(" " + text)), room=room)
+    tokens: list[int] = tokenizer.encode(" " + text) if text else []
     return tokens
 
 
