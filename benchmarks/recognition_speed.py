@@ -1,11 +1,11 @@
 #!/usr/bin/env python
-"""How fast Whisper is here, against `whisper.transcribe` on the same sound in the same run, and what it holds in memory.
+"""How fast Whisper is here against `whisper.transcribe` on the same sound in the same run, and what memory it needs.
 
     python benchmarks/recognition_speed.py                               # tiny, two minutes of a call
     python benchmarks/recognition_speed.py --sizes tiny base small --minutes 10
     python benchmarks/recognition_speed.py --sizes --lengths 10 60 180   # memory by length of the call, in minutes
 
-The models have the true sizes and random weights, made to write 80 tokens in each window, as fast speech has. Everything
+The models have the true sizes and random weights, made to write 80 tokens in each window, as fast speech has. All
 is decoded at temperature 0, since random text would fail every check and be tried again. The call is one of the demo's,
 repeated, with a minute of silence after each time. `whisper.transcribe` is measured twice: on each channel, as a user
 would run it, and on each of our windows alone, which shows what batches alone are worth. Random weights write as much
