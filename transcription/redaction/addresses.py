@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from transcription.redaction.conversation import Conversation, Stream
 from transcription.redaction.cues import Cues
 from transcription.redaction.kinds import Place
-from transcription.redaction.numbers import DIGITS, TEENS, TENS, UNITS, piece_at
+from transcription.redaction.numbers import DIGITS, TEENS, TENS, UNITS, begins_number, has_figure, piece_at
 
 _STREETS = frozenset(
     """street st avenue ave road rd boulevard blvd lane ln terrace crescent mews parkway pkwy highway hwy turnpike
@@ -37,10 +37,13 @@ def addresses(call: Conversation, stream: Stream, cues: Cues) -> list[Place]:
     """The street addresses and postcodes in a stream."""
     texts = [call.tokens[t].text for t in stream.at]
     found: list[Place] = []
+    # Only after its cue is a postcode looked for in words without a figure.
+    anywhere = any(cue.kind == "postcode" for cue in cues.all)
     i = 0
     while i < len(stream.plain):
-        last = _street(stream, texts, i, cues)
-        if last is None:
+        word = stream.plain[i]
+        last = _street(stream, texts, i, cues) if begins_number(word) else None
+        if last is None and (anywhere or has_figure(word)):
             last = _postcode(stream, i, cues)
         if last is not None:
             first = _house_unit_before(stream.plain, i)

@@ -6,6 +6,7 @@ they are in what everybody said before.
 """
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 from transcription.transcript import Seconds, SpeakerRole, Utterance
@@ -51,12 +52,15 @@ def conversation_of(utterances: Sequence[Utterance]) -> Conversation:
     streams: dict[tuple[SpeakerRole, int | None], list[int]] = {}
     for n, utterance in enumerate(utterances):
         texts = [w.text for w in utterance.words] if utterance.words else utterance.text.split()
-        for i, text in enumerate(texts):
-            streams.setdefault((utterance.role, utterance.channel), []).append(len(tokens))
-            tokens.append(Token(text, plain(text), n, i))
+        if not texts:
+            continue
+        stream = streams.setdefault((utterance.role, utterance.channel), [])
+        stream += range(len(tokens), len(tokens) + len(texts))
+        tokens += [Token(text, plain(text), n, i) for i, text in enumerate(texts)]
     return Conversation(tuple(tokens), tuple(_stream(places, tokens, utterances) for places in streams.values()))
 
 
+@lru_cache(maxsize=1 << 16)
 def plain(text: str) -> str:
     """The word in lower case, without marks at its edges; a leading plus sign stays."""
     word = text.lower().replace("’", "'").strip(EDGES)
@@ -64,10 +68,14 @@ def plain(text: str) -> str:
 
 
 def _stream(places: list[int], tokens: list[Token], utterances: Sequence[Utterance]) -> Stream:
-    breaks = frozenset(
-        i for i in range(1, len(places)) if _is_break(tokens[places[i - 1]], tokens[places[i]], places, i, utterances)
-    )
-    return Stream(tuple(places), tuple(tokens[p].plain for p in places), breaks)
+    breaks: set[int] = set()
+    for i in range(1, len(places)):
+        before, after = tokens[places[i - 1]], tokens[places[i]]
+        # Within an utterance without words' times nothing shows a break.
+        untimed = before.utterance == after.utterance and not utterances[after.utterance].words
+        if not untimed and _is_break(before, after, places, i, utterances):
+            breaks.add(i)
+    return Stream(tuple(places), tuple([tokens[p].plain for p in places]), frozenset(breaks))
 
 
 def _is_break(before: Token, after: Token, places: list[int], i: int, utterances: Sequence[Utterance]) -> bool:

@@ -32,7 +32,7 @@ _LONGEST_NAME = 3
 def emails(stream: Stream, cues: Cues) -> list[Place]:
     """The e-mail addresses in a stream."""
     plain = stream.plain
-    found = [Place(i, i, "email") for i, word in enumerate(plain) if _WRITTEN.search(word)]
+    found = [Place(i, i, "email") for i, word in enumerate(plain) if "@" in word and _WRITTEN.search(word)]
     for at in (i for i, word in enumerate(plain) if word in {"at", "@"} and 0 < i < len(plain) - 1):
         end = _domain_end(plain, at + 1)
         if not end:

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from transcription.redaction.conversation import Conversation, Stream
 from transcription.redaction.cues import Cue, Cues
-from transcription.redaction.numbers import Number, is_year, luhn, numbers
+from transcription.redaction.numbers import Number, has_figure, is_year, luhn, numbers
 
 _CARD = range(13, 20)
 _LONGEST_UNNAMED = 6
@@ -207,10 +207,13 @@ def _identifiers(stream: Stream, cues: Cues) -> Iterator[Place]:
     i = 0
     while i < len(stream.plain):
         word = stream.plain[i]
+        if not has_figure(word):
+            i += 1
+            continue
         place = None
         if len(word) >= 4 and word[:2].isalpha() and word[2:4].isdigit():
             place = _iban(stream.plain, i)
-        if place is None and any(c.isdigit() for c in word) and any(c.isalpha() for c in word):
+        if place is None and any(c.isalpha() for c in word):
             if _INSURANCE.fullmatch(word):
                 place = Place(i, i, "ssn")
             elif sum(c.isdigit() for c in word) >= 4 and word.isalnum():

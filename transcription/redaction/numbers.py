@@ -5,6 +5,7 @@ What is counted or measured ("five days", "$20", "3.11.4", "18:45", "16/03/2026"
 
 import re
 from collections.abc import Collection, Iterator, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
 DIGITS = {
@@ -102,7 +103,7 @@ def _unbroken(plain: Sequence[str], offset: int) -> Iterator[Number]:
     between = 0
     i = 0
     while i < len(plain):
-        piece = piece_at(plain, i, inside=bool(pieces))
+        piece = piece_at(plain, i, inside=bool(pieces)) if begins_number(plain[i]) else None
         if piece is not None:
             if pieces and not _joins(plain, pieces[-1], piece):
                 yield _number(pieces, offset)
@@ -140,11 +141,22 @@ def is_year(digits: str) -> bool:
     return len(digits) == 4 and digits[:2] in {"19", "20"}
 
 
+@lru_cache(maxsize=1 << 16)
+def begins_number(word: str) -> bool:
+    """Whether a number may begin with this word; most words begin none, and it is asked of every word."""
+    return word in _FIRST or word[:1].isdigit() or word[:1] == "+"
+
+
+@lru_cache(maxsize=1 << 16)
+def has_figure(word: str) -> bool:
+    """Whether a figure is written anywhere in the word."""
+    return any(map(str.isdigit, word))
+
+
 def piece_at(plain: Sequence[str], i: int, *, inside: bool = False) -> Piece | None:
     """The piece that begins at position i; `inside` a number more words are digits ("oh", "to")."""
     word = plain[i]
-    # Most words begin no number, and this is asked of every word more than once.
-    if word not in _FIRST and not word[:1].isdigit() and word[:1] != "+":
+    if not begins_number(word):
         return None
     following = plain[i + 1] if i + 1 < len(plain) else ""
     next_digit = _one_digit(following)
