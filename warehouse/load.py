@@ -257,7 +257,7 @@ def known_recordings(con: duckdb.DuckDBPyConnection, *, retry_failed: bool = Fal
         con,
         """
         select sha256 from core.recordings
-        union select sha256 from core.erasures
+        union select key_hash from core.erasures where kind = 'recording'
         union select sha256 from core.quarantine
         where not $retry_failed and resolved_run_id is null
           and not regexp_matches(code, $curable)
