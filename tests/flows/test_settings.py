@@ -72,3 +72,11 @@ def test_a_settings_file_that_is_not_there_is_a_set_up_error(tmp_path):
 def test_a_folder_that_is_no_source_may_hold_calls_without_metadata(tmp_path):
     settings = load_settings(write(tmp_path, '[[sources]]\nfolder = "in"\n'))
     assert [s.metadata for s in settings.inbox_sources(tmp_path / "in", tmp_path / "other")] == ["required", "optional"]
+
+
+def test_a_misspelt_key_of_a_source_is_named_with_the_nearest_key(tmp_path):
+    file = tmp_path / "callaudit.toml"
+    file.write_text('[[sources]]\nname = "a"\nfolder = "a"\nagent_chanel = 1\n', encoding="utf-8")
+
+    with pytest.raises(SetupError, match="agent_channel"):
+        load_settings(file)

@@ -14,7 +14,7 @@ from transcription.audio import decode
 from transcription.engines import Channel
 from transcription.errors import SetupError, Unreadable
 from transcription.guard import in_speech
-from transcription.inbox import Arrival, Source, arrival_of
+from transcription.inbox import Arrival, arrival_of
 from transcription.speech import union
 from transcription.transcribe import TranscriptionSettings, at_pauses, provenance_of, transcribe
 from transcription.transcript import Provenance, RolesFrom, Span, SpeakerRole, Transcript, Word
@@ -242,8 +242,3 @@ def test_kept_words_stay_in_order_and_inside_speech(said: list[list[float]], spo
 
     assert all(any(s.start <= w.start <= w.end <= s.end for s in spans) for w in kept)
     assert len(kept) <= len(said)
-
-
-def test_a_source_of_another_field_is_refused():
-    with pytest.raises(msgspec.ValidationError, match="agent_chanel"):
-        msgspec.convert({"name": "x", "zone": "UTC", "agent_chanel": 1}, Source)
