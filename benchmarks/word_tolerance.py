@@ -1,11 +1,12 @@
 """What one misheard word in a phrase gains and costs: labelled utterances with words misheard on purpose.
 
-    python benchmarks/word_tolerance.py DIR [--check apology]
+    python benchmarks/word_tolerance.py [DIR] [--check apology]
 
-DIR holds labelled utterances as `callaudit rules evaluate` takes them. In each utterance (not in the lines before it) a
-share of the words is misheard: four of five become another word of all utterances, drawn as often as it is said there,
-and one of five is lost; the same words on every run. Each check is judged twice, by the rules as they are and with
-`tolerance: 1` in every list of phrases of the rule; shown are true and false findings and what the tolerance adds.
+DIR holds labelled utterances as `callaudit rules evaluate` takes them; without it the few lines of the tests are used.
+In each utterance (not in the lines before it) a share of the words is misheard: four of five become another word of
+all utterances, drawn as often as it is said there, and one of five is lost; the same words on every run. Each check is
+judged twice, by the rules as they are and with `tolerance: 1` in every list of phrases of the rule; shown are true and
+false findings and what the tolerance adds.
 """
 
 import argparse
@@ -20,6 +21,7 @@ from audit_rules.checks import phrase_lists
 from audit_rules.rule import Phrases, Rule
 from audit_rules.rulebook import Rulebook, load_rulebook
 
+UNPREPARED = Path(__file__).parents[1] / "tests" / "audit_rules" / "unprepared"
 SHARES = (0.0, 0.05, 0.1, 0.2)
 LOST = 0.2
 
@@ -67,7 +69,7 @@ def measured(rows: Rows, rulebook: Rulebook) -> dict[str, Agreement]:
 def main() -> None:
     """Print a table for each share of misheard words."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("labelled", type=Path)
+    parser.add_argument("labelled", type=Path, nargs="?", default=UNPREPARED)
     parser.add_argument("--check", action="append")
     arguments = parser.parse_args()
     checks = {name for name, check in load_checks().items() if check.rules}
