@@ -204,6 +204,16 @@ def test_every_setting_that_changes_words_changes_the_key_of_the_transcript():
     assert provenance_of(engine, TranscriptionSettings(shortest_call=9.0)) == provenance_of(engine, settings[0])
 
 
+def test_names_that_a_recogniser_was_told_are_part_of_the_key_and_only_where_it_listens_to_them():
+    listening, deaf = Prompter(), Prompter()
+    deaf.takes_glossary = False
+
+    keys = {provenance_of(listening, TranscriptionSettings(), names).settings_hash for names in [(), ("Acme",), ("Z",)]}
+
+    assert len(keys) == 3
+    assert len({provenance_of(deaf, TranscriptionSettings(), n).settings_hash for n in [(), ("Acme",)]}) == 1
+
+
 def test_the_same_recording_gives_the_same_bytes(call: Path):
     script = words("good morning", 0.6), words("i am fed up", 3.6)
 
