@@ -223,7 +223,7 @@ class Conversation:
 
 def hear(calls: Sequence[Conversation], index: Index) -> None:
     """Find the phrases of all rules in the calls: many calls at once take little longer than one."""
-    said = [[(_SPEAKER.get(t.role), text) for t, text in zip(c.turns, c.texts, strict=True)] for c in calls]
+    said = [[(_SPEAKER.get(t.role), s.words) for t, s in zip(c.turns, c._spoken, strict=True)] for c in calls]
     for call, found in zip(calls, index.find(said), strict=True):
         call._found = found
 

@@ -69,20 +69,20 @@ class Index:
         self._labels = list(dict.fromkeys(labels))
         self._phrase_set = PhraseSet([self.language.read(p) for p in self._wanted], labels)
 
-    def find(self, calls: Sequence[Sequence[tuple[Speaker | None, str]]]) -> list[Found]:
-        """For each call, given as its turns' speakers and normalised texts, where the phrases of each list are said.
+    def find(self, calls: Sequence[Sequence[tuple[Speaker | None, Sequence[str]]]]) -> list[Found]:
+        """For each call, given as its turns' speakers and words, where the phrases of each list are said.
 
         Nothing is looked for where the speaker is None. Places are in order; of those of one list that begin together
         only the longest is there.
         """
         found: list[Found] = [{} for _ in calls]
         turns = [
-            (places, turn, speaker, text)
+            (places, turn, speaker, words)
             for places, said in zip(found, calls, strict=True)
-            for turn, (speaker, text) in enumerate(said)
+            for turn, (speaker, words) in enumerate(said)
             if speaker is not None
         ]
-        hits = self._phrase_set.find([text for _, _, _, text in turns])
+        hits = self._phrase_set.find([words for _, _, _, words in turns])
         self._learn()
         for at, start, end, labels in zip(*hits, strict=True):
             places, turn, speaker, _ = turns[at]

@@ -10,6 +10,7 @@ Whole words are its letters: nothing is found inside a word, and all words that 
 
 from collections import defaultdict
 from collections.abc import Hashable, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -72,14 +73,14 @@ class PhraseSet:
         """Sets of labels, by their positions; sets are added as they are found."""
         self._forget()
 
-    def find(self, texts: Sequence[str]) -> Hits:
-        """What is found in the texts, which are normalised; a text's position is its turn.
+    def find(self, turns: Sequence[Sequence[str]]) -> Hits:
+        """What is found in the turns, each a normalised text split at every space: its words, and "" at its end.
 
         Of one label the longest words that begin at one place are found, not the shorter ones in them.
         """
         if len(self._points) > _MOST_STATES:
             self._forget()
-        words = "\n ".join([*texts, ""]).split(" ")[:-1]
+        words = [*chain.from_iterable(turns)]
         letters = np.fromiter(map(self._letters.__getitem__, words), np.int64, len(words))
         firsts, afters, states = self._run(letters)
         order = np.lexsort((-afters, firsts))
@@ -88,9 +89,9 @@ class PhraseSet:
         ends_turn = letters == _TURN_END
         lengths[ends_turn] = 0
         starts = np.cumsum(lengths) - lengths
-        turns = np.cumsum(ends_turn) - ends_turn
-        turn_starts = starts[np.append(0, np.flatnonzero(ends_turn)[:-1] + 1)] if texts else starts
-        turn = turns[firsts]
+        numbers = np.cumsum(ends_turn) - ends_turn
+        turn_starts = starts[np.append(0, np.flatnonzero(ends_turn)[:-1] + 1)] if turns else starts
+        turn = numbers[firsts]
         base = turn_starts[turn]
         return Hits(
             turn.tolist(),
@@ -101,7 +102,7 @@ class PhraseSet:
 
     def candidates(self, text: str) -> set[int]:
         """Labels of the phrases that occur in a normalised text."""
-        return {label for n in self.find([text]).sets for label in self.label_sets[n]}
+        return {label for n in self.find([text.split(" ")]).sets for label in self.label_sets[n]}
 
     def _run(self, letters: Ints) -> tuple[Ints, Ints, Ints]:
         """First word, word after the last, and state of each run where a phrase may end."""
@@ -236,10 +237,8 @@ class _Letters(dict[str, int]):
 
     def _symbols_of(self, word: str) -> tuple[str, ...]:
         """What a phrase may write for this word."""
-        if word == "\n":
-            return ()
-        if word in (".", "?"):
-            return (word,)
+        if word in ("", ".", "?"):
+            return (word,) if word else ()
         beginnings = (word[:n] + STARS for n in self._lengths if n <= len(word))
         is_number = word[0].isdigit() or word in _NUMBERS
         return (

@@ -78,7 +78,7 @@ def normalise(text: str) -> str:
 class Spoken:
     """A text with its normal form, and the way back from the one to the other."""
 
-    __slots__ = ("_by_token", "_counts", "_said", "_starts", "_text", "_written", "normal")
+    __slots__ = ("_by_token", "_counts", "_said", "_starts", "_text", "_written", "normal", "words")
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -88,12 +88,15 @@ class Spoken:
         self._starts: list[int] = []
         self._counts: list[int] = []
         self.normal = "".join(self._said)
-        said, words = [*filter(None, self._said)], self.normal.split(" ")
+        # With "" at the end, as the search wants them.
+        self.words = words = self.normal.split(" ")
+        said = [*filter(None, self._said)]
         self._by_token = any(map(eq, said, said[1:])) or any(map(eq, words, words[1:])) or _INTRICATE in self.normal
         if self._by_token:
             self._written = TOKEN.findall(with_apostrophes(text))
             self._said = _without_repetitions(self._written)
             self.normal = "".join(self._said)
+            self.words = self.normal.split(" ")
 
     def original(self, start: int, end: int) -> tuple[int, int]:
         """Where in the text the words stand that are characters `start` to `end` of the normal form."""

@@ -21,7 +21,7 @@ LANGUAGE = Language(WORDS)
 
 def places(phrases: PhraseSet, text: str) -> list[tuple[int, int]]:
     """Where anything is found in a normalised text, one place after the other, each as long as can be."""
-    hits = phrases.find([text])
+    hits = phrases.find([text.split(" ")])
     found: list[tuple[int, int]] = []
     for start, end in zip(hits.starts, hits.ends, strict=True):
         if not found or start >= found[-1][1]:
@@ -266,7 +266,7 @@ def ends(node: Node, words: list[str], at: int) -> set[int]:
 @given(phrase_texts, spoken)
 def test_a_phrase_is_found_wherever_its_definition_says_so_and_as_long_as_can_be(phrase: str, text: str) -> None:
     words = normalise(text).split()
-    hits = PhraseSet([LANGUAGE.read(phrase)]).find([" ".join([*words, ""])])
+    hits = PhraseSet([LANGUAGE.read(phrase)]).find([[*words, ""]])
     longest: dict[int, int] = {}
     for start, end in zip(hits.starts, hits.ends, strict=True):
         longest.setdefault(start, end)
@@ -285,7 +285,7 @@ def test_phrases_and_texts_searched_together_find_what_each_finds_alone(pairs: l
     phrases = PhraseSet(read)
     found = {
         (turn, start, end, label)
-        for turn, start, end, labels in zip(*phrases.find(texts), strict=True)
+        for turn, start, end, labels in zip(*phrases.find([text.split(" ") for text in texts]), strict=True)
         for label in phrases.label_sets[labels]
     }
 
@@ -293,14 +293,16 @@ def test_phrases_and_texts_searched_together_find_what_each_finds_alone(pairs: l
         (turn, start, end, label)
         for label, phrase in enumerate(read)
         for turn, text in enumerate(texts)
-        for _, start, end, _ in zip(*PhraseSet([phrase]).find([text]), strict=True)
+        for _, start, end, _ in zip(*PhraseSet([phrase]).find([text.split(" ")]), strict=True)
     }
 
 
 def test_what_was_forgotten_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(search, "_MOST_STATES", 3)
     phrases = PhraseSet([LANGUAGE.read("how _3 feel"), LANGUAGE.read("(i|we) understand")])
-    texts = [normalise(t) for t in ("I understand how you must feel", "we understand", "how do you all feel")]
+    texts = [
+        normalise(t).split(" ") for t in ("I understand how you must feel", "we understand", "how do you all feel")
+    ]
 
     assert [phrases.find(texts) for _ in range(3)] == [phrases.find(texts)] * 3
 
