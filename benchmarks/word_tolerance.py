@@ -75,6 +75,8 @@ def main() -> None:
     checks = {name for name, check in load_checks().items() if check.rules}
     wanted = set(arguments.check or (c for c in checks if not c.startswith("pub_")))
     rows = [row for row in read_rows(arguments.labelled) if row[0] in wanted & checks]
+    if not rows:
+        parser.error(f"{arguments.labelled} has no utterances of {', '.join(sorted(wanted))}")
     plain = load_rulebook()
     loose = with_tolerance(plain)
     print(f"{'check':<22}{'misheard':>9}{'found':>7}{'wrongly':>9}{'+ found':>9}{'+ wrongly':>11}")
