@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 
 from reports import charts
-from reports.statistics import Prior, Rate, design_effect, shrink, sidak, team_prior
+from reports.statistics import Interval, Prior, Rate, design_effect, shrink, sidak, team_prior
 from reports.weekly.rates import Tone, shown
 from reports.weekly.readings import AGENT_WEEKS, Readings, steps_in_order
 from reports.wording import between, counted, day, percent, week_start
@@ -18,10 +18,17 @@ FEW_AGENT_CALLS = 5
 
 
 class AgentLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One agent against their own team, over four weeks."""
+    """One agent against their own team, over four weeks.
+
+    `share` is the estimate, `likely` its range and `team_share` what it is read against; None where too few calls, or
+    no colleagues, allow one.
+    """
 
     name: str
     calls: int
+    share: float | None
+    likely: Interval | None
+    team_share: float | None
     value: str
     bar: charts.RangeBar
     reading: str
@@ -39,8 +46,13 @@ class Team(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class HeatCell(msgspec.Struct, frozen=True, kw_only=True):
-    """One agent on one step. `shade` is -3 to 3 against the team; `flag` says clearly below or above."""
+    """One agent on one step. `shade` is -3 to 3 against the team; `flag` says clearly below or above.
 
+    `share` is the estimate, None where too few calls allow one; `judged` calls are behind the cell.
+    """
+
+    share: float | None
+    judged: int
     text: str
     shade: int
     few: bool
@@ -125,6 +137,9 @@ def _agent_line(
         return AgentLine(
             name=_agent_name(agent),
             calls=calls,
+            share=None,
+            likely=None,
+            team_share=None,
             value=shown(raw, few=few),
             bar=charts.range_bar(raw.share, Rate.of(*count).interval(), bar=False),
             reading="too few to tell" if few else "alone in the team",
@@ -138,6 +153,9 @@ def _agent_line(
     return AgentLine(
         name=_agent_name(agent),
         calls=calls,
+        share=estimate.share,
+        likely=estimate.interval,
+        team_share=prior.mean,
         value=percent(estimate.share),
         bar=charts.range_bar(estimate.share, estimate.interval, bar=False, reference=prior.mean),
         reading={"good": "above team", "bad": "below team", "": "like the team"}[tone],
@@ -164,19 +182,35 @@ _SHADES = (0.03, 0.08, 0.15)
 def _heat_cell(count: tuple[float, float], prior: Prior | None) -> HeatCell:
     met, judged = count
     if not judged:
-        return HeatCell(text="", shade=0, few=True, flag="", title="did not apply")
+        return HeatCell(share=None, judged=0, text="", shade=0, few=True, flag="", title="did not apply")
     told = f"followed on {met:.0f} of {counted(int(judged), 'call')}"
     if judged < FEW_AGENT_CALLS:
-        return HeatCell(text=f"{met:.0f}/{judged:.0f}", shade=0, few=True, flag="", title=f"{told}: too few to tell")
+        return HeatCell(
+            share=None,
+            judged=int(judged),
+            text=f"{met:.0f}/{judged:.0f}",
+            shade=0,
+            few=True,
+            flag="",
+            title=f"{told}: too few to tell",
+        )
     if prior is None:
         return HeatCell(
-            text=f"{100 * met / judged:.0f}", shade=0, few=False, flag="", title=f"{told}; alone in the team"
+            share=met / judged,
+            judged=int(judged),
+            text=f"{100 * met / judged:.0f}",
+            shade=0,
+            few=False,
+            flag="",
+            title=f"{told}; alone in the team",
         )
     estimate = shrink(met, judged, prior)
     apart = estimate.share - prior.mean
     shade = sum(abs(apart) >= edge for edge in _SHADES) * (1 if apart > 0 else -1)
     clear = estimate.interval.excludes(prior.mean)
     return HeatCell(
+        share=estimate.share,
+        judged=int(judged),
         text=f"{100 * estimate.share:.0f}",
         shade=shade,
         few=False,

@@ -26,6 +26,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     """One headline number."""
 
     name: str
+    rate: Rate
     value: str
     likely: str
     note: str
@@ -93,6 +94,7 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
 def _figure(name: str, rate: Rate, note: str, told: Told) -> Figure:
     return Figure(
         name=name,
+        rate=rate,
         value=shown(rate, few=rate.n < FEW),
         likely=f"likely {between(rate.interval())}" if rate.n else "nothing to count",
         note=note,

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 
 from reports import charts
-from reports.statistics import Rate, change, design_effect
+from reports.statistics import Change, Rate, change, design_effect
 from reports.weekly.readings import Readings, Row
 from reports.wording import NOTHING, counted, percent, points
 
@@ -15,12 +15,16 @@ Tone = Literal["good", "bad", ""]
 
 
 class Told(msgspec.Struct, frozen=True, kw_only=True):
-    """A change since the week before, in words, points and a picture; `tone` only where it is clear."""
+    """A change since the week before, in words, points and a picture; `tone` only where it is clear.
+
+    `change` holds the figures, None where they would say too little.
+    """
 
     words: str
     amount: str = ""
     bar: charts.ChangeBar | None = None
     tone: Tone = ""
+    change: Change | None = None
 
 
 FEW = 10
@@ -103,9 +107,10 @@ def told_change(
         return Told(words="Too few to tell" if step else "")
     amount, bar = points(step.difference), charts.change_bar(step.difference, step.interval)
     if not step.clear:
-        return Told(words="No clear change", amount=amount, bar=bar)
+        return Told(words="No clear change", amount=amount, bar=bar, change=step)
     better = (step.difference > 0) is not lower_is_better
-    return Told(words="Better" if better else "Worse", amount=amount, bar=bar, tone="good" if better else "bad")
+    words = "Better" if better else "Worse"
+    return Told(words=words, amount=amount, bar=bar, tone="good" if better else "bad", change=step)
 
 
 def changed_rules(readings: Readings, earlier: str, later: str) -> set[str]:

@@ -1,9 +1,11 @@
 """The steps of the chosen scorecard, the rules under them, and the other scorecards."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from reports import charts
-from reports.statistics import sidak
+from reports.statistics import Rate, sidak
 from reports.weekly.rates import FEW, Told, changed_steps, share_of, shown, step_rate, told_change
 from reports.weekly.readings import Readings, steps_in_order
 from reports.wording import NOTHING, between, number_word, short_day, week_start
@@ -14,6 +16,7 @@ class RuleLine(msgspec.Struct, frozen=True, kw_only=True):
 
     rule_id: str
     asks: str
+    rate: Rate
     value: str
     count: str
     bar: charts.RangeBar
@@ -23,11 +26,13 @@ class RuleLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of the scorecard."""
+    """One step of the scorecard; `by_week` holds its rate in each of the report's weeks."""
 
     step: str
     number: int
     title: str
+    rate: Rate
+    by_week: tuple[Rate, ...]
     count: str
     value: str
     bar: charts.RangeBar
@@ -56,6 +61,7 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
     lines = []
     for number, step, title in order:
         now, before = (step_rate(readings, week, step) for week in (readings.week, readings.before))
+        by_week = [step_rate(readings, week, step) for week in readings.weeks]
         told = told_change(now, before, enough=min(now.n, before.n) >= FEW, comparisons=len(order))
         if step in changed and now.n and before.n:
             told = Told(words="Rule changed: not comparable")
@@ -65,13 +71,15 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
                 step=str(step),
                 number=int(number),
                 title=str(title),
+                rate=now,
+                by_week=tuple(by_week),
                 count=f"{now.n:,.0f}",
                 value=shown(now, few=few),
                 bar=charts.range_bar(now.share, now.interval()),
                 few=few,
                 change=told,
                 rules=_rules(readings, step),
-                spark=_spark(readings, step),
+                spark=_spark(readings, step, by_week),
             )
         )
     return tuple(lines)
@@ -80,9 +88,8 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
 _WEEKS_FOR_A_SPARK = 4
 
 
-def _spark(readings: Readings, step: str) -> charts.Trend | None:
+def _spark(readings: Readings, step: str, rates: Sequence[Rate]) -> charts.Trend | None:
     """A step's own small trend, once there are enough weeks for one to say anything."""
-    rates = [step_rate(readings, week, step) for week in readings.weeks]
     if sum(rate.n >= FEW for rate in rates) < _WEEKS_FOR_A_SPARK:
         return None
     weeks = readings.weeks
@@ -114,6 +121,7 @@ def _rules(readings: Readings, step: str) -> tuple[RuleLine, ...]:
             RuleLine(
                 rule_id=str(row["rule_id"]),
                 asks=str(row["asks"]),
+                rate=rate,
                 value=shown(rate, few=few),
                 count=f"{rate.n:,.0f}",
                 bar=charts.range_bar(rate.share, rate.interval()),
