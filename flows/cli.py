@@ -11,8 +11,6 @@ import typer
 from transcription.errors import CallauditError, InputError, SetupError
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from audit_rules.rule import Scorecard
     from audit_rules.rulebook import Rulebook
     from flows.audit_run import RunSummary
@@ -345,45 +343,89 @@ def report(
 @app.command(rich_help_panel=READING)
 def query(
     sql: Annotated[str, typer.Argument(metavar="SQL|NAME", help="SQL, or the name of a saved query.")] = "",
-    output: Annotated[str, typer.Option("--format", "-f", help="table, csv, json or markdown.")] = "table",
+    values: Annotated[
+        list[str] | None, typer.Argument(metavar="VALUE=...", help="What to ask with: agent='Marco Lee'.")
+    ] = None,
+    *,
+    output: Annotated[
+        str, typer.Option("--output", "--format", "-f", help="table, csv, json, markdown or parquet.")
+    ] = "",
+    target: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="Write here; the name's ending tells the format.")
+    ] = None,
+    show_saved: Annotated[bool, typer.Option("--list", help="List the saved queries and what they take.")] = False,
 ) -> None:
     """Ask the warehouse (read-only). Without SQL, list the saved queries.
 
     Example: callaudit query 'select call_id, score from call_scorecards order by score'
+
+    Example: callaudit query one_agent agent='Marco Lee' --out marco.csv
     """
     from flows.console import out, show_rows
+    from flows.query_output import format_of, question, write_answer
     from flows.settings import load_settings
     from warehouse.connect import open_published
     from warehouse.queries import saved_queries
 
-    saved = saved_queries()
-    if not sql:
-        show_rows([{"name": q.name, "question": q.title} for q in saved.values()], empty="No saved queries.")
+    if show_saved or not sql:
+        rows = [
+            {"name": q.name, "question": q.title, "values": ", ".join(v.name for v in q.values)}
+            for q in saved_queries().values()
+        ]
+        show_rows(rows, empty="No saved queries.")
         out.print("\nNext: [bold]callaudit query NAME[/]   or   [bold]callaudit query 'from (show tables)'[/]")
         return
-    if output not in ("table", "csv", "json", "markdown"):
-        raise InputError(
-            f"“{output}” is no format", tries=("--format table", "--format csv", "--format json", "--format markdown")
-        )
+    form = format_of(output, target)
     with open_published(load_settings(_Global.config).published) as published:
-        asked = saved[sql].sql if sql in saved else sql
-        if output == "table":
-            show_rows(published.rows(asked), empty="No rows.")
-        else:
-            typer.echo(_written(published.frame(asked), output).rstrip("\n"))
+        asked, given = question(published, sql, values or ())
+        count = write_answer(published, asked, given, output=form, target=target)
+    if target is not None and not _Global.quiet:
+        out.print(f"{target}: {_counted(count, 'row')}.", markup=False)
 
 
-def _written(frame: "pd.DataFrame", output: str) -> str:
-    if output == "csv":
-        return str(frame.to_csv(index=False))
-    if output == "json":
-        return str(frame.to_json(orient="records", date_format="iso", indent=2))
-    return _markdown(frame)
+@app.command(rich_help_panel=READING)
+def export(
+    views: Annotated[
+        list[str] | None, typer.Argument(metavar="VIEW", help="Only these views. Without it, all but the words.")
+    ] = None,
+    folder: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FOLDER", help="Default: export/ beside the published copy.")
+    ] = None,
+) -> None:
+    """Write the views as Parquet files by week, for pandas, Spark or a lake; a former export is replaced.
+
+    Example: callaudit export --out ~/lake/calls
+    """
+    from flows.console import out, show_rows
+    from flows.settings import load_settings
+    from warehouse.connect import open_published
+    from warehouse.export import export_views
+
+    settings = load_settings(_Global.config)
+    target = folder or settings.export
+    with open_published(settings.published) as published:
+        written = export_views(published, target, views=tuple(views or ()))
+    if not _Global.quiet:
+        show_rows([{"view": w.name, "rows": w.rows, "files": w.files} for w in written], empty="")
+        out.print(f"\n{target}", markup=False)
 
 
-def _markdown(frame: "pd.DataFrame") -> str:
-    lines = [frame.columns.tolist(), ["---"] * len(frame.columns), *frame.astype(str).to_numpy().tolist()]
-    return "\n".join("| " + " | ".join(str(c).replace("|", "\\|") for c in line) + " |" for line in lines)
+@app.command(rich_help_panel=READING)
+def dictionary(
+    target: Annotated[
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="Default: dictionary.html beside the weekly reports."),
+    ] = None,
+) -> None:
+    """Make a page that explains every view, table, column and macro, with sample queries run on your calls."""
+    from flows.console import out
+    from flows.settings import load_settings
+    from reports import dictionary as page
+    from warehouse.connect import open_published
+
+    settings = load_settings(_Global.config)
+    with open_published(settings.published) as published:
+        out.print(str(page.render(published, out=target or settings.reports / "dictionary.html")), markup=False)
 
 
 @calls_app.command("list")

@@ -6,7 +6,8 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.markup import escape
@@ -230,18 +231,19 @@ def show_errors_of(check: str, errors: "Errors") -> None:
             out.print(f"    {words}{escape(row.text)}  [dim]{escape(row.conversation_id)}:{row.turn}{drawn}[/]")
 
 
-def show_rows(rows: Sequence[Mapping[str, object]], *, empty: str) -> None:
-    """A table of rows; on a narrow terminal columns fold instead of vanishing."""
+def show_rows(rows: Sequence[Mapping[str, object]], *, empty: str, file: TextIO | None = None) -> None:
+    """A table of rows, on the terminal or in a file; on a narrow terminal columns fold instead of vanishing."""
+    wide = Console(width=200, highlight=False, file=file)
+    console = out if file is None and sys.stdout.isatty() else wide
     if not rows:
-        out.print(empty)
+        console.print(empty)
         return
     table = Table(box=None, header_style="bold", pad_edge=False, show_edge=False)
     for name, value in rows[0].items():
-        numeric = isinstance(value, int | float) and not isinstance(value, bool)
+        numeric = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
         table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
     for row in rows:
         table.add_row(*(escape(_cell(v)) for v in row.values()))
-    console = out if sys.stdout.isatty() else Console(width=200, highlight=False)
     console.print(table)
 
 

@@ -126,6 +126,11 @@ class Settings(Section, frozen=True, kw_only=True):
         return self.home / "published"
 
     @property
+    def export(self) -> Path:
+        """The views as Parquet files, where `callaudit export` is not told another folder."""
+        return self.home / "export"
+
+    @property
     def staging(self) -> Path:
         """Transcripts that are finished and not yet loaded."""
         return self.home / "staging"

@@ -130,6 +130,20 @@ class Published:
         with _explained():
             return _present(self._connection.sql(sql, params=parameters)).to_arrow_table()
 
+    def batches(
+        self, sql: str, parameters: Parameters = None, *, plain: bool = False, rows: int = 20_000
+    ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+        """The columns, and the rows in batches of up to `rows`, worked out while they are read.
+
+        So any number of rows fits in memory. With `plain` only numbers, text, booleans and times are left: what is
+        nested becomes its JSON, anything else its text. Raises InputError when the query cannot run, also while the
+        batches are read.
+        """
+        with _explained():
+            asked = _present(self._connection.sql(sql, params=parameters))
+            reader = (asked.project(_plain(asked)) if plain else asked).to_arrow_reader(rows)
+        return reader.schema, _read(reader)
+
     def close(self) -> None:
         """Let go of the copy; closing twice does nothing."""
         self._connection.close()
@@ -150,10 +164,38 @@ def _present(answer: _Answer | None) -> _Answer:
     return answer
 
 
+_NESTED = frozenset(("list", "struct", "map", "array", "union"))
+_PLAIN = re.compile(r"(u?(tiny|small|big)?int(eger)?|float|double|decimal|varchar|boolean|date|time|timestamp.*)")
+
+
+def _plain(asked: duckdb.DuckDBPyRelation) -> str:
+    columns = []
+    for number, (name, kind) in enumerate(zip(asked.columns, asked.types, strict=True), 1):
+        quoted = '"' + name.replace('"', '""') + '"'
+        if kind.id in _NESTED:
+            columns.append(f"to_json(#{number})::varchar as {quoted}")
+        else:
+            columns.append(f"#{number}{'' if _PLAIN.fullmatch(kind.id) else '::varchar'} as {quoted}")
+    return ", ".join(columns)
+
+
+def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
+    with _explained():
+        try:
+            yield from reader
+        except OSError as error:  # How Arrow hands on what DuckDB says while it streams.
+            raise duckdb.Error(str(error)) from error
+
+
 @contextmanager
 def _explained() -> Iterator[None]:
     try:
         yield
+    except RuntimeError as error:
+        # DuckDB's name for a Ctrl-C while it works.
+        if str(error) == "Query interrupted":
+            raise KeyboardInterrupt from error
+        raise
     except duckdb.Error as error:
         raise InputError(
             "the query cannot run",

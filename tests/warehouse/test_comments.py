@@ -42,8 +42,13 @@ def test_every_table_and_view_says_what_a_row_is(warehouse):
     assert [name for name, comment in comments.items() if not comment.startswith("One row")] == []
 
 
-def test_every_table_names_its_key(warehouse):
-    comments = warehouse.execute("select table_name, comment from duckdb_tables() where not internal").fetchall()
+def test_every_table_and_view_names_its_key(warehouse):
+    comments = warehouse.execute(
+        """
+        select table_name, comment from duckdb_tables() where not internal
+        union all select view_name, comment from duckdb_views() where not internal
+        """
+    ).fetchall()
     assert [name for name, comment in comments if "Key:" not in comment and name != "view_sets"] == []
 
 
@@ -63,7 +68,7 @@ def test_every_view_file_is_used_and_opens_with_its_grain():
 
 
 def test_keys_are_keys(warehouse, builders):
-    """Each table's comment names its key; no two rows share one."""
+    """The comment of a table or view names its key; no two rows share one."""
     from datetime import timedelta
 
     from warehouse.load import load
@@ -77,10 +82,15 @@ def test_keys_are_keys(warehouse, builders):
         run_id="R1",
     )
     load(warehouse, [builders.audited("C3")], run_id="R2")
-    tables = warehouse.execute("select table_name, comment from duckdb_tables() where not internal").fetchall()
-    for table, comment in tables:
+    relations = warehouse.execute(
+        """
+        select schema_name || '.' || table_name, comment from duckdb_tables() where not internal
+        union all select schema_name || '.' || view_name, comment from duckdb_views() where not internal
+        """
+    ).fetchall()
+    for table, comment in relations:
         if "Key:" not in comment:
             continue
         key = re.search(r"Key: ([a-z0-9_, ]+)", comment)[1].strip(" ,")
-        twice = warehouse.execute(f"select {key} from core.{table} group by {key} having count(*) > 1").fetchall()
+        twice = warehouse.execute(f"select {key} from {table} group by {key} having count(*) > 1").fetchall()
         assert twice == [], table

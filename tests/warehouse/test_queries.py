@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from transcription.errors import InputError
+from transcription.errors import InputError, SetupError
 from warehouse.connect import open_published, open_writer
 from warehouse.load import load
 from warehouse.publish import publish
-from warehouse.queries import QUERIES, saved_queries, saved_query
+from warehouse.queries import QUERIES, saved_queries, saved_query, values_for
 
 
 @pytest.fixture(scope="module")
@@ -30,18 +30,61 @@ def published(empty_warehouse, builders, tmp_path_factory):
         yield copy
 
 
+@pytest.fixture(scope="module")
+def empty(empty_warehouse, tmp_path_factory):
+    home = tmp_path_factory.mktemp("nothing")
+    publish(open_writer(Path(shutil.copy(empty_warehouse, home))), home / "published")
+    with open_published(home / "published") as copy:
+        yield copy
+
+
+def answer(published, name, **given):
+    query = saved_query(name)
+    return published.rows(query.sql, values_for(query, given, published) or None)
+
+
 @pytest.mark.parametrize("name", sorted(path.stem for path in QUERIES.glob("*.sql")))
 def test_a_saved_query_runs_and_its_title_is_a_question(published, name):
     query = saved_query(name)
     assert "?" in query.title
     assert re.fullmatch(r"[a-z_]+", query.name)
-    published.rows(query.sql)
+    assert set(re.findall(r"\$([a-z_]+)", query.sql)) == {value.name for value in query.values}
+    answer(published, name)
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in QUERIES.glob("*.sql")))
+def test_a_saved_query_runs_where_there_are_no_calls_yet(empty, name):
+    answer(empty, name)
 
 
 def test_saved_queries_find_what_they_ask_for(published):
-    assert [r["call_id"] for r in published.rows(saved_query("calls_to_hear_first").sql)] == ["C1"]
-    assert [r["call_id"] for r in published.rows(saved_query("broken_promises").sql)] == ["C1"]
-    assert published.rows(saved_query("rules_most_missed").sql)[0]["rule_id"] == "apology.given"
+    assert [r["call_id"] for r in answer(published, "calls_to_hear_first")] == ["C1"]
+    assert [r["call_id"] for r in answer(published, "broken_promises")] == ["C1"]
+    assert answer(published, "rules_most_missed")[0]["rule_id"] == "apology.given"
+    assert {r["quote"] for r in answer(published, "who_said")} == {"so sorry"}
+    assert [r["calls"] for r in answer(published, "one_agent")] == [2]
+    assert answer(published, "one_agent", agent="nobody") == []
+
+
+def test_a_question_is_asked_with_the_value_given_else_with_one_it_picks_itself(published):
+    query = saved_query("one_call")
+    assert values_for(query, {}, published) == {"call": "C1", "scorecard": "house"}
+    assert values_for(query, {"call": "C2"}, published) == {"call": "C2", "scorecard": "house"}
+    assert {r["rule_id"] for r in answer(published, "one_call", call="C2")} == {"apology.given"}
+    assert answer(published, "one_call", call="'; drop table core.calls; --") == []
+
+
+def test_a_value_that_a_question_does_not_know_is_answered_with_those_it_does(published):
+    with pytest.raises(InputError, match="has no value “team”") as refusal:
+        values_for(saved_query("one_agent"), {"team": "red"}, published)
+    assert "agent, scorecard" in refusal.value.why
+
+
+@pytest.mark.parametrize("text", ["select 1;", "", "-- What?\n-- $agent who\nselect $agent;"])
+def test_a_file_that_is_no_question_is_named(tmp_path, text):
+    (tmp_path / "mine.sql").write_text(text)
+    with pytest.raises(SetupError, match="is no saved query"):
+        saved_queries(tmp_path)
 
 
 def test_a_folder_of_ones_own_adds_and_replaces(tmp_path):

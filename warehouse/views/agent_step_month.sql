@@ -48,4 +48,4 @@ select
     sum(met) over team_step / nullif(sum(judged) over team_step, 0) as team_rate
 from month
 window team_step as (partition by iso_week, scorecard, team, step);
-comment on view agent_step_month is 'One row per ISO week, scorecard, agent and step over four weeks, with the figures of the agent''s own team beside it.';
+comment on view agent_step_month is 'One row per ISO week, scorecard, agent and step over four weeks, with the figures of the agent''s own team beside it. Key: iso_week, scorecard, agent_id, step.';

@@ -21,4 +21,4 @@ select
 from call_steps
 where iso_week is not null and agent_id is not null
 group by iso_week, scorecard, agent_id, step;
-comment on view agent_steps_by_week is 'One row per ISO week, scorecard, agent and step. Mostly a handful of calls: see agent_step_month.';
+comment on view agent_steps_by_week is 'One row per ISO week, scorecard, agent and step. Mostly a handful of calls: see agent_step_month. Key: iso_week, scorecard, agent_id, step.';

@@ -24,4 +24,4 @@ from call_scorecards s
 join calls c on c.call_id = s.call_id
 where s.iso_week is not null and s.agent_id is not null
 group by s.iso_week, s.scorecard, s.agent_id;
-comment on view agents_by_week is 'One row per ISO week, scorecard and agent. Few calls: read the interval, not the rate.';
+comment on view agents_by_week is 'One row per ISO week, scorecard and agent. Few calls: read the interval, not the rate. Key: iso_week, scorecard, agent_id.';

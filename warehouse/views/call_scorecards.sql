@@ -31,4 +31,4 @@ select
     bool_or(is_overridden) as is_overridden
 from call_steps
 group by call_id, iso_week, agent_id, scorecard;
-comment on view call_scorecards is 'One row per call and scorecard: score 0 to 100 over what was judged, with its coverage and critical misses.';
+comment on view call_scorecards is 'One row per call and scorecard: score 0 to 100 over what was judged, with its coverage and critical misses. Key: call_id, scorecard.';

@@ -60,4 +60,4 @@ select
     counted.is_overridden
 from counted
 join core.calls c on c.call_id = counted.call_id;
-comment on view call_steps is 'One row per call, scorecard and step: met or missed. Missed when a critical rule is missed or less than half of the judged weight is met.';
+comment on view call_steps is 'One row per call, scorecard and step: met or missed. Missed when a critical rule is missed or less than half of the judged weight is met. Key: call_id, scorecard, step.';

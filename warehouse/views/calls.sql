@@ -61,4 +61,4 @@ join core.current_audits a on a.call_id = c.call_id
 join core.call_measures m on m.call_id = a.call_id and m.rulebook_version = a.rulebook_version
 join core.transcripts t on t.call_id = c.call_id
 left join core.recordings r on r.call_id = c.call_id;
-comment on view calls is 'One row per audited call: who, when, how it was heard, and what is measured but never scored. Undated calls have no week.';
+comment on view calls is 'One row per audited call: who, when, how it was heard, and what is measured but never scored. Undated calls have no week. Key: call_id.';

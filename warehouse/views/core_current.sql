@@ -7,14 +7,14 @@ select m.call_id, arg_max(m.rulebook_version, b.load_number) as rulebook_version
 from core.call_measures m
 join core.rulebooks b using (rulebook_version)
 group by m.call_id;
-comment on view core.current_audits is 'One row per call: the rulebook whose verdicts count, the newest loaded of those that judged it.';
+comment on view core.current_audits is 'One row per call: the rulebook whose verdicts count, the newest loaded of those that judged it. Key: call_id.';
 
 -- one row per reviewed call and rule
 create view core.current_reviews as
 select call_id, rule_id, verdict, reviewer, note
 from core.reviews
 qualify row_number() over (partition by call_id, rule_id order by reviewed_at desc, review_id desc) = 1;
-comment on view core.current_reviews is 'One row per reviewed call and rule: the newest judgement by a person.';
+comment on view core.current_reviews is 'One row per reviewed call and rule: the newest judgement by a person. Key: call_id, rule_id.';
 
 -- one row per call and rule
 create view core.current_findings as
@@ -33,11 +33,11 @@ select
 from core.findings f
 join core.current_audits a on a.call_id = f.call_id and a.rulebook_version = f.rulebook_version
 left join core.current_reviews r on r.call_id = f.call_id and r.rule_id = f.rule_id;
-comment on view core.current_findings is 'One row per call and rule: the verdict that counts, a person''s before the rule''s.';
+comment on view core.current_findings is 'One row per call and rule: the verdict that counts, a person''s before the rule''s. Key: call_id, rule_id.';
 
 -- one row per rulebook version
 create view core.rulebook_in_force as
 select arg_max(rulebook_version, load_number) as rulebook_version
 from core.rulebooks
 having count(*) > 0;
-comment on view core.rulebook_in_force is 'One row: the newest loaded rulebook.';
+comment on view core.rulebook_in_force is 'One row: the newest loaded rulebook. Key: rulebook_version.';

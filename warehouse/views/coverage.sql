@@ -15,4 +15,4 @@ select
 from call_scorecards s
 join calls c on c.call_id = s.call_id
 group by s.iso_week, s.scorecard;
-comment on view coverage is 'One row per ISO week and scorecard: how much of what was called for could be judged, and what stood in the way.';
+comment on view coverage is 'One row per ISO week and scorecard: how much of what was called for could be judged, and what stood in the way. Key: iso_week, scorecard.';

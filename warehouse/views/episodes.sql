@@ -13,4 +13,4 @@ select
 from core.episodes e
 join core.current_audits a on a.call_id = e.call_id and a.rulebook_version = e.rulebook_version
 join core.calls c on c.call_id = e.call_id;
-comment on view episodes is 'One row per tense stretch of a call: from the first upset words until acceptance, thanks or the end.';
+comment on view episodes is 'One row per tense stretch of a call: from the first upset words until acceptance, thanks or the end. Key: call_id, episode.';

@@ -9,4 +9,4 @@ from (
         call_id, rule_id, verdict, unnest(evidence) as piece, unnest(range(len(evidence))) as position
     from core.current_findings
 );
-comment on view evidence is 'One row per quote or stretch of time behind a verdict.';
+comment on view evidence is 'One row per quote or stretch of time behind a verdict. Key: call_id, rule_id, position.';

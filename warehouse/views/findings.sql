@@ -24,4 +24,4 @@ select
 from core.current_findings f
 join core.calls c on c.call_id = f.call_id
 left join core.rules r on r.rulebook_version = f.rulebook_version and r.rule_id = f.rule_id;
-comment on view findings is 'One row per call and rule: the verdict, its reason in a sentence, and where to listen. The view to start from.';
+comment on view findings is 'One row per call and rule: the verdict, its reason in a sentence, and where to listen. The view to start from. Key: call_id, rule_id.';

@@ -18,4 +18,4 @@ select
 from core.quarantine q
 left join core.runs r on r.run_id = q.first_run_id
 where q.resolved_run_id is null;
-comment on view not_audited is 'One row per file left out of every figure, with the reason and what to do. Its week is known only where its metadata could be read.';
+comment on view not_audited is 'One row per file left out of every figure, with the reason and what to do. Its week is known only where its metadata could be read. Key: path, sha256.';

@@ -45,4 +45,4 @@ select
 from made
 join core.calls c on c.call_id = made.call_id
 left join contacted on contacted.call_id = made.call_id and contacted.promise = made.promise;
-comment on view promises is 'One row per promise to contact the customer, and whether a call followed in time.';
+comment on view promises is 'One row per promise to contact the customer, and whether a call followed in time. Key: call_id, promise.';

@@ -57,4 +57,4 @@ from named n
 join versions v on v.rulebook_version = n.rulebook_version
 left join judged on judged.rulebook_version = n.rulebook_version
 where n.change <> 'changed' or n.what <> '';
-comment on view rule_changes is 'One row per rule that a rulebook version added, removed or changed: where a trend is no longer comparable.';
+comment on view rule_changes is 'One row per rule that a rulebook version added, removed or changed: where a trend is no longer comparable. Key: rulebook_version, rule_id.';

@@ -24,4 +24,4 @@ join core.calls c on c.call_id = f.call_id
 left join core.rules r on r.rulebook_version = f.rulebook_version and r.rule_id = f.rule_id
 where c.iso_week is not null
 group by c.iso_week, f.rule_id;
-comment on view rules_by_week is 'One row per ISO week and rule: in how many calls it was called for, judged and met.';
+comment on view rules_by_week is 'One row per ISO week and rule: in how many calls it was called for, judged and met. Key: iso_week, rule_id.';

@@ -6,4 +6,4 @@ select
 from core.scorecard_steps s
 join core.rulebook_in_force using (rulebook_version)
 left join core.rules r on r.rulebook_version = s.rulebook_version and r.rule_id = s.rule_id;
-comment on view scorecard_rules is 'One row per rule in a step of a scorecard: what counts for what, and how much.';
+comment on view scorecard_rules is 'One row per rule in a step of a scorecard: what counts for what, and how much. Key: scorecard, step, rule_id.';

@@ -22,4 +22,4 @@ select
 from call_scorecards
 where iso_week is not null
 group by iso_week, scorecard;
-comment on view scorecards_by_week is 'One row per ISO week and scorecard: the headline figures.';
+comment on view scorecards_by_week is 'One row per ISO week and scorecard: the headline figures. Key: iso_week, scorecard.';

@@ -2,4 +2,4 @@
 create view speech as
 select call_id, role, position, start_s, end_s
 from core.speech_spans;
-comment on view speech is 'One row per stretch of speech of a role with its own channel, from sound, not from words.';
+comment on view speech is 'One row per stretch of speech of a role with its own channel, from sound, not from words. Key: call_id, role, position.';

@@ -21,4 +21,4 @@ select
 from call_steps
 where iso_week is not null
 group by iso_week, scorecard, step;
-comment on view steps_by_week is 'One row per ISO week, scorecard and step: in how many calls it was called for, judged and met.';
+comment on view steps_by_week is 'One row per ISO week, scorecard and step: in how many calls it was called for, judged and met. Key: iso_week, scorecard, step.';

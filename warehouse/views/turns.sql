@@ -11,4 +11,4 @@ select
     count(*) as utterances
 from core.utterances
 group by call_id, turn;
-comment on view turns is 'One row per turn of a call, as a listener would count it.';
+comment on view turns is 'One row per turn of a call, as a listener would count it. Key: call_id, turn.';

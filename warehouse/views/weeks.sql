@@ -30,4 +30,4 @@ select
     coalesce(not_audited, 0) as not_audited
 from audited
 full join left_out using (iso_week);
-comment on view weeks is 'One row per ISO week: how many calls were audited and how many files left out (those without a date in the week they were found).';
+comment on view weeks is 'One row per ISO week: how many calls were audited and how many files left out (those without a date in the week they were found). Key: iso_week.';

@@ -1,0 +1,13 @@
+"""The dictionary: what stands in the warehouse, what it means, how it joins, and questions asked of it just now."""
+
+from pathlib import Path
+
+from reports.dictionary.numbers import dictionary_page
+from reports.dictionary.readings import read
+from reports.page import write_page
+from warehouse.connect import Published
+
+
+def render(published: Published, *, out: Path) -> Path:
+    """Write the page to `out`, and return `out`. Raises InputError where a sample query cannot run."""
+    return write_page(out, "dictionary/dictionary.html.j2", page=dictionary_page(read(published)))
