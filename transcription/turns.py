@@ -63,23 +63,29 @@ def turns_of(transcript: Transcript) -> tuple[Turn, ...]:
     Answers ("Is that right?" - "Yes.") stay turns: they are followed by the asker.
     """
     utterances = transcript.utterances
+    return tuple(_turn(n, utterances, group, is_signal) for n, (group, is_signal) in enumerate(turn_groups(utterances)))
+
+
+def turn_groups(utterances: tuple[Utterance, ...]) -> list[tuple[list[int], bool]]:
+    """The turns without their texts: the positions of the utterances of each, and whether it is a listening signal."""
     order = _by_start(utterances)
     signals = {
         order[n]
         for n in range(1, len(order) - 1)
         if _is_signal_between(utterances[order[n - 1]], utterances[order[n]], utterances[order[n + 1]])
     }
-    groups: list[list[int]] = []
-    floor: list[int] | None = None
+    groups: list[tuple[list[int], bool]] = []
+    floor: list[int] = []
+    speaker = None
     for i in order:
         if i in signals:
-            groups.append([i])
-        elif floor is not None and utterances[floor[-1]].role is utterances[i].role:
+            groups.append(([i], True))
+        elif utterances[i].role is speaker:
             floor.append(i)
         else:
-            floor = [i]
-            groups.append(floor)
-    return tuple(_turn(n, utterances, group, group[0] in signals) for n, group in enumerate(groups))
+            floor, speaker = [i], utterances[i].role
+            groups.append((floor, False))
+    return groups
 
 
 # A pause longer than this ends a breath: what is said after it is a new contribution.

@@ -87,6 +87,8 @@ def open_writer(path: Path, *, migrations: Path = MIGRATIONS) -> duckdb.DuckDBPy
         raise _locked_or_unusable(path, error) from error
     try:
         con.execute("set TimeZone = 'UTC'")
+        # Every checkpoint writes the last, unfinished block of rows anew; many small batches should not pay for many.
+        con.execute("set checkpoint_threshold = '256MB'")
         _migrate(con, path, migrations)
         _remake_views(con)
     except BaseException:

@@ -6,7 +6,8 @@ parameters or Arrow columns.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from itertools import accumulate
 from typing import Any, Protocol
@@ -29,7 +30,7 @@ from transcription.transcript import (
     Utterance,
     Word,
 )
-from warehouse.tables import OF_AUDIT, OF_CALL, OF_TRANSCRIPT, AuditedCall, arrow_table, call_row, to_arrow
+from warehouse.tables import OF_AUDIT, OF_CALL, OF_TRANSCRIPT, AuditedCall, arrow_table, call_row, in_order, to_arrow
 
 # Reasons that lie outside the audio: the same file may pass next time, so it is looked at again.
 _CURABLE = "^(metadata|duplicate|failed)"
@@ -130,25 +131,47 @@ def load(
     if not batch:
         return
     _check_rulebooks_stored(con, {audited.audit.rulebook_version for audited in batch})
-    stored = _stored_transcripts(con, [audited.audit.call_id for audited in batch])
-    tables = to_arrow(batch, stored=stored)
-    with _registered(con, tables), _transaction(con):
-        if stored:
+    ordered = in_order(batch)
+    stored = _stored_transcripts(con, [audited.audit.call_id for audited in ordered])
+    with _transaction(con), ThreadPoolExecutor(1, "insert") as inserting:
+        # Python makes the next part's columns while DuckDB, on another core, takes in the last one's.
+        under_way: Future[None] | None = None
+        for first in range(0, len(ordered), _PART):
+            tables = to_arrow(ordered[first : first + _PART], stored=stored)
+            if under_way is not None:
+                under_way.result()
+            under_way = inserting.submit(_put, con, tables, replace=bool(stored), run_id=run_id)
+        if under_way is not None:
+            under_way.result()
+        if files:
+            con.execute(
+                "update core.quarantine set resolved_run_id = $run where resolved_run_id is null and path in $files",
+                {"run": run_id, "files": list(files)},
+            )
+
+
+# Calls that are turned into columns and inserted at once; the transaction is the whole batch's.
+_PART = 1000
+
+
+def _put(con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], *, replace: bool, run_id: str) -> None:
+    with _registered(con, tables):
+        if replace:
             _delete_former(con)
         for name in (*OF_CALL, *OF_TRANSCRIPT, *OF_AUDIT):
             run = ", $run as run_id" if name == "call_measures" else ""
-            con.execute(
-                f"insert into core.{name} by name select *{run} from batch_{name}",  # noqa: S608  Names of ours.
-                {"run": run_id} if run else None,
-            )
+            if tables[name].num_rows:
+                con.execute(
+                    f"insert into core.{name} by name select *{run} from batch_{name}",  # noqa: S608  Names of ours.
+                    {"run": run_id} if run else None,
+                )
         con.execute(
             """
             update core.quarantine set resolved_run_id = $run
             where resolved_run_id is null
-              and (sha256 in (select sha256 from batch_recordings) or path in (select path from batch_recordings)
-                   or list_contains($files, path))
+              and (sha256 in (select sha256 from batch_recordings) or path in (select path from batch_recordings))
             """,
-            {"run": run_id, "files": list(files)},
+            {"run": run_id},
         )
 
 
@@ -414,8 +437,10 @@ def _registered(con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) 
     try:
         yield
     finally:
-        for name in tables:
-            con.unregister(f"batch_{name}")
+        # In a transaction that failed nothing more can be said; its end takes the names away too.
+        with suppress(duckdb.Error):
+            for name in tables:
+                con.unregister(f"batch_{name}")
 
 
 def _texts(con: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, object] | None = None) -> set[str]:

@@ -5,19 +5,20 @@ through Python one by one are a hundred times slower in DuckDB.
 """
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import date, datetime, timedelta
-from itertools import accumulate, chain, pairwise, repeat
+from itertools import accumulate, chain, pairwise
 from math import fsum
 from typing import Any
 
 import msgspec
+import numpy as np
 import pyarrow as pa
 
 from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding
 from transcription.errors import InputError
 from transcription.transcript import Call, Span, SpeakerRole, Transcript, Utterance
-from transcription.turns import turns_of
+from transcription.turns import turn_groups
 
 _TEXT = pa.string()
 _INT = pa.int32()
@@ -122,19 +123,30 @@ def to_arrow(batch: Sequence[AuditedCall], *, stored: Mapping[str, str] | None =
         InputError: a call stands twice in the batch, its audit belongs to another call, or its start
             has no offset from UTC.
     """
-    ordered = sorted(batch, key=lambda audited: audited.transcript.call.call_id)
-    _check(ordered)
+    ordered = in_order(batch)
+    parts = [_part(ordered[n : n + _AT_ONCE], stored or {}) for n in range(0, len(ordered), _AT_ONCE)]
+    return {name: pa.concat_tables([part[name] for part in parts] or [SCHEMAS[name].empty_table()]) for name in SCHEMAS}
+
+
+# Calls whose words, some 3 MB, stay in a processor's cache while one column after another is read from them.
+_AT_ONCE = 50
+
+
+def _part(ordered: Sequence[AuditedCall], known: Mapping[str, str]) -> dict[str, pa.Table]:
     hashes = [transcript_hash(a.transcript) for a in ordered]
-    known = stored or {}
-    new = [(a, digest) for a, digest in zip(ordered, hashes, strict=True) if known.get(a.audit.call_id) != digest]
-    heard = [a for a, _ in new]
+    new = [
+        (a.transcript, digest)
+        for a, digest in zip(ordered, hashes, strict=True)
+        if known.get(a.audit.call_id) != digest
+    ]
+    heard = [transcript for transcript, _ in new]
     columns = {
         "calls": _transposed(call_row(a.transcript.call) for a in ordered),
         "recordings": _transposed(_recording_rows(ordered)),
-        "transcripts": _transposed(_transcript_row(a, digest) for a, digest in new),
+        "transcripts": _transposed(_transcript_row(t, digest) for t, digest in new),
         "utterances": _utterance_columns(heard),
-        "speech_spans": _transposed(_span_rows(heard, lambda transcript: transcript.speech)),
-        "music_spans": _transposed(_span_rows(heard, lambda transcript: transcript.music)),
+        "speech_spans": _span_columns((t.call.call_id, t.speech) for t in heard),
+        "music_spans": _span_columns((t.call.call_id, t.music) for t in heard),
         "call_measures": _transposed(map(_measures_row, ordered, hashes)),
         "findings": _finding_columns(ordered),
         "episodes": _transposed(_episode_rows(ordered)),
@@ -203,7 +215,13 @@ def call_row(call: Call) -> tuple[Any, ...]:
     )  # fmt: skip
 
 
-def _check(ordered: Sequence[AuditedCall]) -> None:
+def in_order(batch: Sequence[AuditedCall]) -> list[AuditedCall]:
+    """The batch in order of call id, which is how it is stored.
+
+    Raises:
+        InputError: a call stands twice in it, or its audit belongs to another call.
+    """
+    ordered = sorted(batch, key=lambda audited: audited.transcript.call.call_id)
     for audited in ordered:
         if audited.audit.call_id != audited.transcript.call.call_id:
             raise InputError(
@@ -217,6 +235,7 @@ def _check(ordered: Sequence[AuditedCall]) -> None:
                 why="Only one of two recordings can be the call.",
                 tries=("give each recording its own call_id",),
             )
+    return ordered
 
 
 def _transposed(rows: Iterable[tuple[Any, ...]]) -> list[Sequence[Any]]:
@@ -248,8 +267,7 @@ def _recording_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]
             )  # fmt: skip
 
 
-def _transcript_row(audited: AuditedCall, digest: str) -> tuple[Any, ...]:
-    t = audited.transcript
+def _transcript_row(t: Transcript, digest: str) -> tuple[Any, ...]:
     p = t.provenance
     return (
         t.call.call_id, digest, p.engine, p.model, p.weights_hash, p.settings_hash, p.notice, t.roles_from.value,
@@ -260,32 +278,19 @@ def _transcript_row(audited: AuditedCall, digest: str) -> tuple[Any, ...]:
 
 def _mean_confidence(transcript: Transcript) -> float | None:
     """Over all words that have one, so that long utterances count for more."""
-    known = [w.confidence for u in transcript.utterances for w in u.words if w.confidence is not None]
+    found = [w.confidence for u in transcript.utterances for w in u.words]
+    known = [c for c in found if c is not None]
     return fsum(known) / len(known) if known else None
 
 
-def _utterance_columns(ordered: Sequence[AuditedCall]) -> list[Sequence[Any] | pa.Array]:
-    call_ids: list[str] = []
-    positions: list[int] = []
-    turns: list[int] = []
-    offsets: list[int] = []
-    signals: list[bool] = []
-    utterances: list[Utterance] = []
-    for audited in ordered:
-        transcript = audited.transcript
-        count = len(transcript.utterances)
-        turn_of, offset_of, signal_of = _places(transcript)
-        call_ids.extend([transcript.call.call_id] * count)
-        positions.extend(range(count))
-        turns.extend(turn_of)
-        offsets.extend(offset_of)
-        signals.extend(signal_of)
-        utterances.extend(transcript.utterances)
+def _utterance_columns(heard: Sequence[Transcript]) -> list[Sequence[Any] | pa.Array]:
+    utterances = [u for transcript in heard for u in transcript.utterances]
+    turns, offsets, signals = _places(heard)
     return [
-        call_ids,
-        positions,
+        _repeated([t.call.call_id for t in heard], [len(t.utterances) for t in heard]),
+        list(chain.from_iterable(range(len(t.utterances)) for t in heard)),
         turns,
-        [u.role.value for u in utterances],
+        [u.role for u in utterances],
         [u.channel for u in utterances],
         [u.start for u in utterances],
         [u.end for u in utterances],
@@ -297,20 +302,33 @@ def _utterance_columns(ordered: Sequence[AuditedCall]) -> list[Sequence[Any] | p
     ]
 
 
-def _places(transcript: Transcript) -> tuple[list[int], list[int], list[bool]]:
+def _places(heard: Sequence[Transcript]) -> tuple[list[int], list[int], list[bool]]:
     """For each utterance its turn, where its text starts in that turn's text, and whether it is a listening signal."""
-    count = len(transcript.utterances)
-    turn_of, offset_of, signal_of = [0] * count, [0] * count, [False] * count
-    for turn in turns_of(transcript):
-        offset = 0
-        for position in turn.utterances:
-            turn_of[position], offset_of[position], signal_of[position] = turn.index, offset, turn.is_signal
-            offset += len(transcript.utterances[position].text) + 1
-    return turn_of, offset_of, signal_of
+    turns: list[int] = []
+    offsets: list[int] = []
+    signals: list[bool] = []
+    for transcript in heard:
+        utterances = transcript.utterances
+        count = len(utterances)
+        turn_of, offset_of, signal_of = [0] * count, [0] * count, [False] * count
+        for number, (group, is_signal) in enumerate(turn_groups(utterances)):
+            offset = 0
+            for position in group:
+                turn_of[position], offset_of[position], signal_of[position] = number, offset, is_signal
+                offset += len(utterances[position].text) + 1
+        turns += turn_of
+        offsets += offset_of
+        signals += signal_of
+    return turns, offsets, signals
+
+
+def _repeated(values: Sequence[str], counts: Sequence[int]) -> pa.Array:
+    """Each value as often as its count says."""
+    return _array(values, _TEXT).take(pa.array(np.repeat(np.arange(len(values)), counts)))
 
 
 def _words(utterances: Sequence[Utterance]) -> pa.Array:
-    words = [word for utterance in utterances for word in utterance.words]
+    words = list(chain.from_iterable([u.words for u in utterances]))
     return _lists(
         _WORD,
         [len(u.words) for u in utterances],
@@ -328,13 +346,18 @@ def _lists(kind: pa.StructType, lengths: Sequence[int], *columns: Sequence[Any])
     return pa.ListArray.from_arrays(ends, pa.StructArray.from_arrays(fields, fields=list(kind)))
 
 
-def _span_rows(
-    ordered: Sequence[AuditedCall], of: Callable[[Transcript], Mapping[SpeakerRole, Sequence[Span]]]
-) -> Iterable[tuple[Any, ...]]:
-    for audited in ordered:
-        for role, spans in sorted(of(audited.transcript).items()):
-            for position, span in enumerate(spans):
-                yield audited.audit.call_id, role.value, position, span.start, span.end
+def _span_columns(
+    spans_of: Iterable[tuple[str, Mapping[SpeakerRole, Sequence[Span]]]],
+) -> list[Sequence[Any] | pa.Array]:
+    heard = [(call_id, role, spans) for call_id, by_role in spans_of for role, spans in sorted(by_role.items())]
+    counts = [len(spans) for _, _, spans in heard]
+    return [
+        _repeated([call_id for call_id, _, _ in heard], counts),
+        _repeated([role for _, role, _ in heard], counts),
+        list(chain.from_iterable(map(range, counts))),
+        [span.start for _, _, spans in heard for span in spans],
+        [span.end for _, _, spans in heard for span in spans],
+    ]
 
 
 def _measures_row(audited: AuditedCall, digest: str) -> tuple[Any, ...]:
@@ -351,11 +374,12 @@ def _measures_row(audited: AuditedCall, digest: str) -> tuple[Any, ...]:
 def _finding_columns(ordered: Sequence[AuditedCall]) -> list[Sequence[Any] | pa.Array]:
     audits = [a.audit for a in ordered]
     findings = [f for audit in audits for f in audit.findings]
+    counts = [len(a.findings) for a in audits]
     return [
-        list(chain.from_iterable(repeat(a.call_id, len(a.findings)) for a in audits)),
-        list(chain.from_iterable(repeat(a.rulebook_version, len(a.findings)) for a in audits)),
+        _repeated([a.call_id for a in audits], counts),
+        _repeated([a.rulebook_version for a in audits], counts),
         [f.rule_id for f in findings],
-        [f.verdict.value for f in findings],
+        [f.verdict for f in findings],
         [f.reason for f in findings],
         [_shown(f.evidence) for f in findings],
         _evidence(findings),
@@ -367,9 +391,9 @@ def _evidence(findings: Sequence[Finding]) -> pa.Array:
     return _lists(
         _EVIDENCE,
         [len(f.evidence) for f in findings],
-        [e.kind.value for e in pieces],
+        [e.kind for e in pieces],
         [e.turn for e in pieces],
-        [e.role.value if e.role is not None else None for e in pieces],
+        [e.role for e in pieces],
         [e.start for e in pieces],
         [e.end for e in pieces],
         [e.quote for e in pieces],
@@ -387,7 +411,8 @@ def _shown(evidence: Sequence[Evidence]) -> int | None:
     """Which piece a reader sees first, counted from 1 as SQL does; None where there is none."""
     if not evidence:
         return None
-    return min(range(len(evidence)), key=lambda n: _TELLING[evidence[n].kind]) + 1
+    telling = [_TELLING[piece.kind] for piece in evidence]
+    return telling.index(min(telling)) + 1
 
 
 def _episode_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]:

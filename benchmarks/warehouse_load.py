@@ -1,0 +1,189 @@
+"""How fast audited calls go into the warehouse, and how much memory that takes.
+
+    python benchmarks/warehouse_load.py          10,000 calls
+    python benchmarks/warehouse_load.py 100000   the size the warehouse is built for
+
+Each call has 40 utterances of ten timed words, 45 findings and 8 pieces of evidence. Making the calls is not
+counted. `arrow` is the time of turning them into Arrow tables; DuckDB takes in the former part meanwhile, on the
+other core. `again` loads the same calls again, whose words have not changed and are left as they are; `anew` loads
+them as heard with other settings, which takes every row out and puts it in anew.
+"""
+
+import resource
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Measures, Promise, Verdict
+from audit_rules.rule import Examples, Rule, Scorecard, Step
+from transcription.transcript import (
+    Call,
+    Provenance,
+    Recording,
+    RolesFrom,
+    Span,
+    SpeakerRole,
+    Transcript,
+    Utterance,
+    Word,
+)
+from warehouse import load as loading
+from warehouse.connect import open_writer
+from warehouse.tables import AuditedCall
+
+UTTERANCES, WORDS, RULES, EVIDENCE = 40, 10, 45, 8
+BATCH = 4_000
+SAID = "i am so sorry that this happened to you today and i will put it right before the end of the week".split()
+MONDAY = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
+
+
+def rulebook() -> SimpleNamespace:
+    """Forty-five rules in nine steps."""
+    ids = [f"step{n % 9}.rule{n}" for n in range(RULES)]
+    rules = tuple(
+        Rule(id=i, asks=f"{i}?", why="Because.", sources=("A3",), status="live", examples=Examples(met="A: x"))
+        for i in ids
+    )
+    steps = tuple(
+        Step(id=f"step{s}", title=f"Step {s}", rules={i: 1.0 for i in ids if i.startswith(f"step{s}.")})
+        for s in range(9)
+    )
+    house = Scorecard(name="house", title="House", steps=steps, critical=(ids[0],))
+    return SimpleNamespace(version="v1", rules=rules, scorecards={"house": house})
+
+
+def calls(numbers: range, settings: str = "s") -> list[AuditedCall]:
+    """Calls whose every word, time and id is an object of its own, as they come from the pipeline."""
+    return [_call(n, settings) for n in numbers]
+
+
+def _call(n: int, settings: str) -> AuditedCall:
+    call_id = f"call-{n:08d}"
+    utterances, at = [], 0.0
+    for u in range(UTTERANCES):
+        words = tuple(
+            Word(
+                SAID[(n + u * 7 + w) % len(SAID)],
+                at + w * 0.3,
+                at + w * 0.3 + 0.25,
+                0.5 + (n * 31 + w * 7 + u) % 50 / 100,
+            )
+            for w in range(WORDS)
+        )
+        role = (SpeakerRole.CUSTOMER, SpeakerRole.AGENT)[u % 2]
+        utterances.append(Utterance.of_words(words, role=role, channel=u % 2))
+        at += 3.5
+    transcript = Transcript(
+        call=Call(
+            call_id=call_id, source="main", started_at=MONDAY + timedelta(seconds=n * 37), agent_id=f"a{n % 200}",
+            agent_name=f"Agent {n % 200}", team=f"team {n % 10}", customer_id=f"k{n % 50_000}", queue="billing",
+            direction="inbound",
+        ),
+        utterances=tuple(utterances),
+        provenance=Provenance(engine="whisper", model="base.en", weights_hash="w" * 32, settings_hash=settings * 32),
+        recording=Recording(
+            path=f"inbox/2026/{call_id}.wav", sha256=f"{n:064x}", size=2_400_000 + n, codec="pcm_s16le",
+            sample_rate=8000, channels=2, duration=at,
+        ),
+        roles_from=RolesFrom.CHANNELS,
+        speech={
+            role: tuple(Span(s * 7.0 + offset, s * 7.0 + offset + 3.0) for s in range(UTTERANCES // 2))
+            for role, offset in ((SpeakerRole.CUSTOMER, 0.0), (SpeakerRole.AGENT, 3.5))
+        },
+    )  # fmt: skip
+    verdicts = tuple(Verdict)
+    findings = tuple(
+        Finding(
+            rule_id=f"step{r % 9}.rule{r}",
+            verdict=verdicts[(n * 13 + r * 7) % 4],
+            reason=f"The agent said so in turn {(n + r) % UTTERANCES}.",
+            evidence=(
+                Evidence(
+                    kind=EvidenceKind.MET, turn=(n + r) % UTTERANCES, role=SpeakerRole.AGENT, start=r * 3.5,
+                    end=r * 3.5 + 2.0, quote=" ".join(SAID[(n + r) % 10 : (n + r) % 10 + 6]), char_start=3, char_end=31,
+                ),
+            )
+            if r < EVIDENCE
+            else (),
+        )
+        for r in range(RULES)
+    )  # fmt: skip
+    measures = Measures(
+        turns_agent=20, turns_customer=20, words_agent=200, words_customer=200, talk_share_agent=0.5,
+        overlap_seconds=1.0, silence_seconds=9.0, holds=0, hold_seconds=0.0, tense=n % 3 == 0, calmed=n % 2 == 0,
+    )  # fmt: skip
+    promise = Promise(turn=3, start=12.0, quote="i will call you back", within_hours=24.0)
+    audit = Audit(
+        call_id=call_id, rulebook_version="v1", findings=findings, episodes=(),
+        promises=(promise,) if n % 10 == 0 else (), measures=measures,
+    )  # fmt: skip
+    return AuditedCall(transcript, audit)
+
+
+class Clock:
+    """Seconds spent inside the measured calls: on the wall, and of all this process's cores."""
+
+    def __init__(self, cpu_clock: Callable[[], float] = time.process_time) -> None:
+        self.wall = self.cpu = 0.0
+        self._cpu_clock = cpu_clock
+
+    def __enter__(self) -> None:
+        self._wall, self._cpu = time.perf_counter(), self._cpu_clock()
+
+    def __exit__(self, *_: object) -> None:
+        self.wall += time.perf_counter() - self._wall
+        self.cpu += self._cpu_clock() - self._cpu
+
+
+def batches(count: int, settings: str) -> Iterator[list[AuditedCall]]:
+    """The calls in the portions they are stored in, the last one smaller."""
+    for first in range(0, count, BATCH):
+        yield calls(range(first, min(first + BATCH, count)), settings)
+
+
+def main(count: int) -> None:
+    """Load, load again, and say what it took."""
+    arrow = Clock(time.thread_time)
+    to_arrow = loading.to_arrow
+
+    def timed(*arguments: object, **options: object) -> object:
+        with arrow:
+            return to_arrow(*arguments, **options)
+
+    loading.to_arrow = timed
+    with tempfile.TemporaryDirectory() as home:
+        path = Path(home) / "warehouse.duckdb"
+        con = open_writer(path)
+        con.execute("set threads = 2")
+        loading.store_rulebook(con, rulebook())
+        print(
+            f"{count:,} calls of {UTTERANCES} utterances, {UTTERANCES * WORDS} words, {RULES} findings, {EVIDENCE} pieces"
+        )
+        for turn, settings in (("first", "s"), ("again", "s"), ("anew ", "t")):
+            whole = Clock()
+            arrow.wall = arrow.cpu = 0.0
+            for batch in batches(count, settings):
+                with whole:
+                    loading.load(con, batch, run_id="R1")
+            with whole:
+                con.execute("checkpoint")
+            print(
+                f"{turn}  {whole.wall:6.1f} s ({whole.cpu:.1f} s of CPU; {count / whole.wall:,.0f} calls a second):"
+                f"  arrow {arrow.wall:.1f} s ({arrow.cpu:.1f}), insert ({whole.cpu - arrow.cpu:.1f})"
+            )
+        (stored,) = con.execute("select count(*) from core.findings").fetchone()
+        if stored != count * RULES:
+            raise SystemExit(f"{stored} findings stored")
+        con.close()
+        print(f"file    {path.stat().st_size / 1e6:,.0f} MB")
+    print(
+        f"memory  {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB at most, the calls themselves included"
+    )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000)
