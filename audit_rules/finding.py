@@ -29,7 +29,7 @@ class EvidenceKind(StrEnum):
     """The closest the call came to meeting it."""
 
 
-class Evidence(msgspec.Struct, frozen=True, kw_only=True):
+class Evidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A quote or a stretch of time that a person can check.
 
     `turn` is an index into `turns_of(transcript)`; `char_start` and `char_end` delimit `quote` in that
@@ -47,7 +47,7 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-class Finding(msgspec.Struct, frozen=True, kw_only=True):
+class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """One rule's verdict on one call; `reason` is a sentence for the person it concerns."""
 
     rule_id: str

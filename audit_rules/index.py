@@ -11,7 +11,7 @@ from audit_rules.search import PhraseSet
 from audit_rules.tolerance import with_one_misheard
 
 
-class Place(msgspec.Struct, frozen=True, array_like=True, order=True):
+class Place(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
     """Where words were found: a turn and characters of its normalised text."""
 
     turn: int

@@ -30,7 +30,7 @@ _WORD = re.compile(r"[^\W_]+")
 _LONGEST_SIGNAL = 40
 
 
-class Turn(msgspec.Struct, frozen=True, kw_only=True):
+class Turn(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Merged speech of one role.
 
     `text` is the utterances' texts joined by single spaces; `utterances` are their positions in

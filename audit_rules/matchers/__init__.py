@@ -18,7 +18,7 @@ from audit_rules.rule import Speaker
 from audit_rules.window import Window
 
 
-class Scope(msgspec.Struct, frozen=True, kw_only=True):
+class Scope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Where a rule applies: after `trigger` (from the call's start if None) until `last_turn`, inclusive."""
 
     trigger: Place | None
