@@ -12,12 +12,12 @@ import msgspec
 from transcription import guard, redaction, speech
 from transcription.audio import Audio, decode, write_copy
 from transcription.engines import Channel, Engine, settings_hash
-from transcription.errors import SetupError, Unreadable
+from transcription.errors import Unreadable
 from transcription.inbox import Arrival, at_hand
+from transcription.speakers import Layout, Party, cast_of, layout_of, parties_of
 from transcription.transcript import (
     Provenance,
     Recording,
-    RolesFrom,
     Seconds,
     Span,
     SpeakerRole,
@@ -27,7 +27,7 @@ from transcription.transcript import (
 )
 
 # Changed whenever the code of this room starts to give other words for the same sound.
-VERSION = 2
+VERSION = 3
 
 
 class TranscriptionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -52,19 +52,11 @@ _MANY_DROPPED = 0.3
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that is decoded and waits to be heard.
-
-    - `roles`: the role on each channel that is worth hearing, in the order of `channels`.
-    - `spans`: where each channel of the recording has speech; `music`: where it has music.
-    - `warnings`: what a reader should know about the roles.
-    """
+    """A call that is decoded and waits to be heard; `layout` is what its sound says about who speaks."""
 
     arrival: Arrival
     audio: Audio
-    spans: tuple[tuple[Span, ...], ...]
-    roles: dict[int, SpeakerRole]
-    music: tuple[tuple[Span, ...], ...] = ()
-    warnings: tuple[str, ...] = ()
+    layout: Layout
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -73,11 +65,11 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
             Channel(
                 samples=self.audio.samples[n],
                 sample_rate=self.audio.sample_rate,
-                spans=self.spans[n],
+                spans=spans,
                 call=self.arrival.sha256,
                 glossary=glossary_of(self.arrival),
             )
-            for n in self.roles
+            for n, spans in zip(self.layout.channels, self.layout.spans, strict=True)
         )
 
 
@@ -123,39 +115,27 @@ def prepare(
     *,
     settings: TranscriptionSettings = TranscriptionSettings(),  # noqa: B008  Frozen, so it is safe to share.
 ) -> Prepared:
-    """The call decoded, with its speech found and its roles named.
-
-    Two channels give roles by `Source.agent_channel`. One channel, the same mix on both, or a channel without any
-    speech cannot tell the parties apart: the roles are then unknown.
+    """The call decoded, with its speech found and, where one channel may hold both parties, their voices told apart.
 
     Raises `Unreadable` for a recording that must be quarantined, `SetupError` for a channel that cannot be.
     """
     with at_hand(arrival) as path:
         audio = decode(path)
     heard = speech.heard_by_channel(audio.samples, audio.sample_rate)
-    spans = tuple(one.speech for one in heard)
-    if audio.duration < settings.shortest_call and not any(spans):
+    if audio.duration < settings.shortest_call and not any(one.speech for one in heard):
         raise Unreadable(
             "too_short",
             f"{arrival.name}: {audio.duration:.1f} s without speech",
             why=f"{arrival.place}: shorter than {settings.shortest_call:g} s",
             tries=("check whether the call was answered", "lower shortest_call to audit such clips"),
         )
-    roles, warnings = _roles(arrival, audio, spans)
-    return Prepared(
-        arrival=arrival,
-        audio=audio,
-        spans=spans,
-        music=tuple(one.music for one in heard),
-        roles=dict(sorted(roles.items())),
-        warnings=tuple(warnings),
-    )
+    return Prepared(arrival=arrival, audio=audio, layout=layout_of(audio, heard, arrival.source))
 
 
 def recognise(calls: Sequence[Prepared], engine: Engine) -> list[list[list[Word]]]:
     """For each call, for each channel of `Prepared.channels`, the words as the engine wrote them."""
     written = iter(engine.transcribe([channel for call in calls for channel in call.channels]))
-    return [[next(written) for _ in call.roles] for call in calls]
+    return [[next(written) for _ in call.channels] for call in calls]
 
 
 def finish(
@@ -171,31 +151,31 @@ def finish(
     `audio_copy` is where a small playable copy goes, with masked times muted. Speech times are given only where
     the roles are known.
     """
-    arrival, audio, spans, roles = call.arrival, call.audio, call.spans, call.roles
-    warnings = list(call.warnings)
-    utterances: list[Utterance] = []
-    everything: list[Utterance] = []
+    arrival, audio, layout = call.arrival, call.audio, call.layout
     dropped: Counter[guard.Reason] = Counter()
-    kept = 0
-    for (channel, role), written in zip(roles.items(), words, strict=True):
-        spoken, reasons = guard.guarded(written, spans[channel], floor=_floor(engine, settings))
+    believed: list[tuple[Word, ...]] = []
+    for spans, written in zip(layout.spans, words, strict=True):
+        spoken, reasons = guard.guarded(written, spans, floor=_floor(engine, settings))
         dropped.update(reasons)
-        kept += len(spoken)
-        utterances += _cut(spoken, role, channel, settings.pause)
-        everything += _cut(written, role, channel, settings.pause)
-    told = redaction.Redacted(_in_time(utterances), 0, ())
+        believed.append(spoken)
+    kept = sum(map(len, believed))
+    parties = parties_of(layout, believed)
+    cast = cast_of(layout, parties)
+    warnings = [*layout.warnings, *cast.warnings]
+    utterances = _utterances(parties, cast.roles, settings.pause)
+    everything = _utterances(parties_of(layout, words), cast.roles, settings.pause)
+    told = redaction.Redacted(utterances, 0, ())
     muted: list[Span] = []
     if settings.redact:
         told = redaction.redact(told.utterances)
         # Words that were dropped are still in the sound.
-        muted += [*told.spans, *redaction.redact(_in_time(everything)).spans]
+        muted += [*told.spans, *redaction.redact(everything).spans]
     if dropped.total() > _MANY_DROPPED * (dropped.total() + kept) or guard.is_a_failure(dropped):
         warnings.append(guard.warning_of(dropped, kept))
     if audio_copy is not None:
         write_copy(
             audio_copy, audio, silence=speech.padded(speech.union(muted), _MUTED_MARGIN, duration=audio.duration)
         )
-    known = all(role is not SpeakerRole.UNKNOWN for role in roles.values())
     return Transcript(
         call=arrival.call,
         utterances=told.utterances,
@@ -209,22 +189,25 @@ def finish(
             channels=audio.channels,
             duration=round(audio.duration, 3),
         ),
-        roles_from=RolesFrom.CHANNELS if known else RolesFrom.UNKNOWN,
-        role_confidence=1.0 if known else None,
-        speech={role: spans[channel] for channel, role in roles.items()} if known else {},
-        music={role: call.music[channel] for channel, role in roles.items() if call.music[channel]} if known else {},
+        roles_from=cast.roles_from,
+        role_confidence=cast.confidence,
+        role_evidence=cast.evidence,
+        speech=cast.speech,
+        music=cast.music,
         dropped_words=dropped.total(),
         redactions=told.times,
         warnings=tuple(warnings),
     )
 
 
-def _cut(words: Sequence[Word], role: SpeakerRole, channel: int, pause: Seconds) -> list[Utterance]:
-    return [Utterance.of_words(piece, role=role, channel=channel) for piece in at_pauses(words, pause)]
-
-
-def _in_time(utterances: Sequence[Utterance]) -> tuple[Utterance, ...]:
-    return tuple(sorted(utterances, key=lambda u: (u.start, u.channel)))
+def _utterances(parties: Sequence[Party], roles: Sequence[SpeakerRole], pause: Seconds) -> tuple[Utterance, ...]:
+    """What the parties say, cut at pauses, in order of time."""
+    said = [
+        Utterance.of_words(piece, role=role, channel=party.channel)
+        for party, role in zip(parties, roles, strict=True)
+        for piece in at_pauses(party.words, pause)
+    ]
+    return tuple(sorted(said, key=lambda u: (u.start, u.channel)))
 
 
 def at_pauses(words: Sequence[Word], pause: Seconds) -> list[tuple[Word, ...]]:
@@ -242,39 +225,3 @@ def _floor(engine: Engine, settings: TranscriptionSettings) -> float:
     if settings.min_confidence is not None:
         return settings.min_confidence
     return guard.FLOORS.get(engine.provenance.engine, 0.0)
-
-
-_SIDES = ("left", "right")
-
-
-def _roles(arrival: Arrival, audio: Audio, spans: Sequence[Sequence[Span]]) -> tuple[dict[int, SpeakerRole], list[str]]:
-    """The role on each channel that is worth hearing, and what a reader should know about it."""
-    if audio.channels == 1:
-        return {0: SpeakerRole.UNKNOWN}, []
-    if audio.channels > 2:
-        raise Unreadable(
-            "unsupported_channels",
-            f"{arrival.name}: {audio.channels} channels",
-            why=f"{arrival.place}: a call has one channel, or one for each of two parties",
-            tries=("export the call with the agent on one channel and the customer on the other",),
-        )
-    if speech.is_dual_mono(audio.samples):
-        return {0: SpeakerRole.UNKNOWN}, ["both channels carry the same mix: treated as mono, roles unknown"]
-    voiced = [n for n in (0, 1) if spans[n]]
-    if len(voiced) == 1:
-        silent, other = _SIDES[1 - voiced[0]], _SIDES[voiced[0]]
-        return {voiced[0]: SpeakerRole.UNKNOWN}, [
-            f"the {silent} channel is silent: the {other} one may hold both parties, roles unknown"
-        ]
-    agent = arrival.source.agent_channel
-    if agent is None:
-        return {0: SpeakerRole.UNKNOWN, 1: SpeakerRole.UNKNOWN}, [
-            f"source {arrival.source.name!r} does not say which channel is the agent: roles unknown"
-        ]
-    if agent not in {0, 1}:
-        raise SetupError(
-            f"source {arrival.source.name!r}: agent_channel = {agent}",
-            why="a recording has channel 0 (left) and channel 1 (right)",
-            tries=("agent_channel = 0", "agent_channel = 1"),
-        )
-    return {agent: SpeakerRole.AGENT, 1 - agent: SpeakerRole.CUSTOMER}, []
