@@ -11,11 +11,14 @@ from audit_rules.matchers import Scope
 from audit_rules.matchers.kept_promise import KeptPromiseMatcher
 from audit_rules.measures import measures_of
 from audit_rules.rulebook import CompiledRule, Rulebook
+from transcription.language import NAMES
 from transcription.transcript import RolesFrom, SpeakerRole, Transcript
 from transcription.turns import is_listening_signal
 
 # Below this the guess of who is who is worth less than saying nothing.
 ROLES_FROM_CONFIDENCE = 0.8
+# The language of every phrase of the rules.
+LANGUAGE = "en"
 # Enough for array operations to pay, few enough to stay in the processor's cache.
 _AT_ONCE = 100
 Scopes = dict[str, list[Scope]]
@@ -77,6 +80,9 @@ def _audit(call: Conversation, rulebook: Rulebook) -> Audit:
 
 
 def _cannot_be_judged(transcript: Transcript, call: Conversation) -> str:
+    spoken = transcript.language
+    if spoken not in {None, LANGUAGE}:
+        return f"This call is in {NAMES.get(spoken, spoken)}; the rules are for {NAMES[LANGUAGE]}."
     if not transcript.has_roles:
         return "Agent and customer cannot be told apart in this recording."
     guessed = transcript.roles_from is RolesFrom.GUESSED

@@ -227,9 +227,9 @@ def _transcribe(
     for batch in _made_ahead(_batches(ready, enough=_ENGINE.batch * _SPEECH_PER_ROW)):
         outcomes += [heard for heard in batch if isinstance(heard, Heard)]
         calls = [call for call in batch if isinstance(call, Prepared)]
-        for call, words in zip(calls, recognise(calls, _ENGINE), strict=True):
+        for call, written in zip(calls, recognise(calls, _ENGINE), strict=True):
             copy = copies / f"{call.arrival.sha256[:40]}.webm"
-            transcript = finish(call, words, _ENGINE, settings=settings, audio_copy=copy)
+            transcript = finish(call, written, _ENGINE, settings=settings, audio_copy=copy)
             place = places[call.arrival.place]
             partial = place.with_suffix(f".{os.getpid()}.part")
             partial.write_bytes(msgspec.json.encode(transcript))

@@ -11,9 +11,10 @@ import msgspec
 
 from transcription import guard, redaction, speech
 from transcription.audio import Audio, decode, write_copy
-from transcription.engines import Channel, Engine, settings_hash
+from transcription.engines import Channel, Engine, Written, settings_hash
 from transcription.errors import Unreadable
 from transcription.inbox import Arrival, at_hand
+from transcription.language import shared
 from transcription.speakers import Layout, Party, cast_of, layout_of, parties_of
 from transcription.transcript import (
     Provenance,
@@ -106,8 +107,8 @@ def transcribe(
     Raises `Unreadable` for a recording that must be quarantined, `SetupError` for a channel that cannot be.
     """
     call = prepare(arrival, settings=settings)
-    (words,) = recognise([call], engine)
-    return finish(call, words, engine, settings=settings, audio_copy=audio_copy)
+    (written,) = recognise([call], engine)
+    return finish(call, written, engine, settings=settings, audio_copy=audio_copy)
 
 
 def prepare(
@@ -132,21 +133,21 @@ def prepare(
     return Prepared(arrival=arrival, audio=audio, layout=layout_of(audio, heard, arrival.source))
 
 
-def recognise(calls: Sequence[Prepared], engine: Engine) -> list[list[list[Word]]]:
-    """For each call, for each channel of `Prepared.channels`, the words as the engine wrote them."""
+def recognise(calls: Sequence[Prepared], engine: Engine) -> list[list[Written]]:
+    """For each call, for each channel of `Prepared.channels`, what the engine wrote."""
     written = iter(engine.transcribe([channel for call in calls for channel in call.channels]))
     return [[next(written) for _ in call.channels] for call in calls]
 
 
 def finish(
     call: Prepared,
-    words: Sequence[Sequence[Word]],
+    written: Sequence[Written],
     engine: Engine,
     *,
     settings: TranscriptionSettings = TranscriptionSettings(),  # noqa: B008  Frozen, so it is safe to share.
     audio_copy: Path | None = None,
 ) -> Transcript:
-    """The transcript of a call from the words on its channels: guarded, masked, cut into utterances.
+    """The transcript of a call from what was written for its channels: guarded, masked, cut into utterances.
 
     `audio_copy` is where a small playable copy goes, with masked times muted. Speech times are given only where
     the roles are known.
@@ -154,8 +155,8 @@ def finish(
     arrival, audio, layout = call.arrival, call.audio, call.layout
     dropped: Counter[guard.Reason] = Counter()
     believed: list[tuple[Word, ...]] = []
-    for spans, written in zip(layout.spans, words, strict=True):
-        spoken, reasons = guard.guarded(written, spans, floor=_floor(engine, settings))
+    for spans, channel in zip(layout.spans, written, strict=True):
+        spoken, reasons = guard.guarded(channel.words, spans, floor=_floor(engine, settings))
         dropped.update(reasons)
         believed.append(spoken)
     kept = sum(map(len, believed))
@@ -163,7 +164,7 @@ def finish(
     cast = cast_of(layout, parties)
     warnings = [*layout.warnings, *cast.warnings]
     utterances = _utterances(parties, cast.roles, settings.pause)
-    everything = _utterances(parties_of(layout, words), cast.roles, settings.pause)
+    everything = _utterances(parties_of(layout, [channel.words for channel in written]), cast.roles, settings.pause)
     told = redaction.Redacted(utterances, 0, ())
     muted: list[Span] = []
     if settings.redact:
@@ -189,6 +190,7 @@ def finish(
             channels=audio.channels,
             duration=round(audio.duration, 3),
         ),
+        language=shared([channel.language for channel in written]),
         roles_from=cast.roles_from,
         role_confidence=cast.confidence,
         role_evidence=cast.evidence,

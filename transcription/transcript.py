@@ -148,12 +148,15 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     sorted and disjoint; it is empty where the recording cannot show it (mono, chat). Overlaps, holds
     and answer gaps come from it, never from the recogniser's times. `music` says in the same way where a
     channel carries music, which is no speech: a hold with music is silence of both parties.
+    `language` is the code of the language that the words are written in ("en"), as it was set, detected or
+    exported; None where that is not known.
     """
 
     call: Call
     utterances: tuple[Utterance, ...]
     provenance: Provenance
     recording: Recording | None = None
+    language: str | None = None
     roles_from: RolesFrom = RolesFrom.UNKNOWN
     role_confidence: float | None = None
     role_evidence: str = ""

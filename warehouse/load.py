@@ -494,6 +494,7 @@ def _read_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -
                 notice=row["notice"],
             ),
             recording=_recording(row) if row["sha256"] is not None else None,
+            language=row["language"],
             roles_from=RolesFrom(row["roles_from"]),
             role_confidence=row["role_confidence"],
             role_evidence=row["role_evidence"],

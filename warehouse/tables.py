@@ -53,6 +53,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("weights_hash", _TEXT), ("settings_hash", _TEXT), ("notice", _TEXT), ("roles_from", _TEXT),
             ("role_confidence", _FLOAT), ("role_evidence", _TEXT), ("speech_roles", pa.list_(_TEXT)),
             ("confidence", _FLOAT), ("dropped_words", _INT), ("redactions", _INT), ("warnings", pa.list_(_TEXT)),
+            ("language", _TEXT),
         ]
     ),
     "utterances": pa.schema(
@@ -272,7 +273,7 @@ def _transcript_row(t: Transcript, digest: str) -> tuple[Any, ...]:
     return (
         t.call.call_id, digest, p.engine, p.model, p.weights_hash, p.settings_hash, p.notice, t.roles_from.value,
         t.role_confidence, t.role_evidence, sorted(role.value for role in t.speech), _mean_confidence(t),
-        t.dropped_words, t.redactions, t.warnings,
+        t.dropped_words, t.redactions, t.warnings, t.language,
     )  # fmt: skip
 
 

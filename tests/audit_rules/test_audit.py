@@ -48,6 +48,8 @@ def test_every_rule_that_is_not_retired_has_one_finding(shipped: Rulebook) -> No
         (call("C: This is ridiculous."), "No words of the agent were understood."),
         (call("A: Hello there.\nC: ..."), "No words of the customer were understood."),
         (call("") , "No words of the agent were understood."),
+        (call(language="de"), "This call is in German; the rules are for English."),
+        (call(language="xq"), "This call is in xq; the rules are for English."),
     ],
 )  # fmt: skip
 def test_what_the_recording_cannot_show_is_never_the_agents_fault(
@@ -63,6 +65,12 @@ def test_a_guess_that_is_sure_enough_is_judged(shipped: Rulebook) -> None:
     found = audit(call(roles_from=RolesFrom.GUESSED, role_confidence=0.8), shipped)
 
     assert Verdict.MET in verdicts(found)
+
+
+@pytest.mark.parametrize("language", ["en", None])
+def test_a_call_in_english_or_in_nobody_knows_what_is_judged(shipped: Rulebook, language: str | None) -> None:
+    assert audit(call(language=language), shipped) == audit(call(), shipped)
+    assert Verdict.MET in verdicts(audit(call(language=language), shipped))
 
 
 def test_an_agent_who_only_says_yes_was_understood(shipped: Rulebook) -> None:

@@ -11,8 +11,9 @@ from flows.recognition import Heard, _batches, _made_ahead
 from transcription.audio import Audio
 from transcription.errors import Unreadable
 from transcription.inbox import Arrival, Quarantined, arrival_of
+from transcription.speakers import Layout
 from transcription.transcribe import Prepared
-from transcription.transcript import Span, SpeakerRole
+from transcription.transcript import Span
 
 
 @pytest.fixture
@@ -24,7 +25,8 @@ def arrival(tmp_path: Path) -> Arrival:
 
 def call(arrival: Arrival, *, speech: float) -> Prepared:
     audio = Audio(samples=np.zeros((1, 10), np.float32), sample_rate=10, source_rate=10, codec="pcm")
-    return Prepared(arrival=arrival, audio=audio, spans=((Span(0.0, speech),),), roles={0: SpeakerRole.UNKNOWN})
+    layout = Layout(channels=(0,), spans=((Span(0.0, speech),),), music=((),), names=("left",))
+    return Prepared(arrival=arrival, audio=audio, layout=layout)
 
 
 def test_calls_are_put_together_until_they_fill_a_batch(arrival: Arrival):

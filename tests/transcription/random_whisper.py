@@ -8,8 +8,9 @@ from typing import Any
 import torch
 import whisper
 
-# Width, heads and layers of the published sizes, and of one that is quick to hear.
-SIZES = {"toy": (64, 2, 1), "tiny": (384, 6, 4), "base": (512, 8, 6), "small": (768, 12, 12)}
+# Width, heads, layers and places for text of the published sizes, and of one that is quick to hear: text can never be
+# longer than half the places, which is what ends it where a model never ends it itself.
+SIZES = {"toy": (64, 2, 1, 64), "tiny": (384, 6, 4, 448), "base": (512, 8, 6, 448), "small": (768, 12, 12, 448)}
 
 
 def random_model(
@@ -25,7 +26,7 @@ def random_model(
 
     The higher `sure`, the more probable is each of its tokens. `languages` = 99 makes it multilingual.
     """
-    width, heads, layers = SIZES[size]
+    width, heads, layers, places = SIZES[size]
     dims = whisper.model.ModelDimensions(
         n_mels=80,
         n_audio_ctx=1500,
@@ -33,7 +34,7 @@ def random_model(
         n_audio_head=heads,
         n_audio_layer=layers,
         n_vocab=51865 if languages else 51864,
-        n_text_ctx=448,
+        n_text_ctx=places,
         n_text_state=width,
         n_text_head=heads,
         n_text_layer=layers,

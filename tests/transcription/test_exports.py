@@ -114,6 +114,38 @@ def test_a_shape_is_told_by_its_content_whatever_the_file_is_called(name: str, t
     assert [s.name for s in SHAPES if s.name == shape.name] == [shape.name]
 
 
+WITH_LANGUAGE = {
+    "contact_lens.json", "contact_lens_older.json", "transcribe_calls.json", "assemblyai.json", "whisper_agent.json",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TWELVE)
+def test_the_language_is_what_the_export_says_and_unknown_where_it_says_nothing(name: str):
+    assert read(name).language == ("en" if name in WITH_LANGUAGE else None)
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("contact_lens.json", lambda f: f.update(LanguageCode="de-DE")),
+        ("transcribe_calls.json", lambda f: f.update(LanguageCode="de-DE")),
+        ("transcribe_channels.json", lambda f: f["results"].update(language_code="de-DE")),
+        ("assemblyai.json", lambda f: f.update(language_code="de")),
+        ("deepgram.json", lambda f: [c.update(detected_language="de") for c in f["results"]["channels"]]),
+    ],
+)
+def test_a_call_in_german_is_not_judged_by_rules_for_english(
+    name: str, change: Callable[[Any], object], tmp_path: Path, rulebook: Rulebook
+):
+    _, label = TWELVE[name]
+    path = altered(tmp_path, name, change)
+
+    transcript = read_export(path, call=CALL, speakers={label: AGENT} if label else {})
+
+    assert transcript.language == "de"
+    assert {f.verdict for f in audit(transcript, rulebook).findings} == {Verdict.NOT_ASSESSABLE}
+
+
 def verdicts(transcript: Transcript, rulebook: Rulebook) -> dict[str, object]:
     """What the rules found that need no times. How many seconds after the upset rests on the words' times, too."""
     timed = {rule.id for rule in rulebook.rules if rule.needs_times}

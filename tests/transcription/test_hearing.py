@@ -34,8 +34,9 @@ def sound(seconds: float, *, hertz: float) -> Samples:
     return (spoken + np.random.default_rng(round(hertz)).normal(0.0, 0.01, len(clock))).astype(np.float32)
 
 
-SOUNDS = [sound(3.0, hertz=200), sound(7.3, hertz=310), sound(1.2, hertz=520)]
+SOUNDS = [sound(1.4, hertz=200), sound(2.1, hertz=310), sound(0.9, hertz=520)]
 
+# Sure of themselves, they are heard cold; the one in doubt is tried again warmer.
 MODELS: dict[str, dict[str, Any]] = {
     "one sentence": {"seed": 1},
     "closed by a time stamp": {"seed": 2, "stamps": {7: 1.0}},
@@ -86,11 +87,11 @@ def as_words(written: Any) -> list[tuple[str, float, float]]:
     ]
 
 
-@pytest.mark.parametrize("temperatures", [(0.0,), TEMPERATURES], ids=["cold", "warmer"])
 @pytest.mark.parametrize("kind", MODELS)
-def test_a_batch_gives_the_words_and_times_of_whisper_transcribe(kind: str, temperatures: tuple[float, ...]):
+def test_a_batch_gives_the_words_and_times_of_whisper_transcribe(kind: str):
     model = random_model(**MODELS[kind])
     glossary = GLOSSARY if kind == "prompted" else ()
+    temperatures = TEMPERATURES if kind == "unsure" else (0.0,)
 
     heard = hear(model, SOUNDS, language="en", glossary=glossary, batch=2, temperatures=temperatures)
     expected = [transcribed(model, s, temperatures=temperatures, glossary=glossary) for s in SOUNDS]

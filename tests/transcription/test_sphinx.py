@@ -34,8 +34,8 @@ def spoken(tmp_path_factory: pytest.TempPathFactory) -> tuple[Samples, tuple[Spa
 
 
 def hear(samples: Samples, spans: Sequence[Span]) -> list[Word]:
-    (words,) = choose("sphinx").transcribe([Channel(samples=samples, sample_rate=16000, spans=tuple(spans))])
-    return words
+    (written,) = choose("sphinx").transcribe([Channel(samples=samples, sample_rate=16000, spans=tuple(spans))])
+    return written.words
 
 
 def text(words: list[Word]) -> str:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from tests.transcription.conftest import spoken, write_sound
 from transcription.audio import decode
-from transcription.engines import Channel
+from transcription.engines import Channel, Written
 from transcription.errors import SetupError, Unreadable
 from transcription.guard import in_speech
 from transcription.inbox import Arrival, arrival_of
@@ -27,11 +27,13 @@ class Prompter:
     takes_glossary = True
     batch = 1
 
-    def __init__(self, *channels: list[Word]) -> None:
+    def __init__(self, *channels: list[Word], languages: Sequence[str | None] = ("en",) * 4) -> None:
         self.channels = list(channels)
+        self.languages = languages
 
-    def transcribe(self, heard: Sequence[Channel]) -> list[list[Word]]:
-        return [self.channels.pop(0) if self.channels else [] for _ in heard]
+    def transcribe(self, heard: Sequence[Channel]) -> list[Written]:
+        said = [self.channels.pop(0) if self.channels else [] for _ in heard]
+        return [Written(words, self.languages[n]) for n, words in enumerate(said)]
 
 
 def words(text: str, start: float, *, each: float = 0.3, confidence: float | None = 0.9) -> list[Word]:
@@ -67,6 +69,15 @@ def test_two_channels_become_a_dialogue_in_order_of_time(call: Path):
     assert transcript.recording is not None
     assert (transcript.recording.sample_rate, transcript.recording.channels) == (8000, 2)
     assert abs(transcript.recording.duration - 10.0) < 0.01
+
+
+@pytest.mark.parametrize(
+    ("written", "language"), [(("de", "de"), "de"), (("de", "en"), None), (("de", None), None), ((None, None), None)]
+)
+def test_the_language_of_a_call_is_the_one_that_all_its_channels_have(
+    call: Path, written: tuple[str | None, str | None], language: str | None
+):
+    assert transcribe(arrival(call), Prompter(languages=written)).language == language
 
 
 def test_the_agent_sits_on_the_channel_that_the_source_names(call: Path):

@@ -58,8 +58,9 @@ def test_a_checkpoint_in_whispers_format_is_loaded_and_heard_the_same_each_time(
     (once,) = engine.transcribe([channel])
 
     assert [once] == engine.transcribe([channel])
-    assert all(0.7 <= w.start <= w.end <= 1.7 for w in once)
-    assert all(w.confidence is None or 0.0 <= w.confidence <= 1.0 for w in once)
+    assert once.language == "en"
+    assert all(0.7 <= w.start <= w.end <= 1.7 for w in once.words)
+    assert all(w.confidence is None or 0.0 <= w.confidence <= 1.0 for w in once.words)
 
 
 @pytest.mark.slow

@@ -94,6 +94,7 @@ def transcript_of(
             channels=2,
             duration=60.0,
         ),
+        language="en",
         roles_from=roles_from,
         speech={SpeakerRole.AGENT: (Span(1.0, 4.5),), SpeakerRole.CUSTOMER: (Span(0.0, 0.9),)},
     )

@@ -31,6 +31,16 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     glossary: tuple[str, ...] = ()
 
 
+class Written(msgspec.Struct, frozen=True):
+    """What an engine wrote for one channel: words in order of time, and the code of their language ("en").
+
+    The language is None where it was to be detected and nothing was there to detect it from.
+    """
+
+    words: list[Word]
+    language: str | None
+
+
 class Engine(Protocol):
     """Writes the words of many channels, of one call or of several.
 
@@ -49,8 +59,8 @@ class Engine(Protocol):
     def batch(self) -> int:
         """How many windows of up to 30 s it hears at once; 1 = one channel after the other."""
 
-    def transcribe(self, heard: Sequence[Channel]) -> list[list[Word]]:
-        """For each channel its words with times and confidences, in order of time."""
+    def transcribe(self, heard: Sequence[Channel]) -> list[Written]:
+        """For each channel its words with times and confidences, and their language."""
 
 
 class EngineUnavailable(SetupError):

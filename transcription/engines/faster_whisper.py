@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 
 from transcription.audio import Samples
-from transcription.engines import Channel, EngineUnavailable, prompt_text, settings_hash
+from transcription.engines import Channel, EngineUnavailable, Written, prompt_text, settings_hash
 from transcription.engines import weights as weights_file
-from transcription.engines.windows import JOIN, LONGEST, PADDING, moved_back, sound_of, windows
+from transcription.engines.windows import JOIN, LONGEST, PADDING, Window, moved_back, sound_of, windows
 from transcription.transcript import Provenance, Seconds, Word
 
 _SAMPLE_RATE = 16000
@@ -92,7 +92,7 @@ class FasterWhisper:
             ),
         )
 
-    def transcribe(self, heard: Sequence[Channel]) -> list[list[Word]]:
+    def transcribe(self, heard: Sequence[Channel]) -> list[Written]:
         """Words as Whisper writes them, with punctuation; the samples must be at 16 kHz."""
         for channel in heard:
             if channel.sample_rate != _SAMPLE_RATE:
@@ -100,8 +100,8 @@ class FasterWhisper:
         model = _loaded(self._folder, self._device, self._compute, self._threads)
         cut = [windows(channel) for channel in heard]
         words: list[list[Word]] = [[] for _ in heard]
-        groups: dict[tuple[str, tuple[str, ...]], list[int]] = {}
-        languages = self._languages(model, heard)
+        groups: dict[tuple[str | None, tuple[str, ...]], list[int]] = {}
+        languages = self._languages(model, heard, cut)
         for n, channel in enumerate(heard):
             groups.setdefault((languages[n], channel.glossary), []).append(n)
         for (language, glossary), channels in groups.items():
@@ -112,24 +112,31 @@ class FasterWhisper:
                 sounds = [sound_of(heard[n], window) for n, window in places]
                 for (n, window), said in zip(places, _batch_words(model, sounds, way), strict=True):
                     words[n] += moved_back(said, window)
-        return words
+        return [Written(said, language) for said, language in zip(words, languages, strict=True)]
 
-    def _languages(self, model: Any, heard: Sequence[Channel]) -> list[str]:  # noqa: ANN401
-        """The language of each channel: the one that is set, or the most probable of the call it belongs to."""
+    def _languages(
+        self,
+        model: Any,  # noqa: ANN401
+        heard: Sequence[Channel],
+        cut: Sequence[Sequence[Window]],
+    ) -> list[str | None]:
+        """The language of each channel: the one that is set, or the most probable of the call it belongs to.
+
+        None where no channel of that call has speech.
+        """
         if self._language != "auto":
             return [self._language] * len(heard)
         if not model.model.is_multilingual:
             return ["en"] * len(heard)
         chances: dict[str, dict[str, float]] = {}
-        for channel in heard:
-            found = windows(channel)
+        for channel, found in zip(heard, cut, strict=True):
             if found:
                 fullest = sound_of(channel, max(found, key=lambda w: sum(s.duration for s in w)))
                 call = chances.setdefault(channel.call, {})
                 for code, chance in model.detect_language(fullest)[2]:
                     call[code] = call.get(code, 0.0) + chance
         best = {call: max(sorted(sums), key=lambda code: sums[code]) for call, sums in chances.items()}
-        return [best.get(channel.call, "en") for channel in heard]
+        return [best.get(channel.call) for channel in heard]
 
 
 _COMPUTE = {

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from transcription import speech
-from transcription.engines import Channel, EngineUnavailable, settings_hash
+from transcription.engines import Channel, EngineUnavailable, Written, settings_hash
 from transcription.transcript import Provenance, Seconds, Word
 
 NOTICE = "words by the embedded demo engine; install Whisper weights for real use"
@@ -70,10 +70,10 @@ class Sphinx:
             notice=NOTICE,
         )
 
-    def transcribe(self, heard: Sequence[Channel]) -> list[list[Word]]:
+    def transcribe(self, heard: Sequence[Channel]) -> list[Written]:
         """Lower-case words without punctuation, one channel after the other; the samples must be at 16 kHz."""
         with _ONE_AT_A_TIME:
-            return [_heard(channel) for channel in heard]
+            return [Written(_heard(channel), "en") for channel in heard]
 
 
 def _heard(channel: Channel) -> list[Word]:

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from transcription.engines import Channel, EngineUnavailable, settings_hash
+from transcription.engines import Channel, EngineUnavailable, Written, settings_hash
 from transcription.engines import weights as weights_file
 from transcription.engines.checkpoints import Weights, check_checkpoint, installed_version, obtain
 from transcription.engines.windows import JOIN, LONGEST, PADDING, Window, moved_back, sound_of, windows
@@ -92,7 +92,7 @@ class Whisper:
             ),
         )
 
-    def transcribe(self, heard: Sequence[Channel]) -> list[list[Word]]:
+    def transcribe(self, heard: Sequence[Channel]) -> list[Written]:
         """Words as Whisper writes them, with punctuation; the samples must be at 16 kHz.
 
         Windows with the same language and glossary share batches, whichever call they are of.
@@ -104,11 +104,10 @@ class Whisper:
         languages = self._languages(heard, cut)
         words: list[list[Word]] = [[] for _ in heard]
         # Sorted by what a batch must have in common; the order of the channels stays within it.
-        ways = sorted(range(len(heard)), key=lambda n: (languages[n], heard[n].glossary))
+        voiced = [n for n in range(len(heard)) if cut[n]]
+        ways = sorted(voiced, key=lambda n: (languages[n] or "", heard[n].glossary))
         for (language, glossary), channels in groupby(ways, key=lambda n: (languages[n], heard[n].glossary)):
             places = [(n, window) for n in channels for window in cut[n]]
-            if not places:
-                continue
             found = _hearing().hear(
                 self._model(),
                 (sound_of(heard[n], window) for n, window in places),
@@ -119,15 +118,18 @@ class Whisper:
             )
             for (n, window), said in zip(places, found, strict=True):
                 words[n] += moved_back(said, window)
-        return words
+        return [Written(said, language) for said, language in zip(words, languages, strict=True)]
 
-    def _languages(self, heard: Sequence[Channel], cut: Sequence[Sequence[Window]]) -> list[str]:
-        """The language of each channel: the one that is set, or the most probable of the call it belongs to."""
+    def _languages(self, heard: Sequence[Channel], cut: Sequence[Sequence[Window]]) -> list[str | None]:
+        """The language of each channel: the one that is set, or the most probable of the call it belongs to.
+
+        None where no channel of that call has speech.
+        """
         if self._language != "auto":
             return [self._language] * len(heard)
         if not self._model().is_multilingual:
             return ["en"] * len(heard)
-        found: dict[str, str] = {}
+        found: dict[str, str | None] = {}
         for call in dict.fromkeys(channel.call for channel in heard):
             # The fullest window of each channel says most.
             fullest = [
@@ -135,7 +137,7 @@ class Whisper:
                 for n in range(len(heard))
                 if heard[n].call == call and cut[n]
             ]
-            found[call] = _hearing().spoken_language(self._model(), fullest, batch=self.batch) if fullest else "en"
+            found[call] = _hearing().spoken_language(self._model(), fullest, batch=self.batch) if fullest else None
         return [found[channel.call] for channel in heard]
 
     def _model(self) -> Any:  # noqa: ANN401  The library has no types.

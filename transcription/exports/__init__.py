@@ -25,6 +25,7 @@ from transcription.exports.transcribe import TRANSCRIBE
 from transcription.exports.transcribe_calls import TRANSCRIBE_CALLS
 from transcription.exports.twilio import TWILIO
 from transcription.exports.whisper import WHISPER
+from transcription.language import code_of, shared
 from transcription.speech import union
 from transcription.transcript import (
     EXPORT,
@@ -40,8 +41,8 @@ from transcription.transcript import (
     Word,
 )
 
-# Changed whenever the code of this room starts to read other words, roles or times from the same file.
-VERSION = 1
+# Changed whenever the code of this room starts to read other words, roles, times or languages from the same file.
+VERSION = 2
 
 SHAPES = (CONTACT_LENS, TRANSCRIBE_CALLS, TRANSCRIBE, DEEPGRAM, ASSEMBLYAI, TWILIO, WHISPER, WEBVTT, SRT)
 """Every shape that is known, the most particular ones first: the first that recognises a file reads it."""
@@ -173,6 +174,7 @@ def read_export(
             channels=None,
             duration=_duration(exports),
         ),
+        language=shared([code_of(export.language) for export in exports]),
         roles_from=RolesFrom.LABELS if is_known else RolesFrom.UNKNOWN,
         role_confidence=1.0 if is_known else None,
         speech=_speech(said, roles) if timed else {},

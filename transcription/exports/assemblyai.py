@@ -49,6 +49,7 @@ class _File(msgspec.Struct):
     words: list[_Word] | None = None
     utterances: list[_Utterance] | None = None
     audio_duration: Time | None = None
+    language_code: str | None = None
     multichannel: bool | None = None
     dual_channel: bool | None = None
     speech_model: str | None = None
@@ -78,6 +79,7 @@ def _read(content: Content, known: Known) -> Export:
         model=file.speech_model or "",
         own_channels=several,
         duration=file.audio_duration,
+        language=file.language_code,
         masked=bool(file.redact_pii),
     )
 

@@ -47,6 +47,7 @@ class _File(msgspec.Struct, rename="pascal"):
     version: str = ""
     channel: str = "VOICE"
     job_status: str = "COMPLETED"
+    language_code: str | None = None
     content_metadata: _Metadata | None = None
     conversation_characteristics: _Characteristics | None = None
 
@@ -81,6 +82,7 @@ def _read(content: Content, _: Known) -> Export:
         model=file.version,
         own_channels=True,
         duration=None if length is None else from_millis(length),
+        language=file.language_code,
         masked=file.content_metadata is not None and file.content_metadata.output == "Redacted",
     )
 

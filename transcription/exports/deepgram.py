@@ -8,6 +8,7 @@ answered, not when the call was.
 import msgspec
 
 from transcription.exports.shape import Content, Export, Known, Said, Shape, Share, Time, said_in_words
+from transcription.language import shared
 from transcription.transcript import Word
 
 
@@ -26,6 +27,10 @@ class _Alternative(msgspec.Struct):
 
 class _Channel(msgspec.Struct):
     alternatives: list[_Alternative] = []
+
+
+class _Detected(msgspec.Struct):
+    detected_language: str | None = None
 
 
 class _Utterance(msgspec.Struct):
@@ -60,6 +65,7 @@ class _File(msgspec.Struct):
 
 _DECODER = msgspec.json.Decoder(_File)
 _CHANNEL = msgspec.json.Decoder(_Channel)
+_DETECTED = msgspec.json.Decoder(_Detected)
 
 
 def _read(content: Content, known: Known) -> Export:
@@ -78,6 +84,7 @@ def _read(content: Content, known: Known) -> Export:
         model=", ".join(sorted(m.name for m in (file.metadata.model_info or {}).values() if m.name)),
         own_channels=several,
         duration=file.metadata.duration,
+        language=shared([_DETECTED.decode(channel).detected_language for channel in file.results.channels]),
     )
 
 

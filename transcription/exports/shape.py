@@ -40,6 +40,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     - `model`: the recogniser or the version of the export's format, as the export names it.
     - `own_channels`: each speaker was recorded and timed on a channel of their own.
     - `duration`: length of the sound, where the export says it.
+    - `language`: of the words, as the export writes it.
     - `masked`: the exporting system has replaced personal data in the words.
     """
 
@@ -47,6 +48,7 @@ class Export(msgspec.Struct, frozen=True, kw_only=True):
     model: str = ""
     own_channels: bool = False
     duration: Seconds | None = None
+    language: str | None = None
     masked: bool = False
 
 

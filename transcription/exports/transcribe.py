@@ -42,6 +42,7 @@ class _Speakers(msgspec.Struct):
 
 class _Output(msgspec.Struct):
     items: list[_Item]
+    language_code: str | None = None
     speaker_labels: _Speakers | None = None
 
 
@@ -64,7 +65,7 @@ def _read(content: Content, known: Known) -> Export:
     for speaker, channel, word in _words(file.results.items, labels):
         by_channel.setdefault(channel, []).append((speaker, word))
     said = [piece for words in by_channel.values() for piece in said_in_words(words, known.pause)]
-    return Export(said=tuple(said), own_channels=len(by_channel) > 1)
+    return Export(said=tuple(said), own_channels=len(by_channel) > 1, language=file.results.language_code)
 
 
 def _words(items: list[_Item], labels: dict[Seconds | None, str]) -> list[tuple[str, str, Word]]:

@@ -38,6 +38,7 @@ class _Metadata(msgspec.Struct, rename="pascal"):
 class _File(msgspec.Struct, rename="pascal"):
     transcript: list[_Turn]
     job_status: str = "COMPLETED"
+    language_code: str | None = None
     content_metadata: _Metadata | None = None
     conversation_characteristics: _Characteristics | None = None
 
@@ -68,6 +69,7 @@ def _read(content: Content, _: Known) -> Export:
         ),
         own_channels=True,
         duration=None if length is None else from_millis(length),
+        language=file.language_code,
         masked=file.content_metadata is not None and file.content_metadata.output == "Redacted",
     )
 

@@ -33,6 +33,7 @@ class _Segment(msgspec.Struct):
 class _File(msgspec.Struct):
     segments: list[_Segment]
     duration: Time | None = None
+    language: str | None = None
 
 
 _DECODER = msgspec.json.Decoder(_File)
@@ -42,7 +43,7 @@ def _read(content: Content, known: Known) -> Export:
     file = _DECODER.decode(content.text)
     said = [piece for segment in file.segments for piece in _said(segment, known.pause)]
     # Whisper's times drift in silence, and a channel of one party is mostly silence: they are not when it speaks.
-    return Export(said=tuple(said), own_channels=False, duration=file.duration)
+    return Export(said=tuple(said), own_channels=False, duration=file.duration, language=file.language)
 
 
 def _said(segment: _Segment, pause: Seconds) -> list[Said]:

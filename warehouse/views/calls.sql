@@ -27,6 +27,7 @@ select
     t.engine,
     t.model,
     t.notice,
+    t.language,
     t.roles_from,
     t.role_confidence,
     t.role_evidence,
