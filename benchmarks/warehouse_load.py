@@ -161,7 +161,8 @@ def main(count: int) -> None:
         con.execute("set threads = 2")
         loading.store_rulebook(con, rulebook())
         print(
-            f"{count:,} calls of {UTTERANCES} utterances, {UTTERANCES * WORDS} words, {RULES} findings, {EVIDENCE} pieces"
+            f"{count:,} calls of {UTTERANCES} utterances, {UTTERANCES * WORDS} words, {RULES} findings, "
+            f"{EVIDENCE} pieces of evidence"
         )
         for turn, settings in (("first", "s"), ("again", "s"), ("anew ", "t")):
             whole = Clock()
@@ -180,9 +181,7 @@ def main(count: int) -> None:
             raise SystemExit(f"{stored} findings stored")
         con.close()
         print(f"file    {path.stat().st_size / 1e6:,.0f} MB")
-    print(
-        f"memory  {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB at most, the calls themselves included"
-    )
+    print(f"memory  {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB at most, calls included")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import re
 import tomllib
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -19,6 +19,7 @@ import pandas as pd
 import pyarrow as pa
 
 from transcription.errors import InputError, LockedError, SetupError
+from warehouse.copying import TakenError, copy_whole
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VIEWS = Path(__file__).parent / "views"
@@ -66,11 +67,33 @@ Parameters = Sequence[object] | Mapping[str, object] | None
 def open_writer(path: Path, *, migrations: Path = MIGRATIONS) -> duckdb.DuckDBPyConnection:
     """The only writing connection to the warehouse at `path`, brought up to this program's tables and views.
 
+    Before the first migration on a file that holds tables already, the file is copied beside itself, as
+    `warehouse.duckdb.before-0005` for the migration it had not seen.
+
     Raises:
         LockedError: another process holds the file; names its process id.
         SetupError: the folder cannot be written, the file is no warehouse, was written by a newer
-            program, or one of its migrations was changed afterwards.
+            program, one of its migrations was changed afterwards, or the copy beside it cannot be written.
     """
+    con = _connect(path)
+    try:
+        pending = _pending(con, path, migrations)
+        if pending and _applied(con, path):
+            con.execute("checkpoint")
+            con.close()
+            _back_up(path, path.with_name(f"{path.name}.before-{pending[0].name[:4]}"))
+            con = _connect(path)
+            pending = _pending(con, path, migrations)
+        for file in pending:
+            _apply(con, int(file.name[:4]), file)
+        _remake_views(con)
+    except BaseException:
+        con.close()
+        raise
+    return con
+
+
+def _connect(path: Path) -> duckdb.DuckDBPyConnection:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         con = duckdb.connect(
@@ -85,16 +108,25 @@ def open_writer(path: Path, *, migrations: Path = MIGRATIONS) -> duckdb.DuckDBPy
         raise _unusable(path, str(error)) from error
     except duckdb.Error as error:
         raise _locked_or_unusable(path, error) from error
-    try:
-        con.execute("set TimeZone = 'UTC'")
-        # Every checkpoint writes the last, unfinished block of rows anew; many small batches should not pay for many.
-        con.execute("set checkpoint_threshold = '256MB'")
-        _migrate(con, path, migrations)
-        _remake_views(con)
-    except BaseException:
-        con.close()
-        raise
+    con.execute("set TimeZone = 'UTC'")
+    # Every checkpoint writes the last, unfinished block of rows anew; many small batches should not pay for many.
+    con.execute("set checkpoint_threshold = '256MB'")
     return con
+
+
+def _back_up(path: Path, backup: Path) -> None:
+    try:
+        copy_whole(path, backup, 0o600)
+    except TakenError as error:
+        raise _locked(path, "another process") from error
+    except OSError as error:
+        with suppress(OSError):
+            backup.with_name(backup.name + ".part").unlink()
+        raise SetupError(
+            f"{path} was not brought up to this callaudit",
+            why=f"Nothing was changed, as the copy to keep, {backup.name}, cannot be written: {error.strerror}.",
+            tries=("free some space, as much as the warehouse takes", f"check that {path.parent} can be written"),
+        ) from error
 
 
 class Published:
@@ -259,7 +291,8 @@ def newest_generation(folder: Path) -> Path | None:
     return published if published.is_file() else None
 
 
-def _migrate(con: duckdb.DuckDBPyConnection, path: Path, migrations: Path) -> None:
+def _pending(con: duckdb.DuckDBPyConnection, path: Path, migrations: Path) -> list[Path]:
+    """The migrations that the file has not seen, in order."""
     files = {int(file.name[:4]): file for file in sorted(migrations.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
     applied = _applied(con, path)
     for number, (name, sha256) in sorted(applied.items()):
@@ -275,8 +308,7 @@ def _migrate(con: duckdb.DuckDBPyConnection, path: Path, migrations: Path) -> No
                 why=f"{name} was changed after it had been applied to this file.",
                 tries=("install callaudit again", f"put back {name} as it was released"),
             )
-    for number in sorted(files.keys() - applied.keys()):
-        _apply(con, number, files[number])
+    return [files[number] for number in sorted(files.keys() - applied.keys())]
 
 
 def _applied(con: duckdb.DuckDBPyConnection, path: Path) -> dict[int, tuple[str, str]]:
@@ -365,7 +397,10 @@ def _locked_or_unusable(path: Path, error: duckdb.Error) -> SetupError | LockedE
     if "Could not set lock" not in message:
         return _unusable(path, message)
     holder = re.search(r"PID (\d+)", message)
-    who = f"process {holder[1]}" if holder else "another process"
+    return _locked(path, f"process {holder[1]}" if holder else "another process")
+
+
+def _locked(path: Path, who: str) -> LockedError:
     return LockedError(
         "the warehouse is in use by another program",
         why=f"{path} is locked by {who}.",

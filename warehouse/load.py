@@ -105,7 +105,7 @@ def _told_of_a_full_disk() -> Iterator[None]:
     """What was stored before stays: a failed write closes the file to this process and does not harm it."""
     try:
         yield
-    except (duckdb.IOException, duckdb.FatalException) as error:
+    except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException) as error:
         raise SetupError(
             "the warehouse cannot be written",
             why=f"{str(error).strip()} What was stored before is safe.",
@@ -426,7 +426,9 @@ def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
         yield
         con.commit()
     except BaseException:
-        con.rollback()
+        # A commit that the disk refused has ended the transaction already.
+        with suppress(duckdb.TransactionException):
+            con.rollback()
         raise
 
 

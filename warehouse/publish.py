@@ -5,7 +5,6 @@ drops the writer's lock. So: checkpoint, close, copy, swap. Whoever reads goes o
 """
 
 import errno
-import fcntl
 import os
 import re
 import shutil
@@ -15,8 +14,8 @@ import duckdb
 
 from transcription.errors import CallauditError, LockedError, SetupError
 from warehouse.connect import GENERATIONS, PUBLISHED_NAME
+from warehouse.copying import TakenError, copy_whole
 
-_COPY_BYTES = 8 * 1024 * 1024
 _GENERATION = re.compile(r"audit-(\d{6,})\.duckdb")
 
 
@@ -73,27 +72,15 @@ def _number(generation: Path) -> int:
     return int(match[1]) if match else 0
 
 
-def _copy(source: Path, target: Path, mode: int) -> None:
-    part = target.with_name(target.name + ".part")
-    with source.open("rb") as original:
-        try:
-            # DuckDB's own kind of lock, shared: no writer can change the file under the copy. It goes when
-            # any descriptor of the file is closed, so the copy reads through this one.
-            fcntl.lockf(original, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except OSError as error:
-            if error.errno not in (errno.EACCES, errno.EAGAIN):
-                raise
-            raise LockedError(
-                "the warehouse was taken by another program before it could be published",
-                why=f"{source} is locked; readers keep the former copy.",
-                tries=("callaudit run  again once it has finished",),
-            ) from error
-        with part.open("wb") as copy:
-            shutil.copyfileobj(original, copy, _COPY_BYTES)
-            copy.flush()
-            os.fchmod(copy.fileno(), mode)
-            os.fsync(copy.fileno())
-    part.replace(target)
+def _copy(source: Path, generation: Path, mode: int) -> None:
+    try:
+        copy_whole(source, generation, mode)
+    except TakenError as error:
+        raise LockedError(
+            "the warehouse was taken by another program before it could be published",
+            why=f"{source} is locked; readers keep the former copy.",
+            tries=("callaudit run  again once it has finished",),
+        ) from error
 
 
 def _point_to(generation: Path, published: Path) -> None:

@@ -1,3 +1,4 @@
+import hashlib
 import os
 import re
 import shutil
@@ -11,7 +12,7 @@ import pytest
 
 from transcription.errors import InputError, LockedError, SetupError
 from warehouse.connect import MIGRATIONS, open_published, open_writer
-from warehouse.load import load
+from warehouse.load import known_recordings, load
 from warehouse.publish import publish
 
 HOLD = """
@@ -88,6 +89,58 @@ def test_a_migration_that_fails_leaves_nothing_of_itself(tmp_path):
     con = open_writer(tmp_path / "w.duckdb", migrations=migrations)
     assert con.execute("select count(*) from duckdb_tables() where table_name = 'half'").fetchone() == (0,)
     con.close()
+
+
+def made_by(path, files):
+    """A warehouse as a program that knew only these migrations left it, with one run in it."""
+    with duckdb.connect(path, config={"storage_compatibility_version": "v1.4.0"}) as con:
+        for number, file in enumerate(files, start=1):
+            con.execute(file.read_text())
+            digest = hashlib.sha256(file.read_bytes()).hexdigest()
+            con.execute("insert into core.migrations values (?, ?, ?)", [number, file.name, digest])
+        con.execute(
+            "insert into core.runs values ('R', 'manual', 'finished', now(), now(), 'v1', 0, 0, 0, 0, 0, 0, '')"
+        )
+        con.execute("insert into core.calls (call_id, source) values ('C1', 'main')")
+    return path
+
+
+@pytest.mark.parametrize("known", range(1, len(list(MIGRATIONS.glob("*.sql"))) + 1))
+def test_every_older_schema_is_brought_forward_and_kept_beside(tmp_path, known):
+    files = sorted(MIGRATIONS.glob("*.sql"))
+    path = made_by(tmp_path / "w.duckdb", files[:known])
+    con = open_writer(path)
+    assert con.execute("select run_id from runs").fetchall() == [("R",)]
+    assert con.execute("select number from core.migrations").fetchall() == [(n + 1,) for n in range(len(files))]
+    con.close()
+    kept = [p.name for p in tmp_path.glob("w.duckdb.*")]
+    assert kept == ([f"w.duckdb.before-{known + 1:04d}"] if known < len(files) else [])
+    if kept:
+        with duckdb.connect(tmp_path / kept[0], read_only=True) as former:
+            assert former.execute("select count(*) from core.migrations").fetchall() == [(known,)]
+            assert former.execute("select call_id from core.calls").fetchall() == [("C1",)]
+
+
+def test_erasures_are_carried_into_their_new_table(tmp_path):
+    path = made_by(tmp_path / "w.duckdb", sorted(MIGRATIONS.glob("*.sql"))[:4])
+    with duckdb.connect(path) as con:
+        con.execute("insert into core.erasures values ('E1', 'hash of the id', 'hash of the file', now(), 'asked')")
+    con = open_writer(path)
+    assert con.execute("select erasure_id, kind, key_hash, calls from core.erasures order by kind").fetchall() == [
+        ("E1", "call", "hash of the id", 1),
+        ("E1", "recording", "hash of the file", 1),
+    ]
+    assert known_recordings(con) == {"hash of the file"}
+    con.close()
+
+
+def test_without_room_for_the_copy_beside_it_nothing_is_changed(tmp_path):
+    path = made_by(tmp_path / "w.duckdb", sorted(MIGRATIONS.glob("*.sql"))[:4])
+    before = path.read_bytes()
+    (tmp_path / "w.duckdb.before-0005.part").mkdir()
+    with pytest.raises(SetupError, match="not brought up"):
+        open_writer(path)
+    assert path.read_bytes() == before
 
 
 def test_a_file_that_is_no_warehouse_is_refused(tmp_path):

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from transcription.errors import LockedError, SetupError
+from warehouse import copying
 from warehouse import publish as publish_module
 from warehouse.connect import open_published, open_writer
 from warehouse.load import load, store_rulebook
@@ -76,7 +77,7 @@ def test_a_full_disk_leaves_the_former_copy(publish_with, tmp_path, monkeypatch)
     def fill(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(publish_module.shutil, "copyfileobj", fill)
+    monkeypatch.setattr(copying.shutil, "copyfileobj", fill)
     with pytest.raises(SetupError, match="disk is full"):
         publish_with(2)
     assert seen(tmp_path / "published") == 1
@@ -125,7 +126,7 @@ def test_no_writer_gets_in_while_the_file_is_copied(publish_with, tmp_path, monk
         tried.append(done.stdout)
         return real(*arguments)
 
-    monkeypatch.setattr(publish_module.shutil, "copyfileobj", copy)
+    monkeypatch.setattr(copying.shutil, "copyfileobj", copy)
     publish_with(1)
     assert tried == ["refused\n"]
 
@@ -180,3 +181,35 @@ def test_a_kill_at_any_step_leaves_the_old_copy_or_the_new_one(tmp_path):
     assert step > 6, "the steps were not reached"
     assert runs == step
     assert not list(folder.rglob("*.part"))
+
+
+READ = """
+import sys, pathlib
+from warehouse.connect import open_published
+with open_published(pathlib.Path(sys.argv[1])) as published:
+    for _ in sys.stdin:
+        print(published.rows("select count(*) as n, count(distinct reason) as r from findings")[0], flush=True)
+"""
+
+
+def test_a_reader_in_another_process_goes_on_when_its_copy_is_long_gone(publish_with, tmp_path):
+    publish_with(0, keep=1)
+    with subprocess.Popen(
+        [sys.executable, "-c", READ, str(tmp_path / "published")],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as reader:
+
+        def ask():
+            reader.stdin.write("?\n")
+            reader.stdin.flush()
+            return reader.stdout.readline()
+
+        first = ask()
+        assert "'n': 1" in first
+        for n in range(1, 4):
+            publish_with(n, keep=1)
+            assert ask() == first
+        reader.stdin.close()
+    assert seen(tmp_path / "published") == 4
