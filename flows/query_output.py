@@ -82,12 +82,12 @@ def write_answer(
     """
     if output == "table":
         return _table(published, sql, parameters, target)
-    schema, batches = published.batches(sql, parameters, plain=output == "csv")
     write = {"csv": _csv, "json": _json, "markdown": _markdown, "parquet": _parquet}[output]
-    if target is None:
-        return _on_standard_output(write, schema, batches)
-    with whole_file(target) as sink:
-        return write(schema, batches, sink)
+    with published.batches(sql, parameters, plain=output == "csv") as (schema, batches):
+        if target is None:
+            return _on_standard_output(write, schema, batches)
+        with whole_file(target) as sink:
+            return write(schema, batches, sink)
 
 
 def _on_standard_output(
@@ -100,9 +100,9 @@ def _on_standard_output(
 
 
 def _table(published: Published, sql: str, parameters: Parameters, target: Path | None) -> int:
-    schema, batches = published.batches(sql, parameters)
     limit = _ON_A_SCREEN if target is None and sys.stdout.isatty() else None
-    rows = list(islice(_rows(schema, batches), limit + 1 if limit else None))
+    with published.batches(sql, parameters) as (schema, batches):
+        rows = list(islice(_rows(schema, batches), limit + 1 if limit else None))
     shown = rows[:limit]
     if target is None:
         show_rows(shown, empty="No rows.")

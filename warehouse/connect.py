@@ -164,19 +164,23 @@ class Published:
         with _explained():
             return _present(self._connection.sql(sql, params=parameters)).to_arrow_table()
 
+    @contextmanager
     def batches(
         self, sql: str, parameters: Parameters = None, *, plain: bool = False, rows: int = 20_000
-    ) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
+    ) -> Iterator[tuple[pa.Schema, Iterator[pa.RecordBatch]]]:
         """The columns, and the rows in batches of up to `rows`, worked out while they are read.
 
-        So any number of rows fits in memory. With `plain` only numbers, text, booleans and times are left: what is
-        nested becomes its JSON, anything else its text. Raises InputError when the query cannot run, also while the
-        batches are read.
+        So any number of rows fits in memory; nothing else can be asked meanwhile. With `plain` only numbers, text,
+        booleans and times are left: what is nested becomes its JSON, anything else its text. Raises InputError when
+        the query cannot run, also while the batches are read.
         """
         with _explained():
             asked = _present(self._connection.sql(sql, params=parameters))
             reader = (asked.project(_plain(asked)) if plain else asked).to_arrow_reader(rows)
-        return reader.schema, _read(reader)
+        try:
+            yield reader.schema, _read(reader)
+        finally:
+            reader.close()
 
     def close(self) -> None:
         """Let go of the copy; closing twice does nothing."""

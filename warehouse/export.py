@@ -3,10 +3,10 @@
 ::
 
     export/
-      _callaudit_export.json              what is in it, and that the folder is ours to replace
+      _callaudit_export.json                     what is in it, and that the folder is ours to replace
       calls/iso_week=2026-W10/calls.parquet
-      calls/iso_week=__HIVE_DEFAULT_PARTITION__/calls.parquet      calls without a time
-      rules/rules.parquet                 has no week
+      calls/iso_week=undated/calls.parquet       calls without a time
+      rules/rules.parquet                        has no week
 
 The week stands in the folder's name, as Hive does it; pandas, pyarrow, DuckDB and Spark read it back as a column.
 """
@@ -29,7 +29,8 @@ from warehouse.connect import Published
 from warehouse.dictionary import Relation, read_dictionary
 
 MARKER = "_callaudit_export.json"
-NO_WEEK = "__HIVE_DEFAULT_PARTITION__"
+# Not Hive's own name for NULL: pandas cannot read a missing one.
+NO_WEEK = "undated"
 WORDS = frozenset(("turns", "utterances", "speech"))
 """What was said in full: exported only when asked for by name."""
 
@@ -100,18 +101,17 @@ def _check_ours(folder: Path) -> None:
 def _write(published: Published, view: Relation, folder: Path) -> Exported:
     by_week = any(c.name == "iso_week" for c in view.columns)
     order = ", ".join(dict.fromkeys((*(("iso_week",) if by_week else ()), *view.key)))
-    schema, batches = published.batches(f"from {view.name} order by {order}", rows=50_000)
     folder.mkdir(mode=0o700)
-    rows = files = 0
-    if not by_week:
-        file = folder / f"{view.name}.parquet"
-        return Exported(name=view.name, rows=_write_file(file, schema, batches), files=1)
-    inside = schema.remove(schema.get_field_index("iso_week"))
-    for week, of_week in _weeks(batches):
-        place = folder / f"iso_week={week or NO_WEEK}"
-        place.mkdir(mode=0o700)
-        rows += _write_file(place / f"{view.name}.parquet", inside, of_week)
-        files += 1
+    with published.batches(f"from {view.name} order by {order}", rows=50_000) as (schema, batches):
+        if not by_week:
+            return Exported(name=view.name, rows=_write_file(folder / f"{view.name}.parquet", schema, batches), files=1)
+        rows = files = 0
+        inside = schema.remove(schema.get_field_index("iso_week"))
+        for week, of_week in _weeks(batches):
+            place = folder / f"iso_week={week or NO_WEEK}"
+            place.mkdir(mode=0o700)
+            rows += _write_file(place / f"{view.name}.parquet", inside, of_week)
+            files += 1
     if not files:  # A view without rows keeps its columns.
         _write_file(folder / f"{view.name}.parquet", schema, iter(()))
     return Exported(name=view.name, rows=rows, files=max(files, 1))

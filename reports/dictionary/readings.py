@@ -47,12 +47,12 @@ def read(published: Published) -> Readings:
 
 def _run(query: SavedQuery, published: Published) -> Sample:
     values = values_for(query, {}, published)
-    schema, batches = published.batches(query.sql, values or None, rows=SHOWN_ROWS + 1)
     rows: list[tuple[Any, ...]] = []
-    for batch in batches:
-        rows += zip(*(column.to_pylist() for column in batch.columns), strict=True)
-        if len(rows) > SHOWN_ROWS:
-            break
+    with published.batches(query.sql, values or None, rows=SHOWN_ROWS + 1) as (schema, batches):
+        for batch in batches:
+            rows += zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            if len(rows) > SHOWN_ROWS:
+                break
     return Sample(
         name=query.name,
         title=query.title,

@@ -2,8 +2,10 @@ import hashlib
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
+import threading
 from datetime import datetime
 from pathlib import Path
 
@@ -238,3 +240,32 @@ def test_variables_of_the_program_are_no_tables(published):
 def test_a_query_that_cannot_run_says_why(published, how, sql, says):
     with pytest.raises(InputError, match=says):
         getattr(published, how)(sql)
+
+
+def test_batches_are_worked_out_while_they_are_read(published):
+    far = "select i, if(i > 9000000, error('too far'), 0) as checked from range(10000000) t(i)"
+    with published.batches(far, rows=1000) as (schema, batches):
+        assert schema.names == ["i", "checked"]
+        assert next(batches).num_rows == 1000
+        with pytest.raises(InputError, match="cannot run") as refusal:
+            list(batches)
+        assert "too far" in refusal.value.why
+
+
+def test_another_question_can_be_asked_when_batches_are_left_unread(published):
+    with published.batches("from range(10000000)") as (_, batches):
+        next(batches)
+    assert published.rows("select 1 as one") == [{"one": 1}]
+
+
+def test_plain_batches_hold_no_nested_values_and_keep_columns_of_one_name(published):
+    sql = "select 1 as a, 2 as a, [1, null] as l, {'x': 'y'} as s, interval 1 day as i"
+    with published.batches(sql, plain=True) as (schema, batches):
+        assert schema.names == ["a", "a", "l", "s", "i"]
+        assert [column.to_pylist()[0] for column in next(batches).columns] == [1, 2, "[1,null]", '{"x":"y"}', "1 day"]
+
+
+def test_ctrl_c_stops_a_query_that_has_no_rows_to_show_yet(published):
+    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+    with pytest.raises(KeyboardInterrupt):
+        published.rows("select count(*) from range(1000000000000)")
