@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from audit_rules.rule import Scorecard
     from audit_rules.rulebook import Rulebook
     from flows.audit_run import RunSummary
+    from reports import Format
 
 app = typer.Typer(
     name="callaudit",
@@ -325,10 +326,14 @@ def _scorecard(rulebook: "Rulebook", name: str) -> "Scorecard":
 def report(
     week: Annotated[str, typer.Option(help="last, newest, or an ISO week such as 2026-W10.")] = "last",
     scorecard: Annotated[str, typer.Option(help="The frame of the report. Default: the settings' own.")] = "",
+    forms: Annotated[
+        list[str] | None,
+        typer.Option("--format", "-f", help="Also xlsx, pdf, markdown (for chat), csv; may be given several times."),
+    ] = None,
 ) -> None:
-    """Make the weekly report and the pages of its calls.
+    """Make the weekly report and the pages of its calls; other forms are written beside it.
 
-    Example: callaudit report --week 2026-W10 --scorecard six_step_process
+    Example: callaudit report --week 2026-W10 --format xlsx --format pdf
     """
     from flows.console import out
     from flows.settings import load_settings
@@ -336,8 +341,64 @@ def report(
 
     settings = load_settings(_Global.config)
     with out.status("making the pages ..."):
-        files = make_report(settings, week=week, scorecard=scorecard or settings.report.scorecard)
+        files = make_report(
+            settings, week=week, scorecard=scorecard or settings.report.scorecard, formats=_formats(forms or [])
+        ).files
     out.print(f"Week {files.week}: [bold]{files.weekly}[/] and {len(files.call_pages)} call pages.")
+    for path in files.beside:
+        out.print(f"         {path}", markup=False)
+
+
+def _formats(given: "list[str]") -> "tuple[Format, ...]":
+    import msgspec
+
+    from reports import Format
+
+    try:
+        return msgspec.convert([one.lower() for one in given], tuple[Format, ...])
+    except msgspec.ValidationError as error:
+        raise InputError(
+            f"“{', '.join(given)}” is no format of a report",
+            tries=tuple(f"--format {one}" for one in ("html", "xlsx", "pdf", "markdown", "csv")),
+        ) from error
+
+
+@app.command(rich_help_panel=READING)
+def mail(
+    week: Annotated[str, typer.Option(help="last, newest, or an ISO week such as 2026-W10.")] = "last",
+    scorecard: Annotated[str, typer.Option(help="The frame of the report. Default: the settings' own.")] = "",
+    to: Annotated[
+        list[str] | None, typer.Option(metavar="ADDRESS", help="Send to these instead of the settings' [mail] to.")
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing: write the mail as an .eml file.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Send also to those who have this week's mail.")] = False,
+) -> None:
+    """Make the weekly report and mail it; nobody gets the same week twice.
+
+    Example: callaudit mail --week last --dry-run
+    """
+    from flows.console import out
+    from flows.settings import load_settings
+    from flows.weekly_mail import send_weekly, write_draft
+
+    settings = load_settings(_Global.config)
+    card = scorecard or settings.report.scorecard
+    if dry_run:
+        with out.status("writing the mail ..."):
+            draft = write_draft(settings, week=week, scorecard=card, to=to or ())
+        out.print(f"Nothing was sent. The mail is in {draft}", markup=False)
+        return
+    with out.status("making and sending the mail ..."):
+        posted = send_weekly(settings, week=week, scorecard=card, to=to or (), again=again)
+    if posted.sent:
+        out.print(f"Week {posted.week} was mailed to {', '.join(posted.sent)}.", markup=False)
+    if posted.already:
+        changed = " The report has changed since." if posted.changed else ""
+        out.print(
+            f"Week {posted.week} had been mailed to {', '.join(posted.already)} before.{changed} "
+            "To send it once more: callaudit mail --again",
+            markup=False,
+        )
 
 
 @app.command(rich_help_panel=READING)

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
+from reports import Format
 from transcription.engines import EngineName
 from transcription.errors import SetupError
 from transcription.inbox import SIDECARS, Source, presets
@@ -23,6 +24,7 @@ from transcription.transcript import SpeakerRole
 
 FILE_NAME = "callaudit.toml"
 _PREFIX = "CALLAUDIT_"
+_MAIL_PASSWORD = "CALLAUDIT_MAIL__PASSWORD"  # noqa: S105  A name, not a password.
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -91,10 +93,32 @@ class RunSettings(Section, frozen=True, kw_only=True):
 
 
 class ReportSettings(Section, frozen=True, kw_only=True):
-    """`call_pages` is "tense" (calls with an episode) or "all"."""
+    """`call_pages` is "tense" (calls with an episode) or "all".
+
+    `formats` are made beside the page; `url` is where the reports' folder is served, for links in chat, mail and PDF.
+    """
 
     scorecard: str = "house"
     call_pages: Literal["tense", "all"] = "tense"
+    formats: tuple[Format, ...] = ("html",)
+    url: str = ""
+
+
+class MailSettings(Section, frozen=True, kw_only=True):
+    """The SMTP server and who gets the weekly mail. The password is no setting: see `mail_password`.
+
+    `ca_file` holds certificates to trust besides the system's; `attach` are forms of the report.
+    """
+
+    host: str = ""
+    port: int = 587
+    security: Literal["starttls", "tls", "none"] = "starttls"
+    sender: str = msgspec.field(default="", name="from")
+    to: tuple[str, ...] = ()
+    user: str = ""
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    attach: tuple[Format, ...] = ("html", "xlsx")
 
 
 class Settings(Section, frozen=True, kw_only=True):
@@ -107,6 +131,7 @@ class Settings(Section, frozen=True, kw_only=True):
     transcription: TranscriptionSettings = TranscriptionSettings()
     run: RunSettings = RunSettings()
     report: ReportSettings = ReportSettings()
+    mail: MailSettings = MailSettings()
     root: Path = Path()
     file: Path | None = None
 
@@ -149,6 +174,11 @@ class Settings(Section, frozen=True, kw_only=True):
     def fingerprints(self) -> Path:
         """What the bytes of files that have not changed were found to be; safe to delete."""
         return self.home / "fingerprints.json"
+
+    @property
+    def mailed(self) -> Path:
+        """Which mails were sent, so that none is sent twice."""
+        return self.home / "mailed.sqlite"
 
     @property
     def reports(self) -> Path:
@@ -226,10 +256,31 @@ def load_settings(path: Path | None = None) -> Settings:
     return _checked(_with_environment(values, os.environ), file, text)
 
 
+def mail_password(settings: Settings) -> str:
+    """The mail server's password, read when a mail is sent and kept nowhere; "" where none is given.
+
+    It comes from `CALLAUDIT_MAIL__PASSWORD`, or from the first line of the file that `[mail] password_file` names.
+    Raises SetupError where that file cannot be read.
+    """
+    if given := os.environ.get(_MAIL_PASSWORD):
+        return given
+    if settings.mail.password_file is None:
+        return ""
+    file = _below(settings.root, settings.mail.password_file)
+    try:
+        return file.read_text(encoding="utf-8").partition("\n")[0].rstrip("\r")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(
+            f"the mail password cannot be read from {file}",
+            why=f"{error.strerror if isinstance(error, OSError) else 'It is no text'}.",
+            tries=(f"set {_MAIL_PASSWORD} in the environment instead",),
+        ) from error
+
+
 def _with_environment(values: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
     for name, value in sorted(environment.items()):
         section, dot, key = name.removeprefix(_PREFIX).lower().partition("__")
-        if name.startswith(_PREFIX) and dot:
+        if name.startswith(_PREFIX) and dot and name != _MAIL_PASSWORD:
             values.setdefault(section, {})[key] = value
     return values
 
@@ -306,6 +357,7 @@ def _known_keys() -> list[str]:
         TranscriptionSettings,
         RunSettings,
         ReportSettings,
+        MailSettings,
     )
     return sorted({f.encode_name for s in sections for f in msgspec.structs.fields(s)} - {"root", "file"})
 

@@ -1,5 +1,6 @@
 """The weekly report and its call pages, in one Prefect flow."""
 
+from collections.abc import Collection
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -10,18 +11,22 @@ from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
 from flows.settings import Settings, load_settings
-from reports import call_page, weekly
-from reports.page import call_file_name
+from reports import Format, call_page
+from reports.formats import write_formats
+from reports.page import call_file_name, weekly_file_name
+from reports.weekly.numbers import Weekly, weekly
+from reports.weekly.readings import Readings, read
 from transcription.errors import InputError
 from warehouse.connect import Published, open_published
 
 
 class ReportFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the pages of one week are."""
+    """Where the pages of one week are, and the other forms of the report beside them."""
 
     week: str
     weekly: Path
     call_pages: tuple[Path, ...]
+    beside: tuple[Path, ...] = ()
 
 
 @flow(name="weekly-report", flow_run_name="report of week {week}")
@@ -46,20 +51,38 @@ def weekly_report(config: str | None = None, week: str = "last", scorecard: str 
 @task(cache_policy=NO_CACHE)
 def render_pages(settings: Settings, week: str, scorecard: str) -> ReportFiles:
     """Write the pages."""
-    return make_report(settings, week=week, scorecard=scorecard)
+    return make_report(settings, week=week, scorecard=scorecard).files
 
 
-def make_report(settings: Settings, *, week: str, scorecard: str) -> ReportFiles:
-    """The weekly page and the call pages it links to; raises InputError for a week without calls."""
+class Report(msgspec.Struct, frozen=True, kw_only=True):
+    """A week's report: the figures, and the files that show them."""
+
+    readings: Readings
+    page: Weekly
+    files: ReportFiles
+
+
+def make_report(settings: Settings, *, week: str, scorecard: str, formats: Collection[Format] = ()) -> Report:
+    """The weekly page, the call pages it links to, and its other forms; without `formats` those of the settings.
+
+    Raises InputError for a week without calls, SetupError where a form needs a library that is not here.
+    """
     with open_published(settings.published) as published:
         chosen = choose_week(published, week, today=datetime.now(ZoneInfo(settings.site.timezone)).date())
-        pages = tuple(
-            render_call(settings, published, call_id) for call_id in _calls_with_pages(settings, published, chosen)
-        )
-        page = weekly.render(
-            published, week=chosen, scorecard=scorecard, out=settings.reports / f"weekly-{chosen}.html"
-        )
-    return ReportFiles(week=chosen, weekly=page, call_pages=pages)
+        with_pages = _calls_with_pages(settings, published, chosen)
+        pages = tuple(render_call(settings, published, call_id) for call_id in with_pages)
+        readings = read(published, week=chosen, scorecard=scorecard)
+    page = weekly(readings)
+    made = write_formats(
+        readings,
+        page,
+        formats or settings.report.formats,
+        out=settings.reports / weekly_file_name(chosen),
+        url=settings.report.url,
+        with_pages=frozenset(with_pages),
+    )
+    files = ReportFiles(week=chosen, weekly=made[0], call_pages=pages, beside=made[1:])
+    return Report(readings=readings, page=page, files=files)
 
 
 def render_call(settings: Settings, published: Published, call_id: str) -> Path:

@@ -1,1 +1,6 @@
 """The warehouse in, what people read out."""
+
+from typing import Literal
+
+Format = Literal["html", "xlsx", "pdf", "markdown", "csv"]
+"""The forms a weekly report comes in."""

@@ -3,6 +3,8 @@
 import hashlib
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 from urllib.parse import quote
@@ -67,14 +69,26 @@ def environment() -> jinja2.Environment:
 def write_page(out: Path, template: str, **values: object) -> Path:
     """Render a template to `out`, complete or not at all; the same values give the same bytes."""
     html = environment().get_template(template).render(**values)
+    with complete(out) as partial:
+        partial.write_text(html, encoding="utf-8", errors="xmlcharrefreplace", newline="\n")
+    return out
+
+
+@contextmanager
+def complete(out: Path, *, mode: int | None = None) -> Iterator[Path]:
+    """A file beside `out` to write to, which takes its place when the block ends well and is gone when it does not.
+
+    `mode` are its permissions from the start, for what not everybody may read.
+    """
     out.parent.mkdir(parents=True, exist_ok=True)
     partial = out.with_name(f".{out.name}.{os.getpid()}.partial")
     try:
-        partial.write_text(html, encoding="utf-8", errors="xmlcharrefreplace", newline="\n")
+        if mode is not None:
+            partial.touch(mode=mode)
+        yield partial
         partial.replace(out)
     finally:
         partial.unlink(missing_ok=True)
-    return out
 
 
 def _escaped(character: str) -> str:

@@ -1,7 +1,6 @@
 """Where to listen: moments, calls, scores, and how far tense calls get."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import msgspec
 
@@ -9,7 +8,7 @@ from reports import charts
 from reports.page import call_link
 from reports.statistics import Interval
 from reports.weekly.rates import week_row
-from reports.weekly.readings import FUNNEL, Readings
+from reports.weekly.readings import FUNNEL, Readings, Row
 from reports.wording import NOTHING, clock, counted, sentence
 
 _MOMENTS = 4
@@ -49,6 +48,12 @@ class CallLine(msgspec.Struct, frozen=True, kw_only=True):
 
 def moments(readings: Readings) -> tuple[tuple[Moment, ...], tuple[Moment, ...]]:
     """What to listen to first, and what is worth playing to the team."""
+    missed, met = all_moments(readings)
+    return _spread(missed), _spread(met)
+
+
+def all_moments(readings: Readings) -> tuple[list[Row], list[Row]]:
+    """Every quoted finding of the week: the misses, the gravest first, and what agents did well, the rarest first."""
     rows = readings.moments
     missed = [row for row in rows if row["verdict"] == "missed"]
     met = [row for row in rows if row["verdict"] == "met" and row["quote_role"] != "customer"]
@@ -65,12 +70,12 @@ def moments(readings: Readings) -> tuple[tuple[Moment, ...], tuple[Moment, ...]]
     )
     # The rarer a step is followed, the more a team can learn from hearing it done; long quotes say more.
     met.sort(key=lambda row: (rate.get(row["rule_id"]) or 0.0, -len(row["quote"]), row["call_id"], row["rule_id"]))
-    return _spread(missed), _spread([row for row in met if len(row["quote"].split()) >= 4])
+    return missed, [row for row in met if len(row["quote"].split()) >= 4]
 
 
-def _spread(rows: Sequence[dict[str, Any]]) -> tuple[Moment, ...]:
+def _spread(rows: Sequence[Row]) -> tuple[Moment, ...]:
     """The first few: each rule and each call once before any comes twice, no words twice."""
-    chosen: list[dict[str, Any]] = []
+    chosen: list[Row] = []
     for allowed in (0, 1):
         for row in rows:
             same = sum(c["rule_id"] == row["rule_id"] or c["call_id"] == row["call_id"] for c in chosen)
@@ -81,7 +86,7 @@ def _spread(rows: Sequence[dict[str, Any]]) -> tuple[Moment, ...]:
     return tuple(_moment(row) for row in chosen)
 
 
-def _moment(row: dict[str, Any]) -> Moment:
+def _moment(row: Row) -> Moment:
     return Moment(
         quote=_cut(str(row["quote"])),
         said_by="Customer" if row["quote_role"] == "customer" else "",
@@ -115,7 +120,7 @@ def call_lines(readings: Readings) -> tuple[CallLine, ...]:
             when=f"{row['started_local']:%a} {row['started_local']:%H:%M}" if row["started_local"] else "no date",
             agent=str(row["agent_name"] or row["agent_id"] or "not named"),
             duration=clock(row["duration_s"]),
-            mood=_mood(row),
+            mood=mood(row),
             score=NOTHING if row["score"] is None else f"{row['score']:.0f}",
             bar=None
             if row["score"] is None
@@ -128,7 +133,8 @@ def call_lines(readings: Readings) -> tuple[CallLine, ...]:
     )
 
 
-def _mood(row: dict[str, Any]) -> str:
+def mood(row: Row) -> str:
+    """Tense or friendly, calmed or not, in words."""
     if row["roles_from"] == "unknown":
         return "cannot tell"
     if not row["tense"]:

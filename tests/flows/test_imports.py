@@ -109,7 +109,7 @@ def test_a_call_without_sound_has_its_pages_and_no_player(installation):
     put(installation, "deepgram.json", **told("D-1"))
     run_once(settings)
 
-    files = make_report(settings, week="2026-W10", scorecard="house")
+    files = make_report(settings, week="2026-W10", scorecard="house").files
 
     (page,) = files.call_pages
     text = page.read_text(encoding="utf-8")
