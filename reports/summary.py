@@ -40,7 +40,7 @@ def plain_summary(page: Weekly, *, closing: str = "") -> str:
     lines = [page.title, page.summary, ""]
     lines += [f"Please note: {notice}" for notice in page.notices]
     lines += [f"* {sentence(known)}" for known in page.know]
-    lines += ["", *(f"{f.name}: {f.value}, {f.likely}. {told(f.change)}." for f in page.figures)]
+    lines += ["", *(f"{f.name}: {f.value} ({f.likely}); {told(f.change)}" for f in page.figures)]
     width = max((len(s.title) for s in page.steps), default=0)
     lines += ["", page.steps_title]
     lines += [f"{s.number:>3}. {s.title:<{width}}  {s.value:>9}  {told(s.change)}".rstrip() for s in page.steps]
