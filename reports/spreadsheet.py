@@ -152,7 +152,7 @@ def _write_table(
             if c == call and value in with_pages:
                 second = f"#t={row[at]:.1f}" if at is not None and row[at] is not None else ""
                 form = style(font_color=_ACCENT, underline=1, bottom=1, bottom_color=_LINE, align="left", indent=1)
-                sheet.write_url(r, c, f"calls/{call_file_name(str(value))}{second}", form, _fit(str(value)))
+                sheet.write_url(r, c, f"external:calls/{call_file_name(str(value))}{second}", form, _fit(str(value)))
             else:
                 _put(sheet, (r, c), value, column.kind, form)
     for c, width in enumerate(widths):
