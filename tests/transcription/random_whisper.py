@@ -8,9 +8,15 @@ from typing import Any
 import torch
 import whisper
 
-# Width, heads, layers and places for text of the published sizes, and of one that is quick to hear: text can never be
+# Width, heads, layers and places for text of the published sizes, and of two that are quick to hear. Text can never be
 # longer than half the places, which is what ends it where a model never ends it itself.
-SIZES = {"toy": (64, 2, 1, 64), "tiny": (384, 6, 4, 448), "base": (512, 8, 6, 448), "small": (768, 12, 12, 448)}
+SIZES = {
+    "toy": (64, 2, 1, 64),
+    "toy with room": (64, 2, 1, 448),
+    "tiny": (384, 6, 4, 448),
+    "base": (512, 8, 6, 448),
+    "small": (768, 12, 12, 448),
+}
 
 
 def random_model(

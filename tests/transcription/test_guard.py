@@ -1,9 +1,12 @@
 """Words that a recogniser made up are dropped, each for its reason; what people say stays."""
 
+from typing import get_args
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription.guard import Reason, guarded, without_loops
+from transcription.engines import EngineName
+from transcription.guard import FLOORS, Reason, guarded, without_loops
 from transcription.transcript import Span, Word
 
 HERE = (Span(0.0, 100.0),)
@@ -83,3 +86,7 @@ def test_what_is_kept_and_what_is_dropped_are_all_there_was(spoken: list[str]):
 
     assert len(kept) + sum(dropped.values()) == len(words)
     assert [w for w in words if w in set(kept)] == list(kept)
+
+
+def test_every_engine_has_a_floor():
+    assert {"auto", *FLOORS} == set(get_args(EngineName))

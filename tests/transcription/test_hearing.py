@@ -43,7 +43,7 @@ MODELS: dict[str, dict[str, Any]] = {
     "two sentences": {"seed": 3, "stamps": {4: 0.5, 5: 0.5, 7: 1.0}},
     "heard in two passes": {"seed": 4, "stamps": {5: 0.9, 6: 0.9}},
     "unsure": {"seed": 5, "sure": 0.3, "stamps": {7: 28.0}},
-    "prompted": {"seed": 3, "says": 24},
+    "prompted": {"seed": 3, "says": 24, "stamps": {23: 1.0}},
 }
 
 
