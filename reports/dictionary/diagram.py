@@ -67,7 +67,7 @@ def diagram(relations: Sequence[Relation], found: Sequence[Join], *, label: str)
     tallest = max((_stack(layer, heights) for layer in layers), default=0)
     places: dict[str, tuple[float, float, int]] = {}
     for number, layer in enumerate(layers):
-        y = EDGE + (tallest - _stack(layer, heights)) / 2
+        y: float = EDGE
         for relation in layer:
             places[relation.title] = (EDGE + number * (BOX + GAP), y, number)
             y += heights[relation.title] + BETWEEN

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from reports import call_page, weekly
+from reports import call_page, dictionary, weekly
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
@@ -65,6 +65,7 @@ def pages(published, centre, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return {
         "weekly": weekly.render(store, week="2026-W10", out=tmp_path / "reports" / "weekly.html"),
         "call": call_page.render(store, "C1", out=tmp_path / "reports" / "calls" / "C1.html", audio=audio),
+        "dictionary": dictionary.render(store, out=tmp_path / "reports" / "dictionary.html"),
     }
 
 
@@ -72,7 +73,7 @@ SIDEWAYS = "return [document.documentElement.scrollWidth, innerWidth]"
 REQUESTS = "return performance.getEntriesByType('resource').map((e) => e.name)"
 
 
-@pytest.mark.parametrize("name", ["weekly", "call"])
+@pytest.mark.parametrize("name", ["weekly", "call", "dictionary"])
 def test_a_phone_shows_the_page_without_sideways_scrolling(pages, name, tmp_path):
     wide, window = in_browser(pages[name], SIDEWAYS, width=390, folder=tmp_path)
 
@@ -80,7 +81,7 @@ def test_a_phone_shows_the_page_without_sideways_scrolling(pages, name, tmp_path
     assert wide <= window
 
 
-@pytest.mark.parametrize("name", ["weekly", "call"])
+@pytest.mark.parametrize("name", ["weekly", "call", "dictionary"])
 def test_a_page_asks_for_nothing_but_its_own_audio(pages, name, tmp_path):
     requested = in_browser(pages[name], REQUESTS, folder=tmp_path)
 
