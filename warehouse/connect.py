@@ -75,14 +75,14 @@ def open_writer(path: Path, *, migrations: Path = MIGRATIONS) -> duckdb.DuckDBPy
         SetupError: the folder cannot be written, the file is no warehouse, was written by a newer
             program, one of its migrations was changed afterwards, or the copy beside it cannot be written.
     """
-    con = _connect(path)
+    con = connect_file(path)
     try:
         pending = _pending(con, path, migrations)
         if pending and _applied(con, path):
             con.execute("checkpoint")
             con.close()
             _back_up(path, path.with_name(f"{path.name}.before-{pending[0].name[:4]}"))
-            con = _connect(path)
+            con = connect_file(path)
             pending = _pending(con, path, migrations)
         for file in pending:
             _apply(con, int(file.name[:4]), file)
@@ -93,7 +93,8 @@ def open_writer(path: Path, *, migrations: Path = MIGRATIONS) -> duckdb.DuckDBPy
     return con
 
 
-def _connect(path: Path) -> duckdb.DuckDBPyConnection:
+def connect_file(path: Path) -> duckdb.DuckDBPyConnection:
+    """A writing connection to the file as it is, whatever it holds. Raises as `open_writer` does."""
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         con = duckdb.connect(

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 _COPY_BYTES = 8 * 1024 * 1024
@@ -13,8 +14,10 @@ class TakenError(OSError):
     """A writer holds the file that was to be copied."""
 
 
-def copy_whole(source: Path, target: Path, mode: int) -> None:
+def copy_whole(source: Path, target: Path, mode: int, *, finish: Callable[[Path], None] = lambda _: None) -> None:
     """Copy a closed database file: `target` is there whole, with `mode` and on the disk, or not at all.
+
+    `finish` may still change the copy, under another name, before it becomes `target`; it closes the file.
 
     Raises:
         TakenError: a process has the file open to write.
@@ -32,7 +35,8 @@ def copy_whole(source: Path, target: Path, mode: int) -> None:
             raise TakenError(error.errno, "locked by a writer", str(source)) from error
         with part.open("wb") as copy:
             shutil.copyfileobj(original, copy, _COPY_BYTES)
-            copy.flush()
-            os.fchmod(copy.fileno(), mode)
-            os.fsync(copy.fileno())
+    finish(part)
+    with part.open("rb+") as copy:
+        os.fchmod(copy.fileno(), mode)
+        os.fsync(copy.fileno())
     part.replace(target)

@@ -13,8 +13,9 @@ from pathlib import Path
 import duckdb
 
 from transcription.errors import CallauditError, LockedError, SetupError
-from warehouse.connect import GENERATIONS, PUBLISHED_NAME
+from warehouse.connect import GENERATIONS, PUBLISHED_NAME, connect_file
 from warehouse.copying import TakenError, copy_whole
+from warehouse.counted import count_views
 
 _GENERATION = re.compile(r"audit-(\d{6,})\.duckdb")
 
@@ -46,8 +47,7 @@ def publish(con: duckdb.DuckDBPyConnection, folder: Path, *, keep: int = 3, mode
     published = folder / PUBLISHED_NAME
     try:
         generations.mkdir(parents=True, exist_ok=True)
-        for left in [*generations.glob("*.part"), *folder.glob("*.part")]:
-            left.unlink()
+        _clear(folder)
         generation = generations / f"audit-{_newest_number(generations) + 1:06d}.duckdb"
         _copy(Path(source), generation, mode)
         _point_to(generation, published)
@@ -55,7 +55,32 @@ def publish(con: duckdb.DuckDBPyConnection, folder: Path, *, keep: int = 3, mode
             old.unlink()
     except OSError as error:
         raise _not_published(folder, error) from error
+    except duckdb.Error as error:
+        _clear(folder)
+        raise SetupError(
+            "nothing was published",
+            why=f"The weekly figures cannot be counted: {str(error).strip()}. Readers keep the former copy.",
+            tries=("free some space", "then callaudit run"),
+        ) from error
     return published
+
+
+def _clear(folder: Path) -> None:
+    """Take away what a publication that was broken off had begun."""
+    for left in [*(folder / GENERATIONS).glob("*.part*"), *folder.glob("*.part*")]:
+        if left.is_dir():
+            shutil.rmtree(left)
+        else:
+            left.unlink(missing_ok=True)
+
+
+def _count(copy: Path) -> None:
+    con = connect_file(copy)
+    try:
+        count_views(con)
+        con.execute("checkpoint")
+    finally:
+        con.close()
 
 
 def _newest_number(generations: Path) -> int:
@@ -74,7 +99,7 @@ def _number(generation: Path) -> int:
 
 def _copy(source: Path, generation: Path, mode: int) -> None:
     try:
-        copy_whole(source, generation, mode)
+        copy_whole(source, generation, mode, finish=_count)
     except TakenError as error:
         raise LockedError(
             "the warehouse was taken by another program before it could be published",
@@ -106,8 +131,7 @@ def _sync_folder(folder: Path) -> None:
 
 
 def _not_published(folder: Path, error: OSError) -> CallauditError:
-    for part in [*folder.glob("*.part"), *(folder / GENERATIONS).glob("*.part")]:
-        part.unlink(missing_ok=True)
+    _clear(folder)
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
         return SetupError(
             "the disk is full: nothing was published",

@@ -4,6 +4,7 @@ import signal
 import stat
 import subprocess
 import sys
+from datetime import timedelta
 
 import pytest
 
@@ -11,6 +12,7 @@ from transcription.errors import LockedError, SetupError
 from warehouse import copying
 from warehouse import publish as publish_module
 from warehouse.connect import open_published, open_writer
+from warehouse.counted import COUNTED
 from warehouse.load import load, store_rulebook
 from warehouse.publish import publish
 
@@ -213,3 +215,32 @@ def test_a_reader_in_another_process_goes_on_when_its_copy_is_long_gone(publish_
             assert ask() == first
         reader.stdin.close()
     assert seen(tmp_path / "published") == 4
+
+
+def test_what_is_counted_in_the_copy_is_what_the_views_say(tmp_path, builders):
+    con = open_writer(tmp_path / "w.duckdb")
+    store_rulebook(con, builders.rulebook())
+    verdicts = ("met", "missed", "not_applicable", "not_assessable")
+    load(
+        con,
+        [
+            builders.audited(
+                f"C{n}",
+                {"apology.given": verdicts[n % 4], "ownership.avoids_blame": verdicts[n % 3]},
+                started_at=builders.monday + timedelta(days=n),
+                agent_id=f"a{n % 3}",
+            )
+            for n in range(30)
+        ],
+        run_id="R",
+    )
+    views = (*COUNTED, "call_steps", "findings")
+    said = {view: con.execute(f"from {view} order by all").fetchall() for view in views}
+    columns = "select table_name, column_name, data_type, comment from duckdb_columns() where schema_name = 'main'"
+    described = con.execute(f"{columns} order by all").fetchall()
+    publish(con, tmp_path / "published")
+    with open_published(tmp_path / "published") as copy:
+        assert {view: copy.connection.execute(f"from {view} order by all").fetchall() for view in views} == said
+        assert copy.connection.execute(f"{columns} order by all").fetchall() == described
+        assert copy.rows("select count(*) as n from counted.call_scorecards") == [{"n": 30}]
+    assert not list((tmp_path / "published").rglob("*.part*"))

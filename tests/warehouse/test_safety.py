@@ -93,8 +93,8 @@ def test_a_full_disk_stops_cleanly_with_everything_before_it_safe(tmp_path, kill
         [sys.executable, "-c", FILL, str(KILLS), str(tmp_path), str(room)],
         env=ENVIRONMENT, capture_output=True, text=True, timeout=300, check=False,
     )  # fmt: skip
-    stored, stop, why = done.stdout.partition("stopped: ")
-    assert stop and why.startswith("the warehouse cannot be written"), done.stdout + done.stderr
+    stored, _, why = done.stdout.partition("stopped: ")
+    assert why.startswith("the warehouse cannot be written"), done.stdout + done.stderr
     stored = stored.split()
     with open_published(tmp_path / "published") as copy:
         assert copy.rows("select count(*) as n from calls") == [{"n": kills.CALLS}]
