@@ -30,7 +30,17 @@ from transcription.transcript import (
     Utterance,
     Word,
 )
-from warehouse.tables import OF_AUDIT, OF_CALL, OF_TRANSCRIPT, AuditedCall, arrow_table, call_row, in_order, to_arrow
+from warehouse.tables import (
+    OF_AUDIT,
+    OF_CALL,
+    OF_TRANSCRIPT,
+    AuditedCall,
+    arrow_table,
+    audits_to_arrow,
+    call_row,
+    in_order,
+    to_arrow,
+)
 
 # Reasons that lie outside the audio: the same file may pass next time, so it is looked at again.
 _CURABLE = "^(metadata|duplicate|failed)"
@@ -158,13 +168,7 @@ def _put(con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], *, repl
     with _registered(con, tables):
         if replace:
             _delete_former(con)
-        for name in (*OF_CALL, *OF_TRANSCRIPT, *OF_AUDIT):
-            run = ", $run as run_id" if name == "call_measures" else ""
-            if tables[name].num_rows:
-                con.execute(
-                    f"insert into core.{name} by name select *{run} from batch_{name}",  # noqa: S608  Names of ours.
-                    {"run": run_id} if run else None,
-                )
+        _insert(con, (*OF_CALL, *OF_TRANSCRIPT, *OF_AUDIT), tables, run_id)
         con.execute(
             """
             update core.quarantine set resolved_run_id = $run
@@ -173,6 +177,25 @@ def _put(con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], *, repl
             """,
             {"run": run_id},
         )
+
+
+@_told_of_a_full_disk()
+def add_audits(con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, run_id: str) -> None:
+    """Put further audits of stored transcripts beside those of other rulebooks, all or nothing.
+
+    What was heard is left as it is. A call that is not stored (any more) is left out.
+
+    Raises InputError and SetupError as `load` does.
+    """
+    stored = _stored_transcripts(con, [audited.audit.call_id for audited in batch])
+    batch = [audited for audited in batch if audited.audit.call_id in stored]
+    if not batch:
+        return
+    _check_rulebooks_stored(con, {audited.audit.rulebook_version for audited in batch})
+    tables = audits_to_arrow(batch, stored=stored)
+    with _registered(con, tables), _transaction(con):
+        _delete_same_audits(con)
+        _insert(con, OF_AUDIT, tables, run_id)
 
 
 @_told_of_a_full_disk()
@@ -272,15 +295,14 @@ def add_reviews(con: duckdb.DuckDBPyConnection, reviews: Iterable[Review]) -> in
 def known_recordings(con: duckdb.DuckDBPyConnection, *, retry_failed: bool = False) -> set[str]:
     """The sha256 of every recording that need not be looked at again.
 
-    Those are the audited ones, the erased ones, and, unless `retry_failed`, those in quarantine for what is in
-    the audio itself. A file that was refused for its metadata, or whose audit failed, is not among them: it may
-    pass now.
+    Those are the audited ones and, unless `retry_failed`, those in quarantine for what is in the audio itself. A file
+    that was refused for its metadata, or whose audit failed, is not among them: it may pass now. Those that were
+    erased are told apart by `warehouse.erase.erased_recordings`.
     """
     return _texts(
         con,
         """
         select sha256 from core.recordings
-        union select key_hash from core.erasures where kind = 'recording'
         union select sha256 from core.quarantine
         where not $retry_failed and resolved_run_id is null
           and not regexp_matches(code, $curable)
@@ -335,7 +357,7 @@ def transcripts(
     without_rulebook: str | None = None,
     at_once: int = 1000,
 ) -> Iterator[Transcript]:
-    """The stored transcripts, exactly as they were loaded, in order of call id.
+    """The stored transcripts, exactly as they were loaded, in order of call id; those that lost their words are not.
 
     `call_ids` asks for these only; `without_rulebook` leaves out calls that this rulebook version has
     judged. Loading between two transcripts is allowed: the calls to give are chosen at the first one.
@@ -345,8 +367,8 @@ def transcripts(
         for (call_id,) in con.execute(
             """
             select call_id from core.transcripts
-            where $version is null or call_id not in
-                (select call_id from core.call_measures where rulebook_version = $version)
+            where words_removed_on is null and ($version is null or call_id not in
+                (select call_id from core.call_measures where rulebook_version = $version))
             order by call_id
             """,
             {"version": without_rulebook},
@@ -410,6 +432,10 @@ def _delete_former(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"delete from core.{name} where call_id in (select call_id from batch_calls)")  # noqa: S608  Names of ours.
     for name in (*OF_TRANSCRIPT, *OF_AUDIT):
         con.execute(f"delete from core.{name} where call_id in (select call_id from batch_transcripts)")  # noqa: S608  Names of ours.
+    _delete_same_audits(con)
+
+
+def _delete_same_audits(con: duckdb.DuckDBPyConnection) -> None:
     for name in OF_AUDIT:
         con.execute(
             f"""
@@ -417,6 +443,18 @@ def _delete_former(con: duckdb.DuckDBPyConnection) -> None:
             where {name}.call_id = b.call_id and {name}.rulebook_version = b.rulebook_version
             """  # noqa: S608  Names of ours.
         )
+
+
+def _insert(
+    con: duckdb.DuckDBPyConnection, names: Sequence[str], tables: Mapping[str, pa.Table], run_id: str
+) -> None:
+    for name in names:
+        run = ", $run as run_id" if name == "call_measures" else ""
+        if tables[name].num_rows:
+            con.execute(
+                f"insert into core.{name} by name select *{run} from batch_{name}",  # noqa: S608  Names of ours.
+                {"run": run_id} if run else None,
+            )
 
 
 @contextmanager

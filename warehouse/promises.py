@@ -12,6 +12,9 @@ def unsettled_promises(con: duckdb.DuckDBPyConnection, *, rulebook_version: str,
             select distinct f.call_id
             from core.findings f join core.promises p using (call_id, rulebook_version)
             where f.rulebook_version = $version and f.rule_id = $rule and f.verdict <> 'met'
+              and p.due_at is not null  -- Without a date nothing can change,
+              -- and what an erased call kept must not turn to missed.
+              and f.call_id not in (from core.contact_gaps)
             order by f.call_id
             """,
             {"version": rulebook_version, "rule": rule_id},

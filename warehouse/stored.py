@@ -43,7 +43,7 @@ def stored_calls(published: Path, warehouse: Path) -> Iterator[StoredCalls]:
 
 
 def _calls(con: duckdb.DuckDBPyConnection) -> StoredCalls:
-    (count,) = con.execute("select count(*) from core.transcripts").fetchone() or (0,)
+    (count,) = con.execute("select count(*) from core.transcripts where words_removed_on is null").fetchone() or (0,)
     contacts = {
         customer: [Contact(call_id=c, started_at=at, direction=direction) for c, at, direction in calls]
         for customer, calls in load.contacts(con).items()

@@ -141,19 +141,34 @@ def _part(ordered: Sequence[AuditedCall], known: Mapping[str, str]) -> dict[str,
         if known.get(a.audit.call_id) != digest
     ]
     heard = [transcript for transcript, _ in new]
-    columns = {
+    columns: dict[str, list[Any]] = {
         "calls": _transposed(call_row(a.transcript.call) for a in ordered),
         "recordings": _transposed(_recording_rows(ordered)),
         "transcripts": _transposed(_transcript_row(t, digest) for t, digest in new),
         "utterances": _utterance_columns(heard),
         "speech_spans": _span_columns((t.call.call_id, t.speech) for t in heard),
         "music_spans": _span_columns((t.call.call_id, t.music) for t in heard),
+    } | _audit_columns(ordered, hashes)
+    return {name: arrow_table(SCHEMAS[name], lists) for name, lists in columns.items()}
+
+
+def audits_to_arrow(batch: Sequence[AuditedCall], *, stored: Mapping[str, str]) -> dict[str, pa.Table]:
+    """The tables of `OF_AUDIT` alone, for transcripts that are stored under the hashes in `stored`.
+
+    Raises InputError as `to_arrow` does.
+    """
+    ordered = in_order(batch)
+    columns = _audit_columns(ordered, [stored[a.audit.call_id] for a in ordered])
+    return {name: arrow_table(SCHEMAS[name], lists) for name, lists in columns.items()}
+
+
+def _audit_columns(ordered: Sequence[AuditedCall], hashes: Sequence[str]) -> dict[str, list[Any]]:
+    return {
         "call_measures": _transposed(map(_measures_row, ordered, hashes)),
         "findings": _finding_columns(ordered),
         "episodes": _transposed(_episode_rows(ordered)),
         "promises": _transposed(_promise_rows(ordered)),
     }
-    return {name: arrow_table(SCHEMAS[name], lists) for name, lists in columns.items()}
 
 
 def arrow_table(schema: pa.Schema, columns: Sequence[Sequence[Any] | pa.Array]) -> pa.Table:

@@ -2,7 +2,7 @@
 -- kept:    a later call with the same customer, not known to be inbound, started by the due time
 -- broken:  none did, and the calls audited so far reach past the due time
 -- open:    the due time is later than every call audited so far
--- unknown: the call has no date or no customer id, so the later calls cannot be found
+-- unknown: the call has no date or no customer id, or a later call was erased, so the later calls cannot be found
 create view promises as
 with made as (
     select p.*, c.customer_id, c.started_at
@@ -38,6 +38,7 @@ select
         when made.due_at is null or made.customer_id is null then 'unknown'
         when contacted.kept_at is not null then 'kept'
         when made.due_at > (select max(started_at) from core.calls) then 'open'
+        when made.call_id in (select call_id from core.contact_gaps) then 'unknown'
         else 'broken'
     end as outcome,
     contacted.kept_by_call_id,
