@@ -17,6 +17,7 @@ from audit_rules.rulebook import load_rulebook
 from audit_rules.scorecard import score
 from flows.events import Doing, Refused, Started, Stored, Transcribed, tell
 from flows.recognition import Heard, Recognition, read_arrival
+from flows.removal import complete
 from flows.settings import Settings
 from transcription.audio import declared_duration
 from transcription.errors import InputError, Unreadable
@@ -25,6 +26,7 @@ from transcription.inbox.metadata import printable
 from transcription.transcript import Seconds, Transcript
 from warehouse import load
 from warehouse.connect import open_writer
+from warehouse.erase import erased_recordings
 from warehouse.promises import unsettled_promises
 from warehouse.publish import publish
 from warehouse.tables import AuditedCall
@@ -41,6 +43,7 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     already: int
     duplicates: int
     unsettled: int
+    erased: int
     audio_seconds: float
     elapsed_seconds: float
     tense_calls: int
@@ -68,13 +71,14 @@ class AuditRun:
         self.run_id = f"R{self.started_at:%Y%m%d-%H%M%S}"
         # Rules first: a mistake in them is found before anything else takes time.
         self.rulebook = load_rulebook(*settings.rule_folders)
+        complete(settings)
         self.con = open_writer(settings.warehouse)
         self.recognition: Recognition | None = None
         self.refused_before = load.quarantined_files(self.con)
         self._audited: list[Audit] = []
         self._refused: set[tuple[str, str]] = set()
         self._audio_seconds = 0.0
-        self._found = self._already = self._duplicates = self._unsettled = 0
+        self._found = self._already = self._duplicates = self._unsettled = self._erased = 0
         self._calls_found: dict[str, list[Contact]] = {}
         self._newest: datetime | None = None
 
@@ -102,21 +106,23 @@ class AuditRun:
                 tries=("callaudit run FOLDER", "callaudit init  (writes an example)"),
             )
         known = load.known_recordings(self.con, retry_failed=retry_failed)
+        erased = erased_recordings(self.con)
         taken = load.known_calls(self.con)
         arrivals: list[Arrival] = []
         refused: list[Quarantined] = []
         # Counted anew each time: a search that storage broke off is made again.
-        self._already = self._duplicates = self._unsettled = 0
+        self._already = self._duplicates = self._unsettled = self._erased = 0
         fingerprints = Fingerprints(self.settings.fingerprints)
         # What a run that was killed had fetched and not heard.
         rmtree(self.settings.fetched, ignore_errors=True)
         for source in sources:
             tell(Doing(what=f"looking through {source.folder}"))
-            inbox = scan(source, known=known, fingerprints=fingerprints, fetched=self.settings.fetched)
+            inbox = scan(source, known=known, erased=erased, fingerprints=fingerprints, fetched=self.settings.fetched)
             refused += inbox.quarantined
             self._already += inbox.already
             self._duplicates += inbox.duplicates
             self._unsettled += inbox.unsettled
+            self._erased += inbox.erased
             for arrival in inbox.arrivals:
                 if arrival.call.call_id in taken:
                     refused.append(Quarantined.of(arrival, _taken(arrival)))
@@ -210,7 +216,7 @@ class AuditRun:
                 continue
             calls = unsettled_promises(self.con, rulebook_version=self.rulebook.version, rule_id=rule.id)
             transcripts = list(load.transcripts(self.con, call_ids=calls)) if calls else []
-            load.load(self.con, self._judged(transcripts), run_id=self.run_id)
+            load.add_audits(self.con, self._judged(transcripts), run_id=self.run_id)
             changed += len(transcripts)
         return changed
 
@@ -297,6 +303,7 @@ class AuditRun:
             already=self._already,
             duplicates=self._duplicates,
             unsettled=self._unsettled,
+            erased=self._erased,
             audio_seconds=self._audio_seconds,
             elapsed_seconds=(datetime.now(UTC) - self.started_at).total_seconds(),
             tense_calls=len(tense),

@@ -3,6 +3,7 @@
 import atexit
 import os
 import sys
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -204,6 +205,9 @@ def _say_summary(summary: "RunSummary") -> None:
     from flows.console import out
 
     waiting = f" {summary.unsettled} still being written." if summary.unsettled else ""
+    if summary.erased:
+        kept = "1 recording was" if summary.erased == 1 else f"{summary.erased} recordings were"
+        waiting += f" {kept} passed over: erased before."
     if not (summary.found or summary.quarantined or summary.already or summary.quarantined_before):
         out.print(f"[bold]Nothing to audit:[/] no recordings were found.{waiting}")
         return
@@ -298,6 +302,100 @@ def transcribe(
         write_whole(target, said)
 
 
+@app.command(rich_help_panel=DAILY)
+def reaudit(
+    since: Annotated[datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Only calls from this day on.")] = None,
+    week: Annotated[str, typer.Option(help="Only calls of this ISO week.")] = "",
+    every: Annotated[bool, typer.Option("--all", help="Every stored call.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say how many calls; change nothing.")] = False,
+) -> None:
+    """Judge stored calls by changed rules, without their audio; old findings stay beside the new ones.
+
+    Reports show the newest rules that judged a call. `callaudit rules diff` shows beforehand what would turn,
+    `callaudit query "from verdict_changes"` afterwards what did.
+
+    Example: callaudit reaudit --week 2026-W10
+    """
+    from flows.audit_again import audit_again
+    from flows.console import out, shown
+    from flows.settings import load_settings
+
+    if not (since or week or every):
+        raise InputError("which calls?", tries=("--all", "--since 2026-03-01", "--week 2026-W10"))
+    settings = load_settings(_Global.config)
+    with shown(quiet=_Global.quiet):
+        done = audit_again(settings, since=since.date() if since else None, week=week or None, dry_run=dry_run)
+    if _Global.quiet:
+        return
+    if not done.calls:
+        out.print(f"Rulebook {done.rulebook} has judged all of them already.")
+        return
+    before = ", ".join(f"{calls} by {version}" for version, calls in done.former.items())
+    if dry_run:
+        out.print(f"{_counted(done.calls, 'call')} would be judged by rulebook {done.rulebook} (now: {before}).")
+        return
+    out.print(f"[bold]{_counted(done.calls, 'call')}[/] judged by rulebook {done.rulebook} (before: {before}).")
+    out.print(f"{_counted(done.verdicts_changed, 'verdict')} turned: [bold]callaudit query 'from verdict_changes'[/]")
+    if done.weeks:
+        weeks = done.weeks[0] if len(done.weeks) == 1 else f"{done.weeks[0]} to {done.weeks[-1]}"
+        out.print(f"Pages made before show the old verdicts: [bold]callaudit report --week ...[/] for {weeks}.")
+
+
+@app.command(rich_help_panel=DAILY)
+def erase(
+    call: Annotated[str, typer.Option(metavar="ID", help="One call, as `callaudit calls list` shows it.")] = "",
+    customer: Annotated[str, typer.Option(metavar="ID", help="Every call of a customer.")] = "",
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Kept with the count; no names.")] = "",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go; change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Remove every trace of a call or a customer: warehouse, published copies, pages, sound, unfinished work.
+
+    What stays is a count in its week and a hash that keeps its recording from being audited again. Your own recordings
+    are not touched; they are named, for you to delete. Exit code 1: a search afterwards still found an id or a name.
+
+    Example: callaudit erase --customer K-4711 --reason "request of 3 March"
+    """
+    from flows.console import out
+    from flows.erasure import erase_now, plan_erasure
+    from flows.removal_shown import show_erased, show_removal
+    from flows.settings import load_settings
+
+    if bool(call) == bool(customer):
+        raise InputError("what is to be erased?", tries=("--call ID", "--customer ID"))
+    settings = load_settings(_Global.config)
+    if dry_run or not yes:
+        show_removal(plan_erasure(settings, call_id=call, customer_id=customer, reason=reason))
+    if dry_run:
+        return
+    if not yes and not typer.confirm("Remove all of it for good?"):
+        out.print("Nothing was changed.")
+        return
+    done = erase_now(settings, call_id=call, customer_id=customer, reason=reason)
+    if not _Global.quiet:
+        show_erased(done)
+    if done.rows_left or done.files_left:
+        raise typer.Exit(SOMETHING_LEFT)
+
+
+@app.command("retain", rich_help_panel=DAILY)
+def keep_only_so_long(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="List what is past its age; change nothing.")] = False,
+) -> None:
+    """Remove audio copies, words and calls that are past the age in `[retention]`; every run does it at its end.
+
+    Example: callaudit retain --dry-run
+    """
+    from flows.removal_shown import show_retained
+    from flows.retention import retain
+    from flows.settings import load_settings
+
+    settings = load_settings(_Global.config)
+    found = retain(settings, dry_run=dry_run)
+    if not _Global.quiet:
+        show_retained(found, settings.retention)
+
+
 @app.command("scan", rich_help_panel=DAILY)
 def scan_stored() -> None:
     """Look for personal data that is left in the warehouse, in unfinished work and in the report pages.
@@ -336,8 +434,8 @@ def report(
     Example: callaudit report --week 2026-W10 --format xlsx --format pdf
     """
     from flows.console import out
+    from flows.pages import make_report
     from flows.settings import load_settings
-    from flows.weekly_report import make_report
 
     settings = load_settings(_Global.config)
     with out.status("making the pages ..."):
@@ -534,8 +632,8 @@ def calls_show(
 ) -> None:
     """Make a call's page and say where it is."""
     from flows.console import out
+    from flows.pages import render_call
     from flows.settings import load_settings
-    from flows.weekly_report import render_call
     from warehouse.connect import open_published
 
     settings = load_settings(_Global.config)

@@ -12,7 +12,8 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from flows.audit_run import AuditRun, RunSummary
-from flows.settings import load_settings
+from flows.retention import retain
+from flows.settings import Settings, load_settings
 from transcription.inbox import Arrival
 from transcription.transcript import Transcript
 
@@ -34,6 +35,7 @@ def nightly_audit(
             transcripts = transcribe.with_options(task_run_name=f"transcribe batch {number}")(run, batch)
             judge_and_store.with_options(task_run_name=f"judge and store batch {number}")(run, transcripts, batch)
         summary = settle_and_publish(run)
+    keep_to_retention(run.settings)
     create_markdown_artifact(key="nightly-audit", markdown=summary_table(summary), description="What the run did")
     return summary
 
@@ -71,6 +73,12 @@ def settle_and_publish(run: AuditRun) -> RunSummary:
     """Judge open promises again and publish the read-only copy."""
     run.settle_promises()
     return run.finish()
+
+
+@task(cache_policy=NO_CACHE)
+def keep_to_retention(settings: Settings) -> None:
+    """Take away what is past its age."""
+    retain(settings)
 
 
 def summary_table(summary: RunSummary) -> str:

@@ -10,7 +10,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
@@ -121,6 +121,14 @@ class MailSettings(Section, frozen=True, kw_only=True):
     attach: tuple[Format, ...] = ("html", "xlsx")
 
 
+class RetentionSettings(Section, frozen=True, kw_only=True):
+    """After how many days audio copies, words and whole calls go; 0 keeps them for ever. See docs/retention.md."""
+
+    audio_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    transcripts_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    findings_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+
+
 class Settings(Section, frozen=True, kw_only=True):
     """Everything a run needs to know; `file` is where it was read, None for the defaults."""
 
@@ -132,6 +140,7 @@ class Settings(Section, frozen=True, kw_only=True):
     run: RunSettings = RunSettings()
     report: ReportSettings = ReportSettings()
     mail: MailSettings = MailSettings()
+    retention: RetentionSettings = RetentionSettings()
     root: Path = Path()
     file: Path | None = None
 
@@ -179,6 +188,11 @@ class Settings(Section, frozen=True, kw_only=True):
     def mailed(self) -> Path:
         """Which mails were sent, so that none is sent twice."""
         return self.home / "mailed.sqlite"
+
+    @property
+    def removal(self) -> Path:
+        """What an erasure that was cut off still has to do; not there otherwise."""
+        return self.home / "removal.json"
 
     @property
     def reports(self) -> Path:
@@ -358,6 +372,7 @@ def _known_keys() -> list[str]:
         RunSettings,
         ReportSettings,
         MailSettings,
+        RetentionSettings,
     )
     return sorted({f.encode_name for s in sections for f in msgspec.structs.fields(s)} - {"root", "file"})
 

@@ -63,6 +63,9 @@ VIEW_ORDER = (
 )
 
 _Answer = TypeVar("_Answer")
+Writer = duckdb.DuckDBPyConnection
+"""The writing connection, for those who hold it and do not look inside."""
+
 Parameters = Sequence[object] | Mapping[str, object] | None
 
 

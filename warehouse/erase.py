@@ -133,9 +133,8 @@ def erase(
         _mind_the_gap(con)
         for (table,) in con.execute(
             """
-            select table_name from duckdb_columns()
-            where schema_name = 'core' and column_name = 'call_id' and not internal
-              and database_name = current_database()
+            select table_name from duckdb_columns() semi join duckdb_tables() using (database_name, table_oid)
+            where schema_name = 'core' and column_name = 'call_id' and database_name = current_database()
             order by all
             """
         ).fetchall():
@@ -246,6 +245,8 @@ def _swap(fresh: Path, path: Path) -> None:
     fresh.chmod(path.stat().st_mode)
     with fresh.open("rb") as written:
         os.fsync(written.fileno())
+    # All of it is in the file; left behind, it would be taken for the new file's.
+    path.with_name(f"{path.name}.wal").unlink(missing_ok=True)
     fresh.replace(path)
     folder = os.open(path.parent, os.O_RDONLY)
     try:

@@ -20,6 +20,7 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
 
     title: str
     scorecard: str
+    scorecard_name: str
     summary: str
     notices: tuple[str, ...]
     know: tuple[Known, ...]
@@ -64,6 +65,7 @@ def weekly(readings: Readings) -> Weekly:
     return Weekly(
         title=f"De-escalation quality: {week_dates(week_start(readings.week))}",
         scorecard=readings.title,
+        scorecard_name=readings.scorecard,
         summary=summary(readings),
         notices=tuple(n for n in dict.fromkeys(str(row["notice"]) for row in readings.engines) if n),
         know=known(readings, figures, steps),

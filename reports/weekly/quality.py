@@ -47,6 +47,11 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
         ):
             if cover[key]:
                 facts.append(Fact(name=name, value=f"{counted(int(cover[key]), 'call')}: {why}"))
+    for row in readings.erased:
+        why = "past the age they are kept for" if row["kind"] == "retention" else "on request"
+        facts.append(
+            Fact(name="Erased", value=f"{counted(int(row['calls']), 'call')} of this week, {why}: in no figure here")
+        )
     unnamed = sum(row["agent_id"] is None for row in readings.calls)
     if unnamed:
         facts.append(Fact(name="Agent not named", value=f"{counted(unnamed, 'call')}: in no agent's figures"))

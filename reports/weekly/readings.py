@@ -59,6 +59,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     coverage: list[Row]
     not_audited: list[Row]
     undated: int
+    erased: list[Row]
     engines: list[Row]
     versions: list[Row]
     rule_changes: list[Row]
@@ -197,6 +198,9 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
             {"before": before, "week": week},
         ),
         undated=published.rows("select count(*) as calls from calls where iso_week is null", {})[0]["calls"],
+        erased=published.rows(
+            "select kind, calls from erased_by_week where iso_week = $week order by kind", {"week": week}
+        ),
         engines=published.rows(
             """
             select engine, model, coalesce(notice, '') as notice, count(*) as calls, avg(confidence) as confidence

@@ -4,11 +4,14 @@ import json
 import os
 import subprocess
 import sys
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from flows.audit_run import AuditRun, RunSummary
+from flows.settings import load_settings
 from transcription.audio import Audio, decode, write_copy
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "recordings"
@@ -62,6 +65,26 @@ class Installation:
             if file.exists():
                 os.utime(file, (old, old))
         return path
+
+    def say(self, call_id: str, *lines: str, name: str = "", **metadata: object) -> Path:
+        """Put a call in as an export: "A: ..." is the agent, "C: ..." the customer."""
+        said = (f"{n + 1}\n00:00:{3 * n:02},000 --> 00:00:{3 * n + 2:02},500\n{line}\n" for n, line in enumerate(lines))
+        path = self.inbox / f"{name or call_id}.srt"
+        path.write_text("\n".join(said), encoding="utf-8")
+        told = {"call_id": call_id, "agent": {"id": "A1", "name": "Ines"}, **metadata}
+        sidecar = self.inbox / f"{path.name}.json"
+        sidecar.write_text(json.dumps(told), encoding="utf-8")
+        for file in (path, sidecar):
+            os.utime(file, (1_700_000_000, 1_700_000_000))
+        return path
+
+    def run(self, *, at: datetime) -> RunSummary:
+        """One run without Prefect, of exports only: no engine is there."""
+        with AuditRun(load_settings(self.settings), started_at=at) as run:
+            for batch in run.batches(run.find()):
+                run.store(run.transcribe(batch), batch)
+            run.settle_promises()
+            return run.finish()
 
     def callaudit(self, *arguments: str, check: int | None = 0) -> subprocess.CompletedProcess[str]:
         """Run the command to its end; `check` is the exit code it must have."""

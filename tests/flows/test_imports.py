@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from flows.audit_run import AuditRun
+from flows.pages import make_report
 from flows.settings import Settings, load_settings
-from flows.weekly_report import make_report
 from warehouse.connect import open_published
 
 EXPORTS = Path(__file__).parents[1] / "exports"

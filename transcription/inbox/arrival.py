@@ -66,7 +66,7 @@ class Inbox(msgspec.Struct, frozen=True, kw_only=True):
     """What one scan found.
 
     `already` were known by their sha256, `duplicates` are further copies of the same bytes in this scan, `unsettled`
-    were still being written and wait for the next run.
+    were still being written and wait for the next run, `erased` lie in the source although their calls were erased.
     """
 
     arrivals: tuple[Arrival, ...]
@@ -74,6 +74,7 @@ class Inbox(msgspec.Struct, frozen=True, kw_only=True):
     already: int
     duplicates: int
     unsettled: int = 0
+    erased: int = 0
 
 
 @contextmanager

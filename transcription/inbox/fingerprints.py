@@ -48,6 +48,13 @@ class Fingerprints:
         if time.time() - max(found.modified, found.stamp[-1] / 1e9) > _STEADY:
             self._seen.setdefault(place, {})[found.path] = _Remembered(found.stamp, sha256)
 
+    def forget(self, sha256: str) -> None:
+        """Keep no name of the files with these bytes."""
+        for memory in (self._known, self._seen):
+            for files in memory.values():
+                for path in [path for path, remembered in files.items() if remembered.sha256 == sha256]:
+                    del files[path]
+
     def save(self) -> None:
         """Write down what was seen; files of the same sources that are gone are forgotten."""
         if self.file is None:

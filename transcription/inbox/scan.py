@@ -96,27 +96,34 @@ def scan(
     source: Source,
     *,
     known: Container[str] = (),
+    erased: Container[str] = (),
     fingerprints: Fingerprints | None = None,
     fetched: Path | None = None,
 ) -> Inbox:
-    """All recordings below the source's folder, sorted by path; `known` are sha256 already audited or quarantined.
+    """All recordings below the source's folder, sorted by path.
 
-    Files that change while they are looked at wait for the next run; files touched in the last seconds are looked at
-    twice, a second apart. `fingerprints` spare reading what has not changed; `fetched` is where recordings from an
-    object store are kept until they are heard. Raises `InputError` for a place that is not there and `SetupError` for
-    a wrong zone, file-name pattern or URL.
+    `known` are sha256 already audited or quarantined, `erased` those that must never be audited again. Files that
+    change while they are looked at wait for the next run; files touched in the last seconds are looked at twice, a
+    second apart. `fingerprints` spare reading what has not changed; `fetched` is where recordings from an object store
+    are kept until they are heard. Raises `InputError` for a place that is not there and `SetupError` for a wrong zone,
+    file-name pattern or URL.
     """
     listing = list_files(source)
+    fingerprints = fingerprints or Fingerprints()
     settled, unreadable, unsettled = _fingerprinted(
-        listing, fingerprints or Fingerprints(), fetched or Path(tempfile.gettempdir(), "callaudit")
+        listing, fingerprints, fetched or Path(tempfile.gettempdir(), "callaudit")
     )
     table = _read_tables(listing)
     arrivals: list[Arrival] = []
     refused = [quarantined(source, listing.storage.place(f.path), None, 0, error) for f, error in unreadable]
-    already = duplicates = 0
+    already = duplicates = gone = 0
     seen: set[str] = set()
     for recording, digest, path in settled:
-        if digest in known:
+        if digest in erased:
+            # Its name is nowhere kept, so it is read again each time, until its owner takes it away.
+            fingerprints.forget(digest)
+            gone += 1
+        elif digest in known:
             already += 1
         elif digest in seen and recording.size:
             duplicates += 1
@@ -130,13 +137,14 @@ def scan(
     if is_remote(source):
         _forget_copies({path for _, _, path in settled} - {a.path for a in arrivals})
     joined, alone = _joined(arrivals)
-    unique, clashing = _unique(source, [a for a in joined if a.sha256 not in known])
+    unique, clashing = _unique(source, [a for a in joined if a.sha256 not in known and a.sha256 not in erased])
     return Inbox(
         arrivals=unique,
         quarantined=tuple(sorted((*refused, *alone, *clashing), key=lambda q: (q.path, q.code))),
         already=already + sum(a.sha256 in known for a in joined),
         duplicates=duplicates,
         unsettled=unsettled,
+        erased=gone + sum(a.sha256 in erased for a in joined),
     )
 
 

@@ -1,0 +1,258 @@
+"""A removal carried out to its end: warehouse, published copies, pages, sound, unfinished work.
+
+What is to go is written down first (`removal.json`), so that a removal that was cut off is completed by the next
+command that writes: run, erase, retain or reaudit.
+"""
+
+import html
+import mmap
+import os
+import re
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from shutil import rmtree
+
+import msgspec
+
+from flows.events import Doing, tell
+from flows.pages import render_call
+from flows.recognition import read_staged
+from flows.settings import Settings
+from reports import weekly
+from reports.page import call_file_name
+from reports.weekly.readings import WEEKS
+from reports.wording import iso_week, week_start
+from transcription.errors import SetupError
+from transcription.inbox import Fingerprints
+from transcription.transcript import Call
+from warehouse.connect import Published, Writer, newest_generation, open_published, open_writer
+from warehouse.erase import Gone, Kind, erase, remove_words, rewrite, whole_word
+from warehouse.publish import publish
+
+
+class Page(msgspec.Struct, frozen=True):
+    """A page that shows what goes: of a call, or of a week by a scorecard."""
+
+    path: str
+    call_id: str = ""
+    week: str = ""
+    scorecard: str = ""
+
+
+class Removal(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything that a removal has to do; `silent` are the sha256 whose audio copies go, `wordless` the calls."""
+
+    erasure_id: str
+    kind: Kind
+    at: datetime
+    reason: str = ""
+    gone: Gone = Gone()
+    wordless: tuple[str, ...] = ()
+    silent: tuple[str, ...] = ()
+    pages: tuple[Page, ...] = ()
+    made_elsewhere: tuple[str, ...] = ()
+
+
+class Outcome(msgspec.Struct, frozen=True, kw_only=True):
+    """What became of the pages: made again without what went, or taken away; `again` are commands that make them."""
+
+    made: tuple[str, ...]
+    taken: tuple[str, ...]
+    again: tuple[str, ...]
+
+
+def begin(settings: Settings, removal: Removal, con: Writer) -> Outcome:
+    """Write down what is to be done, then do it; the connection is closed.
+
+    Raises SetupError where there is no room for the new file, LockedError where another program took the warehouse in
+    between; what is left to do is then done by the next command that writes.
+    """
+    settings.home.mkdir(parents=True, exist_ok=True)
+    part = settings.removal.with_name(f"{settings.removal.name}.part")
+    with part.open("wb") as file:
+        file.write(msgspec.json.encode(removal))
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(settings.removal)
+    return _carry_out(settings, removal, con)
+
+
+def complete(settings: Settings) -> Removal | None:
+    """Finish a removal that was cut off, and return it; None where there is none, which costs one look.
+
+    Raises as `begin` does.
+    """
+    try:
+        content = settings.removal.read_bytes()
+    except FileNotFoundError:
+        return None
+    try:
+        removal = msgspec.json.decode(content, type=Removal)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise SetupError(
+            f"{settings.removal} cannot be read, so an erasure cannot be completed",
+            why=str(error),
+            tries=("callaudit erase  again as before", f"then remove {settings.removal}"),
+        ) from error
+    tell(Doing(what="completing an erasure"))
+    _carry_out(settings, removal, open_writer(settings.warehouse))
+    return removal
+
+
+def affected_pages(settings: Settings, removal: Removal, shown: Published | None, weeks: set[str]) -> tuple[Page, ...]:
+    """The pages on disk that show what goes: the calls' own, those of the weeks, those that name it."""
+    by_file = {}
+    if shown is not None:
+        rows = shown.rows("select call_id, sha256 from calls")
+        by_file = {call_file_name(row["call_id"]): row for row in rows}
+    own = {call_file_name(call_id) for call_id in (*removal.gone.calls, *removal.wordless)}
+    silent = set(removal.silent)
+    named = naming((*removal.gone.names, *(removal.gone.calls if removal.kind != "retention" else ())))
+    found = []
+    for path in sorted((settings.reports / "calls").glob("*.html")):
+        row = by_file.get(path.name)
+        if path.name in own or (row is not None and row["sha256"] in silent) or _names(path, named):
+            found.append(Page(path=str(path), call_id=row["call_id"] if row is not None else ""))
+    for path in sorted(settings.reports.glob("weekly-*")):
+        week = _WEEK.fullmatch(path.name)
+        if week is not None and (week[1] in weeks or _names(path, named)):
+            found.append(Page(path=str(path), week=week[1], scorecard=_scorecard(path, settings)))
+    return tuple(found)
+
+
+def weeks_that_show(weeks: set[str], *, trends: bool) -> set[str]:
+    """The weeks whose page holds those weeks; with `trends` also those whose trend reaches back to them."""
+    dated = [week_start(week) for week in weeks if week]
+    return {iso_week(day + timedelta(days=7 * n)) for day in dated for n in range(WEEKS if trends else 1)}
+
+
+def staged_calls(settings: Settings, wanted: Callable[[Call], bool]) -> Iterator[tuple[Path, str]]:
+    """Unfinished transcripts of calls that are wanted: file and sha256."""
+    for path in sorted(settings.staging.glob("*.json")):
+        transcript = read_staged(path)
+        if transcript is not None and transcript.recording is not None and wanted(transcript.call):
+            yield path, transcript.recording.sha256
+
+
+def naming(names: tuple[str, ...]) -> re.Pattern[str] | None:
+    """Finds any of the ids and names as a word of its own; None where there are none."""
+    patterns = [whole_word(name).pattern for name in sorted(set(names)) if name]
+    return re.compile("|".join(patterns)) if patterns else None
+
+
+def files_that_name(settings: Settings, names: tuple[str, ...]) -> list[str]:
+    """The files below home and reports whose bytes or name hold one of the ids or names."""
+    wanted = {n.encode() for n in names if n} | {html.escape(n).encode() for n in names if n}
+    if not wanted:
+        return []
+    pattern = re.compile(b"|".join(rb"(?<![0-9A-Za-z])" + re.escape(n) + rb"(?![0-9A-Za-z])" for n in sorted(wanted)))
+    found = []
+    for folder in (settings.home, settings.reports):
+        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
+            if pattern.search(os.fsencode(path.relative_to(folder))) or _holds(path, pattern):
+                found.append(str(path))
+    return found
+
+
+_WEEK = re.compile(r"weekly-(\d{4}-W\d\d)\b.*")
+_CARD = re.compile(r'<meta name="callaudit-scorecard" content="([^"]*)">')
+
+
+def _carry_out(settings: Settings, removal: Removal, con: Writer) -> Outcome:
+    gone = removal.gone
+    try:
+        # Under the lock: no run makes new copies or pages of what goes.
+        _remove_files(settings, removal)
+        if gone.calls or gone.recordings or gone.places:
+            erase(con, gone, erasure_id=removal.erasure_id, kind=removal.kind, reason=removal.reason, at=removal.at)
+        if removal.wordless:
+            remove_words(con, removal.wordless, on=removal.at.date())
+        if gone.calls or gone.recordings or gone.places or removal.wordless:
+            tell(Doing(what="writing the warehouse anew"))
+            rewrite(con)
+            # Only the new copy stays: the older ones hold what went.
+            publish(open_writer(settings.warehouse), settings.published, keep=1)
+    finally:
+        con.close()
+    outcome = _make_pages(settings, removal)
+    settings.removal.unlink()
+    return outcome
+
+
+def _remove_files(settings: Settings, removal: Removal) -> None:
+    for sha256 in {*removal.gone.recordings, *removal.silent}:
+        for copy in settings.audio.glob(f"{sha256[:40]}*"):
+            copy.unlink(missing_ok=True)
+    for sha256 in removal.gone.recordings:
+        for staged in settings.staging.glob(f"{sha256[:40]}-*"):
+            staged.unlink(missing_ok=True)
+    rmtree(settings.fetched, ignore_errors=True)
+    for page in removal.pages:
+        Path(page.path).unlink(missing_ok=True)
+    for other in removal.made_elsewhere:
+        path = Path(other)
+        if path.is_dir():
+            rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+    if removal.gone.recordings:
+        fingerprints = Fingerprints(settings.fingerprints)
+        for sha256 in removal.gone.recordings:
+            fingerprints.forget(sha256)
+        fingerprints.save()
+
+
+def made_elsewhere(settings: Settings) -> tuple[str, ...]:
+    """What other commands made of all calls, and can make again."""
+    return tuple(str(path) for path in _elsewhere(settings) if path.exists())
+
+
+def _elsewhere(settings: Settings) -> dict[Path, str]:
+    return {settings.export: "callaudit export", settings.reports / "dictionary.html": "callaudit dictionary"}
+
+
+def _make_pages(settings: Settings, removal: Removal) -> Outcome:
+    """Every affected page once more, from what is left; a page that has nothing left to show stays away."""
+    made: list[str] = []
+    taken: list[str] = []
+    commands = {str(path): command for path, command in _elsewhere(settings).items()}
+    again = {commands[path]: None for path in removal.made_elsewhere if path in commands}
+    if removal.pages and newest_generation(settings.published) is not None:
+        tell(Doing(what="making the pages again"))
+        with open_published(settings.published) as published:
+            calls = {r["call_id"] for r in published.rows("select call_id from calls")}
+            weeks = {r["iso_week"] for r in published.rows("select iso_week from weeks where calls > 0")}
+            for page in removal.pages:
+                path = Path(page.path)
+                if page.call_id in calls:
+                    made.append(str(render_call(settings, published, page.call_id)))
+                elif page.week in weeks and path.suffix == ".html":
+                    made.append(str(weekly.render(published, week=page.week, scorecard=page.scorecard, out=path)))
+                else:
+                    taken.append(str(path))
+                    if page.week in weeks:
+                        again[f"callaudit report --week {page.week}"] = None
+    return Outcome(made=tuple(made), taken=(*taken, *removal.made_elsewhere), again=tuple(again))
+
+
+def _scorecard(path: Path, settings: Settings) -> str:
+    """The frame that a weekly page was made in."""
+    if path.suffix != ".html":
+        return settings.report.scorecard
+    with path.open(encoding="utf-8", errors="replace") as page:
+        found = _CARD.search(page.read(4096))
+    return html.unescape(found[1]) if found else settings.report.scorecard
+
+
+def _names(path: Path, named: re.Pattern[str] | None) -> bool:
+    if named is None:
+        return False
+    return named.search(html.unescape(path.read_text(encoding="utf-8", errors="replace"))) is not None
+
+
+def _holds(path: Path, pattern: re.Pattern[bytes]) -> bool:
+    if path.stat().st_size == 0:
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return pattern.search(content) is not None

@@ -1,0 +1,86 @@
+"""What is older than the settings keep it: sound, then words, then whole calls."""
+
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+
+import msgspec
+
+from flows.removal import Outcome, Removal, affected_pages, begin, complete, made_elsewhere, weeks_that_show
+from flows.settings import Settings
+from warehouse.connect import newest_generation, open_published, open_writer
+from warehouse.erase import Aged, ages, traces_of_calls
+
+
+class Due(msgspec.Struct, frozen=True, kw_only=True):
+    """The calls whose copy of the sound, whose words, and which altogether are past their age, by id."""
+
+    audio: tuple[Aged, ...]
+    words: tuple[Aged, ...]
+    calls: tuple[Aged, ...]
+
+    def __bool__(self) -> bool:
+        return bool(self.audio or self.words or self.calls)
+
+
+class Retained(msgspec.Struct, frozen=True, kw_only=True):
+    """What was past its age; `outcome` is None where nothing was changed."""
+
+    due: Due
+    outcome: Outcome | None
+
+
+def retain(settings: Settings, *, today: date | None = None, dry_run: bool = False) -> Retained:
+    """Take away what is past the age that `[retention]` keeps it for; `today` is the day in UTC that ages count to.
+
+    A call that goes takes what is left of its words and sound with it. Raises LockedError while a run holds the
+    warehouse, and as `flows.removal.begin` does.
+    """
+    if not dry_run:
+        complete(settings)
+    nothing = Retained(due=Due(audio=(), words=(), calls=()), outcome=None)
+    kept = settings.retention
+    if not (kept.audio_days or kept.transcripts_days or kept.findings_days) or not settings.warehouse.is_file():
+        return nothing
+    con = open_writer(settings.warehouse)
+    try:
+        due = _due(settings, ages(con), today or datetime.now(UTC).date())
+        if dry_run or not due:
+            return Retained(due=due, outcome=None)
+        gone = traces_of_calls(con, [call.call_id for call in due.calls])
+        at = datetime.now(UTC)
+        removal = Removal(
+            erasure_id=f"E{at:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
+            kind="retention",
+            at=at,
+            gone=gone,
+            wordless=tuple(call.call_id for call in due.words),
+            silent=tuple(call.sha256 for call in due.audio if call.sha256),
+            made_elsewhere=made_elsewhere(settings) if due.words or due.calls else (),
+        )
+        weeks = weeks_that_show({call.iso_week or "" for call in (*due.words, *due.calls)}, trends=False)
+        if newest_generation(settings.published) is not None:
+            with open_published(settings.published) as shown:
+                removal = msgspec.structs.replace(removal, pages=affected_pages(settings, removal, shown, weeks))
+        return Retained(due=due, outcome=begin(settings, removal, con))
+    finally:
+        con.close()
+
+
+def _due(settings: Settings, calls: Sequence[Aged], today: date) -> Due:
+    kept = settings.retention
+    copies = {path.stem for path in settings.audio.glob("*.webm")}
+    whole = _older(calls, kept.findings_days, today)
+    going = {call.call_id for call in whole}
+    staying = [call for call in calls if call.call_id not in going]
+    return Due(
+        audio=tuple(c for c in _older(staying, kept.audio_days, today) if (c.sha256 or "")[:40] in copies),
+        words=tuple(c for c in _older(staying, kept.transcripts_days, today) if c.has_words),
+        calls=tuple(whole),
+    )
+
+
+def _older(calls: Sequence[Aged], days: int, today: date) -> list[Aged]:
+    if not days:
+        return []
+    return [call for call in calls if call.day < today - timedelta(days=days)]

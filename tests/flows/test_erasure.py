@@ -1,0 +1,291 @@
+"""A customer or a call is erased: what is searched for afterwards is looked for in every byte and every row."""
+
+import hashlib
+import html
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from flows.erasure import erase_now, plan_erasure
+from flows.pages import make_report, render_call
+from flows.settings import Settings, load_settings
+from tests.flows.conftest import Installation
+from transcription.errors import InputError, LockedError
+from warehouse.connect import open_published
+
+NIGHT = datetime(2026, 3, 9, 2, tzinfo=UTC)
+CUSTOMER, NAME = "K-77001", "Zebedee Quillfeather"
+SECRET = "my zorblatt machine floods the cellar"
+UPSET = ("C: This is ridiculous, I am fed up and furious.", "A: I am so sorry that your heater broke, I understand.")
+
+
+@pytest.fixture
+def settings(house, installation, monkeypatch) -> Settings:
+    """A house of its own for each test."""
+    shutil.copytree(house, installation.root, dirs_exist_ok=True)
+    monkeypatch.setattr("transcription.inbox.fingerprints._STEADY", -60.0)
+    return load_settings(installation.settings)
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory) -> Path:
+    """Four calls of two customers over two weeks, their pages made, one generation published before."""
+    installation = Installation(tmp_path_factory.mktemp("house"))
+    with pytest.MonkeyPatch.context() as patch:
+        # As if the files had lain there for more than a minute, so that their names are remembered.
+        patch.setattr("transcription.inbox.fingerprints._STEADY", -60.0)
+        build(installation)
+    return installation.root
+
+
+def build(installation: Installation) -> None:
+    installation.settings.write_text(
+        '[engine]\nname = "whisper"\nweights_folder = "no-weights"\n[report]\ncall_pages = "all"\n'
+        '[[sources]]\nfolder = "inbox"\nspeakers = { "A" = "agent", "C" = "customer" }\n',
+        encoding="utf-8",
+    )
+    zebedee = {"id": CUSTOMER, "name": NAME}
+    other = {"id": "K-2", "name": "Ada Bright"}
+    installation.say(
+        "C-5501", f"C: I am fed up, {SECRET}.", UPSET[1], started_at="2026-02-24T10:00:00Z", customer=zebedee
+    )
+    installation.run(at=NIGHT - timedelta(days=7))
+    installation.say("C-5502", *UPSET, f"C: Still {SECRET}.", started_at="2026-03-03T10:00:00Z", customer=zebedee)
+    installation.say("C-5503", *UPSET, "A: I will call you back tomorrow.", started_at="2026-03-03T11:00:00Z",
+                     direction="inbound", customer=other)  # fmt: skip
+    installation.say("C-5504", "A: Hello, I call about your heater.", "C: Thank you.",
+                     started_at="2026-03-04T09:00:00Z", direction="outbound", customer=other)  # fmt: skip
+    installation.run(at=NIGHT)
+    settings = load_settings(installation.settings)
+    for week in ("2026-W09", "2026-W10"):
+        make_report(settings, week=week, scorecard="six_step_process")
+    # Copies of the sound, as a recogniser's run would leave them; these say in plain bytes whose they are.
+    settings.audio.mkdir()
+    for row in rows(settings, "select sha256, call_id, customer_name from calls"):
+        (settings.audio / f"{row['sha256'][:40]}.webm").write_text(f"{row['call_id']} {row['customer_name']}")
+
+
+def rows(settings: Settings, sql: str) -> list[dict[str, object]]:
+    with open_published(settings.published) as published:
+        return published.rows(sql)
+
+
+def files_with(settings: Settings, *texts: str) -> set[str]:
+    """Every file below home and reports that holds one of the texts, or has it in its name."""
+    found = set()
+    for folder in (settings.home, settings.reports):
+        for path in folder.rglob("*"):
+            content = path.read_bytes() if path.is_file() else b""
+            for text in texts:
+                forms = {text, html.escape(text), text.lower()}
+                if any(form.encode() in content or form in str(path.relative_to(folder)) for form in forms):
+                    found.add(path.name)
+    return found
+
+
+def rows_with(database: Path, *texts: str) -> list[str]:
+    """The tables of a DuckDB file, compressed or not, in which one of the texts stands."""
+    con = duckdb.connect(database, read_only=True)
+    tables = [t for (t,) in con.execute("select table_name from duckdb_tables() where not internal").fetchall()]
+    found = []
+    for table in tables:
+        (count,) = con.execute(
+            f"select count(*) from core.{table} t where regexp_matches(t::varchar, ?, 'i')",
+            ["|".join(texts)],
+        ).fetchone()
+        found += [table] * bool(count)
+    con.close()
+    return found
+
+
+def databases(settings: Settings) -> list[Path]:
+    return [settings.warehouse, *settings.published.rglob("*.duckdb")]
+
+
+TRACES = (CUSTOMER, NAME, "Zebedee", "C-5501", "C-5502", "zorblatt", "cellar")
+
+
+def test_a_search_finds_the_customer_before_so_that_not_finding_means_something(settings):
+    assert {"calls", "utterances", "findings"} <= set(rows_with(settings.warehouse, *TRACES))
+    found = files_with(settings, *TRACES)
+    assert {"warehouse.duckdb", "audit.duckdb", "weekly-2026-W09.html", "C-5501.html", "fingerprints.json"} <= found
+    assert len(databases(settings)) == 4
+
+
+def test_after_erasing_a_customer_no_byte_and_no_row_tells_of_them(settings):
+    done = erase_now(settings, customer_id=CUSTOMER, reason="request of 3 March")
+
+    assert files_with(settings, *TRACES) == set()
+    assert [rows_with(database, *TRACES) for database in databases(settings)] == [[], [], []]
+    assert (done.calls, done.weeks, done.rows_left, done.files_left) == (2, {"2026-W09": 1, "2026-W10": 1}, (), ())
+    # What is another's stays.
+    assert [r["call_id"] for r in rows(settings, "select call_id from calls order by 1")] == ["C-5503", "C-5504"]
+    assert len(list(settings.audio.iterdir())) == 2
+    assert not settings.removal.exists()
+
+
+def test_the_recordings_are_named_left_alone_and_never_audited_again(settings, installation):
+    done = erase_now(settings, customer_id=CUSTOMER)
+    assert [Path(place).name for place in done.places] == ["C-5501.srt", "C-5502.srt"]
+    # Another name for the same bytes changes nothing.
+    (installation.inbox / "C-5501.srt").rename(installation.inbox / "C-5509.srt")
+    (installation.inbox / "C-5501.srt.json").rename(installation.inbox / "C-5509.srt.json")
+
+    again = installation.run(at=NIGHT + timedelta(days=1))
+
+    assert (again.found, again.audited, again.erased, again.already) == (0, 0, 2, 2)
+    assert files_with(settings, *TRACES, "C-5509") == set()
+
+
+def test_what_stays_is_a_count_by_week_and_a_hash_of_a_hash(settings, installation):
+    sha256 = hashlib.sha256((installation.inbox / "C-5501.srt").read_bytes()).hexdigest()
+    erase_now(settings, customer_id=CUSTOMER, reason="request of 3 March")
+
+    stones = rows(settings, "select kind, key_hash, iso_week, calls, reason from core.erasures order by all")
+    assert [(s["kind"], s["iso_week"], s["calls"], s["reason"]) for s in stones] == [
+        ("customer", "2026-W09", 1, "request of 3 March"),
+        ("customer", "2026-W10", 1, "request of 3 March"),
+        ("recording", None, 0, ""),
+        ("recording", None, 0, ""),
+    ]
+    assert sha256 not in str(stones)
+
+
+def test_totals_and_pages_are_made_again_in_the_frame_they_had(settings):
+    before = {r["iso_week"]: r["calls"] for r in rows(settings, "select iso_week, calls from weeks")}
+    done = erase_now(settings, customer_id=CUSTOMER)
+    after = {r["iso_week"]: r["calls"] for r in rows(settings, "select iso_week, calls from weeks")}
+
+    assert (before, after) == ({"2026-W09": 1, "2026-W10": 3}, {"2026-W10": 2})
+    page = (settings.reports / "weekly-2026-W10.html").read_text()
+    assert "1 call of this week, on request: in no figure here" in page
+    assert 'content="six_step_process"' in page
+    assert not (settings.reports / "weekly-2026-W09.html").exists()
+    assert str(settings.reports / "weekly-2026-W10.html") in done.outcome.made
+    assert {Path(p).name for p in done.outcome.taken} == {"weekly-2026-W09.html", "C-5501.html", "C-5502.html"}
+
+
+def test_a_promise_kept_by_an_erased_call_is_not_broken_by_erasing_it(settings):
+    rule = "select verdict, reason from findings where call_id = 'C-5503' and rule_id like 'follow_up.%promise%'"
+    (kept,) = rows(settings, rule)
+    assert kept["verdict"] == "met"
+    assert "C-5504" in kept["reason"]
+
+    erase_now(settings, call_id="C-5504")
+
+    (still,) = rows(settings, rule)
+    assert still["verdict"] == "met"
+    assert "C-5504" not in still["reason"]
+    assert rows(settings, "select outcome from promises where call_id = 'C-5503'") == [{"outcome": "unknown"}]
+    assert files_with(settings, "C-5504") == set()
+    assert [rows_with(database, "C-5504") for database in databases(settings)] == [[], [], []]
+
+
+def test_a_page_of_another_call_that_names_the_erased_one_is_made_again(settings):
+    with open_published(settings.published) as published:
+        page = render_call(settings, published, "C-5503")
+    assert "C-5504" in page.read_text()
+    done = erase_now(settings, call_id="C-5504")
+    assert str(page) in done.outcome.made
+    assert "C-5504" not in page.read_text()
+
+
+def test_a_dry_run_changes_no_byte(settings):
+    def everything():
+        return {p: p.read_bytes() for f in (settings.home, settings.reports) for p in f.rglob("*") if p.is_file()}
+
+    before = everything()
+    plan = plan_erasure(settings, customer_id=CUSTOMER)
+    assert set(plan.gone.calls) == {"C-5501", "C-5502"}
+    assert everything() == before
+
+
+def test_unfinished_work_and_quarantine_are_traces_too(settings, installation):
+    installation.say("C-5510", "A: Hello.", f"C: {SECRET}", started_at="soon", customer={"id": CUSTOMER})
+    (installation.inbox / "K-77001_broken.srt").write_text("1\nno times\nhere\n")
+    for file in installation.inbox.iterdir():
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+    installation.run(at=NIGHT + timedelta(days=1))
+    assert rows(settings, "select count(*) as n from not_audited") == [{"n": 2}]
+
+    erase_now(settings, customer_id=CUSTOMER)
+
+    assert rows_with(settings.warehouse, CUSTOMER, "broken.srt") == []
+    assert files_with(settings, CUSTOMER) == set()
+
+
+def test_nothing_known_is_an_error_and_changes_nothing(settings):
+    with pytest.raises(InputError, match="no customer has the id “K-404”"):
+        erase_now(settings, customer_id="K-404")
+    assert not settings.removal.exists()
+
+
+def test_the_reason_must_not_name_what_is_erased(settings):
+    with pytest.raises(InputError, match="the reason names"):
+        erase_now(settings, customer_id=CUSTOMER, reason=f"{NAME} asked")
+    assert rows(settings, "select count(*) as n from calls") == [{"n": 4}]
+
+
+def test_while_a_run_holds_the_warehouse_nothing_is_erased(settings, installation):
+    holder = subprocess.Popen(
+        [sys.executable, "-c", "import sys, duckdb; con = duckdb.connect(sys.argv[1]); print(1, flush=True); input()",
+         str(settings.warehouse)],
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        holder.stdout.readline()
+        with pytest.raises(LockedError, match="in use by another program"):
+            erase_now(settings, customer_id=CUSTOMER)
+    finally:
+        holder.communicate("\n", timeout=30)
+    assert not settings.removal.exists()
+    assert "C-5501.html" in files_with(settings, CUSTOMER)
+
+
+KILLED_AT = {
+    "before anything is removed": "flows.removal._remove_files",
+    "before the rows are deleted": "flows.removal.erase",
+    "before the file is written anew": "flows.removal.rewrite",
+    "before the new file takes its place": "warehouse.erase._swap",
+    "before the copy is published": "flows.removal.publish",
+    "before the pages are made": "flows.removal._make_pages",
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("by", ["erase", "run"])
+@pytest.mark.parametrize("where", KILLED_AT.values(), ids=KILLED_AT.keys())
+def test_an_erasure_that_is_killed_is_completed_by_the_next_command(settings, installation, where, by):
+    module, _, name = where.rpartition(".")
+    code = f"""
+        import os, signal, sys
+        from pathlib import Path
+        import {module} as module
+        from flows.erasure import erase_now
+        from flows.settings import load_settings
+        module.{name} = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
+        erase_now(load_settings(Path(sys.argv[1])), customer_id={CUSTOMER!r})
+    """
+    killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(installation.settings)], check=False,
+                            cwd=Path(__file__).parents[2])  # fmt: skip
+    assert killed.returncode == -signal.SIGKILL
+    assert settings.removal.exists()
+
+    if by == "erase":
+        assert erase_now(settings, customer_id=CUSTOMER).calls == 2
+    else:
+        installation.run(at=NIGHT + timedelta(days=1))
+
+    assert files_with(settings, *TRACES) == set()
+    assert [rows_with(database, *TRACES) for database in databases(settings)] == [[]] * len(databases(settings))
+    assert rows(settings, "select sum(calls)::int as n from erased_by_week") == [{"n": 2}]
+    assert not settings.removal.exists()
+    assert (settings.reports / "weekly-2026-W10.html").exists()
