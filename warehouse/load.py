@@ -445,9 +445,7 @@ def _delete_same_audits(con: duckdb.DuckDBPyConnection) -> None:
         )
 
 
-def _insert(
-    con: duckdb.DuckDBPyConnection, names: Sequence[str], tables: Mapping[str, pa.Table], run_id: str
-) -> None:
+def _insert(con: duckdb.DuckDBPyConnection, names: Sequence[str], tables: Mapping[str, pa.Table], run_id: str) -> None:
     for name in names:
         run = ", $run as run_id" if name == "call_measures" else ""
         if tables[name].num_rows:

@@ -247,7 +247,7 @@ def test_while_a_run_holds_the_warehouse_nothing_is_erased(settings, installatio
     finally:
         holder.communicate("\n", timeout=30)
     assert not settings.removal.exists()
-    assert "C-5501.html" in files_with(settings, CUSTOMER)
+    assert "C-5501.html" in files_with(settings, "C-5501")
 
 
 KILLED_AT = {

@@ -1,6 +1,5 @@
 """A changed rule judges the stored calls again: no recording is needed, no old finding is lost."""
 
-import os
 import shutil
 import signal
 import subprocess
@@ -13,18 +12,16 @@ import pytest
 
 from audit_rules.rulebook import load_rulebook
 from flows.audit_again import audit_again
-from flows.audit_run import AuditRun
 from flows.erasure import erase_now
 from flows.pages import make_report
 from flows.settings import Settings, load_settings
 from tests.flows.conftest import Installation
 from tests.flows.test_erasure import rows
-from warehouse.connect import open_writer
 
 NIGHT = datetime(2026, 3, 9, 2, tzinfo=UTC)
 LATER = NIGHT + timedelta(days=1)
 STRICTER = """
-- id: apology.apologises
+- id: apology.given
   asks: Does the agent beg your pardon?
   why: House style.
   sources: [A3]
@@ -45,7 +42,7 @@ STRICTER = """
 
 @pytest.fixture(scope="module")
 def audited(tmp_path_factory) -> Path:
-    """Three calls in two weeks, judged by the shipped rules; their exports are gone."""
+    """Four calls in two weeks, judged by the shipped rules; their exports are gone."""
     installation = Installation(tmp_path_factory.mktemp("audited"))
     installation.settings.write_text(
         '[engine]\nname = "whisper"\nweights_folder = "no-weights"\n[report]\ncall_pages = "all"\n'
@@ -59,6 +56,8 @@ def audited(tmp_path_factory) -> Path:
             "A: I will call you back tomorrow.", started_at=f"2026-{month:02}-{day:02}T10:00:00Z",
             customer={"id": "K-1"}, direction="outbound" if call_id == "C-3" else "inbound",
         )  # fmt: skip
+    # A friendly call of somebody else: every promise above is due by then.
+    installation.say("C-4", "C: Hello.", "A: Hello, how are you.", started_at="2026-03-07T10:00:00Z")
     installation.run(at=NIGHT)
     shutil.rmtree(installation.inbox)
     return installation.root
@@ -79,7 +78,7 @@ def settings(house) -> Settings:
     return load_settings(house.settings)
 
 
-APOLOGY = "select call_id, verdict from findings where rule_id = 'apology.apologises' order by call_id"
+APOLOGY = "select call_id, verdict from findings where rule_id = 'apology.given' order by call_id"
 
 
 def versions(settings: Settings) -> dict[str, int]:
@@ -89,22 +88,22 @@ def versions(settings: Settings) -> dict[str, int]:
 
 def test_both_verdicts_are_stored_and_the_views_show_the_new_one(settings):
     shipped, changed = load_rulebook().version, load_rulebook(*settings.rule_folders).version
-    assert {r["verdict"] for r in rows(settings, APOLOGY)} == {"met"}
+    assert [r["verdict"] for r in rows(settings, APOLOGY)] == ["met"] * 3 + ["not_applicable"]
 
     done = audit_again(settings, at=LATER)
 
-    assert (done.calls, done.former, done.weeks) == (3, {shipped: 3}, ("2026-W09", "2026-W10"))
-    assert versions(settings) == {shipped: 3, changed: 3}
-    assert [r["verdict"] for r in rows(settings, APOLOGY)] == ["missed"] * 3
-    turned = rows(settings, "from verdict_changes where rule_id = 'apology.apologises' order by call_id")
+    assert (done.calls, done.former, done.weeks) == (4, {shipped: 4}, ("2026-W09", "2026-W10"))
+    assert versions(settings) == {shipped: 4, changed: 4}
+    assert [r["verdict"] for r in rows(settings, APOLOGY)] == ["missed"] * 3 + ["not_applicable"]
+    turned = rows(settings, "from verdict_changes where rule_id = 'apology.given' order by call_id")
     assert [(t["call_id"], t["former_verdict"], t["verdict"], t["former_version"]) for t in turned] == [
         (call, "met", "missed", shipped) for call in ("C-1", "C-2", "C-3")
     ]
     assert done.verdicts_changed == len(rows(settings, "from verdict_changes"))
-    changes = rows(settings, "select rule_id, change, first_week from rule_changes where rulebook_version = '%s'" % changed)
-    assert changes == [{"rule_id": "apology.apologises", "change": "changed", "first_week": "2026-W09"}]
+    changes = rows(settings, "select rule_id, change, first_week from rule_changes")
+    assert changes == [{"rule_id": "apology.given", "change": "changed", "first_week": "2026-W09"}]
     assert rows(settings, "select kind, state, audited from runs where kind = 'reaudit'") == [
-        {"kind": "reaudit", "state": "finished", "audited": 3}
+        {"kind": "reaudit", "state": "finished", "audited": 4}
     ]
 
 
@@ -117,9 +116,9 @@ def test_a_second_time_there_is_nothing_to_judge(settings):
 
 def test_only_the_week_asked_for_is_judged_and_reports_say_what_they_rest_on(settings):
     shipped, changed = load_rulebook().version, load_rulebook(*settings.rule_folders).version
-    assert audit_again(settings, week="2026-W10", at=LATER).calls == 2
+    assert audit_again(settings, week="2026-W10", at=LATER).calls == 3
 
-    for week, version, other in (("2026-W09", shipped, changed), ("2026-W10", changed, shipped)):
+    for week, version in (("2026-W09", shipped), ("2026-W10", changed)):
         page = make_report(settings, week=week, scorecard="house").weekly.read_text()
         assert f"Judged by rulebook {version[:12]}." in page
     assert audit_again(settings, since=date(2026, 3, 1), at=LATER).calls == 0
@@ -128,7 +127,7 @@ def test_only_the_week_asked_for_is_judged_and_reports_say_what_they_rest_on(set
 
 def test_a_dry_run_changes_no_byte(settings):
     before = settings.warehouse.read_bytes()
-    assert audit_again(settings, dry_run=True).calls == 3
+    assert audit_again(settings, dry_run=True).calls == 4
     assert settings.warehouse.read_bytes() == before
 
 
@@ -152,14 +151,14 @@ def test_a_re_audit_that_is_killed_goes_on_where_it_stopped(settings, house):
                             cwd=Path(__file__).parents[2])  # fmt: skip
     assert killed.returncode == -signal.SIGKILL
 
-    assert audit_again(settings, at=LATER).calls == 2
-    assert sorted(versions(settings).values()) == [3, 3]
+    assert audit_again(settings, at=LATER).calls == 3
+    assert sorted(versions(settings).values()) == [4, 4]
 
 
 def test_new_calls_are_judged_by_the_changed_rules_beside_old_ones_by_the_old(house, settings):
     house.say("C-9", "C: I am fed up, this is ridiculous.", "A: I am so sorry.", started_at="2026-03-05T10:00:00Z")
     assert house.run(at=LATER).audited == 1
-    assert [r["verdict"] for r in rows(settings, APOLOGY)] == ["met", "met", "met", "missed"]
+    assert [r["verdict"] for r in rows(settings, APOLOGY)] == ["met"] * 3 + ["not_applicable", "missed"]
 
 
 def test_a_promise_that_an_erased_call_may_have_kept_accuses_nobody(settings):

@@ -37,8 +37,8 @@ select
     case
         when made.due_at is null or made.customer_id is null then 'unknown'
         when contacted.kept_at is not null then 'kept'
-        when made.due_at > (select max(started_at) from core.calls) then 'open'
         when made.call_id in (select call_id from core.contact_gaps) then 'unknown'
+        when made.due_at > (select max(started_at) from core.calls) then 'open'
         else 'broken'
     end as outcome,
     contacted.kept_by_call_id,
