@@ -24,4 +24,4 @@ join core.findings now on now.call_id = a.call_id and now.rulebook_version = a.r
 join core.findings former
     on former.call_id = a.call_id and former.rule_id = now.rule_id and former.rulebook_version = a.former_version
 where former.verdict <> now.verdict;
-comment on view verdict_changes is 'One row per verdict of the rules that a newer rulebook turned, after a re-audit; overrides by people are not in it.';
+comment on view verdict_changes is 'One row per verdict of the rules that a newer rulebook turned, after a re-audit; overrides by people are not in it. Key: call_id, rule_id.';
