@@ -119,7 +119,7 @@ def test_only_the_week_asked_for_is_judged_and_reports_say_what_they_rest_on(set
     assert audit_again(settings, week="2026-W10", at=LATER).calls == 3
 
     for week, version in (("2026-W09", shipped), ("2026-W10", changed)):
-        page = make_report(settings, week=week, scorecard="house").weekly.read_text()
+        page = make_report(settings, week=week, scorecard="house").files.weekly.read_text()
         assert f"Judged by rulebook {version[:12]}." in page
     assert audit_again(settings, since=date(2026, 3, 1), at=LATER).calls == 0
     assert audit_again(settings, at=LATER).calls == 1
