@@ -130,7 +130,9 @@ def prepare(
             why=f"{arrival.place}: shorter than {settings.shortest_call:g} s",
             tries=("check whether the call was answered", "lower shortest_call to audit such clips"),
         )
-    return Prepared(arrival=arrival, audio=audio, layout=layout_of(audio, heard, arrival.source))
+    source = arrival.source
+    layout = layout_of(audio, heard, agent_channel=source.agent_channel, source=source.name)
+    return Prepared(arrival=arrival, audio=audio, layout=layout)
 
 
 def recognise(calls: Sequence[Prepared], engine: Engine) -> list[list[Written]]:

@@ -238,6 +238,24 @@ def test_a_number_alone_never_says_who_is_the_agent(name: str):
     assert any("speakers in the source's settings" in w for w in transcript.warnings)
 
 
+def test_two_speakers_whose_words_are_sure_are_named_by_them(tmp_path: Path):
+    lines = (
+        "Ann: Thank you for calling, how can I help you today?",
+        "Bob: I ordered a lamp last week and it never came, nobody called me back.",
+        "Ann: I am sorry. Let me check your account for you, please hold on.",
+        "Bob: I want my money back, I can't wait.",
+    )
+    cues = "".join(f"\n{n}\n00:00:{n:02}.000 --> 00:00:{n + 1:02}.000\n{line}\n" for n, line in enumerate(lines))
+
+    transcript = read_export(written(tmp_path, "two.vtt", f"WEBVTT\n{cues}"), call=CALL)
+
+    assert [u.role for u in transcript.utterances] == [AGENT, CUSTOMER, AGENT, CUSTOMER]
+    assert transcript.roles_from is RolesFrom.GUESSED
+    assert transcript.role_confidence is not None
+    assert transcript.role_confidence > 0.95
+    assert "at 0:0" in transcript.role_evidence
+
+
 def test_the_other_of_two_speakers_is_the_other_party():
     assert {u.role for u in read("zoom.vtt", agent="caller").utterances if u.text == "So what now?"} == {AGENT}
 

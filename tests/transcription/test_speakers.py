@@ -17,7 +17,6 @@ from tests.transcription.conftest import RATE, spoken, write_sound
 from tests.transcription.test_transcribe import Prompter, arrival, lines
 from transcription import speech
 from transcription.audio import Audio, Samples, decode
-from transcription.inbox import Source
 from transcription.speakers import cast_of, layout_of, parties_of
 from transcription.speakers.naming import SURE, name_several, name_two, wording_of
 from transcription.speakers.voices import told_apart
@@ -359,7 +358,7 @@ def test_no_word_is_lost_or_doubled_between_two_voices(places: list[tuple[float,
 def _layout_of_mono():  # type: ignore[no-untyped-def]
     audio = Audio(samples=(LEFT + RIGHT)[None], sample_rate=RATE, source_rate=RATE, codec="none")
     spans = tuple(Span(*t) for t in sorted([*times(0), *times(1)]))
-    return layout_of(audio, [speech.Heard(spans, ())], Source(name="x", folder=Path(), zone="UTC"))
+    return layout_of(audio, [speech.Heard(spans, ())])
 
 
 MONO = _layout_of_mono()

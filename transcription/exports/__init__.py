@@ -26,6 +26,7 @@ from transcription.exports.transcribe_calls import TRANSCRIBE_CALLS
 from transcription.exports.twilio import TWILIO
 from transcription.exports.whisper import WHISPER
 from transcription.language import code_of, shared
+from transcription.speakers.naming import name_two, wording_of_texts
 from transcription.speech import union
 from transcription.transcript import (
     EXPORT,
@@ -42,7 +43,7 @@ from transcription.transcript import (
 )
 
 # Changed whenever the code of this room starts to read other words, roles, times or languages from the same file.
-VERSION = 2
+VERSION = 3
 
 SHAPES = (CONTACT_LENS, TRANSCRIBE_CALLS, TRANSCRIBE, DEEPGRAM, ASSEMBLYAI, TWILIO, WHISPER, WEBVTT, SRT)
 """Every shape that is known, the most particular ones first: the first that recognises a file reads it."""
@@ -140,6 +141,9 @@ def read_export(
     _check_times(path, said)
     own_channels = all(export.own_channels for export in exports)
     roles, warnings = _roles(said, shapes[0], call, speakers, apart=own_channels or bool(by_speaker))
+    guess = _named_by_words(said) if not roles.by_label else None
+    if guess is not None:
+        roles, warnings = Roles(by_label=guess.by_label, unknown=()), []
     channels = {label: n for n, label in enumerate(sorted({p.speaker for p in said}))} if own_channels else {}
     utterances = tuple([_utterance(piece, roles, channels.get(piece.speaker)) for piece in _in_order(said)])
     told = redaction.redact(utterances) if redact else redaction.Redacted(utterances, 0, ())
@@ -175,8 +179,9 @@ def read_export(
             duration=_duration(exports),
         ),
         language=shared([code_of(export.language) for export in exports]),
-        roles_from=RolesFrom.LABELS if is_known else RolesFrom.UNKNOWN,
-        role_confidence=1.0 if is_known else None,
+        roles_from=RolesFrom.GUESSED if guess else RolesFrom.LABELS if is_known else RolesFrom.UNKNOWN,
+        role_confidence=guess.confidence if guess else 1.0 if is_known else None,
+        role_evidence=guess.evidence if guess else "",
         speech=_speech(said, roles) if timed else {},
         redactions=told.times,
         warnings=tuple(warnings),
@@ -317,6 +322,27 @@ def _roles(
     unsaid = [f"it is not known which party {named} is"] if named else []
     unnamed = ["the export does not say who speaks everywhere"] if "" in roles.unknown else []
     return roles, [f"{' and '.join([*unsaid, *unnamed])}: roles unknown; see speakers in the source's settings"]
+
+
+class _Guess(msgspec.Struct, frozen=True):
+    """Two labels named by what they say."""
+
+    by_label: Mapping[str, SpeakerRole]
+    confidence: float
+    evidence: str
+
+
+def _named_by_words(said: Sequence[Said]) -> _Guess | None:
+    """The roles of exactly two speakers of whom nothing is known, where their words are sure enough."""
+    labels = sorted({piece.speaker for piece in said})
+    if len(labels) != 2 or "" in labels:
+        return None
+    ordered = _in_order(said)
+    first, second = (wording_of_texts((p.text, p.start) for p in ordered if p.speaker == label) for label in labels)
+    named = name_two(first, second)
+    if SpeakerRole.UNKNOWN in named.roles:
+        return None
+    return _Guess(dict(zip(labels, named.roles, strict=True)), round(named.confidence, 3), named.evidence)
 
 
 def _is_one_mix(said: Sequence[Said]) -> bool:

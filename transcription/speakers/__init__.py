@@ -13,7 +13,6 @@ import numpy as np
 from transcription import speech
 from transcription.audio import Audio
 from transcription.errors import SetupError
-from transcription.inbox import Source
 from transcription.speakers.naming import (
     SURE_AGAINST_A_SETTING,
     Named,
@@ -69,9 +68,12 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True):
     warnings: tuple[str, ...] = ()
 
 
-def layout_of(audio: Audio, heard: Sequence[speech.Heard], source: Source) -> Layout:
+def layout_of(
+    audio: Audio, heard: Sequence[speech.Heard], *, agent_channel: int | None = None, source: str = ""
+) -> Layout:
     """Which channels hold a party, given what is on each (`speech.heard_by_channel`).
 
+    `agent_channel` is the agent's by the settings of `source`, None where they do not say.
     Silent channels, copies of another channel and the mix of two others are left out, and that is said. Where one
     channel is left it may hold both parties, and their voices are told apart.
 
@@ -94,15 +96,14 @@ def layout_of(audio: Audio, heard: Sequence[speech.Heard], source: Source) -> La
     if len(left) == 1:
         voices = told_apart(audio.samples[left[0]], audio.sample_rate, own[0].speech)
         return msgspec.structs.replace(layout, voices=voices)
-    agent = source.agent_channel
-    if agent is not None and agent not in range(audio.channels):
+    if agent_channel is not None and agent_channel not in range(audio.channels):
         known = [f"channel {n} ({name})" if audio.channels == 2 else f"channel {n}" for n, name in enumerate(names)]
         raise SetupError(
-            f"source {source.name!r}: agent_channel = {agent}",
+            f"source {source!r}: agent_channel = {agent_channel}",
             why=f"a recording has {' and '.join(known)}",
             tries=tuple(f"agent_channel = {n}" for n in range(audio.channels)),
         )
-    return msgspec.structs.replace(layout, agent=agent if agent in left else None)
+    return msgspec.structs.replace(layout, agent=agent_channel if agent_channel in left else None)
 
 
 def parties_of(layout: Layout, words: Sequence[Sequence[Word]]) -> tuple[Party, ...]:

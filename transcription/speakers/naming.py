@@ -6,7 +6,7 @@ does not count: in chats and tweets that depends on the channel alone, and a rec
 """
 
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from math import exp
 
 import msgspec
@@ -60,27 +60,32 @@ class Named(msgspec.Struct, frozen=True, kw_only=True):
 
 def wording_of(words: Sequence[Word]) -> Wording:
     """How one party speaks, from its words in order of time."""
+    return wording_of_texts((word.text, word.start) for word in words)
+
+
+def wording_of_texts(said: Iterable[tuple[str, Seconds | None]]) -> Wording:
+    """How one party speaks, from pieces of text in order of time, each with its start where that is known."""
     tokens: list[str] = []
     places: list[int] = []
-    starts: list[Seconds] = []
+    starts: list[Seconds | None] = []
     length = 0
-    for word in words:
-        for token in folded(word.text).split():
+    for piece, start in said:
+        for token in folded(piece).split():
             tokens.append(token)
             places.append(length)
-            starts.append(word.start)
+            starts.append(start)
             length += len(token) + 1
     text = " ".join(tokens)
-    said = [(phrase, found) for phrase in PHRASES if (found := phrase.expression.search(text))]
+    heard = [(phrase, found) for phrase in PHRASES if (found := phrase.expression.search(text))]
 
     def strongest(sign: int) -> Quote | None:
-        fitting = [(p, found) for p, found in said if sign * p.weight > 0]
+        fitting = [(p, found) for p, found in heard if sign * p.weight > 0]
         if not fitting:
             return None
         _, found = max(fitting, key=lambda one: (abs(one[0].weight), len(one[1].group()), -one[1].start()))
         return Quote(found.group(), starts[bisect_right(places, found.start()) - 1])
 
-    return Wording(score=_SHARE * sum(p.weight for p, _ in said), agent=strongest(1), customer=strongest(-1))
+    return Wording(score=_SHARE * sum(p.weight for p, _ in heard), agent=strongest(1), customer=strongest(-1))
 
 
 def name_two(first: Wording, second: Wording, *, sure: float = SURE) -> Named:

@@ -48,7 +48,7 @@ COUNTED = (
     (19, 8, r"(thank you|thanks) for (your (patience|time|call|understanding)|holding|waiting|the|that|"
           r"providing)"),
     (17, 0, r"(how|what) (can|may|could) (i|we) (help|assist|do)"),
-    (55, 0, r"(help|assist) you"),
+    (55, 1, r"(help|assist) you"),
     (24, 4, r"(anything|something) else"),
     (15, 5, r"(may|can|could) i (please )?(have|get|take|ask|know|confirm) (you|your|the|for)"),
     (19, 3, r"(can|could|would|will) you (please |kindly )*(provide|confirm|verify|spell|share|describe|send)"),
@@ -70,7 +70,7 @@ COUNTED = (
     (43, 13, r"(for|with|to|about) you"),
     (6, 3, r"(is|does|would) (that|this|it) (be )?(ok|okay|all right|alright|correct|right|work|sound|"
           r"suit|help)"),
-    (41, 18, r"(are|do|did|have|were) you"),
+    (42, 18, r"(are|do|did|have|were) you"),
     (22, 5, r"(please )?let me know|i can see|i see that|as i see"),
     (66, 29, r"please"),
     (19, 65, rf"my (?!{_NOT_A_CUSTOMERS})\w+"),
@@ -87,7 +87,7 @@ COUNTED = (
     (19, 27, r"help me|(told|gave|sent|charged|called|tell|give|send) me"),
     (1, 19, r"(a )?(few |couple of |two |three |several )?(days|weeks|months|hours) ago|last (week|month|"
           r"night)|yesterday|(for|since) (\w+ )?(days|weeks|months|hours)"),
-    (10, 26, r"yes (i|it|please|that|he|she|they)|no (i|it|thank|thanks|that|they)"),
+    (11, 29, r"yes (i|it|please|that|he|she|they)|no (i|it|thank|thanks|that|they)"),
     (2, 8, r"(speak|talk) (to|with) (a|your|the|someone)|a (problem|question|complaint)"),
     (32, 54, r"(still|already|again|because)"),
     (12, 33, r"(is|was|are) (it|this|that|there) (possible|normal|a way)|do i|should i|will i|am i|if i"),
