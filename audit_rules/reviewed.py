@@ -107,6 +107,26 @@ def compare(reviews: Iterable[Review], findings: Findings) -> list[RuleAgreement
     return [_agreement(rule_id, calls, findings) for rule_id, calls in sorted(by_rule.items())]
 
 
+class AgreementOfTwo(msgspec.Struct, frozen=True, kw_only=True):
+    """How far two people agree on what both judged; the interval of `kappa` resamples calls."""
+
+    both: int
+    agreed: int
+    kappa: Estimate | None
+
+
+def agreement_of_two(one: Findings, other: Findings) -> AgreementOfTwo | None:
+    """Two people's verdicts by call and rule; None where they judged nothing in common."""
+    common = sorted(one.keys() & other.keys())
+    if not common:
+        return None
+    calls = {call: n for n, call in enumerate(dict.fromkeys(call for call, _ in common))}
+    tables: Counts = np.zeros((len(calls), len(_VERDICTS), len(_VERDICTS)), dtype=np.int64)
+    for call, rule in common:
+        tables[calls[call], _VERDICTS[one[call, rule]], _VERDICTS[other[call, rule]]] += 1
+    return AgreementOfTwo(both=len(common), agreed=int(np.trace(tables.sum(axis=0))), kappa=cohens_kappa(tables))
+
+
 def _agreement(rule_id: str, calls: Mapping[str, Sequence[Review]], findings: Findings) -> RuleAgreement:
     pairs: Counts = np.zeros((len(calls), len(_VERDICTS), len(_VERDICTS)), dtype=np.int64)
     for n, call_id in enumerate(sorted(calls)):

@@ -6,6 +6,7 @@ seconds of import for the few lines below.
 
 import math
 from collections.abc import Sequence
+from functools import cache
 from statistics import NormalDist
 
 import msgspec
@@ -34,17 +35,30 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     """`hits` of `n`, and how many independent observations that is worth.
 
     `effective_n` is `n` divided by the design effect: verdicts of one agent are alike, so a pooled share knows
-    less than its count says.
+    less than its count says. `clusters` is how many agents (or calls) the design effect was told from, 0 where none
+    was: few of them tell it badly, which widens the range again.
     """
 
     hits: float
     n: float
     effective_n: float
+    clusters: int = 0
 
     @classmethod
-    def of(cls, hits: float, n: float, *, design_effect: float = 1.0) -> "Rate":
+    def of(cls, hits: float, n: float, *, design_effect: float = 1.0, clusters: int = 0) -> "Rate":
         """A rate whose observations are worth `n / design_effect` independent ones."""
-        return cls(hits=hits, n=n, effective_n=n / max(1.0, design_effect))
+        return cls(hits=hits, n=n, effective_n=n / max(1.0, design_effect), clusters=clusters)
+
+    @classmethod
+    def clustered(cls, counts: Sequence[tuple[float, float]]) -> "Rate":
+        """The pooled rate of agents or calls, (hits, n) each."""
+        counted = [(hits, n) for hits, n in counts if n > 0]
+        return cls.of(
+            sum(hits for hits, _ in counted),
+            sum(n for _, n in counted),
+            design_effect=design_effect(counted),
+            clusters=len(counted),
+        )
 
     @property
     def share(self) -> float | None:
@@ -52,8 +66,21 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
         return self.hits / self.n if self.n else None
 
     def interval(self, level: float = LEVEL) -> Interval:
-        """The Wilson range at `level`, on the effective count."""
-        return wilson((self.share or 0.0) * self.effective_n, self.effective_n, level)
+        """The Wilson range at `level`, on the effective count at that level."""
+        n = self.effective_n_at(level)
+        return wilson((self.share or 0.0) * n, n, level)
+
+    def effective_n_at(self, level: float = LEVEL) -> float:
+        """The effective count, less what few clusters leave unknown of the design effect.
+
+        Its part beyond 1 is widened by Student's quantile with clusters - 1 degrees of freedom over the normal one, as
+        Korn and Graubard (1998, Survey Methodology 24:193) widen the whole; the part that counting alone explains is
+        known however few the clusters are, and widening it too gave ranges that held in 99 %.
+        """
+        if self.clusters < 2 or not self.n:
+            return self.effective_n
+        widening = (student_quantile((1 + level) / 2, self.clusters - 1) / _z(level)) ** 2
+        return self.n / (1 + (self.n / self.effective_n - 1) * widening)
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
@@ -68,10 +95,19 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Prior(msgspec.Struct, frozen=True, kw_only=True):
-    """What a team says about an agent before the agent's own calls: a Beta of this mean, worth `strength` calls."""
+    """What a team says about an agent before the agent's own calls: Betas of one mean and of several strengths.
+
+    `strengths` are (calls that the team is worth, probability); `mean_variance` is how badly the mean is known.
+    """
 
     mean: float
-    strength: float
+    strengths: tuple[tuple[float, float], ...]
+    mean_variance: float = 0.0
+
+    @property
+    def strength(self) -> float:
+        """The expected strength."""
+        return sum(strength * probability for strength, probability in self.strengths)
 
 
 class Shrunk(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +131,45 @@ def newcombe(after: Rate, before: Rate, level: float = LEVEL) -> Interval:
         max(-1.0, difference - math.hypot(a - range_a.low, range_b.high - b)),
         min(1.0, difference + math.hypot(range_a.high - a, b - range_b.low)),
     )
+
+
+class Corrected(msgspec.Struct, frozen=True, kw_only=True):
+    """A rate put right for the errors of what measured it."""
+
+    share: float
+    interval: Interval
+
+
+def rogan_gladen(
+    rate: Rate, sensitivity: tuple[int, int], specificity: tuple[int, int], level: float = LEVEL
+) -> Corrected | None:
+    """The true rate behind a measured one (Rogan and Gladen 1978, Am. J. Epidemiol. 107:71), clipped to 0 and 1.
+
+    `sensitivity` is (found, true hits), `specificity` (left alone, true misses), as people judged a random sample.
+    The interval is of Lang and Reiczigel (2014, Prev. Vet. Med. 113:13), which knows that both are estimates.
+    None where nothing was measured, or where the measure tells hits from misses no better than chance.
+    """
+    if rate.share is None or not sensitivity[1] or not specificity[1]:
+        return None
+    beyond_chance = sensitivity[0] / sensitivity[1] + specificity[0] / specificity[1] - 1
+    z, n = _z(level), rate.effective_n_at(level)
+    wide_n, se_n, sp_n = n + z * z, sensitivity[1] + 2, specificity[1] + 2
+    share = (n * rate.share + z * z / 2) / wide_n
+    se, sp = (sensitivity[0] + 1) / se_n, (specificity[0] + 1) / sp_n
+    apart = se + sp - 1
+    if beyond_chance <= 0 or apart <= 0:
+        return None
+    middle = (share + sp - 1) / apart
+    of_se, of_sp = se * (1 - se) / se_n, sp * (1 - sp) / sp_n
+    shift = 2 * z * z * (middle * of_se - (1 - middle) * of_sp)
+    half = z / apart * math.sqrt(share * (1 - share) / wide_n + middle**2 * of_se + (1 - middle) ** 2 * of_sp)
+    corrected = _clipped((rate.share + specificity[0] / specificity[1] - 1) / beyond_chance)
+    low, high = _clipped(middle + shift - half), _clipped(middle + shift + half)
+    return Corrected(share=corrected, interval=Interval(min(low, corrected), max(high, corrected)))
+
+
+def _clipped(share: float) -> float:
+    return min(1.0, max(0.0, share))
 
 
 def sidak(level: float, comparisons: int) -> float:
@@ -131,16 +206,16 @@ def design_effect(clusters: Sequence[tuple[float, float]]) -> float:
     return max(1.0, between / (share * (1 - share) / total))
 
 
-# With fewer members a team's spread is unknowable; the strength is then about what a typical team shows in four weeks.
-_MEMBERS_FOR_A_SPREAD = 4
-_USUAL_STRENGTH = 20.0
-_STRENGTHS = (2.0, 400.0)
+_PULLS = tuple((n + 0.5) / 10 for n in range(10))
 
 
 def team_prior(members: Sequence[tuple[float, float]]) -> Prior | None:
-    """The Beta of a team's members, (hits, n) each, by moments (Kleinman 1973, JASA 68:46); None of nothing.
+    """What a team's members, (hits, n) each, say of one of them; None of nothing.
 
-    The strength is bounded: chance can make members look identical, and nobody is sure of that.
+    How alike they are is never known well, so no single strength is taken: each is weighed by how well a
+    beta-binomial of it explains the members, after a prior on how far a typical member is pulled to the team, as the
+    uniform shrinkage prior (Daniels 1999, Can. J. Stat. 27:567) but falling to none for a pull all the way: a uniform
+    one gave ranges of 91 %. The variance of the mean is widened by Student's quantile where members are few.
     """
     counted = [(hits, n) for hits, n in members if n > 0]
     total = sum(n for _, n in counted)
@@ -149,24 +224,44 @@ def team_prior(members: Sequence[tuple[float, float]]) -> Prior | None:
     # A Beta has no mean of exactly 0 or 1: all of twenty says at most "about 98%".
     edge = 0.5 / (total + 1)
     mean = min(1 - edge, max(edge, sum(hits for hits, _ in counted) / total))
-    if len(counted) < _MEMBERS_FOR_A_SPREAD:
-        return Prior(mean=mean, strength=_USUAL_STRENGTH)
-    weighted = sum(n * (hits / n - mean) ** 2 for hits, n in counted)
-    within = mean * (1 - mean)
-    # E[weighted] = within * ((members - 1) + correlation * spread_of_counts), and correlation = 1 / (strength + 1).
-    spread_of_counts = sum((n - 1) * (1 - n / total) for _, n in counted)
-    correlation = (weighted / within - (len(counted) - 1)) / spread_of_counts if spread_of_counts > 0 else 0.0
-    low, high = _STRENGTHS
-    strength = high if correlation <= 0 else min(high, max(low, 1 / correlation - 1))
-    return Prior(mean=mean, strength=strength)
+    strengths = [total / len(counted) * pull / (1 - pull) for pull in _PULLS]
+    fits = [sum(_beta_binomial(hits, n, mean, strength) for hits, n in counted) for strength in strengths]
+    weights = [(1 - pull) * math.exp(fit - max(fits)) for fit, pull in zip(fits, _PULLS, strict=True)]
+    return Prior(
+        mean=mean,
+        strengths=tuple((s, w / sum(weights)) for s, w in zip(strengths, weights, strict=True)),
+        mean_variance=mean * (1 - mean) / Rate.clustered(counted).effective_n_at(),
+    )
+
+
+def _beta_binomial(hits: float, n: float, mean: float, strength: float) -> float:
+    """The log likelihood of `hits` of `n`, up to a constant."""
+    a, b = mean * strength, (1 - mean) * strength
+    return _log_beta(a + hits, b + n - hits) - _log_beta(a, b)
+
+
+def _log_beta(a: float, b: float) -> float:
+    return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 
 
 def shrink(hits: float, n: float, prior: Prior, level: float = LEVEL) -> Shrunk:
-    """The posterior mean and central range of a rate under `prior` (empirical Bayes: Casella 1985, Am. Stat. 39:83)."""
-    a = prior.mean * prior.strength + hits
-    b = (1 - prior.mean) * prior.strength + n - hits
+    """A rate under `prior`: its posterior mean, and the central range of the Beta with the posterior's moments.
+
+    The variance holds what is unknown of the prior as well (Kass and Steffey 1989, JASA 84:717); without it the
+    ranges of small teams hold far less often than they say.
+    """
+    share = square = 0.0
+    for strength, probability in prior.strengths:
+        a, b = prior.mean * strength + hits, (1 - prior.mean) * strength + n - hits
+        middle = a / (a + b)
+        pulled = strength / (strength + n)
+        spread = middle * (1 - middle) / (a + b + 1) + pulled**2 * prior.mean_variance
+        share += probability * middle
+        square += probability * (spread + middle**2)
+    size = share * (1 - share) / (square - share**2) - 1
+    a, b = share * size, (1 - share) * size
     tail = (1 - level) / 2
-    return Shrunk(share=a / (a + b), interval=Interval(beta_quantile(tail, a, b), beta_quantile(1 - tail, a, b)))
+    return Shrunk(share=share, interval=Interval(beta_quantile(tail, a, b), beta_quantile(1 - tail, a, b)))
 
 
 def beta_quantile(probability: float, a: float, b: float) -> float:
@@ -185,6 +280,13 @@ def beta_quantile(probability: float, a: float, b: float) -> float:
         step = x - over / density if density > 0 else low
         x = step if low < step < high else (low + high) / 2
     return x
+
+
+@cache
+def student_quantile(probability: float, degrees: int) -> float:
+    """The value below which Student's t with `degrees` of freedom lies with `probability`, over a half (DLMF 8.17)."""
+    x = beta_quantile(2 * (1 - probability), degrees / 2, 0.5)
+    return math.sqrt(degrees * (1 - x) / x)
 
 
 def beta_cdf(x: float, a: float, b: float) -> float:

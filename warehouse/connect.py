@@ -58,6 +58,8 @@ VIEW_ORDER = (
     "rule_changes",
     "verdict_changes",
     "reviews",
+    "random_reviews",
+    "disputes",
     "runs",
     "questions",
 )

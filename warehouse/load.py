@@ -108,6 +108,8 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
     reviewed_at: datetime
     rulebook_version: str | None = None
     note: str = ""
+    sample_id: str | None = None
+    is_blind: bool | None = None
 
 
 @contextmanager
@@ -285,7 +287,7 @@ def add_reviews(con: duckdb.DuckDBPyConnection, reviews: Iterable[Review]) -> in
                 insert into core.reviews by name
                 select $review_id as review_id, $call_id as call_id, $rule_id as rule_id,
                        $rulebook_version as rulebook_version, $verdict as verdict, $reviewer as reviewer,
-                       $reviewed_at as reviewed_at, $note as note
+                       $reviewed_at as reviewed_at, $note as note, $sample_id as sample_id, $is_blind as is_blind
                 """,
                 {**msgspec.structs.asdict(r), "verdict": r.verdict.value},
             )

@@ -81,7 +81,7 @@ def agent_tables(readings: Readings, step_titles: Sequence[str]) -> tuple[tuple[
     agents = readings.agents
     if not agents:
         return (), None
-    effect = design_effect([(row["met"], row["judged"]) for row in readings.agent_calls])
+    effect = call_effect(readings)
     steps = steps_in_order(readings)
     by_cell = {
         (row["agent_id"], row["step"]): (float(row["met"]), float(row["judged"])) for row in readings.agent_steps
@@ -120,6 +120,11 @@ def agent_tables(readings: Readings, step_titles: Sequence[str]) -> tuple[tuple[
         note=_heat_note(flagged, estimates),
         has_estimates=estimates > 0,
     )
+
+
+def call_effect(readings: Readings) -> float:
+    """How much less an agent's steps know than their number says, because steps of one call are alike."""
+    return design_effect([(row["met"], row["judged"]) for row in readings.agent_calls])
 
 
 def _agent_name(agent: dict[str, Any]) -> str:

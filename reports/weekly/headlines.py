@@ -8,12 +8,13 @@ from reports.weekly.rates import (
     Told,
     audited_calls,
     basis,
+    calmed_rate,
     changed_steps,
+    comparisons,
     critical_rate,
     critical_steps,
     lost_recordings,
     pooled,
-    share_of,
     shown,
     told_change,
     week_row,
@@ -61,7 +62,7 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
     changed = changed_steps(readings, *weeks)
     comparable = [pooled(readings, week, leave_out=changed) for week in weeks]
     calls = [audited_calls(readings, week) for week in weeks]
-    calmed = [share_of(week_row(readings, week), "calmed_calls", "tense_calls") for week in weeks]
+    calmed = [calmed_rate(readings, week) for week in weeks]
     critical = [critical_rate(readings, week) for week in weeks]
     audited = [Rate.of(n, n + lost_recordings(readings, week)) for n, week in zip(calls, weeks, strict=True)]
     now = week_row(readings, readings.week)
@@ -73,20 +74,20 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
             # Steps of one call are alike: what is enough is asked of the calls, not of the steps.
             Told(words="Rules changed: not comparable")
             if changed and followed[1].n and not comparable[1].n
-            else told_change(comparable[0], comparable[1], enough=min(calls) >= FEW),
+            else told_change(comparable[0], comparable[1], enough=min(calls) >= FEW, comparisons=comparisons(readings)),
         ),
-        _figure("Tense calls calmed", calmed[0], basis(calmed[0], "tense call"), _told(calmed)),
+        _figure("Tense calls calmed", calmed[0], basis(calmed[0], "tense call"), _told(readings, calmed)),
         _figure(
             "Calls with a critical miss",
             critical[0],
             _where(critical_steps(readings)) or basis(critical[0], "call"),
-            _told(critical, lower_is_better=True),
+            _told(readings, critical, lower_is_better=True),
         ),
         _figure(
             "Calls audited",
             audited[0],
             f"{basis(audited[0], 'recording')}, {long_time(float(now['duration_s'] or 0)) if now else '0 s'}",
-            _told(audited),
+            _told(readings, audited),
         ),
     )
 
@@ -102,9 +103,11 @@ def _figure(name: str, rate: Rate, note: str, told: Told) -> Figure:
     )
 
 
-def _told(rates: list[Rate], *, lower_is_better: bool = False) -> Told:
+def _told(readings: Readings, rates: list[Rate], *, lower_is_better: bool = False) -> Told:
     enough = min(rate.n for rate in rates) >= FEW
-    return told_change(rates[0], rates[1], enough=enough, lower_is_better=lower_is_better)
+    return told_change(
+        rates[0], rates[1], enough=enough, comparisons=comparisons(readings), lower_is_better=lower_is_better
+    )
 
 
 def _where(steps: list[str]) -> str:

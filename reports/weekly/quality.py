@@ -2,8 +2,9 @@
 
 import msgspec
 
+from reports.accuracy import MINIMUM, MINIMUM_OF_EACH
 from reports.statistics import Rate, sidak
-from reports.weekly.rates import week_row
+from reports.weekly.rates import HEADLINES, week_row
 from reports.weekly.readings import AGENT_WEEKS, Readings
 from reports.wording import between, counted, listed, long_time, number_word, percent, sentence
 
@@ -115,20 +116,25 @@ def not_audited_facts(readings: Readings) -> tuple[Fact, ...]:
 
 def how_counted(steps: int) -> tuple[str, ...]:
     """The rules of counting, as sentences."""
-    level = 100 * sidak(0.95, steps)
+    level = 100 * sidak(0.95, steps + HEADLINES)
     return (
         "A call is tense from the customer's first upset words. Rules for tense calls do not apply to friendly ones: "
         "a rule that did not apply, or that the recording could not show, is outside every rate.",
         "A step counts as followed on a call when at least half the weight of its judged rules was met and no "
         "critical rule was missed. The share of steps followed counts steps of calls.",
         "Ranges are 95 % Wilson intervals. Verdicts on one agent's calls (one call's, where agents are few) are alike, "
-        "so pooled ranges are widened by the design effect (Cochran); a naive range would be too narrow.",
-        f"A change is clear when Newcombe's interval of the difference leaves out zero: at 95 % for a headline, at "
-        f"{level:.1f} % for each of {number_word(steps)} steps (Šidák), so that false alarms come in one week of "
-        "twenty.",
+        "so pooled ranges are widened by the design effect (Cochran) and, where agents are few, by Student's quantile "
+        "(Korn and Graubard); a naive range would be too narrow.",
+        f"A change is clear when Newcombe's interval of the difference leaves out zero at {level:.1f} %: with "
+        f"{number_word(HEADLINES)} headlines and {number_word(steps)} steps (Šidák) a week in which nothing changed is "
+        "then told as changed at most once in twenty.",
         f"Agents are shown over {AGENT_WEEKS} weeks, pulled towards their own team in proportion to how few calls "
         "there are (empirical Bayes, beta-binomial), and read as above or below only at a level corrected for their "
         "number.",
+        "What is said of a rule's accuracy comes from findings drawn at random that people judged, over the weeks "
+        "shown: precision and recall of its misses (Wilson), Cohen's kappa (bootstrap over findings), and its rate "
+        f"corrected for these errors (Rogan and Gladen; Lang and Reiczigel's range). It is said from {MINIMUM} judged "
+        f"findings on, the corrected rate from {MINIMUM_OF_EACH} truly met and {MINIMUM_OF_EACH} truly missed.",
         "Weeks are ISO weeks in each call's own time zone. Weeks judged by different rules are not joined by a line.",
         "Not audited: nods and eye contact cannot be heard; the voice emotion of agents is deliberately not inferred.",
         "Recognised words contain errors. Before any decision about a person, listen to the call.",

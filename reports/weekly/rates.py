@@ -1,13 +1,13 @@
 """Rates of one week as the warehouse counts them, with ranges that respect who spoke, and how a change is told."""
 
-from collections.abc import Container, Sequence
+from collections.abc import Container
 from typing import Literal
 
 import msgspec
 
 from reports import charts
-from reports.statistics import Change, Rate, change, design_effect
-from reports.weekly.readings import Readings, Row
+from reports.statistics import Change, Rate, change
+from reports.weekly.readings import Readings, Row, steps_in_order
 from reports.wording import NOTHING, counted, percent, points
 
 Tone = Literal["good", "bad", ""]
@@ -31,6 +31,15 @@ FEW = 10
 """Below this many judgements a share is shown as a count ("7 of 9") and no change is called."""
 
 
+HEADLINES = 4
+"""How many headline figures are compared with the week before."""
+
+
+def comparisons(readings: Readings) -> int:
+    """How many changes the page could call clear: each needs a level at which all together seldom err."""
+    return HEADLINES + len(steps_in_order(readings))
+
+
 def week_row(readings: Readings, week: str) -> Row | None:
     """The row of a week, or None where no call of it was audited."""
     return next((r for r in readings.week_rows if r["iso_week"] == week), None)
@@ -52,25 +61,28 @@ def share_of(row: Row | None, hits: str, of: str) -> Rate:
     return Rate.of(float(row[hits] or 0), float(row[of] or 0)) if row else Rate.of(0, 0)
 
 
+def calmed_rate(readings: Readings, week: str) -> Rate:
+    """Tense calls that were calmed; calls of one agent count as alike."""
+    return _of_calls(readings, week, "calmed_calls", "tense_calls")
+
+
+def _of_calls(readings: Readings, week: str, hits: str, of: str) -> Rate:
+    return Rate.clustered([(row[hits], row[of]) for row in readings.calls_by_agent if row["iso_week"] == week])
+
+
 def pooled(readings: Readings, week: str, *, leave_out: Container[str] = ()) -> Rate:
     """Steps followed of steps judged in a week; its range respects that verdicts of one agent or call are alike."""
-    return _clustered(readings.verdicts.of(week, leave_out=leave_out))
+    return Rate.clustered(readings.verdicts.of(week, leave_out=leave_out))
 
 
 def step_rate(readings: Readings, week: str, step: str) -> Rate:
     """One step's rate in a week; calls of one agent count as alike."""
-    return _clustered(readings.verdicts.of(week, step=step))
-
-
-def _clustered(counts: Sequence[tuple[int, int]]) -> Rate:
-    return Rate.of(sum(m for m, _ in counts), sum(n for _, n in counts), design_effect=design_effect(counts))
+    return Rate.clustered(readings.verdicts.of(week, step=step))
 
 
 def critical_rate(readings: Readings, week: str) -> Rate:
-    """Calls with a critical miss, of all calls of the week."""
-    wanted = (week, readings.scorecard)
-    row = next((row for row in readings.scorecards if (row["iso_week"], row["scorecard"]) == wanted), None)
-    return share_of(row, "calls_with_critical_miss", "calls")
+    """Calls with a critical miss, of all calls of the week; calls of one agent count as alike."""
+    return _of_calls(readings, week, "calls_with_critical_miss", "calls")
 
 
 def critical_steps(readings: Readings) -> list[str]:
@@ -98,10 +110,8 @@ def basis(rate: Rate, noun: str) -> str:
     return noun + "s" if rate.n < FEW else count_of(rate, noun)
 
 
-def told_change(
-    after: Rate, before: Rate, *, enough: bool, comparisons: int = 1, lower_is_better: bool = False
-) -> Told:
-    """A change as it is told; words alone where too little is known to give a figure."""
+def told_change(after: Rate, before: Rate, *, enough: bool, comparisons: int, lower_is_better: bool = False) -> Told:
+    """A change as it is told, one of `comparisons` on the page; words alone where too little is known for a figure."""
     step = change(after, before, comparisons=comparisons)
     if step is None or not enough:
         return Told(words="Too few to tell" if step else "")

@@ -36,7 +36,9 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 
     `weeks` runs over consecutive ISO weeks, the oldest first, from the first that has calls (at most `WEEKS`) to the
     week asked for. `verdicts` counts steps of calls by week, step and `who` (the agent; the call where agents are few
-    or unnamed), so that ranges can respect that one agent's calls are alike.
+    or unnamed), so that ranges can respect that one agent's calls are alike. `rule_reviews` are the findings of these
+    weeks that people judged in a random sample; `own_verdicts` counts what the rules said of the week
+    before anybody reversed it.
     """
 
     week: str
@@ -54,6 +56,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     agent_steps: list[Row]
     agent_calls: list[Row]
     calls: list[Row]
+    calls_by_agent: list[Row]
     moments: list[Row]
     funnel: list[Row]
     coverage: list[Row]
@@ -64,6 +67,8 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     versions: list[Row]
     rule_changes: list[Row]
     reviews: list[Row]
+    rule_reviews: list[Row]
+    own_verdicts: list[Row]
 
 
 FUNNEL = (
@@ -93,7 +98,7 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
         "select count(distinct agent_id) as agents from calls where iso_week between $first and $week",
         {"first": weeks[0], "week": week},
     )[0]["agents"]
-    who = "coalesce(agent_id, call_id)" if named >= _AGENTS_FOR_CLUSTERS else "call_id"
+    who = "coalesce(c.agent_id, c.call_id)" if named >= _AGENTS_FOR_CLUSTERS else "c.call_id"
     return Readings(
         week=week,
         before=before,
@@ -163,6 +168,17 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
             """,
             {"week": week, "scorecard": scorecard},
         ),
+        calls_by_agent=published.rows(
+            f"""
+            select c.iso_week, {who} as who, count(*) as calls,
+                count(*) filter (c.tense) as tense_calls, count(*) filter (c.calmed) as calmed_calls,
+                count(*) filter (s.critical_misses > 0) as calls_with_critical_miss
+            from calls c left join call_scorecards s on s.call_id = c.call_id and s.scorecard = $scorecard
+            where c.iso_week in ($before, $week)
+            group by all order by all
+            """,  # noqa: S608 `who` is one of two literals.
+            {"before": before, "week": week, "scorecard": scorecard},
+        ),
         moments=published.rows(
             """
             select f.call_id, f.rule_id, f.asks, f.verdict, f.reason, f.quote, f.quote_kind, f.quote_role, f.at_s,
@@ -223,6 +239,20 @@ def read(published: Published, *, week: str, scorecard: str) -> Readings:
             """,
             {"week": week},
         ),
+        own_verdicts=published.rows(
+            """
+            select rule_id, count(*) filter (rule_verdict = 'met') as met, count(*) as judged from findings
+            where iso_week = $week and rule_verdict in ('met', 'missed') group by rule_id order by rule_id
+            """,
+            {"week": week},
+        ),
+        rule_reviews=published.rows(
+            """
+            select call_id, rule_id, rule_verdict, verdict from random_reviews
+            where is_newest and iso_week between $first and $week order by all
+            """,
+            {"first": weeks[0], "week": week},
+        ),
     )
 
 
@@ -263,7 +293,7 @@ def _verdicts(published: Published, who: str, span: dict[str, str]) -> Verdicts:
         select iso_week, step, {who} as who,
             count(*) filter (verdict = 'met') as met,
             count(*) filter (verdict in ('met', 'missed')) as judged
-        from call_steps
+        from call_steps c
         where scorecard = $scorecard and iso_week between $first and $week
         group by all having judged > 0 order by all
         """,  # noqa: S608 `who` is one of two literals of `read`.

@@ -1,12 +1,23 @@
 """The steps of the chosen scorecard, the rules under them, and the other scorecards."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
 from reports import charts
+from reports.accuracy import RuleAccuracy, accuracy_of, told_accuracy
 from reports.statistics import Rate, sidak
-from reports.weekly.rates import FEW, Told, changed_steps, share_of, shown, step_rate, told_change
+from reports.weekly.rates import (
+    FEW,
+    HEADLINES,
+    Told,
+    changed_steps,
+    comparisons,
+    share_of,
+    shown,
+    step_rate,
+    told_change,
+)
 from reports.weekly.readings import Readings, steps_in_order
 from reports.wording import NOTHING, between, number_word, short_day, week_start
 
@@ -23,6 +34,7 @@ class RuleLine(msgspec.Struct, frozen=True, kw_only=True):
     few: bool
     critical: bool
     trial: bool
+    accuracy: str
 
 
 class StepLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,11 +70,12 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
     """The steps in the order of the scorecard."""
     order = steps_in_order(readings)
     changed = changed_steps(readings, readings.before, readings.week)
+    accuracy = accuracy_of(readings.rule_reviews)
     lines = []
     for number, step, title in order:
         now, before = (step_rate(readings, week, step) for week in (readings.week, readings.before))
         by_week = [step_rate(readings, week, step) for week in readings.weeks]
-        told = told_change(now, before, enough=min(now.n, before.n) >= FEW, comparisons=len(order))
+        told = told_change(now, before, enough=min(now.n, before.n) >= FEW, comparisons=comparisons(readings))
         if step in changed and now.n and before.n:
             told = Told(words="Rule changed: not comparable")
         few = now.n < FEW
@@ -78,7 +91,7 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
                 bar=charts.range_bar(now.share, now.interval()),
                 few=few,
                 change=told,
-                rules=_rules(readings, step),
+                rules=_rules(readings, step, accuracy),
                 spark=_spark(readings, step, by_week),
             )
         )
@@ -110,8 +123,9 @@ def _spark(readings: Readings, step: str, rates: Sequence[Rate]) -> charts.Trend
     )
 
 
-def _rules(readings: Readings, step: str) -> tuple[RuleLine, ...]:
+def _rules(readings: Readings, step: str, accuracy: Mapping[str, RuleAccuracy]) -> tuple[RuleLine, ...]:
     seen = {row["rule_id"]: row for row in readings.rules}
+    own = {row["rule_id"]: row for row in readings.own_verdicts}
     lines = []
     for row in (row for row in readings.scorecard_rules if row["step"] == step):
         week = seen.get(row["rule_id"])
@@ -128,6 +142,9 @@ def _rules(readings: Readings, step: str) -> tuple[RuleLine, ...]:
                 few=few,
                 critical=bool(row["critical"]),
                 trial=row["status"] == "trial",
+                accuracy=told_accuracy(
+                    accuracy.get(row["rule_id"]), share_of(own.get(row["rule_id"]), "met", "judged")
+                ),
             )
         )
     return tuple(lines)
@@ -138,7 +155,8 @@ def steps_note(steps: int) -> str:
     return (
         f"Followed on how many of the calls where the step applied, with the likely range. With {number_word(steps)} "
         f"steps some range would leave out zero by luck in many weeks, so a change is called clear only on stronger "
-        f"evidence ({100 * sidak(0.95, steps):.1f} %). Fewer than {FEW} calls are shown as a count, in grey."
+        f"evidence ({100 * sidak(0.95, steps + HEADLINES):.1f} %). Fewer than {FEW} calls are shown as a count, in "
+        "grey."
     )
 
 

@@ -135,7 +135,7 @@ def test_the_beta_quantile_undoes_the_distribution(probability, a, b):
 
 
 def test_few_calls_are_pulled_further_to_the_team_than_many():
-    team = Prior(mean=0.7, strength=20)
+    team = Prior(mean=0.7, strengths=((20.0, 1.0),))
 
     few, many = shrink(1, 4, team), shrink(25, 100, team)
 

@@ -1,0 +1,278 @@
+"""Writes docs/statistics.md: how often the ranges of the weekly page hold and its flags are right, in simulated weeks.
+
+    python scripts/simulate_statistics.py            as in the document (about ten minutes)
+    python scripts/simulate_statistics.py --weeks 40 --no-write
+
+Agents are drawn anew for every simulated week and differ in their true rates, calls of one agent are alike, and what is
+said of one call is alike too. The figures come from the functions that make the page, not from a copy of them.
+"""
+
+import math
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from reports.accuracy import corrected
+from reports.statistics import Interval, Rate, shrink, team_prior
+from reports.weekly.agents import agent_tables, call_effect
+from reports.weekly.headlines import headline_figures
+from reports.weekly.rates import calmed_rate, critical_rate, pooled, step_rate
+from reports.weekly.readings import Readings, Verdicts
+from reports.weekly.steps import step_lines
+
+DOCUMENT = Path(__file__).parents[1] / "docs" / "statistics.md"
+SEED = 20260301
+WEEKS = ("2026-W07", "2026-W08", "2026-W09", "2026-W10")
+BASE = np.array([0.92, 0.85, 0.8, 0.75, 0.7, 0.62, 0.55, 0.5, 0.4, 0.3])
+APPLIES = np.array([0.6, 0.9, 0.45, 0.45, 0.4, 0.4, 0.5, 0.35, 0.2, 0.7])
+STEPS = tuple(f"step{n}" for n in range(1, len(BASE) + 1))
+OF_AGENT, OF_AGENT_ON_STEP, OF_CALL = 0.5, 0.4, 0.5
+"""Spread, on the logit scale, of agents over all steps, of an agent from step to step, and of calls."""
+TENSE, CALMED, CRITICAL, LOST = 0.5, 0.6, 0.04, 0.03
+AGENTS_EVERY = 8
+"""A week has hundreds of agents' figures but one page, so agents are looked at only in every so many weeks."""
+_NODES, _WEIGHTS = np.polynomial.hermite_e.hermegauss(40)
+
+
+class Centre(msgspec.Struct, frozen=True, kw_only=True):
+    """A contact centre: `calls` is the mean number of calls of an agent in a week."""
+
+    name: str
+    teams: int
+    agents: int
+    calls: float
+
+
+CENTRES = (
+    Centre(name="4 teams of 10 agents, 12 calls each a week", teams=4, agents=40, calls=12),
+    Centre(name="2 teams of 8 agents, 25 calls each a week", teams=2, agents=16, calls=25),
+    Centre(name="1 team of 7 agents, 10 calls each a week", teams=1, agents=7, calls=10),
+)
+
+
+class Drawn(msgspec.Struct, frozen=True, kw_only=True):
+    """Four weeks in which nothing changed, with what is true of them."""
+
+    readings: Readings
+    agent_rates: np.ndarray
+    agent_overall: np.ndarray
+    team_of: np.ndarray
+
+
+def _inverse_logit(x: np.ndarray) -> np.ndarray:
+    return 1 / (1 + np.exp(-x))
+
+
+def _mean_share(logit: np.ndarray, spread: float) -> np.ndarray:
+    """The mean of the inverse logit over a normal spread (Gauss-Hermite)."""
+    nodes = np.asarray(logit)[..., None] + spread * _NODES
+    return (_inverse_logit(nodes) * _WEIGHTS).sum(axis=-1) / _WEIGHTS.sum()
+
+
+def _logit(share: np.ndarray | float) -> np.ndarray:
+    return np.log(np.asarray(share) / (1 - np.asarray(share)))
+
+
+ALL = math.sqrt(OF_AGENT**2 + OF_AGENT_ON_STEP**2 + OF_CALL**2)
+TRUE_STEPS = _mean_share(_logit(BASE), ALL)
+TRUE_POOLED = float((TRUE_STEPS * APPLIES).sum() / APPLIES.sum())
+TRUE_CALMED = float(_mean_share(_logit(CALMED), math.hypot(OF_AGENT, OF_CALL)))
+TRUE_CRITICAL = float(_mean_share(_logit(CRITICAL), math.hypot(OF_AGENT, OF_CALL)))
+
+
+def draw(centre: Centre, random: np.random.Generator) -> Drawn:
+    """Four weeks of a newly drawn centre."""
+    agent = random.normal(0, OF_AGENT, centre.agents)
+    on_step = _logit(BASE) + agent[:, None] + random.normal(0, OF_AGENT_ON_STEP, (centre.agents, len(BASE)))
+    rates = _mean_share(on_step, OF_CALL)
+    team_of = np.arange(centre.agents) % centre.teams
+    counts: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
+    month = np.zeros((2, centre.agents, len(BASE)))
+    per_call, week_rows, scorecards, rules, lost, by_agent = [], [], [], [], [], []
+    calls_of = np.zeros(centre.agents)
+    for week in WEEKS:
+        of = np.repeat(np.arange(centre.agents), random.poisson(centre.calls, centre.agents))
+        of_call = random.normal(0, OF_CALL, len(of))
+        judged = random.random((len(of), len(BASE))) < APPLIES
+        met = judged & (random.random(judged.shape) < _inverse_logit(on_step[of] + of_call[:, None]))
+        tense = random.random(len(of)) < TENSE
+        calmed = tense & (random.random(len(of)) < _inverse_logit(_logit(CALMED) + agent[of] + of_call))
+        critical = random.random(len(of)) < _inverse_logit(_logit(CRITICAL) - agent[of] - of_call)
+        np.add.at(month[0], of, met)
+        np.add.at(month[1], of, judged)
+        np.add.at(calls_of, of, 1)
+        per_call += [{"met": int(m), "judged": int(j)} for m, j in zip(met.sum(1), judged.sum(1), strict=True)]
+        for n, step in enumerate(STEPS):
+            m, j = (np.bincount(of, weights=x[:, n], minlength=centre.agents) for x in (met, judged))
+            counts[week, step] = {f"a{i}": (int(m[i]), int(j[i])) for i in range(centre.agents) if j[i]}
+            rules.append({"iso_week": week, "rule_id": step, "met": int(m.sum()), "judged": int(j.sum())})
+        sums = {"calls": np.ones(len(of)), "tense_calls": tense, "calmed_calls": calmed}
+        sums["calls_with_critical_miss"] = critical
+        whose = {k: np.bincount(of, weights=v, minlength=centre.agents) for k, v in sums.items()}
+        by_agent += [
+            {"iso_week": week, "who": f"a{i}", **{k: int(v[i]) for k, v in whose.items()}}
+            for i in range(centre.agents)
+            if whose["calls"][i]
+        ]
+        week_rows.append(
+            {"iso_week": week, "calls": len(of), "tense_calls": int(tense.sum()), "calmed_calls": int(calmed.sum()),
+             "duration_s": 300.0 * len(of)}
+        )  # fmt: skip
+        scorecards.append(
+            {"iso_week": week, "scorecard": "house", "scorecard_title": "House", "calls": len(of), "score": None,
+             "met": int(met.sum()), "judged": int(judged.sum()), "calls_with_critical_miss": int(critical.sum())}
+        )  # fmt: skip
+        lost.append({"counted_week": week, "files": int(random.poisson(LOST * len(of))), "code": "x", "next_step": ""})
+    readings = Readings(
+        week=WEEKS[-1], before=WEEKS[-2], scorecard="house", title="House", weeks=WEEKS,
+        week_rows=week_rows, verdicts=Verdicts(counts),
+        rules=[row for row in rules if row["iso_week"] == WEEKS[-1]],
+        scorecard_rules=[
+            {"step_number": n, "step": s, "step_title": s, "rule_id": s, "asks": s, "critical": False, "status": "live"}
+            for n, s in enumerate(STEPS, 1)
+        ],
+        scorecards=scorecards, critical_misses=[],
+        agents=[
+            {"agent_id": f"a{i}", "agent_name": f"a{i}", "team": f"t{team_of[i]}", "calls": int(calls_of[i]),
+             "met": int(month[0, i].sum()), "judged": int(month[1, i].sum()), "calls_with_critical_miss": 0}
+            for i in range(centre.agents)
+        ],
+        agent_steps=[
+            {"agent_id": f"a{i}", "step": s, "met": int(month[0, i, n]), "judged": int(month[1, i, n])}
+            for i in range(centre.agents) for n, s in enumerate(STEPS)
+        ],
+        agent_calls=per_call, calls=[], calls_by_agent=by_agent, moments=[], funnel=[], coverage=[],
+        not_audited=lost, undated=0,
+        engines=[], versions=[], rule_changes=[], reviews=[], rule_reviews=[], own_verdicts=[],
+    )  # fmt: skip
+    return Drawn(
+        readings=readings, agent_rates=rates, agent_overall=(rates * APPLIES).sum(1) / APPLIES.sum(), team_of=team_of
+    )
+
+
+class Tally:
+    """How often each thing happened, of how often it could."""
+
+    def __init__(self) -> None:
+        self.counts: dict[str, list[int]] = {}
+
+    def add(self, name: str, happened: bool) -> None:
+        """Count one chance."""
+        count = self.counts.setdefault(name, [0, 0])
+        count[0] += bool(happened)
+        count[1] += 1
+
+    def covers(self, name: str, interval: Interval, truth: float) -> None:
+        """Count whether a range holds the truth."""
+        self.add(name, not interval.excludes(truth))
+
+    def share(self, name: str) -> str:
+        """`94.8 % of 2,400`, or a dash of nothing."""
+        happened, of = self.counts.get(name, [0, 0])
+        return f"{100 * happened / of:.1f} % of {of:,}" if of else "-"
+
+
+FALSE_ALARM = "a week in which nothing changed is told as changed anywhere on the page"
+STEP_RANGE, POOLED_RANGE = "range of one step", "range of all steps together"
+CALMED_RANGE, CRITICAL_RANGE = "range of tense calls calmed", "range of calls with a critical miss"
+AGENT_RANGE, CELL_RANGE = "range of an agent over four weeks", "range of an agent on one step over four weeks"
+AGENT_FLAG, CELL_FLAG = "an agent read as above or below the team truly is", "a boxed agent and step truly is"
+AGENT_FLAGGED, CELL_FLAGGED = "agents read as above or below", "agents and steps boxed"
+CORRECTED_RANGE = "corrected rate"
+
+
+def observe(drawn: Drawn, tally: Tally) -> None:
+    """What the page says of these weeks, against the truth."""
+    readings = drawn.readings
+    week = readings.week
+    for n, step in enumerate(STEPS):
+        tally.covers(STEP_RANGE, step_rate(readings, week, step).interval(), float(TRUE_STEPS[n]))
+    tally.covers(POOLED_RANGE, pooled(readings, week).interval(), TRUE_POOLED)
+    tally.covers(CRITICAL_RANGE, critical_rate(readings, week).interval(), TRUE_CRITICAL)
+    figures = headline_figures(readings)
+    tally.covers(CALMED_RANGE, calmed_rate(readings, week).interval(), TRUE_CALMED)
+    claims = [figure.change.tone for figure in figures] + [line.change.tone for line in step_lines(readings)]
+    tally.add(FALSE_ALARM, any(claims))
+
+
+def observe_agents(drawn: Drawn, tally: Tally) -> None:
+    """What the page says of the agents over the four weeks, against the truth."""
+    readings = drawn.readings
+    teams, heat = agent_tables(readings, list(STEPS))
+    if heat is None:
+        return
+    effect = call_effect(readings)
+    for team, (_, rows) in zip(teams, heat.teams, strict=True):
+        members = [int(line.name[1:]) for line in team.agents]
+        of = [next(a for a in readings.agents if a["agent_id"] == f"a{i}") for i in members]
+        prior = team_prior([(a["met"] / effect, a["judged"] / effect) for a in of])
+        centre = float(drawn.agent_overall[members].mean())
+        for i, row, line in zip(members, of, team.agents, strict=True):
+            truth = float(drawn.agent_overall[i])
+            if prior is not None:
+                tally.covers(AGENT_RANGE, shrink(row["met"] / effect, row["judged"] / effect, prior).interval, truth)
+            tally.add(AGENT_FLAGGED, bool(line.tone))
+            if line.tone:
+                tally.add(AGENT_FLAG, (truth > centre) is (line.tone == "good"))
+        by_cell = {(row["agent_id"], row["step"]): (row["met"], row["judged"]) for row in readings.agent_steps}
+        for n, step in enumerate(STEPS):
+            on_step = team_prior([by_cell[f"a{i}", step] for i in members])
+            middle = float(drawn.agent_rates[members, n].mean())
+            for i, cells in zip(members, rows, strict=True):
+                cell, truth = cells.cells[n], float(drawn.agent_rates[i, n])
+                if cell.few or on_step is None:
+                    continue
+                tally.covers(CELL_RANGE, shrink(*by_cell[f"a{i}", step], on_step).interval, truth)
+                tally.add(CELL_FLAGGED, bool(cell.flag))
+                if cell.flag:
+                    tally.add(CELL_FLAG, (truth > middle) is (cell.flag == "▲"))
+
+
+CORRECTED_SCENES = [
+    (rate, se, sp, n, reviewed)
+    for rate in (0.9, 0.75, 0.5)
+    for se, sp in ((0.97, 0.9), (0.9, 0.85), (0.85, 0.75))
+    for n in (40, 150, 600)
+    for reviewed in (40, 100, 250)
+]
+
+
+def observe_corrected(random: np.random.Generator, times: int, tally: Tally) -> None:
+    """The corrected rate against the truth."""
+    for rate, se, sp, n, reviewed in CORRECTED_SCENES:
+        called = rate * se + (1 - rate) * (1 - sp)
+        for _ in range(times):
+            met = int(random.binomial(n, called))
+            truly_met = int(random.binomial(reviewed, rate))
+            right_met, right_missed = (
+                int(random.binomial(truly_met, se)),
+                int(random.binomial(reviewed - truly_met, sp)),
+            )
+            found = corrected(
+                Rate.of(met, n),
+                (right_met, truly_met - right_met),
+                (right_missed, reviewed - truly_met - right_missed),
+            )
+            if found is not None:
+                tally.covers(CORRECTED_RANGE, found.interval, rate)
+                tally.covers(f"{CORRECTED_RANGE}, {reviewed} findings reviewed", found.interval, rate)
+
+
+def simulate(weeks: int, times: int) -> Iterator[tuple[str, Tally]]:
+    """One tally for each centre, then the corrected rates."""
+    for number, centre in enumerate(CENTRES):
+        random, tally = np.random.default_rng((SEED, number)), Tally()
+        for week in range(weeks):
+            drawn = draw(centre, random)
+            observe(drawn, tally)
+            if week % AGENTS_EVERY == 0:
+                observe_agents(drawn, tally)
+        yield centre.name, tally
+    tally = Tally()
+    observe_corrected(np.random.default_rng((SEED, len(CENTRES))), times, tally)
+    yield CORRECTED_RANGE, tally

@@ -1,0 +1,164 @@
+"""Findings drawn for review, judgements and disputes, in a real warehouse."""
+
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from audit_rules.finding import Verdict
+from transcription.errors import InputError
+from warehouse.load import Review, load, store_rulebook
+from warehouse.reviews import (
+    DisputeEvent,
+    add_new_reviews,
+    check_dispute,
+    draw_random,
+    draw_targeted,
+    record_sample,
+    review_id,
+    sampled,
+    say_in_dispute,
+)
+
+LATER = datetime(2026, 3, 20, 8, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def week(warehouse, builders):
+    """Forty calls of one week, three live rules each."""
+    calls = []
+    for n in range(40):
+        verdicts = {
+            "apology.given": "missed" if n % 5 == 0 else "met",
+            "apology.is_specific": ("met", "missed", "not_applicable", "not_assessable")[n % 4],
+            "ownership.avoids_blame": "met",
+        }
+        calls.append(builders.audited(f"C{n:02}", verdicts))
+    load(warehouse, calls, run_id="R1")
+    return warehouse
+
+
+def draw(con, size, **wanted):
+    return draw_random(con, week="2026-W10", size=size, **wanted)
+
+
+def test_the_same_week_gives_the_same_sample_and_a_larger_one_holds_the_smaller(week):
+    small, large = draw(week, 10), draw(week, 30)
+
+    assert draw(week, 10) == small
+    assert set(small) < set(large)
+    assert {d.rule_verdict for d in draw(week, 1000)} == {Verdict.MET, Verdict.MISSED}
+    assert len(draw(week, 1000)) == 100
+
+
+def test_asking_for_one_rule_draws_the_findings_it_would_have_had_anyway(week):
+    every = [d for d in draw(week, 1000) if d.rule_id == "apology.given"]
+
+    assert list(draw(week, 12, rules=["apology.given"])) == every[:12]
+
+
+def test_every_finding_is_as_likely_as_any_other(week, builders):
+    """Over many weeks' seeds the share drawn of the misses is their share: 18 of 100, give or take three deviations."""
+    drawn = [
+        d for seed in range(40) for d in draw_random(week, week="2026-W10", size=10, rules=(), seed=f"seed {seed}")
+    ]
+    share = sum(d.rule_verdict is Verdict.MISSED for d in drawn) / len(drawn)
+
+    assert abs(share - 0.18) < 3 * (0.18 * 0.82 / 400) ** 0.5
+
+
+def test_a_trial_rule_is_not_drawn(warehouse, builders):
+    store_rulebook(warehouse, builders.rulebook("v2", statuses={"apology.given": "trial"}))
+    load(warehouse, [builders.audited("C1", {"apology.given": "missed"}, version="v2")], run_id="R1")
+
+    assert draw(warehouse, 10) == ()
+    assert draw_targeted(warehouse, week="2026-W10", size=10, scorecard="house") == ()
+
+
+def test_critical_misses_are_targeted_and_what_was_drawn_at_random_or_judged_is_not(week):
+    first, *_ = drawn = draw_targeted(week, week="2026-W10", size=100, scorecard="house")
+    assert {(d.rule_id, d.drawn_for) for d in drawn} >= {("apology.given", "critical miss")}
+    assert first.sample_id == "2026-W10-targeted"
+
+    add_new_reviews(week, [said(first)])
+    but = {(d.call_id, d.rule_id) for d in drawn[1:3]}
+    left = {(d.call_id, d.rule_id) for d in draw_targeted(week, week="2026-W10", size=100, scorecard="house", but=but)}
+    assert left
+    assert not left & {(d.call_id, d.rule_id) for d in drawn[:3]}
+
+
+def said(drawn, verdict=Verdict.MET, reviewer="Eva", at=LATER, **fields):
+    review = Review(
+        review_id="", call_id=drawn.call_id, rule_id=drawn.rule_id, rulebook_version=drawn.rulebook_version,
+        verdict=verdict, reviewer=reviewer, reviewed_at=at, sample_id=drawn.sample_id, **fields,
+    )  # fmt: skip
+    return msgspec.structs.replace(review, review_id=review_id(review))
+
+
+def test_a_sample_is_recorded_once_with_the_verdict_of_its_day(week, builders):
+    drawn = draw(week, 5)
+    assert record_sample(week, drawn, at=LATER) == 5
+    assert record_sample(week, draw(week, 7), at=LATER) == 2
+    assert sampled(week) >= {(d.sample_id, d.call_id, d.rule_id) for d in drawn}
+
+
+def test_who_says_the_same_again_adds_nothing_and_who_goes_back_to_the_first_view_is_heard(week):
+    (drawn,) = draw(week, 1)
+    hours = [LATER.replace(hour=h) for h in (8, 9, 10, 11)]
+
+    assert add_new_reviews(week, [said(drawn, Verdict.MET, at=hours[0])]) == 1
+    assert add_new_reviews(week, [said(drawn, Verdict.MET, at=hours[1])]) == 0
+    assert add_new_reviews(week, [said(drawn, Verdict.MISSED, at=hours[2])]) == 1
+    assert add_new_reviews(week, [said(drawn, Verdict.MET, at=hours[3])]) == 1
+    assert add_new_reviews(week, [said(drawn, Verdict.MET, reviewer="Ben", at=hours[3])]) == 1
+    assert week.execute("select count(*) from core.reviews").fetchall() == [(4,)]
+
+
+def test_rates_of_mistakes_never_see_the_targeted_queue(week):
+    drawn = draw(week, 20)
+    doubtful = draw_targeted(
+        week, week="2026-W10", size=20, scorecard="house", but={(d.call_id, d.rule_id) for d in drawn}
+    )
+    record_sample(week, (*drawn, *doubtful), at=LATER)
+    add_new_reviews(week, [said(d) for d in (*drawn, *doubtful)])
+
+    kept = week.execute("select call_id, rule_id from random_reviews").fetchall()
+    assert sorted(kept) == sorted((d.call_id, d.rule_id) for d in drawn)
+    assert doubtful
+
+
+def test_reviews_of_a_rule_that_was_rewritten_say_nothing_of_the_new_one(week, builders):
+    drawn = draw(week, 30)
+    record_sample(week, drawn, at=LATER)
+    add_new_reviews(week, [said(d) for d in drawn])
+    other = builders.rulebook("v2")
+    first, *rest = other.rules
+    other.rules = (msgspec.structs.replace(first, applies="episode" if first.applies == "always" else "always"), *rest)
+    store_rulebook(week, other)
+
+    left = {rule for (rule,) in week.execute("select distinct rule_id from random_reviews").fetchall()}
+    assert left == {d.rule_id for d in drawn} - {"apology.given"}
+
+
+def event(state, at, by="Ana", **fields):
+    return DisputeEvent(
+        call_id="C00", rule_id="apology.given", state=state, by=by, at=LATER.replace(hour=at), note=state, **fields
+    )
+
+
+def test_a_dispute_is_open_until_it_is_resolved_and_may_be_opened_again(week):
+    for state, at, by in (("open", 8, "Ana"), ("upheld", 9, "Lea"), ("open", 10, "Ana"), ("overturned", 11, "Lea")):
+        check_dispute(week, event(state, at, by))
+        say_in_dispute(week, event(state, at, by))
+        assert week.execute("select dispute_state, disputed_by from disputes").fetchall() == [(state, "Ana")]
+    assert week.execute("select count(*) from core.dispute_events").fetchall() == [(4,)]
+
+
+def test_a_dispute_is_about_a_finding_and_is_not_opened_or_closed_twice(week):
+    with pytest.raises(InputError, match="no dispute about"):
+        check_dispute(week, event("upheld", 8))
+    say_in_dispute(week, event("open", 8))
+    with pytest.raises(InputError, match="disputed already"):
+        check_dispute(week, event("open", 9))
+    with pytest.raises(InputError, match="has no verdict by"):
+        check_dispute(week, msgspec.structs.replace(event("open", 9), call_id="C99"))
