@@ -9,9 +9,12 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import msgspec
+from xlsxwriter import Workbook
+from xlsxwriter.worksheet import Worksheet
 
 from audit_rules.finding import Verdict
 from reports.wording import clock
@@ -173,10 +176,7 @@ _HOW = (
 
 
 def _write_xlsx(path: Path, form: Form) -> None:
-    xlsxwriter = _extra("xlsxwriter")
-    book = xlsxwriter.Workbook(
-        path, {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False}
-    )
+    book = Workbook(path, {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False})
     # The file's own time would make every writing differ.
     book.set_properties({"title": "callaudit review", "created": datetime(2000, 1, 1)})  # noqa: DTZ001 - It wants none.
     look = {
@@ -211,7 +211,7 @@ def _write_xlsx(path: Path, form: Form) -> None:
 
 
 def _write_sheet(
-    sheet: Any,  # noqa: ANN401 - A worksheet; the library has no types.
+    sheet: Worksheet,
     rows: Sequence[Row],
     is_blind: bool,
     look: Mapping[str, Any],
@@ -295,7 +295,7 @@ def _read_marks(path: Path, content: bytes) -> Filled:
 
 
 def _read_xlsx(path: Path) -> Filled:
-    calamine = _extra("python_calamine")
+    calamine = _calamine()
     try:
         book = calamine.CalamineWorkbook.from_path(path)
         sheets = {name: book.get_sheet_by_name(name).to_python(skip_empty_area=False) for name in book.sheet_names}
@@ -390,14 +390,13 @@ def _word(cell: str) -> str:
     return " ".join(cell.split()).lower()
 
 
-def _extra(name: str) -> Any:  # noqa: ANN401 - A module.
-    import importlib  # noqa: PLC0415 - Only who reviews in a spreadsheet needs these.
-
+def _calamine() -> ModuleType:
     try:
-        return importlib.import_module(name)
+        import python_calamine  # noqa: PLC0415 - Only who reviews in a spreadsheet needs it.
     except ImportError as error:
         raise SetupError(
-            f"a spreadsheet needs the package {name}, which is not installed",
+            "to read a spreadsheet needs the package python-calamine, which is not installed",
             why="It comes with the extra “review”.",
             tries=("pip install 'call-audit[review]'", "a form in JSON: --out review.json"),
         ) from error
+    return python_calamine
