@@ -160,7 +160,7 @@ def main(rounds: int, seed: int) -> int:
     killed: Counter[str] = Counter()
     # What the writer is at, and how long it took the last time from opening to published.
     stage = mmap.mmap(-1, 9)
-    stage[1:] = struct.pack("d", 0.6)
+    stage[1:] = struct.pack("d", 0.0)
     published_at = None
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
@@ -176,6 +176,10 @@ def main(rounds: int, seed: int) -> int:
             random.seed(seed * 1_000_003 + number)
             stage[0] = 0
             writer = forked(lambda first=1000 * number: write(home, first, stage))
+            if number == 0:
+                # Something must be published for later kills to harm, and how long that takes sets their moments.
+                while struct.unpack("d", stage[1:])[0] == 0.0:
+                    time.sleep(0.01)
             time.sleep(chance.uniform(0.0, 1.5 * struct.unpack("d", stage[1:])[0]))
             os.kill(writer, signal.SIGKILL)
             _, status = os.waitpid(writer, 0)
@@ -190,10 +194,13 @@ def main(rounds: int, seed: int) -> int:
                 return 1
             if there and published_at is None:
                 published_at = number
+    if published_at is None:
+        print("nothing was ever published")
+        return 1
     print(f"{rounds} rounds in {time.monotonic() - began:.0f} s, nothing lost, nothing halved; killed while:")
     for name in STAGES:
         print(f"  {name:22s}{killed[name]:4d}")
-    print(f"a copy was published by round {published_at} and could be opened ever after")
+    print("the published copy could be opened after each")
     return 0
 
 
