@@ -6,7 +6,8 @@
 
 The transcript of the project's own `transcribe` is compared with the dialogue the recording was made from.
 Word error rate = (substituted + deleted + inserted words) / words spoken, by jiwer, after `normalised`.
-Takes about five minutes of one core for the embedded engine. Whisper is measured when its weights are on disk.
+Takes about five minutes of one core for the embedded engine. Whisper and faster-whisper are
+measured where their weights are on disk.
 """
 
 import argparse
@@ -25,7 +26,7 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from make_samples import SAMPLES, Dialogue, read_cast, read_dialogues  # noqa: E402
 
-from transcription.engines import Engine, EngineUnavailable, choose  # noqa: E402
+from transcription.engines import Engine, EngineName, EngineUnavailable, choose  # noqa: E402
 from transcription.inbox import Arrival, Source, scan  # noqa: E402
 from transcription.transcribe import TranscriptionSettings, transcribe  # noqa: E402
 
@@ -69,7 +70,7 @@ def spoken_on(dialogue: Dialogue, channel: int) -> str:
     return " ".join(line.text for line in dialogue.lines if dialogue.layout == "mono" or line.channel == channel)
 
 
-def measure(arrival: Arrival, *, engine: str) -> list[Score]:
+def measure(arrival: Arrival, *, engine: EngineName) -> list[Score]:
     """Transcribe one recording and score each of its channels."""
     dialogue = read_dialogues()[arrival.path.stem]
     everyone = read_cast()
@@ -95,10 +96,12 @@ def measure(arrival: Arrival, *, engine: str) -> list[Score]:
     return scores
 
 
-def engines_here() -> tuple[list[str], list[str]]:
+def engines_here() -> tuple[list[EngineName], list[str]]:
     """Name the engines that can run here, and for each other one a sentence why not."""
-    able, unable = [], []
-    for name in ("sphinx", "whisper"):
+    able: list[EngineName] = []
+    unable: list[str] = []
+    engines: tuple[EngineName, ...] = ("sphinx", "whisper", "faster-whisper")
+    for name in engines:
         try:
             _engine(name)
             able.append(name)
@@ -166,9 +169,9 @@ def _table(heads: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
 
 
 @cache
-def _engine(name: str) -> Engine:
+def _engine(name: EngineName) -> Engine:
     # Never fetched: a benchmark measures what is here.
-    return choose("whisper" if name == "whisper" else "sphinx", model="base.en", download_timeout=0.0)
+    return choose(name, model="base.en", download_timeout=0.0)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
