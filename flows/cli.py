@@ -1013,6 +1013,8 @@ def _run_command() -> int:
     try:
         app()
     except SystemExit as left:
+        if left.code == STOPPED:  # Typer turns a Ctrl-C into this, without a word.
+            typer.echo("\nStopped.", err=True)
         return left.code if isinstance(left.code, int) else int(left.code is not None)
     except CallauditError as error:
         from flows.console import show_error
