@@ -41,7 +41,7 @@ def show_erased(done: Erased) -> None:
         return
     out.print("[bold yellow]Still found[/] (an id or a name may also be a word of somebody else):")
     for table, rows in done.rows_left:
-        out.print(f"  core.{table}: {rows} rows")
+        out.print(f"  {table}: {rows} rows")
     for file in done.files_left:
         out.print(f"  {escape(printable(file))}")
 

@@ -261,16 +261,16 @@ def where_named(con: duckdb.DuckDBPyConnection, names: Collection[str]) -> list[
     if not patterns:
         return []
     tables = con.execute(
-        "select table_name from duckdb_tables() where schema_name = 'core' and not internal order by table_name"
+        "select schema_name, table_name from duckdb_tables() where not internal order by all"
     ).fetchall()
     found = []
-    for (table,) in tables:
+    for schema, table in tables:
         (rows,) = con.execute(
-            f'select count(*) from core."{table}" t where regexp_matches(t::varchar, ?)',  # noqa: S608  Names of ours.
+            f'select count(*) from "{schema}"."{table}" t where regexp_matches(t::varchar, ?)',  # noqa: S608  Names of ours.
             ["|".join(patterns)],
         ).fetchone() or (0,)
         if rows:
-            found.append((table, int(rows)))
+            found.append((f"{schema}.{table}", int(rows)))
     return found
 
 

@@ -94,11 +94,11 @@ def files_with(settings: Settings, *texts: str) -> set[str]:
 def rows_with(database: Path, *texts: str) -> list[str]:
     """The tables of a DuckDB file, compressed or not, in which one of the texts stands."""
     con = duckdb.connect(database, read_only=True)
-    tables = [t for (t,) in con.execute("select table_name from duckdb_tables() where not internal").fetchall()]
+    tables = con.execute("select schema_name, table_name from duckdb_tables() where not internal").fetchall()
     found = []
-    for table in tables:
+    for schema, table in tables:
         (count,) = con.execute(
-            f"select count(*) from core.{table} t where regexp_matches(t::varchar, ?, 'i')",
+            f"select count(*) from {schema}.{table} t where regexp_matches(t::varchar, ?, 'i')",
             ["|".join(texts)],
         ).fetchone()
         found += [table] * bool(count)
