@@ -92,7 +92,7 @@ def sample(
         SetupError: the form cannot be written.
         LockedError: a run holds the warehouse.
     """
-    from flows.weekly_report import choose_week  # noqa: PLC0415 - It brings Prefect.
+    from flows.pages import choose_week  # noqa: PLC0415 - It brings Prefect.
 
     with open_published(settings.published) as published:
         chosen = choose_week(published, week, today=datetime.now(ZoneInfo(settings.site.timezone)).date())
