@@ -160,6 +160,8 @@ def _recipients(settings: Settings, to: Sequence[str]) -> tuple[str, ...]:
     for what, given in (("from", settings.mail.sender), ("to", recipients)):
         if not given:
             raise SetupError(f"[mail] {what} is not set", tries=("see docs/reports.md", "callaudit init --show"))
+    for one in (settings.mail.sender, *recipients):
+        address_of(one)
     return recipients
 
 
