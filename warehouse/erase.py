@@ -206,6 +206,7 @@ _WITHOUT_WORDS = (
     "update core.episodes set opened_by = ''",
     "update core.promises set quote = ''",
     "update core.reviews set note = ''",
+    "update core.dispute_events set note = ''",
 )
 
 
