@@ -15,10 +15,9 @@ te Telugu, tg Tajik, th Thai, tk Turkmen, tl Tagalog, tr Turkish, tt Tatar, uk U
 vi Vietnamese, yi Yiddish, yo Yoruba, yue Cantonese, zh Chinese
 """
 
-NAMES: dict[str, str] = dict(
-    entry.split(maxsplit=1)  # type: ignore[misc]  # Two parts each.
-    for entry in " ".join(_TABLE.split()).split(", ")
-)
+NAMES: dict[str, str] = {
+    code: name for code, name in (entry.split(maxsplit=1) for entry in " ".join(_TABLE.split()).split(", "))
+}
 """The English name of each language by its code: "de" is "German"."""
 
 _CODES = {name.lower(): code for code, name in NAMES.items()}
