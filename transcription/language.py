@@ -16,7 +16,7 @@ vi Vietnamese, yi Yiddish, yo Yoruba, yue Cantonese, zh Chinese
 """
 
 NAMES: dict[str, str] = {
-    code: name for code, name in (entry.split(maxsplit=1) for entry in " ".join(_TABLE.split()).split(", "))
+    entry.partition(" ")[0]: entry.partition(" ")[2] for entry in " ".join(_TABLE.split()).split(", ")
 }
 """The English name of each language by its code: "de" is "German"."""
 
