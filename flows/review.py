@@ -14,6 +14,7 @@ from audit_rules.document import suggest
 from audit_rules.estimates import Estimate
 from audit_rules.finding import Verdict
 from audit_rules.reviewed import agreement_of_two
+from flows.pages import choose_week
 from flows.settings import Settings
 from reports.accuracy import RuleAccuracy, accuracy_of
 from reports.page import call_file_name
@@ -92,8 +93,6 @@ def sample(
         SetupError: the form cannot be written.
         LockedError: a run holds the warehouse.
     """
-    from flows.pages import choose_week  # noqa: PLC0415 - It brings Prefect.
-
     with open_published(settings.published) as published:
         chosen = choose_week(published, week, today=datetime.now(ZoneInfo(settings.site.timezone)).date())
         known = [row["rule_id"] for row in published.rows("select rule_id from rules order by rule_id")]

@@ -318,8 +318,8 @@ corrected rate); the figures come from the functions that make the weekly page.
 Ten steps that are followed on {100 * BASE.min():.0f} to {100 * BASE.max():.0f} % of calls and apply to \
 {100 * APPLIES.min():.0f} to {100 * APPLIES.max():.0f} % of them. On the logit scale agents differ
 with a deviation of {OF_AGENT} over all steps and of {OF_AGENT_ON_STEP} more from step to step; calls differ with \
-{OF_CALL}. Agents are drawn anew for every
-simulated week, and the truth of a step is its mean over all agents there could be. Nothing changes from week to week:
+{OF_CALL}. Agents are drawn
+anew for every simulated week, and the truth of a step is its mean over all agents there could be. Nothing changes from week to week:
 every change that is told is a false alarm. An agent's truth is that agent's own rate; a flag is right when the agent
 truly lies on that side of the mean of the team. Agents are looked at in every {AGENTS_EVERY}th week.
 
@@ -342,6 +342,8 @@ Wanted: a false alarm in at most 5 % of weeks; agent flags right at least 85 % o
 {table(_FLAGS)}
 The false alarms stay far below 5 % because the same agents work in both weeks, which the range of a difference does not
 use: it errs towards silence.
+
+Not simulated: the interval of kappa, and the range of a change apart from its false alarms.
 
 ## Methods
 {_METHODS}"""
