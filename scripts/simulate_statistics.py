@@ -319,9 +319,9 @@ Ten steps that are followed on {100 * BASE.min():.0f} to {100 * BASE.max():.0f} 
 {100 * APPLIES.min():.0f} to {100 * APPLIES.max():.0f} % of them. On the logit scale agents differ
 with a deviation of {OF_AGENT} over all steps and of {OF_AGENT_ON_STEP} more from step to step; calls differ with \
 {OF_CALL}. Agents are drawn
-anew for every simulated week, and the truth of a step is its mean over all agents there could be. Nothing changes from week to week:
-every change that is told is a false alarm. An agent's truth is that agent's own rate; a flag is right when the agent
-truly lies on that side of the mean of the team. Agents are looked at in every {AGENTS_EVERY}th week.
+anew for every simulated week, and the truth of a step is its mean over all agents there could be. Nothing changes from
+week to week: every change that is told is a false alarm. An agent's truth is that agent's own rate; a flag is right
+when the agent truly lies on that side of the mean of the team. Agents are looked at in every {AGENTS_EVERY}th week.
 
 ## How often a 95 % range holds the truth
 Wanted: 93 to 97 %. The count is of ranges; those of one week or team are alike.
