@@ -1,6 +1,6 @@
 """Kills the writer at random moments and looks each time whether what is left is whole.
 
-    python benchmarks/kill_rounds.py [ROUNDS] [SEED]     200 rounds unless told otherwise
+    python benchmarks/kill_rounds.py [ROUNDS] [SEED]     20 rounds unless told otherwise
 
 A child opens the warehouse (every fourth time with one more migration to apply), loads batches over former ones
 and publishes, again and again, until it is killed with SIGKILL. Then another child opens what is left and looks:
@@ -205,4 +205,4 @@ def main(rounds: int, seed: int) -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 200, int(sys.argv[2]) if len(sys.argv) > 2 else 1))
+    sys.exit(main(int(sys.argv[1]) if len(sys.argv) > 1 else 20, int(sys.argv[2]) if len(sys.argv) > 2 else 1))

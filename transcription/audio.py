@@ -327,7 +327,8 @@ class _Sink:
             raise _Absurd("not_audio", f"its header says {frame.sample_rate:,} samples a second")
         if self._layout is None:
             if frame.layout.nb_channels > _MOST_CHANNELS:
-                raise _Absurd("unsupported_channels", f"{frame.layout.nb_channels} channels; a call has one or two")
+                found = frame.layout.nb_channels
+                raise _Absurd("unsupported_channels", f"{found} channels; a call has at most {_MOST_CHANNELS}")
             self._layout = frame.layout
             self.source_rate = frame.sample_rate
         if frame.time is not None:
