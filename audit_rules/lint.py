@@ -91,8 +91,8 @@ def _on_phrases(rule: Rule, words: Words, said_by: Mapping[Speaker, Sequence[str
             yield f"“tolerance” does nothing: no phrase has {SHORTEST} words or more and a small one inside"
         said = said_by[phrases.speaker]
         found = _searched(phrases.any_of, words)
-        for number, phrase in enumerate(phrases.any_of):
-            readings, hits = _tried(phrase, found, words)
+        in_lines = found.candidates(said)
+        for number, (phrase, (readings, hits)) in enumerate(_tried(phrases.any_of, found, words)):
             if not any(number in h for h in hits):
                 yield _NEVER.format(phrase)
             elif any(len(r.split()) == 1 and r.strip() in _EVERYWHERE for r in readings):
@@ -101,7 +101,7 @@ def _on_phrases(rule: Rule, words: Words, said_by: Mapping[Speaker, Sequence[str
                 others = set.intersection(*hits) - {number}
                 if others:
                     yield f"“{phrase}” finds nothing that “{phrases.any_of[min(others)]}” does not"
-            lines = sum(number in found.candidates(line) for line in said)
+            lines = sum(number in line for line in in_lines)
             if len(said) >= _FEWEST_LINES and lines > len(said) / 2:
                 yield f"“{phrase}” is found in {lines} of the {len(said)} {phrases.speaker}'s lines of all examples"
 
@@ -112,8 +112,8 @@ def _on_other_phrases(rule: Rule, words: Words) -> Iterator[str]:
     for phrases in dict.fromkeys(_lists(msgspec.to_builtins(rule))):
         if phrases not in judged:
             found = _searched(phrases, words)
-            for number, phrase in enumerate(phrases):
-                if not any(number in h for h in _tried(phrase, found, words)[1]):
+            for number, (phrase, (_, hits)) in enumerate(_tried(phrases, found, words)):
+                if not any(number in h for h in hits):
                     yield _NEVER.format(phrase)
 
 
@@ -130,12 +130,21 @@ def _searched(phrases: Sequence[str], words: Words) -> PhraseSet:
     return PhraseSet([language.read(p) for p in phrases])
 
 
-def _tried(phrase: str, found: PhraseSet, words: Words) -> tuple[list[str], list[set[int]]]:
-    """Texts that the phrase is meant for, at most one more than are looked through, and what is found in each."""
-    readings = list(islice(_readings(phrase, words), _MOST_READINGS + 1))
+def _tried(
+    phrases: Sequence[str], found: PhraseSet, words: Words
+) -> Iterator[tuple[str, tuple[list[str], list[set[int]]]]]:
+    """Each phrase with texts that it is meant for, and what is found in each.
+
+    There is at most one text more than are looked through.
+    """
+    readings = [list(islice(_readings(phrase, words), _MOST_READINGS + 1)) for phrase in phrases]
     # A phrase for the beginning of a sentence finds less than one for anywhere in it.
-    before = "" if phrase.startswith("^") else "x "
-    return readings, [found.candidates(before + reading) for reading in readings]
+    texts = [
+        ("" if p.startswith("^") else "x ") + text for p, own in zip(phrases, readings, strict=True) for text in own
+    ]
+    hits = iter(found.candidates(texts))
+    for phrase, own in zip(phrases, readings, strict=True):
+        yield phrase, (own, [next(hits) for _ in own])
 
 
 def _readings(phrase: str, words: Words) -> Iterator[str]:

@@ -100,9 +100,13 @@ class PhraseSet:
             self._sets[states].tolist(),
         )
 
-    def candidates(self, text: str) -> set[int]:
-        """Labels of the phrases that occur in a normalised text."""
-        return {label for n in self.find([text.split(" ")]).sets for label in self.label_sets[n]}
+    def candidates(self, texts: Sequence[str]) -> list[set[int]]:
+        """For each normalised text the labels of the phrases that occur in it."""
+        found: list[set[int]] = [set() for _ in texts]
+        hits = self.find([text.split(" ") for text in texts])
+        for turn, labels in zip(hits.turns, hits.sets, strict=True):
+            found[turn].update(self.label_sets[labels])
+        return found
 
     def _run(self, letters: Ints) -> tuple[Ints, Ints, Ints]:
         """First word, word after the last, and state of each run where a phrase may end."""

@@ -41,6 +41,7 @@ def _keep(con: duckdb.DuckDBPyConnection, view: str) -> None:
         {"view": view},
     ).fetchall()
     con.execute(f"create table counted.{view} as from {view}")
+    con.execute(f"comment on table counted.{view} is 'The rows of the view {view}, counted when this copy was made.'")
     con.execute(f"create or replace view {view} as from counted.{view}")
     for place, comment in comments:
         if comment is not None:

@@ -99,6 +99,7 @@ def read_dictionary(published: Published) -> Dictionary:
             """
             select 'table' as kind, schema_name, table_name as name, comment, estimated_size as rows, table_oid as made
             from duckdb_tables() where not internal and not temporary and database_name = current_database()
+            and schema_name <> 'counted'  -- The rows of views, which stand for themselves.
             union all
             select 'view', schema_name, view_name, comment, null, view_oid
             from duckdb_views() where not internal and database_name = current_database()

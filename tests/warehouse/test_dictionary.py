@@ -29,7 +29,11 @@ def found(published):
 
 def test_it_holds_every_table_view_column_and_macro_of_the_catalogue(published, found):
     relations = {r.title: r for r in (*found.tables, *found.views)}
-    columns = published.rows("select schema_name, table_name, column_name from duckdb_columns() where not internal")
+    # The rows of the views that are counted in a copy stand for themselves.
+    columns = published.rows(
+        "select schema_name, table_name, column_name from duckdb_columns()"
+        " where not internal and schema_name <> 'counted'"
+    )
     assert {(r.schema, r.name, c.name) for r in relations.values() for c in r.columns} == {
         (c["schema_name"], c["table_name"], c["column_name"]) for c in columns
     }

@@ -7,7 +7,8 @@ select
     any_value(scorecard_title) as scorecard_title,
     count(*) as calls,
     count(score) as calls_scored,
-    avg(score) as score,
+    -- The order in which parts are added up must not show.
+    round(avg(score), 9) as score,
     sum(rules_applicable)::bigint as applicable,
     sum(rules_judged)::bigint as judged,
     sum(rules_met)::bigint as met,
