@@ -8,7 +8,8 @@ import hashlib
 import re
 import tomllib
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
@@ -65,6 +66,7 @@ VIEW_ORDER = (
 )
 
 _Answer = TypeVar("_Answer")
+_Worked = TypeVar("_Worked")
 Writer = duckdb.DuckDBPyConnection
 """The writing connection, for those who hold it and do not look inside."""
 
@@ -156,7 +158,7 @@ class Published:
     def rows(self, sql: str, parameters: Parameters = None) -> list[dict[str, Any]]:
         """Every row as a dict by column name. Raises InputError when the query cannot run."""
         with _explained():
-            answer = _present(self._connection.execute(sql, parameters))
+            answer = self._asked(lambda: _present(self._connection.execute(sql, parameters)))
             names = [column[0] for column in answer.description or ()]
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
@@ -184,11 +186,22 @@ class Published:
         """
         with _explained():
             asked = _present(self._connection.sql(sql, params=parameters))
-            reader = (asked.project(_plain(asked)) if plain else asked).to_arrow_reader(rows)
+            shown = asked.project(_plain(asked)) if plain else asked
+            reader = self._asked(lambda: shown.to_arrow_reader(rows))
         try:
             yield reader.schema, _read(reader)
         finally:
             reader.close()
+
+    def _asked(self, work: Callable[[], _Worked]) -> _Worked:
+        """What the work answers, in a thread of its own: Ctrl-C does not reach a main thread that DuckDB works in."""
+        with ThreadPoolExecutor(max_workers=1) as thread:
+            answer = thread.submit(work)
+            try:
+                return answer.result()
+            except KeyboardInterrupt:
+                self._connection.interrupt()
+                raise
 
     def close(self) -> None:
         """Let go of the copy; closing twice does nothing."""
