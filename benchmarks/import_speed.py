@@ -35,7 +35,7 @@ def deepgram() -> str:
              "transcript": LINES[turn % 2], "words": words, "id": str(turn)}
         )  # fmt: skip
     channels = [
-        {"alternatives": [{"words": [w for u in utterances[c::2] for w in u["words"]]}]}  # type: ignore[attr-defined]
+        {"alternatives": [{"words": [w for u in utterances[c::2] for w in u["words"]]}]}  # type: ignore[attr-defined]  # A literal of mixed lists.
         for c in (0, 1)
     ]
     return json.dumps({"metadata": {"duration": 240.0}, "results": {"channels": channels, "utterances": utterances}})

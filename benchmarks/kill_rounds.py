@@ -94,7 +94,7 @@ select 'orphan ' || call_id from (
     union all select call_id from core.call_measures union all select call_id from core.utterances
     union all select call_id from core.findings
 ) anti join core.calls using (call_id)
-"""  # noqa: E501
+"""  # noqa: E501  A table.
 
 WRONG_MIGRATIONS = """
 select coalesce(m.name, t.table_name)

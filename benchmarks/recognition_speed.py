@@ -34,15 +34,15 @@ import numpy as np
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
 
-from tests.transcription.random_whisper import random_model, save_checkpoint  # noqa: E402
-from transcription.audio import Samples, decode  # noqa: E402
-from transcription.engines.checkpoints import Weights  # noqa: E402
-from transcription.engines.whisper import Whisper  # noqa: E402
-from transcription.engines.windows import sound_of, windows  # noqa: E402
-from transcription.inbox import arrival_of  # noqa: E402
-from transcription.speech import total  # noqa: E402
-from transcription.transcribe import TranscriptionSettings, prepare, recognise, transcribe  # noqa: E402
-from transcription.transcript import Span  # noqa: E402
+from tests.transcription.random_whisper import random_model, save_checkpoint  # noqa: E402  The path or a skip comes first.
+from transcription.audio import Samples, decode  # noqa: E402  The path or a skip comes first.
+from transcription.engines.checkpoints import Weights  # noqa: E402  The path or a skip comes first.
+from transcription.engines.whisper import Whisper  # noqa: E402  The path or a skip comes first.
+from transcription.engines.windows import sound_of, windows  # noqa: E402  The path or a skip comes first.
+from transcription.inbox import arrival_of  # noqa: E402  The path or a skip comes first.
+from transcription.speech import total  # noqa: E402  The path or a skip comes first.
+from transcription.transcribe import TranscriptionSettings, prepare, recognise, transcribe  # noqa: E402  The path or a skip comes first.
+from transcription.transcript import Span  # noqa: E402  The path or a skip comes first.
 
 DEMO = ROOT / "samples" / "recordings" / "2026-03-04_C-1004_charged_twice.flac"
 SILENCE = 60.0
@@ -71,8 +71,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def speed(folder: Path, size: str, *, minutes: float, tokens: int, batch: int) -> None:
     """Our way through a call, then the library's, on the same sound."""
-    import torch  # noqa: PLC0415
-    import whisper  # noqa: PLC0415
+    import torch  # noqa: PLC0415  Heavy: after the arguments are read.
+    import whisper  # noqa: PLC0415  Heavy: after the arguments are read.
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     path = call_of(folder / "call.wav", minutes)

@@ -43,7 +43,7 @@ insert into core.findings select call_id, 'v1', 'rule' || r.range,
          'char_start': 0, 'char_end': 27, 'note': ''}] else [] end
     from core.calls, range(45) r where call_id >= format('call-{:08d}', $first) and call_id < format('call-{:08d}', $last)
     order by call_id, r.range;
-"""  # noqa: E501
+"""  # noqa: E501  A table.
 VIEWS = (
     "scorecards_by_week", "steps_by_week", "rules_by_week", "agents_by_week", "agent_steps_by_week",
     "agent_step_month", "coverage", "weeks",
@@ -123,7 +123,7 @@ def compare(folder: Path, calls: int) -> None:
             ),
         )
     for name, *seconds in rows:
-        print(f"{name:26s}" + "".join(f"{s * 1000:7.1f} ms" if s == s else f"{'':>10s}" for s in seconds))  # noqa: PLR0124
+        print(f"{name:26s}" + "".join(f"{s * 1000:7.1f} ms" if s == s else f"{'':>10s}" for s in seconds))  # noqa: PLR0124  Only NaN differs from itself.
 
 
 def main(calls: int, compared: int) -> None:

@@ -150,7 +150,7 @@ def _picture(readings: Readings) -> bytes:
     if len(points) < 2:
         return b""
     chart = charts.trend(points, width=_PICTURE_WIDTH, height=230, labels=6)
-    svg = str(environment().get_template("charts.html.j2").module.trend(chart, "", ""))  # type: ignore[attr-defined]
+    svg = str(environment().get_template("charts.html.j2").module.trend(chart, "", ""))  # type: ignore[attr-defined]  # A macro of the template.
     return draw(svg.replace("<svg ", '<svg xmlns="http://www.w3.org/2000/svg" ', 1))
 
 

@@ -16,7 +16,7 @@ def write_pdf(page: Path, *, out: Path, url: str = "") -> Path:
     """
     try:
         from weasyprint import HTML, URLFetcher  # noqa: PLC0415  An extra.
-        from weasyprint.logger import LOGGER  # noqa: PLC0415
+        from weasyprint.logger import LOGGER  # noqa: PLC0415  Heavy: only who prints needs it.
     except ImportError as error:
         raise SetupError(
             "a PDF needs WeasyPrint", why=f"{error}.", tries=('pip install "call-audit[pdf]"', "--format html")

@@ -306,7 +306,7 @@ def _frame_size(codec: str) -> int:
 
 def _texts(tree: dict[str, object]) -> dict[str, object]:
     started_at = tree["started_at"]
-    return tree | {"started_at": started_at if isinstance(started_at, str) else started_at.isoformat()}  # type: ignore[attr-defined]
+    return tree | {"started_at": started_at if isinstance(started_at, str) else started_at.isoformat()}  # type: ignore[attr-defined]  # YAML gives text or a time.
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ NEW_YORK = ZoneInfo("America/New_York")
 
 sys.path.insert(0, str(ROOT / "scripts"))
 
-import make_samples  # noqa: E402
+import make_samples  # noqa: E402  The path or a skip comes first.
 
 DIALOGUES = make_samples.read_dialogues()
 CAST = make_samples.read_cast()

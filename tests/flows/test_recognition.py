@@ -73,7 +73,7 @@ def test_only_the_next_batch_is_made_while_one_is_in_use():
 @pytest.fixture(scope="module")
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `toy.pt`, a checkpoint with random weights."""
-    pytest.importorskip("whisper")
+    pytest.importorskip("whisper", reason="the package whisper is not installed")
     from tests.transcription.random_whisper import random_model, save_checkpoint
 
     folder: Path = tmp_path_factory.mktemp("weights")

@@ -331,7 +331,7 @@ def named_call(call_id: str, when: datetime | None, agent: int = 0, **others: st
         "customer_id": "c1",
         **others,
     }
-    return Call(call_id=call_id, source="main", started_at=when, **fields)  # type: ignore[arg-type]
+    return Call(call_id=call_id, source="main", started_at=when, **fields)  # type: ignore[arg-type]  # Fields by name.
 
 
 MINUS_FIVE = timezone(timedelta(hours=-5))

@@ -10,7 +10,7 @@ from transcription.audio import Samples
 from transcription.engines import Channel, Engine, EngineUnavailable, Written, choose, prompt_text
 from transcription.transcript import Span
 
-pytest.importorskip("faster_whisper")
+pytest.importorskip("faster_whisper", reason="the package faster_whisper is not installed")
 
 
 @pytest.fixture(autouse=True)
@@ -57,7 +57,7 @@ MODELS: dict[str, dict[str, Any]] = {
 @pytest.fixture(scope="module")
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the converted `MODELS`."""
-    pytest.importorskip("whisper")
+    pytest.importorskip("whisper", reason="the package whisper is not installed")
     from tests.transcription.converted_whisper import save_converted
     from tests.transcription.random_whisper import random_model
 

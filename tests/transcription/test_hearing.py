@@ -9,11 +9,11 @@ import pytest
 from transcription.audio import Samples
 from transcription.transcript import Word
 
-torch = pytest.importorskip("torch")
-whisper = pytest.importorskip("whisper")
+torch = pytest.importorskip("torch", reason="the package torch is not installed")
+whisper = pytest.importorskip("whisper", reason="the package whisper is not installed")
 
-from tests.transcription.random_whisper import random_model  # noqa: E402
-from transcription.engines.hearing import PASSES, TEMPERATURES, hear, prompt_of, spoken_language  # noqa: E402
+from tests.transcription.random_whisper import random_model  # noqa: E402  The path or a skip comes first.
+from transcription.engines.hearing import PASSES, TEMPERATURES, hear, prompt_of, spoken_language  # noqa: E402  The path or a skip comes first.
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

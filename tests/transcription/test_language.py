@@ -25,7 +25,7 @@ def test_a_call_in_two_languages_is_in_neither():
 
 
 def test_every_language_of_whisper_has_its_name():
-    known = pytest.importorskip("whisper").tokenizer.LANGUAGES
+    known = pytest.importorskip("whisper", reason="the package whisper is not installed").tokenizer.LANGUAGES
 
     assert {code: name.lower() for code, name in NAMES.items()} == known
     assert all(code_of(name) == code for code, name in known.items())

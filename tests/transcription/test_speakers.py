@@ -355,7 +355,7 @@ def test_no_word_is_lost_or_doubled_between_two_voices(places: list[tuple[float,
     assert len(cast_of(MONO, parties).roles) == 2
 
 
-def _layout_of_mono():  # type: ignore[no-untyped-def]
+def _layout_of_mono():  # type: ignore[no-untyped-def]  # Tests are not typed.
     audio = Audio(samples=(LEFT + RIGHT)[None], sample_rate=RATE, source_rate=RATE, codec="none")
     spans = tuple(Span(*t) for t in sorted([*times(0), *times(1)]))
     return layout_of(audio, [speech.Heard(spans, ())])

@@ -13,7 +13,7 @@ from transcription.engines.sphinx import NOTICE
 from transcription.speech import speech_spans
 from transcription.transcript import Span, Word
 
-pytest.importorskip("pocketsphinx")
+pytest.importorskip("pocketsphinx", reason="the package pocketsphinx is not installed")
 
 SENTENCES = ["thank you for calling how can i help you", "i want to speak to a manager"]
 

@@ -19,8 +19,8 @@ from transcription.inbox import arrival_of
 from transcription.transcribe import TranscriptionSettings, transcribe
 from transcription.transcript import Span
 
-torch = pytest.importorskip("torch")
-pytest.importorskip("whisper")
+torch = pytest.importorskip("torch", reason="the package torch is not installed")
+pytest.importorskip("whisper", reason="the package whisper is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -89,7 +89,7 @@ def test_missing_weights_are_never_replaced_by_another_engine(tmp_path: Path):
 
 
 def test_auto_says_so_when_it_takes_the_demo_engine(tmp_path: Path):
-    pytest.importorskip("pocketsphinx")
+    pytest.importorskip("pocketsphinx", reason="the package pocketsphinx is not installed")
 
     engine = choose("auto", model="base.en", weights_folder=tmp_path, download_timeout=0.0)
 
