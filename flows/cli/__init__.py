@@ -1,0 +1,52 @@
+"""The command line: parse, call, print. Every command imports what it needs, so that --help answers at once."""
+
+import atexit
+import os
+import sys
+
+import typer
+
+from flows.cli import calls, daily, models, reading, review, rules, setting_up
+from flows.cli.app import DAILY, READING, SETUP, STOPPED, app
+from transcription.errors import CallauditError
+
+# Listed by `callaudit --help` in this order.
+app.add_typer(setting_up.commands)
+app.add_typer(daily.commands)
+app.add_typer(reading.commands)
+app.add_typer(rules.commands, rich_help_panel=DAILY)
+app.add_typer(review.commands, rich_help_panel=DAILY)
+app.add_typer(calls.commands, rich_help_panel=READING)
+app.add_typer(models.commands, rich_help_panel=SETUP)
+
+
+def main() -> None:
+    """The `callaudit` command: errors become a sentence and a next step, never a trace."""
+    code = _run_command()
+    # Prefect's threads keep DuckDB's module alive, whose binding then reports every object of its own as leaked
+    # when the interpreter is torn down. Everything is closed by now, so that step is left out.
+    atexit._run_exitfuncs()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
+def _run_command() -> int:
+    try:
+        app()
+    except SystemExit as left:
+        if left.code == STOPPED:  # Typer turns a Ctrl-C into this, without a word.
+            typer.echo("\nStopped.", err=True)
+        return left.code if isinstance(left.code, int) else int(left.code is not None)
+    except CallauditError as error:
+        from flows.console import show_error
+
+        show_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        typer.echo("\nStopped.", err=True)
+        return STOPPED
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has seen enough; there is nobody left to flush to.
+        os._exit(0)
+    return 0

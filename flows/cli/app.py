@@ -1,0 +1,92 @@
+"""What all commands share: the app, the options before a command, exit codes."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from transcription.errors import InputError
+
+if TYPE_CHECKING:
+    from audit_rules.rule import Scorecard
+    from audit_rules.rulebook import Rulebook
+
+app = typer.Typer(
+    name="callaudit",
+    help="Audit call recordings for de-escalation steps and report on them.\n\n"
+    "Start:   callaudit init  then  callaudit doctor  then  callaudit audit call.wav\n\n"
+    "Nightly: callaudit run\n\n"
+    "Weekly:  callaudit report --week last",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+SETUP, DAILY, READING = "Setting up", "Daily work", "Reading results"
+FLIPPED = 1
+SOMETHING_LEFT = 1
+SOME_FAILED = 5
+STOPPED = 130
+
+
+class Given:
+    """What came before the command."""
+
+    config: Path | None = None
+    quiet: bool = False
+
+
+given = Given()
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        from importlib.metadata import version
+
+        typer.echo(f"callaudit {version('call-audit')}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    config: Annotated[
+        Path | None,
+        typer.Option(
+            "--config",
+            "-c",
+            metavar="FILE",
+            envvar="CALLAUDIT_CONFIG",
+            help="Use this file instead of ./callaudit.toml.",
+        ),
+    ] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    version: Annotated[
+        bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Options that come before the command."""
+    given.config = config
+    given.quiet = quiet
+
+
+def counted(number: int, noun: str) -> str:
+    """“1 call”, “2 calls”."""
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def scorecard_called(rulebook: "Rulebook", name: str) -> "Scorecard":
+    """The scorecard of that name.
+
+    Raises:
+        InputError: there is none; it names those there are.
+    """
+    if name not in rulebook.scorecards:
+        raise InputError(f"no scorecard is called “{name}”", why=f"There are: {', '.join(rulebook.scorecards)}.")
+    return rulebook.scorecards[name]
+
+
+def current_rulebook() -> "Rulebook":
+    """The shipped rules with those of the settings."""
+    from audit_rules.rulebook import load_rulebook
+    from flows.settings import load_settings
+
+    return load_rulebook(*load_settings(given.config).rule_folders)

@@ -1,0 +1,92 @@
+"""Commands that set an installation up and look at it: init, doctor, inbox."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.cli.app import SETUP, counted, given
+from transcription.errors import InputError, SetupError
+
+commands = typer.Typer()
+
+
+@commands.command(rich_help_panel=SETUP)
+def init(
+    show: Annotated[bool, typer.Option("--show", help="Print the example instead of writing it.")] = False,
+    preset: Annotated[
+        str, typer.Option(help="The recorder: amazon-connect, asterisk, genesys-cloud, puzzel, twilio, twilio-flex.")
+    ] = "",
+) -> None:
+    """Make callaudit.toml, an inbox, a rules folder and the warehouse."""
+    from flows.console import out
+    from flows.settings import FILE_NAME, load_settings
+    from transcription.inbox import presets
+    from warehouse.connect import open_writer
+
+    example = (Path(__file__).parents[1] / "example.toml").read_text(encoding="utf-8")
+    if preset:
+        if preset not in presets():
+            raise InputError(f"there is no preset “{preset}”", why=f"There are: {', '.join(presets())}.")
+        example = example.replace('# preset = ""  ', f'preset = "{preset}"', 1)
+    if show:
+        typer.echo(example)
+        return
+    file = given.config or Path(FILE_NAME)
+    if file.exists():
+        raise SetupError(f"{file} is already there", tries=("callaudit doctor", "callaudit init --show  (an example)"))
+    file.write_text(example, encoding="utf-8")
+    settings = load_settings(file)
+    for folder in (settings.root / "inbox", settings.root / settings.paths.rules):
+        folder.mkdir(exist_ok=True)
+    open_writer(settings.warehouse).close()
+    out.print(f"Wrote {file}, inbox/, rules/ and {settings.warehouse}.")
+    out.print("Next: [bold]callaudit doctor[/]   then put recordings into inbox/ and   [bold]callaudit run[/]")
+
+
+@commands.command(rich_help_panel=SETUP)
+def doctor() -> None:
+    """Check that everything a run needs is in place."""
+    from rich.markup import escape
+
+    from flows.console import out
+    from flows.doctor import examine
+
+    colour = {"ok": "green", "warn": "yellow", "FAIL": "bold red"}
+    checks = list(examine(given.config))
+    for check in checks:
+        out.print(f"[{colour[check.state]}]{check.state:<4}[/] {check.name:<16} {escape(check.says)}")
+    problems = [c for c in checks if c.state == "FAIL"]
+    warnings = [c for c in checks if c.state == "warn"]
+    out.print(f"\n{counted(len(problems), 'problem')}, {counted(len(warnings), 'warning')}.")
+    for step in dict.fromkeys(c.next_step for c in (*problems, *warnings) if c.next_step):
+        out.print(f"  [cyan]try:[/] {escape(step)}")
+    if problems:
+        raise typer.Exit(SetupError.exit_code)
+
+
+@commands.command(name="inbox", rich_help_panel=SETUP)
+def look_into_inbox(
+    folders: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="FOLDER", help="Look only here. Without it, in every source of callaudit.toml."),
+    ] = None,
+    show: Annotated[int, typer.Option(min=0, help="How many files of each source to explain.")] = 5,
+) -> None:
+    """Show what each source holds and how its files would be understood; nothing is audited or stored.
+
+    Example: callaudit inbox --show 20
+    """
+    from flows.console import out, show_source
+    from flows.settings import load_settings
+    from transcription.inbox import preview
+
+    sources = load_settings(given.config).inbox_sources(*(folders or ()))
+    if not sources:
+        raise InputError("no source of recordings is set", tries=("callaudit inbox FOLDER", "callaudit init --show"))
+    refused = 0
+    for source in sources:
+        seen = preview(source, show=show)
+        show_source(source, seen)
+        refused += sum(one.refused is not None for one in seen.first)
+    out.print("\nHow to describe a source: docs/inbox.md" if refused else "\nNext: [bold]callaudit run[/]")
