@@ -60,7 +60,7 @@ def mail(
     week: Annotated[str, typer.Option(help="last, newest, or an ISO week such as 2026-W10.")] = "last",
     scorecard: Annotated[str, typer.Option(help="The frame of the report. Default: the settings' own.")] = "",
     to: Annotated[
-        list[str] | None, typer.Option(metavar="ADDRESS", help="Send to these instead of the addresses in the settings.")
+        list[str] | None, typer.Option(metavar="ADDRESS", help="Send to these instead of those in the settings.")
     ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Send nothing: write the mail as an .eml file.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Send also to those who have this week's mail.")] = False,
