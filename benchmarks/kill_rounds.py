@@ -2,10 +2,12 @@
 
     python benchmarks/kill_rounds.py [ROUNDS] [SEED]     20 rounds unless told otherwise
 
-A child opens the warehouse (every fourth time with one more migration to apply), loads batches over former ones
-and publishes, again and again, until it is killed with SIGKILL. Then another child opens what is left and looks:
-every call is there whole and once or not at all, every batch is of one loading, every migration is applied whole
-or not at all, the published copy opens and is whole too. Ends with exit code 1 at the first round that is not so.
+A child opens the warehouse (every fourth time with one more migration to apply), loads a batch over a former one,
+publishes, and erases one customer of a batch, again and again, until it is killed with SIGKILL. An erasure that was
+cut off is then completed as the next command would, and every second time that is killed too before it may end.
+Another child looks at what is left: every call is there whole and once or not at all, every batch is of one loading,
+every migration is applied whole or not at all, the published copy opens and is whole too; of an erased customer no
+table, no older copy, no backup and no file has a trace. Ends with exit code 1 at the first round that is not so.
 """
 
 import mmap
@@ -20,27 +22,48 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import duckdb
 
 from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Measures, Verdict
+from flows import erasure
+from flows.kept_files import files_that_name
+from flows.removal import Outcome, Removal, complete
+from flows.settings import Paths, Settings
 from transcription.transcript import Call, Provenance, Recording, RolesFrom, SpeakerRole, Transcript, Utterance
-from warehouse.connect import MIGRATIONS, newest_generation, open_published, open_writer
+from warehouse.connect import MIGRATIONS, Writer, newest_generation, open_published, open_writer
 from warehouse.load import load, store_rulebook
 from warehouse.publish import publish
+from warehouse.search import databases, tables_that_name
 from warehouse.tables import AuditedCall
 
 BATCHES, CALLS = 4, 60
-STAGES = ("starting", "opening or migrating", "loading", "publishing")
+# Every tenth call of a batch is of one customer.
+THEIRS = CALLS // 10
+STAGES = (
+    "starting", "opening", "migrating", "loading", "publishing", "planning an erasure", "erasing",
+    "searching afterwards", "completing an erasure",
+)  # fmt: skip
+STARTING, OPENING, MIGRATING, LOADING, PUBLISHING, PLANNING, ERASING, SEARCHING, COMPLETING = range(len(STAGES))
+
+
+def customer(batch: str) -> str:
+    """The customer of every tenth call of a batch: a name that stands nowhere else."""
+    return f"customer-zorblatt-{batch}"
 
 
 def audited(call_id: str, stamp: str) -> AuditedCall:
     """A call every row of which carries the stamp of its loading; later loadings have other numbers of rows."""
     size = 3 + int(stamp) % 3
+    batch, _, number = call_id.partition("-")
     transcript = Transcript(
-        call=Call(call_id=call_id, source="main", agent_id=stamp),
+        call=Call(
+            call_id=call_id, source="main", agent_id=stamp,
+            customer_id=customer(batch) if int(number) % 10 == 0 else None,
+        ),
         utterances=tuple(Utterance(role=SpeakerRole.AGENT, text=f"{stamp} {n}") for n in range(size)),
         provenance=Provenance(engine="whisper", model="base.en", weights_hash="w", settings_hash=stamp),
         recording=Recording(
@@ -87,7 +110,11 @@ where (recordings, transcripts, measures, utterances, all_utterances, findings, 
 union all
 select 'call twice ' || call_id from core.calls group by call_id having count(*) > 1
 union all
-select 'batch ' || batch from found group by batch having count(distinct stamp) > 1 or count(*) <> $calls
+select 'batch ' || batch from found
+group by batch having count(distinct stamp) > 1 or count(*) not in ($calls, $calls - $theirs)
+union all
+select 'customer ' || customer_id from core.calls where customer_id is not null
+group by customer_id having count(*) <> $theirs
 union all
 select 'orphan ' || call_id from (
     select call_id from core.recordings union all select call_id from core.transcripts
@@ -106,36 +133,127 @@ where m.name is null or t.table_name is null
 """
 
 
-def write(home: Path, first_stamp: int, stage: mmap.mmap) -> None:
-    """Open, load over what is there, publish, from the beginning again; until killed."""
+class Progress:
+    """What the writer is at, shared with who kills it and who looks afterwards."""
+
+    def __init__(self) -> None:
+        self._memory = mmap.mmap(-1, 2 + BATCHES + 8)
+
+    @property
+    def stage(self) -> int:
+        """Its place in `STAGES`."""
+        return self._memory[0]
+
+    @stage.setter
+    def stage(self, stage: int) -> None:
+        self._memory[0] = stage
+
+    @property
+    def once_through(self) -> float:
+        """Seconds from opening to the end of the erasure, the last time; 0 before."""
+        return float(struct.unpack("d", self._memory[2 + BATCHES :])[0])
+
+    @once_through.setter
+    def once_through(self, seconds: float) -> None:
+        self._memory[2 + BATCHES :] = struct.pack("d", seconds)
+
+    def erasing(self, batch: int) -> None:
+        """From now on the customer of this batch may be gone."""
+        self._memory[1] = batch
+
+    @property
+    def last_erased(self) -> int:
+        """The batch whose customer was erased last, or is being erased."""
+        return self._memory[1]
+
+    def gone(self, batch: int, *, is_gone: bool) -> None:
+        """The customer of this batch was erased to the end, or may be there again."""
+        self._memory[2 + batch] = is_gone
+
+    def all_gone(self) -> list[int]:
+        """The batches whose customer must not be found."""
+        return [batch for batch in range(BATCHES) if self._memory[2 + batch]]
+
+
+def house(home: Path) -> Settings:
+    """A home with everything an erasure looks after; the migrations are those of `home`, which grow."""
+    open_writer.__kwdefaults__["migrations"] = home / "migrations"
+    return Settings(root=home, paths=Paths(home=Path(), reports=Path("reports")))
+
+
+def write(home: Path, first_stamp: int, progress: Progress, *, migrating: bool) -> None:
+    """Open, load over what is there, publish, erase, from the beginning again; until killed."""
+    settings = house(home)
+    carried_out = erasure.begin
+
+    def begin(settings: Settings, removal: Removal, con: Writer) -> Outcome:
+        progress.stage = ERASING
+        outcome = carried_out(settings, removal, con)
+        progress.stage = SEARCHING
+        return outcome
+
+    erasure.begin = begin
     stamp = first_stamp
     while True:
         began = time.monotonic()
-        stage[0] = 1
-        con = open_writer(home / "warehouse.duckdb", migrations=home / "migrations")
+        progress.stage = MIGRATING if migrating else OPENING
+        con = open_writer(settings.warehouse)
+        migrating = False
         store_rulebook(con, SimpleNamespace(version="v1", rules=(), scorecards={}))
-        stage[0] = 2
-        for batch in random.sample(range(BATCHES), 1):
-            load(con, [audited(f"{batch}-{n}", str(stamp)) for n in range(CALLS)], run_id="R")
-            stamp += 1
-        stage[0] = 3
-        publish(con, home / "published")
-        stage[1:] = struct.pack("d", time.monotonic() - began)
+        progress.stage = LOADING
+        batch = random.sample(range(BATCHES), 1)[0]
+        progress.gone(batch, is_gone=False)
+        calls = [audited(f"batch{batch}-{n}", str(stamp)) for n in range(CALLS)]
+        load(con, calls, run_id="R")
+        leave_traces(settings, calls)
+        stamp += 1
+        progress.stage = PUBLISHING
+        publish(con, settings.published)
+        progress.stage = PLANNING
+        progress.erasing(batch)
+        erasure.erase_now(settings, customer_id=customer(f"batch{batch}"))
+        progress.gone(batch, is_gone=True)
+        progress.once_through = time.monotonic() - began
 
 
-def look(home: Path) -> None:
-    """Raise if anything that is left is not whole."""
-    published = home / "published"
-    if newest_generation(published) is not None:
-        with open_published(published) as copy:
+def leave_traces(settings: Settings, calls: list[AuditedCall]) -> None:
+    """What runs and readers leave beside the warehouse of the customer's calls: pages, sound, an export."""
+    for folder in (settings.reports / "calls", settings.audio, settings.export):
+        folder.mkdir(parents=True, exist_ok=True)
+    for one in calls:
+        call, recording = one.transcript.call, one.transcript.recording
+        if call.customer_id is not None and recording is not None:
+            told = f"<p>{call.customer_id} {call.call_id}</p>"
+            for former in settings.audio.glob(f"{call.call_id} *"):
+                former.unlink()
+            (settings.reports / "calls" / f"{call.call_id}.html").write_text(told)
+            (settings.audio / f"{recording.sha256[:40]}.webm").write_text(told)
+            (settings.export / f"{call.call_id}.csv").write_text(told)
+
+
+def look(home: Path, progress: Progress) -> None:
+    """Raise if anything that is left is not whole, or anything is left of who was erased."""
+    settings = house(home)
+    if newest_generation(settings.published) is not None:
+        with open_published(settings.published) as copy:
             _whole(copy.connection, "the published copy")
-    con = open_writer(home / "warehouse.duckdb", migrations=home / "migrations")
+    gone = {customer(f"batch{batch}") for batch in progress.all_gone()}
+    if complete(settings) is not None:
+        gone.add(customer(f"batch{progress.last_erased}"))
+    con = open_writer(settings.warehouse)
     _whole(con, "the warehouse")
+    there = {customer_id for (customer_id,) in con.execute("select distinct customer_id from core.calls").fetchall()}
+    found = [f"{customer_id} in core.calls" for customer_id in gone & there]
     con.close()
+    for database in databases(settings.warehouse, settings.published):
+        found += [f"{database.name} {table}" for table, _ in tables_that_name(database, gone)]
+    found += files_that_name(settings, tuple(gone))
+    if found:
+        raise SystemExit(f"something is left of who was erased: {', '.join(found[:5])} ({len(found)} in all)")
 
 
 def _whole(con: duckdb.DuckDBPyConnection, where: str) -> None:
-    wrong = [name for (name,) in con.execute(BROKEN, {"calls": CALLS}).fetchall()]
+    wrong = [name for (name,) in con.execute(BROKEN, {"calls": CALLS, "theirs": THEIRS}).fetchall()]
     wrong += [name for (name,) in con.execute(WRONG_MIGRATIONS).fetchall()]
     if wrong:
         raise SystemExit(f"{where} is not whole: {', '.join(wrong[:5])} ({len(wrong)} in all)")
@@ -154,43 +272,53 @@ def forked(work: Callable[[], None]) -> int:
         os._exit(1)
 
 
+def kill(child: int, after: float) -> bool:
+    """Kill it some seconds from now; False where it had ended by then."""
+    time.sleep(after)
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status)
+
+
 def main(rounds: int, seed: int) -> int:
     """Kill, look, count; returns the exit code."""
     chance = random.Random(seed)  # noqa: S311 - when to kill is no secret
-    killed: Counter[str] = Counter()
-    # What the writer is at, and how long it took the last time from opening to published.
-    stage = mmap.mmap(-1, 9)
-    stage[1:] = struct.pack("d", 0.0)
+    killed: Counter[int] = Counter()
+    cut_off = 0
+    progress = Progress()
     published_at = None
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         shutil.copytree(MIGRATIONS, home / "migrations")
+        removal = house(home).removal
         for number in range(rounds):
-            if number % 4 == 0:
+            migrating = number % 4 == 0
+            if migrating:
                 name = 1001 + number
                 (home / "migrations" / f"{name}_half.sql").write_text(
                     f"create table core.half{name} as select range as i from range(20000);\n"
                     f"alter table core.half{name} add column j integer default {number};\n"
                 )
             random.seed(seed * 1_000_003 + number)
-            stage[0] = 0
-            writer = forked(lambda first=1000 * number: write(home, first, stage))
+            progress.stage = STARTING
+            writer = forked(partial(write, home, 1000 * number, progress, migrating=migrating))
             if number == 0:
-                # Something must be published for later kills to harm, and how long that takes sets their moments.
-                while struct.unpack("d", stage[1:])[0] == 0.0:
+                # Something must be there for later kills to harm, and how long that takes sets their moments.
+                while progress.once_through == 0.0:
                     time.sleep(0.01)
-            time.sleep(chance.uniform(0.0, 1.5 * struct.unpack("d", stage[1:])[0]))
-            os.kill(writer, signal.SIGKILL)
-            _, status = os.waitpid(writer, 0)
-            if not os.WIFSIGNALED(status):
+            if not kill(writer, after=chance.uniform(0.0, 1.5 * progress.once_through)):
                 print(f"round {number}: the writer ended by itself")
                 return 1
-            killed[STAGES[stage[0]]] += 1
-            _, status = os.waitpid(forked(lambda: look(home)), 0)
+            killed[progress.stage] += 1
+            if removal.exists():
+                cut_off += 1
+                if number % 2 and kill(forked(lambda: _complete(home)), after=chance.uniform(0.0, 0.3)):
+                    killed[COMPLETING] += 1
+            _, status = os.waitpid(forked(lambda: look(home, progress)), 0)
             there = (home / "published" / "audit.duckdb").exists()
             if status or (published_at is not None and not there):
-                print(f"round {number} (seed {seed}): killed while {STAGES[stage[0]]}, and what is left is not whole")
+                print(f"round {number} (seed {seed}): killed while {STAGES[progress.stage]}: see above")
                 return 1
             if there and published_at is None:
                 published_at = number
@@ -198,10 +326,14 @@ def main(rounds: int, seed: int) -> int:
         print("nothing was ever published")
         return 1
     print(f"{rounds} rounds in {time.monotonic() - began:.0f} s, nothing lost, nothing halved; killed while:")
-    for name in STAGES:
-        print(f"  {name:22s}{killed[name]:4d}")
-    print("the published copy could be opened after each")
+    for stage, name in enumerate(STAGES):
+        print(f"  {name:22s}{killed[stage]:4d}")
+    print(f"{cut_off} erasures were cut off and completed; the published copy could be opened after each round")
     return 0
+
+
+def _complete(home: Path) -> None:
+    complete(house(home))
 
 
 if __name__ == "__main__":

@@ -2,27 +2,28 @@
 
 import secrets
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import msgspec
 
+from flows.kept_files import files_that_name, naming
 from flows.removal import (
     Outcome,
     Removal,
     affected_pages,
     begin,
     complete,
-    files_that_name,
     made_elsewhere,
-    naming,
     staged_calls,
     weeks_that_show,
 )
 from flows.settings import Settings
-from transcription.errors import InputError
+from transcription.errors import InputError, LockedError
 from transcription.transcript import Call
 from warehouse.connect import Writer, newest_generation, open_published, open_writer
-from warehouse.erase import Gone, traces_of_call, traces_of_customer, where_named
+from warehouse.erase import Gone, traces_of_call, traces_of_customer
+from warehouse.search import databases, tables_that_name
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,8 +74,11 @@ def erase_now(settings: Settings, *, call_id: str = "", customer_id: str = "", r
 def _erased(settings: Settings, removal: Removal, outcome: Outcome) -> Erased:
     gone = removal.gone
     ids = {*gone.names, *gone.calls}
-    with open_published(settings.published) as published:
-        rows = where_named(published.connection, ids)
+    rows = []
+    for database in databases(settings.warehouse, settings.published):
+        # A run may have begun meanwhile; the newest copy holds the same rows as the file that it holds.
+        with suppress(LockedError):
+            rows += [(f"{database.name} {table}", number) for table, number in tables_that_name(database, ids)]
     return Erased(
         calls=len(gone.calls),
         files=len(gone.recordings),
@@ -111,7 +115,7 @@ def _planned(settings: Settings, con: Writer, call_id: str, customer_id: str, re
         reason=reason,
         gone=gone,
         silent=gone.recordings,
-        made_elsewhere=made_elsewhere(settings),
+        made_elsewhere=made_elsewhere(settings, (*gone.names, *gone.calls)),
     )
     weeks = weeks_that_show(set(gone.weeks), trends=True)
     if newest_generation(settings.published) is None:

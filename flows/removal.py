@@ -5,10 +5,10 @@ command that writes: run, erase, retain or reaudit.
 """
 
 import html
-import mmap
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
+from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from shutil import rmtree
@@ -16,19 +16,21 @@ from shutil import rmtree
 import msgspec
 
 from flows.events import Doing, tell
+from flows.kept_files import file_names, review_forms
 from flows.pages import render_call
 from flows.recognition import read_staged
 from flows.settings import Settings
 from reports import weekly
-from reports.page import call_file_name
+from reports.page import call_file_name, weekly_file_name
 from reports.weekly.readings import WEEKS
 from reports.wording import iso_week, week_start
 from transcription.errors import SetupError
 from transcription.inbox import Fingerprints
 from transcription.transcript import Call
 from warehouse.connect import Published, Writer, newest_generation, open_published, open_writer
-from warehouse.erase import Gone, Kind, erase, remove_words, rewrite, whole_word
+from warehouse.erase import Gone, Kind, erase, remove_words, rewrite
 from warehouse.publish import publish
+from warehouse.search import backups
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -53,6 +55,11 @@ class Removal(msgspec.Struct, frozen=True, kw_only=True):
     pages: tuple[Page, ...] = ()
     made_elsewhere: tuple[str, ...] = ()
 
+    @property
+    def reaches_the_warehouse(self) -> bool:
+        """Whether rows go, and not only sound."""
+        return bool(self.gone.calls or self.gone.recordings or self.gone.places or self.wordless)
+
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """What became of the pages: made again without what went, or taken away; `again` are commands that make them."""
@@ -68,13 +75,23 @@ def begin(settings: Settings, removal: Removal, con: Writer) -> Outcome:
     Raises SetupError where there is no room for the new file, LockedError where another program took the warehouse in
     between; what is left to do is then done by the next command that writes.
     """
-    settings.home.mkdir(parents=True, exist_ok=True)
     part = settings.removal.with_name(f"{settings.removal.name}.part")
-    with part.open("wb") as file:
-        file.write(msgspec.json.encode(removal))
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(settings.removal)
+    try:
+        settings.home.mkdir(parents=True, exist_ok=True)
+        with part.open("wb") as file:
+            file.write(msgspec.json.encode(removal))
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(settings.removal)
+    except OSError as error:
+        con.close()
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+        raise SetupError(
+            "nothing was erased: what is to be done cannot be written down",
+            why=f"{settings.removal}: {error.strerror}.",
+            tries=("free some space", f"check that {settings.home} can be written"),
+        ) from error
     return _carry_out(settings, removal, con)
 
 
@@ -108,15 +125,15 @@ def affected_pages(settings: Settings, removal: Removal, shown: Published | None
         by_file = {call_file_name(row["call_id"]): row for row in rows}
     own = {call_file_name(call_id) for call_id in (*removal.gone.calls, *removal.wordless)}
     silent = set(removal.silent)
-    named = naming((*removal.gone.names, *(removal.gone.calls if removal.kind != "retention" else ())))
+    named = (*removal.gone.names, *(removal.gone.calls if removal.kind != "retention" else ()))
     found = []
     for path in sorted((settings.reports / "calls").glob("*.html")):
         row = by_file.get(path.name)
-        if path.name in own or (row is not None and row["sha256"] in silent) or _names(path, named):
+        if path.name in own or (row is not None and row["sha256"] in silent) or file_names(path, named):
             found.append(Page(path=str(path), call_id=row["call_id"] if row is not None else ""))
     for path in sorted(settings.reports.glob("weekly-*")):
         week = _WEEK.fullmatch(path.name)
-        if week is not None and (week[1] in weeks or _names(path, named)):
+        if week is not None and (week[1] in weeks or file_names(path, named)):
             found.append(Page(path=str(path), week=week[1], scorecard=_scorecard(path, settings)))
     return tuple(found)
 
@@ -135,26 +152,6 @@ def staged_calls(settings: Settings, wanted: Callable[[Call], bool]) -> Iterator
             yield path, transcript.recording.sha256
 
 
-def naming(names: tuple[str, ...]) -> re.Pattern[str] | None:
-    """Finds any of the ids and names as a word of its own; None where there are none."""
-    patterns = [whole_word(name).pattern for name in sorted(set(names)) if name]
-    return re.compile("|".join(patterns)) if patterns else None
-
-
-def files_that_name(settings: Settings, names: tuple[str, ...]) -> list[str]:
-    """The files below home and reports whose bytes or name hold one of the ids or names."""
-    wanted = {n.encode() for n in names if n} | {html.escape(n).encode() for n in names if n}
-    if not wanted:
-        return []
-    pattern = re.compile(b"|".join(rb"(?<![0-9A-Za-z])" + re.escape(n) + rb"(?![0-9A-Za-z])" for n in sorted(wanted)))
-    found = []
-    for folder in (settings.home, settings.reports):
-        for path in sorted(p for p in folder.rglob("*") if p.is_file()):
-            if pattern.search(os.fsencode(path.relative_to(folder))) or _holds(path, pattern):
-                found.append(str(path))
-    return found
-
-
 _WEEK = re.compile(r"weekly-(\d{4}-W\d\d)\b.*")
 _CARD = re.compile(r'<meta name="callaudit-scorecard" content="([^"]*)">')
 
@@ -168,15 +165,22 @@ def _carry_out(settings: Settings, removal: Removal, con: Writer) -> Outcome:
             erase(con, gone, erasure_id=removal.erasure_id, kind=removal.kind, reason=removal.reason, at=removal.at)
         if removal.wordless:
             remove_words(con, removal.wordless, on=removal.at.date())
-        if gone.calls or gone.recordings or gone.places or removal.wordless:
+        if removal.reaches_the_warehouse:
             tell(Doing(what="writing the warehouse anew"))
             rewrite(con)
             # Only the new copy stays: the older ones hold what went.
             publish(open_writer(settings.warehouse), settings.published, keep=1)
+        con.close()
+        outcome = _make_pages(settings, removal)
+        settings.removal.unlink()
+    except OSError as error:
+        raise SetupError(
+            "the erasure is not finished",
+            why=f"{error.filename or settings.home}: {error.strerror}. What is left to do is written down.",
+            tries=("free some space", "then callaudit run  (it completes what was begun)"),
+        ) from error
     finally:
         con.close()
-    outcome = _make_pages(settings, removal)
-    settings.removal.unlink()
     return outcome
 
 
@@ -188,14 +192,13 @@ def _remove_files(settings: Settings, removal: Removal) -> None:
         for staged in settings.staging.glob(f"{sha256[:40]}-*"):
             staged.unlink(missing_ok=True)
     rmtree(settings.fetched, ignore_errors=True)
+    if removal.reaches_the_warehouse:
+        for left in (*backups(settings.warehouse), *_left_by_kills(settings)):
+            _remove(left)
     for page in removal.pages:
         Path(page.path).unlink(missing_ok=True)
     for other in removal.made_elsewhere:
-        path = Path(other)
-        if path.is_dir():
-            rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
+        _remove(Path(other))
     if removal.gone.recordings:
         fingerprints = Fingerprints(settings.fingerprints)
         for sha256 in removal.gone.recordings:
@@ -203,9 +206,35 @@ def _remove_files(settings: Settings, removal: Removal) -> None:
         fingerprints.save()
 
 
-def made_elsewhere(settings: Settings) -> tuple[str, ...]:
-    """What other commands made of all calls, and can make again."""
-    return tuple(str(path) for path in _elsewhere(settings) if path.exists())
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        rmtree(path)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _left_by_kills(settings: Settings) -> Iterator[Path]:
+    """What a command that was killed had half written, and what DuckDB had put aside when memory was short.
+
+    A report that is being made at this moment loses its unfinished file too: it shows what is to go.
+    """
+    for folder, pattern in (
+        (settings.home, "*.part"),
+        (settings.home, ".export.*"),
+        (settings.home, f"{settings.warehouse.name}.tmp"),
+        (settings.staging, "*.part"),
+        (settings.audio, "*.part*"),
+        (settings.published, "**/*.tmp"),
+        (settings.reports, "**/.*.partial"),
+        (settings.root, ".review-*.part*"),
+    ):
+        yield from folder.glob(pattern)
+
+
+def made_elsewhere(settings: Settings, ids: Collection[str] = ()) -> tuple[str, ...]:
+    """What other commands made of all calls and can make again, and the forms for reviews that name one of the ids."""
+    forms = (path for path in review_forms(settings) if file_names(path, ids))
+    return tuple(str(path) for path in (*(p for p in _elsewhere(settings) if p.exists()), *forms))
 
 
 def _elsewhere(settings: Settings) -> dict[Path, str]:
@@ -216,8 +245,11 @@ def _make_pages(settings: Settings, removal: Removal) -> Outcome:
     """Every affected page once more, from what is left; a page that has nothing left to show stays away."""
     made: list[str] = []
     taken: list[str] = []
-    commands = {str(path): command for path, command in _elsewhere(settings).items()}
-    again = {commands[path]: None for path in removal.made_elsewhere if path in commands}
+    commands = _elsewhere(settings)
+    again = {
+        commands.get(path, f"callaudit review sample --out {path.name}"): None
+        for path in map(Path, removal.made_elsewhere)
+    }
     if removal.pages and newest_generation(settings.published) is not None:
         tell(Doing(what="making the pages again"))
         with open_published(settings.published) as published:
@@ -227,7 +259,7 @@ def _make_pages(settings: Settings, removal: Removal) -> Outcome:
                 path = Path(page.path)
                 if page.call_id in calls:
                     made.append(str(render_call(settings, published, page.call_id)))
-                elif page.week in weeks and path.suffix == ".html":
+                elif page.week in weeks and path.name == weekly_file_name(page.week):
                     made.append(str(weekly.render(published, week=page.week, scorecard=page.scorecard, out=path)))
                 else:
                     taken.append(str(path))
@@ -243,16 +275,3 @@ def _scorecard(path: Path, settings: Settings) -> str:
     with path.open(encoding="utf-8", errors="replace") as page:
         found = _CARD.search(page.read(4096))
     return html.unescape(found[1]) if found else settings.report.scorecard
-
-
-def _names(path: Path, named: re.Pattern[str] | None) -> bool:
-    if named is None:
-        return False
-    return named.search(html.unescape(path.read_text(encoding="utf-8", errors="replace"))) is not None
-
-
-def _holds(path: Path, pattern: re.Pattern[bytes]) -> bool:
-    if path.stat().st_size == 0:
-        return False
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
-        return pattern.search(content) is not None

@@ -56,7 +56,11 @@ def retain(settings: Settings, *, today: date | None = None, dry_run: bool = Fal
             gone=gone,
             wordless=tuple(call.call_id for call in due.words),
             silent=tuple(call.sha256 for call in due.audio if call.sha256),
-            made_elsewhere=made_elsewhere(settings) if due.words or due.calls else (),
+            made_elsewhere=(
+                made_elsewhere(settings, [call.call_id for call in (*due.words, *due.calls)])
+                if due.words or due.calls
+                else ()
+            ),
         )
         weeks = weeks_that_show({call.iso_week or "" for call in (*due.words, *due.calls)}, trends=False)
         if newest_generation(settings.published) is not None:

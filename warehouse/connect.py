@@ -277,16 +277,7 @@ def open_published(folder: Path) -> Published:
             tries=("callaudit run",),
         )
     try:
-        con = duckdb.connect(
-            path,
-            read_only=True,
-            config={
-                "enable_external_access": "false",
-                "autoinstall_known_extensions": "false",
-                "autoload_known_extensions": "false",
-                "python_enable_replacements": "false",
-            },
-        )
+        con = connect_read_only(path)
     except duckdb.Error as error:
         raise InputError(
             f"cannot read {path}", why=str(error).strip(), tries=("callaudit run  (publishes a fresh copy)",)
@@ -294,6 +285,20 @@ def open_published(folder: Path) -> Published:
     con.execute("set TimeZone = 'UTC'")
     con.execute("set lock_configuration = true")
     return Published(con, path)
+
+
+def connect_read_only(path: Path) -> duckdb.DuckDBPyConnection:
+    """The file to read, with nothing outside itself in reach; raises DuckDB's own error."""
+    return duckdb.connect(
+        path,
+        read_only=True,
+        config={
+            "enable_external_access": "false",
+            "autoinstall_known_extensions": "false",
+            "autoload_known_extensions": "false",
+            "python_enable_replacements": "false",
+        },
+    )
 
 
 PUBLISHED_NAME = "audit.duckdb"

@@ -7,7 +7,8 @@ file, which takes the place of the old one. What stays of a call is a count in i
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from datetime import date, datetime
 from pathlib import Path
 from typing import Literal
@@ -119,12 +120,27 @@ def whole_word(text: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![^\W_]){re.escape(text)}(?![^\W_])")
 
 
+@contextmanager
+def _told_of_a_full_disk() -> Iterator[None]:
+    """A failed write closes the file to this process and does not harm it: the rows are all there still."""
+    try:
+        yield
+    except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException) as error:
+        raise SetupError(
+            "nothing was removed from the warehouse: it cannot be written",
+            why=str(error).strip(),
+            tries=("free some space", "then callaudit run  (it completes what was begun)"),
+        ) from error
+
+
+@_told_of_a_full_disk()
 def erase(
     con: duckdb.DuckDBPyConnection, gone: Gone, *, erasure_id: str, kind: Kind, reason: str, at: datetime
 ) -> None:
     """Delete every row of the calls and leave their tombstones, all or nothing; doing it again changes nothing.
 
     Rows of others that name an erased call (a promise kept by it) lose the name and keep their verdict.
+    Raises SetupError where the disk does not take it.
     """
     asked = arrow_table(pa.schema([("call_id", pa.string())]), [list(gone.calls)])
     con.register("gone", asked)
@@ -162,16 +178,21 @@ def erase(
             )
         con.commit()
     except BaseException:
-        con.rollback()
+        # After a failed write the connection takes no more orders; the error itself is what must be seen.
+        with suppress(duckdb.Error):
+            con.rollback()
         raise
     finally:
-        con.unregister("gone")
+        with suppress(duckdb.Error):
+            con.unregister("gone")
 
 
+@_told_of_a_full_disk()
 def remove_words(con: duckdb.DuckDBPyConnection, call_ids: Collection[str], *, on: date) -> None:
     """Take the words of calls and every quote of them; verdicts, reasons, times and measures stay.
 
     A call without its words is never judged again. Doing it again changes nothing.
+    Raises SetupError where the disk does not take it.
     """
     asked = arrow_table(pa.schema([("call_id", pa.string())]), [sorted(call_ids)])
     con.register("aged", asked)
@@ -186,10 +207,13 @@ def remove_words(con: duckdb.DuckDBPyConnection, call_ids: Collection[str], *, o
         )
         con.commit()
     except BaseException:
-        con.rollback()
+        # After a failed write the connection takes no more orders; the error itself is what must be seen.
+        with suppress(duckdb.Error):
+            con.rollback()
         raise
     finally:
-        con.unregister("aged")
+        with suppress(duckdb.Error):
+            con.unregister("aged")
 
 
 # Some reasons name in brackets what was said: the customer's name, the words that were said back.
@@ -233,6 +257,9 @@ def rewrite(con: duckdb.DuckDBPyConnection) -> None:
         con.execute("detach rewritten")
         _swap(fresh, path)
     except (duckdb.IOException, duckdb.FatalException, OSError) as error:
+        con.close()
+        with suppress(OSError):
+            fresh.unlink(missing_ok=True)
         raise SetupError(
             "the warehouse cannot be written anew: what was removed may still lie in its file",
             why=f"{path}: {str(error).strip()}",
@@ -254,30 +281,6 @@ def _swap(fresh: Path, path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def where_named(con: duckdb.DuckDBPyConnection, names: Collection[str]) -> list[tuple[str, int]]:
-    """The tables in which one of the ids or names still stands as a word of its own, with the number of rows."""
-    patterns = [rf"(^|[^\p{{L}}\p{{N}}]){_quoted(name)}($|[^\p{{L}}\p{{N}}])" for name in sorted(names) if name]
-    if not patterns:
-        return []
-    tables = con.execute(
-        "select schema_name, table_name from duckdb_tables() where not internal order by all"
-    ).fetchall()
-    found = []
-    for schema, table in tables:
-        (rows,) = con.execute(
-            f'select count(*) from "{schema}"."{table}" t where regexp_matches(t::varchar, ?)',  # noqa: S608  Names of ours.
-            ["|".join(patterns)],
-        ).fetchone() or (0,)
-        if rows:
-            found.append((f"{schema}.{table}", int(rows)))
-    return found
-
-
-def _quoted(text: str) -> str:
-    """The text for RE2, which takes no escape of a letter or digit."""
-    return "".join(c if c.isalnum() or c.isspace() or ord(c) > 127 else f"\\{c}" for c in text)
 
 
 def _traces(

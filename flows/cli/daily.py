@@ -251,7 +251,7 @@ def keep_only_so_long(
 
 @commands.command("scan", rich_help_panel=DAILY)
 def scan_stored() -> None:
-    """Look for personal data that is left in the warehouse, in unfinished work and in the report pages.
+    """Look for personal data that is left in the warehouse, its copies, unfinished work, and every file that was made.
 
     Says where, never what. Exit code 0: nothing is left; 1: something is.
     """
@@ -263,5 +263,11 @@ def scan_stored() -> None:
     if not left:
         out.print("Nothing personal was found.")
         return
-    show_rows([{"call or file": one.where, "place": one.place, "kind": one.kind} for one in left], empty="")
+    show_rows(
+        [
+            {"call or file": one.where, "place": one.place, "kind": one.kind, "in": ", ".join(one.copies)}
+            for one in left
+        ],
+        empty="",
+    )
     raise typer.Exit(SOMETHING_LEFT)
