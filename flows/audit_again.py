@@ -80,7 +80,7 @@ def audit_again(
             raise
         load.record_run(con, _ended(run, "finished", audited=len(waiting)))
         tell(Doing(what="publishing"))
-        publish(con, settings.published)
+        publish(con, settings.published, mode=settings.access.published_mode)
         return _summary(rulebook, waiting, changed=changed, dry_run=False)
     finally:
         con.close()
@@ -89,6 +89,7 @@ def audit_again(
 def _judge(con: Writer, rulebook: Rulebook, waiting: list[ToJudge], run: load.Run) -> int:
     """Judge and store batch by batch; returns how many verdicts are others than those that counted before."""
     load.store_rulebook(con, rulebook, loaded_at=run.started_at)
+    load.bury_dead_runs(con)
     load.record_run(con, run)
     calls = calls_in(con, [call.call_id for call in waiting])
     gaps = contact_gaps(con)

@@ -15,7 +15,8 @@ from audit_rules.conversation import Contact
 from audit_rules.finding import Audit, Verdict
 from audit_rules.rulebook import load_rulebook
 from audit_rules.scorecard import score
-from flows.events import Doing, Refused, Started, Stored, Transcribed, tell
+from flows.access import keep_private
+from flows.events import Doing, Opened, Refused, Started, Stored, Transcribed, step, tell
 from flows.recognition import Heard, Recognition, read_arrival
 from flows.removal import complete
 from flows.settings import Settings
@@ -30,6 +31,9 @@ from warehouse.erase import erased_recordings
 from warehouse.promises import unsettled_promises
 from warehouse.publish import publish
 from warehouse.tables import AuditedCall
+
+# Whoever only looks holds the warehouse for less than this.
+_BRIEF: Seconds = 5.0
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,13 +70,15 @@ class AuditRun:
     """
 
     def __init__(self, settings: Settings, *, started_at: datetime | None = None) -> None:
+        keep_private()
         self.settings = settings
         self.started_at = started_at or datetime.now(UTC)
         self.run_id = f"R{self.started_at:%Y%m%d-%H%M%S}"
         # Rules first: a mistake in them is found before anything else takes time.
         self.rulebook = load_rulebook(*settings.rule_folders)
         complete(settings)
-        self.con = open_writer(settings.warehouse)
+        self.con = open_writer(settings.warehouse, patience=_BRIEF)
+        tell(Opened(run_id=self.run_id))
         self.recognition: Recognition | None = None
         self.refused_before = load.quarantined_files(self.con)
         self._audited: list[Audit] = []
@@ -96,6 +102,7 @@ class AuditRun:
                 self._record("failed", message=str(error).partition("\n")[0])
         self.con.close()
 
+    @step("find")
     def find(self, *folders: Path, retry_failed: bool = False) -> list[Arrival]:
         """The recordings that are not audited yet; what cannot be is put in quarantine."""
         sources = self.settings.inbox_sources(*folders)
@@ -134,6 +141,7 @@ class AuditRun:
         self._refuse(refused, {})
         self._remember_contacts(arrivals)
         load.store_rulebook(self.con, self.rulebook, loaded_at=self.started_at)
+        load.bury_dead_runs(self.con)
         self._record("running")
         recordings = [a for a in arrivals if not a.export]
         if recordings:
@@ -158,6 +166,7 @@ class AuditRun:
         size = self.settings.run.calls_per_batch
         return (tuple(arrivals[n : n + size]) for n in range(0, len(arrivals), size))
 
+    @step("transcribe")
     def transcribe(self, batch: Sequence[Arrival]) -> list[Transcript]:
         """The transcripts of a batch, in its order; what cannot be transcribed is put in quarantine."""
         done: dict[str, Transcript] = {}
@@ -197,6 +206,7 @@ class AuditRun:
             return Heard(arrival=arrival, outcome=Quarantined.of(arrival, error))
         return Heard(arrival=arrival, outcome=transcript)
 
+    @step("judge and store")
     def store(self, transcripts: Sequence[Transcript], batch: Sequence[Arrival] = ()) -> None:
         """Judge transcripts and store them with their findings, all of them or none."""
         audited = self._judged(transcripts)
@@ -208,6 +218,7 @@ class AuditRun:
             self.recognition.discard_staged([a for a in batch if not a.export])
         tell(Stored(calls=len(audited)))
 
+    @step("settle promises")
     def settle_promises(self) -> int:
         """Judge again the calls whose promise was open or broken: a later call may have kept it."""
         changed = 0
@@ -220,13 +231,14 @@ class AuditRun:
             changed += len(transcripts)
         return changed
 
+    @step("publish")
     def finish(self) -> RunSummary:
         """Write the run down and publish a fresh read-only copy for the readers."""
         tell(Doing(what="publishing"))
         summary = self._summary()
         self._record("finished")
         rmtree(self.settings.fetched, ignore_errors=True)
-        publish(self.con, self.settings.published)
+        publish(self.con, self.settings.published, mode=self.settings.access.published_mode)
         return summary
 
     def _record(self, state: str, *, message: str = "") -> None:
@@ -286,6 +298,8 @@ class AuditRun:
                     reason=item.reason,
                     next_step=item.next_step,
                     again=again,
+                    recording=(item.sha256 or "")[:12],
+                    call_id=calls[item.path].call_id if item.path in calls else "",
                 )
             )
 

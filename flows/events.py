@@ -5,6 +5,9 @@ and counts, never what was said.
 """
 
 import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import msgspec
 
@@ -13,6 +16,12 @@ LOGGER = logging.getLogger("callaudit.run")
 
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """Something that happened in a run."""
+
+
+class Opened(Event, frozen=True, kw_only=True):
+    """The run holds the warehouse; what is told from now on belongs to it."""
+
+    run_id: str
 
 
 class Started(Event, frozen=True, kw_only=True):
@@ -42,13 +51,15 @@ class Transcribed(Event, frozen=True, kw_only=True):
 
 
 class Refused(Event, frozen=True, kw_only=True):
-    """One file cannot be audited; the run goes on."""
+    """One file cannot be audited; the run goes on. `recording` is the start of its sha256, "" where it has none."""
 
     file: str
     code: str
     reason: str
     next_step: str
     again: bool
+    recording: str = ""
+    call_id: str = ""
 
 
 class Stored(Event, frozen=True, kw_only=True):
@@ -61,6 +72,32 @@ class Doing(Event, frozen=True, kw_only=True):
     """What the run is busy with, in two or three words."""
 
     what: str
+
+
+class StepDone(Event, frozen=True, kw_only=True):
+    """A step of the run took so long; steps that are made batch by batch are told for each batch."""
+
+    step: str
+    seconds: float
+
+
+class Ended(Event, frozen=True, kw_only=True):
+    """The run is over, one way or the other; `error_kind` is the class of what broke it, "" where nothing did."""
+
+    state: str
+    seconds: float
+    error_kind: str = ""
+    exit_code: int = 0
+
+
+@contextmanager
+def step(name: str) -> Iterator[None]:
+    """Tell how long the block took; also a decorator."""
+    began = time.monotonic()
+    try:
+        yield
+    finally:
+        tell(StepDone(step=name, seconds=time.monotonic() - began))
 
 
 def tell(event: Event) -> None:

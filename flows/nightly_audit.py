@@ -14,6 +14,7 @@ from prefect.runtime import flow_run
 from flows.audit_run import AuditRun, RunSummary
 from flows.retention import retain
 from flows.settings import Settings, load_settings
+from flows.watch import watched
 from transcription.inbox import Arrival
 from transcription.transcript import Transcript
 
@@ -29,7 +30,8 @@ def nightly_audit(
         folders: look only here instead of in the configured sources.
         retry_failed: also try again what is in quarantine for its audio.
     """
-    with AuditRun(load_settings(Path(config) if config else None)) as run:
+    settings = load_settings(Path(config) if config else None)
+    with watched(settings), AuditRun(settings) as run:
         arrivals = find_recordings(run, folders or [], retry_failed)
         for number, batch in enumerate(run.batches(arrivals), 1):
             transcripts = transcribe.with_options(task_run_name=f"transcribe batch {number}")(run, batch)

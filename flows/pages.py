@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from flows.access import for_readers
 from flows.settings import Settings
 from reports import Format, call_page
 from reports.formats import write_formats
@@ -34,6 +35,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     files: ReportFiles
 
 
+@for_readers
 def make_report(settings: Settings, *, week: str, scorecard: str, formats: Collection[Format] = ()) -> Report:
     """The weekly page, the call pages it links to, and its other forms; without `formats` those of the settings.
 
@@ -57,6 +59,7 @@ def make_report(settings: Settings, *, week: str, scorecard: str, formats: Colle
     return Report(readings=readings, page=page, files=files)
 
 
+@for_readers
 def render_call(settings: Settings, published: Published, call_id: str) -> Path:
     """One call's page, with its playable copy where there is one."""
     rows = published.rows("select sha256 from calls where call_id = ?", [call_id])

@@ -169,7 +169,8 @@ def _carry_out(settings: Settings, removal: Removal, con: Writer) -> Outcome:
             tell(Doing(what="writing the warehouse anew"))
             rewrite(con)
             # Only the new copy stays: the older ones hold what went.
-            publish(open_writer(settings.warehouse), settings.published, keep=1)
+            mode = settings.access.published_mode
+            publish(open_writer(settings.warehouse), settings.published, keep=1, mode=mode)
         con.close()
         outcome = _make_pages(settings, removal)
         settings.removal.unlink()

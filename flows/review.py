@@ -73,7 +73,7 @@ def _written(settings: Settings) -> Iterator[Any]:
     except BaseException:
         con.close()
         raise
-    publish(con, settings.published)
+    publish(con, settings.published, mode=settings.access.published_mode)
 
 
 def sample(

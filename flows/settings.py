@@ -129,6 +129,30 @@ class RetentionSettings(Section, frozen=True, kw_only=True):
     findings_days: Annotated[int, msgspec.Meta(ge=0)] = 0
 
 
+class WatchSettings(Section, frozen=True, kw_only=True):
+    """Where a run tells how it goes, for programs: JSON lines, and a file for Prometheus. See docs/operations.md."""
+
+    log: str = ""
+    metrics: str = ""
+
+
+class AccessSettings(Section, frozen=True, kw_only=True):
+    """Who may read what a run writes, as octal modes of files; everything else is its owner's alone."""
+
+    published: Annotated[str, msgspec.Meta(pattern="^0?[4][04][04]$")] = "0400"
+    reports: Annotated[str, msgspec.Meta(pattern="^0?[6][04][04]$")] = "0600"
+
+    @property
+    def published_mode(self) -> int:
+        """The mode of the read-only copy."""
+        return int(self.published, 8)
+
+    @property
+    def reports_mode(self) -> int:
+        """The mode of pages and other forms of reports."""
+        return int(self.reports, 8)
+
+
 class Settings(Section, frozen=True, kw_only=True):
     """Everything a run needs to know; `file` is where it was read, None for the defaults."""
 
@@ -141,6 +165,8 @@ class Settings(Section, frozen=True, kw_only=True):
     report: ReportSettings = ReportSettings()
     mail: MailSettings = MailSettings()
     retention: RetentionSettings = RetentionSettings()
+    access: AccessSettings = AccessSettings()
+    watch: WatchSettings = WatchSettings()
     root: Path = Path()
     file: Path | None = None
 
@@ -198,6 +224,16 @@ class Settings(Section, frozen=True, kw_only=True):
     def reports(self) -> Path:
         """Where reports and call pages go."""
         return _below(self.root, self.paths.reports)
+
+    @property
+    def log(self) -> Path | None:
+        """The file that JSON lines are added to; None for none and for standard error ("-")."""
+        return _below(self.root, Path(self.watch.log).expanduser()) if self.watch.log not in ("", "-") else None
+
+    @property
+    def metrics(self) -> Path | None:
+        """The file for Prometheus."""
+        return _below(self.root, Path(self.watch.metrics).expanduser()) if self.watch.metrics else None
 
     @property
     def rules(self) -> Path:
@@ -373,6 +409,8 @@ def _known_keys() -> list[str]:
         ReportSettings,
         MailSettings,
         RetentionSettings,
+        AccessSettings,
+        WatchSettings,
     )
     return sorted({f.encode_name for s in sections for f in msgspec.structs.fields(s)} - {"root", "file"})
 

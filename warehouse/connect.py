@@ -6,6 +6,7 @@ the published copy, which no writer ever holds (`warehouse.publish`).
 
 import hashlib
 import re
+import time
 import tomllib
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -20,6 +21,7 @@ import pandas as pd
 import pyarrow as pa
 
 from transcription.errors import InputError, LockedError, SetupError
+from transcription.transcript import Seconds
 from warehouse.copying import TakenError, copy_whole
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -73,8 +75,10 @@ Writer = duckdb.DuckDBPyConnection
 Parameters = Sequence[object] | Mapping[str, object] | None
 
 
-def open_writer(path: Path, *, migrations: Path = MIGRATIONS) -> duckdb.DuckDBPyConnection:
+def open_writer(path: Path, *, migrations: Path = MIGRATIONS, patience: Seconds = 0.0) -> duckdb.DuckDBPyConnection:
     """The only writing connection to the warehouse at `path`, brought up to this program's tables and views.
+
+    A file that another process holds is tried again until `patience` is over.
 
     Before the first migration on a file that holds tables already, the file is copied beside itself, as
     `warehouse.duckdb.before-0005` for the migration it had not seen.
@@ -84,7 +88,7 @@ def open_writer(path: Path, *, migrations: Path = MIGRATIONS) -> duckdb.DuckDBPy
         SetupError: the folder cannot be written, the file is no warehouse, was written by a newer
             program, one of its migrations was changed afterwards, or the copy beside it cannot be written.
     """
-    con = connect_file(path)
+    con = _connect_patiently(path, patience)
     try:
         pending = _pending(con, path, migrations)
         if pending and _applied(con, path):
@@ -100,6 +104,17 @@ def open_writer(path: Path, *, migrations: Path = MIGRATIONS) -> duckdb.DuckDBPy
         con.close()
         raise
     return con
+
+
+def _connect_patiently(path: Path, patience: Seconds) -> duckdb.DuckDBPyConnection:
+    until = time.monotonic() + patience
+    while True:
+        try:
+            return connect_file(path)
+        except LockedError:
+            if time.monotonic() >= until:
+                raise
+            time.sleep(0.2)
 
 
 def connect_file(path: Path) -> duckdb.DuckDBPyConnection:

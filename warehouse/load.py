@@ -79,7 +79,7 @@ class NotAudited(Protocol):
 class Run(msgspec.Struct, frozen=True, kw_only=True):
     """One run of the pipeline, told again with the same `run_id` as it goes on.
 
-    `kind` is "nightly", "reaudit" or "manual"; `state` is "running", "finished" or "failed".
+    `kind` is "nightly", "reaudit" or "manual"; `state` is "running", "finished", "failed" or "died".
     """
 
     run_id: str
@@ -241,6 +241,13 @@ def record_run(con: duckdb.DuckDBPyConnection, run: Run) -> None:
         con.execute(
             "insert into core.runs values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", list(msgspec.structs.astuple(run))
         )
+
+
+@_told_of_a_full_disk()
+def bury_dead_runs(con: duckdb.DuckDBPyConnection) -> None:
+    """Mark as died every run that never told its end: the holder of the only writer knows that none of them runs."""
+    with _transaction(con):
+        con.execute("update core.runs set state = 'died' where state = 'running'")
 
 
 @_told_of_a_full_disk()

@@ -24,7 +24,8 @@ def publish(con: duckdb.DuckDBPyConnection, folder: Path, *, keep: int = 3, mode
     """Close the writer and put a copy of its file at `folder / audit.duckdb`; returns that path.
 
     The connection must be the only one to its file in this process. The last `keep` copies (at least
-    one) stay in `folder / generations`. A crash at any point leaves the old copy or the new one, whole.
+    one) stay in `folder / generations`, each with `mode`; the folders let in whoever that
+    lets read. A crash at any point leaves the old copy or the new one, whole.
 
     Raises:
         SetupError: the copy cannot be written (disk full, folder not writable); the old copy stays.
@@ -47,6 +48,7 @@ def publish(con: duckdb.DuckDBPyConnection, folder: Path, *, keep: int = 3, mode
     published = folder / PUBLISHED_NAME
     try:
         generations.mkdir(parents=True, exist_ok=True)
+        _let_in(folder, mode)
         _clear(folder)
         generation = generations / f"audit-{_newest_number(generations) + 1:06d}.duckdb"
         _copy(Path(source), generation, mode)
@@ -63,6 +65,18 @@ def publish(con: duckdb.DuckDBPyConnection, folder: Path, *, keep: int = 3, mode
             tries=("free some space", "then callaudit run"),
         ) from error
     return published
+
+
+def _let_in(folder: Path, mode: int) -> None:
+    """Who may read the copy may look into its folders and go through the one above them; nobody else may."""
+    entered = 0o700 | mode & 0o044 | (mode & 0o044) >> 2
+    for one in (folder, folder / GENERATIONS):
+        if one.stat().st_mode & 0o777 != entered:
+            one.chmod(entered)
+    above = folder.absolute().parent
+    passed = above.stat().st_mode & 0o777 | (mode & 0o044) >> 2
+    if above.stat().st_mode & 0o777 != passed:
+        above.chmod(passed)
 
 
 def _clear(folder: Path) -> None:

@@ -1,10 +1,12 @@
 """What all commands share: the app, the options before a command, exit codes."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from flows.access import keep_private
 from transcription.errors import InputError
 
 if TYPE_CHECKING:
@@ -59,6 +61,10 @@ def options(
         ),
     ] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="Print errors only.")] = False,
+    log_json: Annotated[
+        Path | None,
+        typer.Option("--log-json", metavar="FILE", help="Add a JSON line for each event of a run; - is stderr."),
+    ] = None,
     version: Annotated[
         bool, typer.Option("--version", "-V", callback=_version, is_eager=True, help="Print the version.")
     ] = False,
@@ -66,6 +72,10 @@ def options(
     """Options that come before the command."""
     given.config = config
     given.quiet = quiet
+    keep_private()
+    if log_json is not None:
+        # A flow reads its own settings, and this is one of them.
+        os.environ["CALLAUDIT_WATCH__LOG"] = "-" if str(log_json) == "-" else str(log_json.absolute())
 
 
 def counted(number: int, noun: str) -> str:

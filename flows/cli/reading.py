@@ -171,11 +171,13 @@ def dictionary(
     ] = None,
 ) -> None:
     """Make a page that explains every view, table, column and macro, with sample queries run on your calls."""
+    from flows.access import readable
     from flows.console import out
     from flows.settings import load_settings
     from reports import dictionary as page
     from warehouse.connect import open_published
 
     settings = load_settings(given.config)
-    with open_published(settings.published) as published:
+    mode = settings.access.reports_mode
+    with open_published(settings.published) as published, readable(settings.reports, mode=mode):
         out.print(str(page.render(published, out=target or settings.reports / "dictionary.html")), markup=False)

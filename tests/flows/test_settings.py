@@ -27,6 +27,7 @@ def test_the_example_that_init_writes_is_every_default():
     bare = module.Settings()
     assert (example.site, example.paths, example.engine) == (bare.site, bare.paths, bare.engine)
     assert (example.transcription, example.run, example.report) == (bare.transcription, bare.run, bare.report)
+    assert (example.access, example.watch) == (bare.access, bare.watch)
 
 
 def test_paths_are_relative_to_the_file(tmp_path):
