@@ -1,8 +1,10 @@
 """One run of the pipeline, step by step, without Prefect: find, transcribe, judge, store, publish."""
 
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from shutil import rmtree
 from types import TracebackType
@@ -12,19 +14,20 @@ import msgspec
 
 from audit_rules.audit import audit_each
 from audit_rules.conversation import Contact
-from audit_rules.finding import Audit, Verdict
 from audit_rules.rulebook import load_rulebook
-from audit_rules.scorecard import score
 from flows.access import keep_private
-from flows.events import Doing, Opened, Refused, Started, Stored, Transcribed, step, tell
-from flows.recognition import Heard, Recognition, read_arrival
+from flows.batches import Batch, parted
+from flows.events import Doing, Opened, Refused, Spent, Started, Stored, step, tell
+from flows.judging import Audited, Tally, contacts_in, judge, read_and_judge, told_of
+from flows.recognition import Recognition
 from flows.removal import complete
 from flows.settings import Settings
+from flows.workers import FEW, Ways, Workers
 from transcription.audio import declared_duration
 from transcription.errors import InputError, Unreadable
 from transcription.inbox import Arrival, Fingerprints, Quarantined, scan
 from transcription.inbox.metadata import printable
-from transcription.transcript import Seconds, Transcript
+from transcription.transcript import Seconds
 from warehouse import load
 from warehouse.connect import open_writer
 from warehouse.erase import erased_recordings
@@ -34,6 +37,8 @@ from warehouse.tables import AuditedCall
 
 # Whoever only looks holds the warehouse for less than this.
 _BRIEF: Seconds = 5.0
+# Some seconds of work, and some 100 MB of memory for long calls.
+_SETTLED_AT_ONCE = 500
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,10 +86,11 @@ class AuditRun:
         tell(Opened(run_id=self.run_id))
         self.recognition: Recognition | None = None
         self.refused_before = load.quarantined_files(self.con)
-        self._audited: list[Audit] = []
+        self.workers: Workers | None = None
+        self._tally = Tally()
         self._refused: set[tuple[str, str]] = set()
-        self._audio_seconds = 0.0
         self._found = self._already = self._duplicates = self._unsettled = self._erased = 0
+        self._lengths: dict[str, Seconds | None] = {}
         self._calls_found: dict[str, list[Contact]] = {}
         self._newest: datetime | None = None
 
@@ -94,6 +100,8 @@ class AuditRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self.workers is not None:
+            self.workers.close()
         if self.recognition is not None:
             self.recognition.close()
         if error is not None:
@@ -146,12 +154,13 @@ class AuditRun:
         recordings = [a for a in arrivals if not a.export]
         if recordings:
             self.recognition = Recognition(self.settings)
+        self._lengths = {a.place: declared_duration(a.path) for a in recordings}
         provenance = self.recognition.provenance if self.recognition else None
         tell(
             Started(
                 run_id=self.run_id,
                 calls=len(arrivals),
-                audio_seconds=sum(declared_duration(a.path) or 0.0 for a in recordings),
+                audio_seconds=sum(length or 0.0 for length in self._lengths.values()),
                 exports=len(arrivals) - len(recordings),
                 engine=f"{provenance.engine} {provenance.model}" if provenance else "",
                 notice=provenance.notice if provenance else "",
@@ -161,62 +170,86 @@ class AuditRun:
         )
         return arrivals
 
-    def batches(self, arrivals: Sequence[Arrival]) -> Iterator[tuple[Arrival, ...]]:
-        """The arrivals in portions that are stored at once."""
-        size = self.settings.run.calls_per_batch
-        return (tuple(arrivals[n : n + size]) for n in range(0, len(arrivals), size))
+    def batches(self, arrivals: Sequence[Arrival]) -> list[Batch]:
+        """The arrivals in portions that are audited and stored at once, those that come as transcripts first."""
+        portions = parted(
+            arrivals,
+            calls=self.settings.run.calls_per_batch,
+            audio=self._audio_per_batch,
+            length=lambda arrival: self._lengths.get(arrival.place),
+        )
+        batches = [self._batch(number, portion) for number, portion in enumerate(portions, 1)]
+        imported = [batch for batch in batches if batch.is_imported]
+        if sum(len(batch.arrivals) for batch in imported) > FEW:
+            workers = min(self.settings.run.workers or len(os.sched_getaffinity(0)), len(imported))
+            self.workers = Workers(self.ways, imported, workers=workers)
+        return batches
 
-    @step("transcribe")
-    def transcribe(self, batch: Sequence[Arrival]) -> list[Transcript]:
-        """The transcripts of a batch, in its order; what cannot be transcribed is put in quarantine."""
-        done: dict[str, Transcript] = {}
-        for heard in self._outcomes(batch):
-            if isinstance(heard.outcome, Quarantined):
-                self._refuse([heard.outcome], {heard.arrival.place: heard.arrival})
-                continue
-            # A staged transcript may carry metadata that was mended since.
-            transcript = msgspec.structs.replace(heard.outcome, call=heard.arrival.call)
-            done[heard.arrival.sha256] = transcript
-            tell(
-                Transcribed(
-                    call_id=transcript.call.call_id,
-                    file=heard.arrival.name,
-                    audio_seconds=_heard_seconds(transcript),
-                    reused=heard.reused,
-                    imported=bool(heard.arrival.export),
+    @property
+    def ways(self) -> Ways:
+        """What worker processes must know of this run."""
+        return Ways(
+            transcription=self.settings.transcription,
+            rule_folders=self.settings.rule_folders,
+            version=self.rulebook.version,
+            scorecard=self.settings.report.scorecard,
+        )
+
+    @property
+    def _audio_per_batch(self) -> Seconds:
+        if self.settings.run.audio_minutes_per_batch:
+            return 60.0 * self.settings.run.audio_minutes_per_batch
+        return self.recognition.audio_at_once if self.recognition is not None else 0.0
+
+    def _batch(self, number: int, arrivals: tuple[Arrival, ...]) -> Batch:
+        customers = {a.call.customer_id for a in arrivals if a.call.customer_id}
+        return Batch(
+            number=number,
+            arrivals=arrivals,
+            contacts={c: tuple(self._calls_found[c]) for c in sorted(customers) if c in self._calls_found},
+            known_until=self._newest,
+        )
+
+    @step("audit")
+    def audit(self, batch: Batch) -> Audited:
+        """The batch read or heard, and judged; what cannot be is told with its reason. Nothing is stored yet.
+
+        Calling it again for the same batch is safe: what was heard before is not heard again.
+        """
+        if batch.is_imported:
+            audited = (
+                self.workers.audited(batch)
+                if self.workers is not None
+                else read_and_judge(
+                    batch, self.settings.transcription, self.rulebook, scorecard=self.settings.report.scorecard
                 )
             )
-        return [done[a.sha256] for a in batch if a.sha256 in done]
-
-    def _outcomes(self, batch: Sequence[Arrival]) -> Iterator[Heard]:
-        """What becomes of each arrival: exports are read at once, recordings go to the recogniser."""
-        recordings = [a for a in batch if not a.export]
-        yield from (self._imported(a) for a in batch if a.export)
-        if not recordings:
-            return
+            for event in audited.told:
+                tell(event)
+            return audited
         if self.recognition is None:
             self.recognition = Recognition(self.settings)
         self.settings.audio.mkdir(parents=True, exist_ok=True)
-        yield from self.recognition.transcripts(recordings)
+        found = {}
+        for heard in self.recognition.transcripts(batch.arrivals):
+            found[heard.arrival.place] = heard
+            if not isinstance(heard.outcome, Quarantined):
+                tell(told_of(heard.arrival, heard.outcome, reused=heard.reused))
+        return judge(
+            [found[a.place] for a in batch.arrivals], batch, self.rulebook, scorecard=self.settings.report.scorecard
+        )
 
-    def _imported(self, arrival: Arrival) -> Heard:
-        try:
-            transcript = read_arrival(arrival, settings=self.settings.transcription)
-        except Unreadable as error:
-            return Heard(arrival=arrival, outcome=Quarantined.of(arrival, error))
-        return Heard(arrival=arrival, outcome=transcript)
-
-    @step("judge and store")
-    def store(self, transcripts: Sequence[Transcript], batch: Sequence[Arrival] = ()) -> None:
-        """Judge transcripts and store them with their findings, all of them or none."""
-        audited = self._judged(transcripts)
-        files = [str(file) for a in batch for _, file in a.by_speaker]
-        load.load(self.con, audited, run_id=self.run_id, files=files)
-        self._audited += [a.audit for a in audited]
-        self._audio_seconds += sum(map(_heard_seconds, transcripts))
-        if self.recognition is not None:
-            self.recognition.discard_staged([a for a in batch if not a.export])
-        tell(Stored(calls=len(audited)))
+    @step("store")
+    def store(self, audited: Audited, batch: Batch) -> None:
+        """Load what became of a batch, all its calls or none, and forget what was put aside for it."""
+        self._refuse(audited.refused, {a.place: a for a in batch.arrivals})
+        load.load_tables(self.con, audited.tables, run_id=self.run_id, files=audited.files)
+        self._tally += audited.tally
+        if self.recognition is not None and not batch.is_imported:
+            self.recognition.discard_staged(batch.arrivals)
+        for name, seconds in audited.processor.items():
+            tell(Spent(step=name, processor=seconds))
+        tell(Stored(calls=audited.tally.calls))
 
     @step("settle promises")
     def settle_promises(self) -> int:
@@ -226,9 +259,17 @@ class AuditRun:
             if rule.kept_promise is None:
                 continue
             calls = unsettled_promises(self.con, rulebook_version=self.rulebook.version, rule_id=rule.id)
-            transcripts = list(load.transcripts(self.con, call_ids=calls)) if calls else []
-            load.add_audits(self.con, self._judged(transcripts), run_id=self.run_id)
-            changed += len(transcripts)
+            waiting = load.transcripts(self.con, call_ids=calls) if calls else iter(())
+            while transcripts := [*islice(waiting, _SETTLED_AT_ONCE)]:
+                audits = audit_each(
+                    transcripts,
+                    self.rulebook,
+                    contacts_of=lambda t: contacts_in(self._calls_found, t),
+                    known_until=self._newest,
+                )
+                audited = [AuditedCall(t, a) for t, a in zip(transcripts, audits, strict=True)]
+                load.add_audits(self.con, audited, run_id=self.run_id)
+                changed += len(transcripts)
         return changed
 
     @step("publish")
@@ -253,21 +294,13 @@ class AuditRun:
                 ended_at=None if state == "running" else datetime.now(UTC),
                 rulebook_version=self.rulebook.version,
                 found=self._found,
-                audited=len(self._audited),
+                audited=self._tally.calls,
                 quarantined=len(self._refused - self.refused_before),
                 already=self._already,
                 duplicates=self._duplicates,
                 message=message,
             ),
         )
-
-    def _judged(self, transcripts: Sequence[Transcript]) -> list[AuditedCall]:
-        audits = audit_each(transcripts, self.rulebook, contacts_of=self._contacts_of, known_until=self._newest)
-        return [AuditedCall(t, a) for t, a in zip(transcripts, audits, strict=True)]
-
-    def _contacts_of(self, transcript: Transcript) -> list[Contact]:
-        known = self._calls_found.get(transcript.call.customer_id or "", ())
-        return [c for c in known if c.call_id != transcript.call.call_id]
 
     def _remember_contacts(self, arrivals: Sequence[Arrival]) -> None:
         for customer, calls in load.contacts(self.con).items():
@@ -304,34 +337,24 @@ class AuditRun:
             )
 
     def _summary(self) -> RunSummary:
-        house = self.rulebook.scorecards[self.settings.report.scorecard]
-        tense = [a for a in self._audited if a.measures.tense]
-        judged = [f.verdict for a in tense for f in a.findings if f.verdict in (Verdict.MET, Verdict.MISSED)]
-        scores = [score(a, self.rulebook, house) for a in self._audited]
         return RunSummary(
             run_id=self.run_id,
             found=self._found,
-            audited=len(self._audited),
+            audited=self._tally.calls,
             quarantined=len(self._refused - self.refused_before),
             quarantined_before=len(self.refused_before),
             already=self._already,
             duplicates=self._duplicates,
             unsettled=self._unsettled,
             erased=self._erased,
-            audio_seconds=self._audio_seconds,
+            audio_seconds=self._tally.audio_seconds,
             elapsed_seconds=(datetime.now(UTC) - self.started_at).total_seconds(),
-            tense_calls=len(tense),
-            steps_met=sum(v is Verdict.MET for v in judged),
-            steps_judged=len(judged),
-            critical_misses=sum(len(s.critical_misses) for s in scores),
+            tense_calls=self._tally.tense_calls,
+            steps_met=self._tally.steps_met,
+            steps_judged=self._tally.steps_judged,
+            critical_misses=self._tally.critical_misses,
             notice=self.recognition.provenance.notice if self.recognition else "",
         )
-
-
-def _heard_seconds(transcript: Transcript) -> Seconds:
-    """The length of the sound that a recogniser went through."""
-    recording = transcript.recording
-    return 0.0 if recording is None or recording.is_export else recording.duration or 0.0
 
 
 def _taken(arrival: Arrival) -> Unreadable:

@@ -68,6 +68,13 @@ class Stored(Event, frozen=True, kw_only=True):
     calls: int
 
 
+class Spent(Event, frozen=True, kw_only=True):
+    """What a part of a batch's audit took: seconds of processor time, in whichever process it was done."""
+
+    step: str
+    processor: float
+
+
 class Doing(Event, frozen=True, kw_only=True):
     """What the run is busy with, in two or three words."""
 
@@ -75,10 +82,14 @@ class Doing(Event, frozen=True, kw_only=True):
 
 
 class StepDone(Event, frozen=True, kw_only=True):
-    """A step of the run took so long; steps that are made batch by batch are told for each batch."""
+    """A step of the run took so long; steps that are made batch by batch are told for each batch.
+
+    `processor` is the processor time of the run's own process meanwhile.
+    """
 
     step: str
     seconds: float
+    processor: float = 0.0
 
 
 class Ended(Event, frozen=True, kw_only=True):
@@ -93,11 +104,11 @@ class Ended(Event, frozen=True, kw_only=True):
 @contextmanager
 def step(name: str) -> Iterator[None]:
     """Tell how long the block took; also a decorator."""
-    began = time.monotonic()
+    began, spent = time.monotonic(), time.process_time()
     try:
         yield
     finally:
-        tell(StepDone(step=name, seconds=time.monotonic() - began))
+        tell(StepDone(step=name, seconds=time.monotonic() - began, processor=time.process_time() - spent))
 
 
 def tell(event: Event) -> None:

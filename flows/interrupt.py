@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM in a run from the command line: everything stops at once.
+"""Ctrl-C and SIGTERM in a run from the command line: everything stops at once, and no worker outlives its run.
 
 Left alone, Prefect would report the stop to its temporary server, which the same Ctrl-C has ended, and go on
 trying for minutes. Nothing needs a farewell: DuckDB keeps a transaction whole or not at all, and a finished
@@ -10,7 +10,9 @@ import os
 import signal
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
+from threading import Thread
 from types import FrameType
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -40,3 +42,24 @@ def _stop(number: int, _frame: FrameType | None) -> None:
         running.stop()
     os.write(2, b"\nStopped. What was finished is safe; callaudit run goes on from there.\n")
     os._exit(128 + number)
+
+
+def stop(pool: ProcessPoolExecutor | None) -> None:
+    """End a pool's processes whatever they are at."""
+    if pool is not None:
+        for process in list((pool._processes or {}).values()):
+            process.terminate()
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def stay_with_the_run() -> None:
+    """In a worker: leave Ctrl-C to the run, which then stops its workers, and end when the run was killed."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    Thread(target=_end_with_the_run, daemon=True).start()
+
+
+def _end_with_the_run() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)

@@ -12,11 +12,12 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from flows.audit_run import AuditRun, RunSummary
+from flows.batches import Batch
+from flows.judging import Audited
 from flows.retention import retain
 from flows.settings import Settings, load_settings
 from flows.watch import watched
 from transcription.inbox import Arrival
-from transcription.transcript import Transcript
 
 
 @flow(name="nightly-audit", flow_run_name=lambda: f"audit {flow_run.scheduled_start_time:%Y-%m-%d %H:%M}")
@@ -33,9 +34,9 @@ def nightly_audit(
     settings = load_settings(Path(config) if config else None)
     with watched(settings), AuditRun(settings) as run:
         arrivals = find_recordings(run, folders or [], retry_failed)
-        for number, batch in enumerate(run.batches(arrivals), 1):
-            transcripts = transcribe.with_options(task_run_name=f"transcribe batch {number}")(run, batch)
-            judge_and_store.with_options(task_run_name=f"judge and store batch {number}")(run, transcripts, batch)
+        for batch in run.batches(arrivals):
+            audited = audit.with_options(task_run_name=f"audit batch {batch.number}")(run, batch)
+            store.with_options(task_run_name=f"store batch {batch.number}")(run, audited, batch)
         summary = settle_and_publish(run)
     keep_to_retention(run.settings)
     create_markdown_artifact(key="nightly-audit", markdown=summary_table(summary), description="What the run did")
@@ -59,15 +60,15 @@ def find_recordings(run: AuditRun, folders: list[str], retry_failed: bool) -> li
     retry_condition_fn=lambda task, run, state: _can_heal(state),
     cache_policy=NO_CACHE,
 )
-def transcribe(run: AuditRun, batch: tuple[Arrival, ...]) -> list[Transcript]:
-    """Write down a batch; finished transcripts are not made again when this is retried."""
-    return run.transcribe(batch)
+def audit(run: AuditRun, batch: Batch) -> Audited:
+    """Read or hear a batch and judge it; finished transcripts are not made again when this is retried."""
+    return run.audit(batch)
 
 
 @task(cache_policy=NO_CACHE)
-def judge_and_store(run: AuditRun, transcripts: list[Transcript], batch: tuple[Arrival, ...]) -> None:
-    """Apply the rulebook and load the findings."""
-    run.store(transcripts, batch)
+def store(run: AuditRun, audited: Audited, batch: Batch) -> None:
+    """Load what became of the batch."""
+    run.store(audited, batch)
 
 
 @task(cache_policy=NO_CACHE)

@@ -8,7 +8,6 @@ the next of them in a thread while the recogniser is busy, and never holds more 
 """
 
 import os
-import signal
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -18,6 +17,8 @@ from typing import TypeVar
 
 import msgspec
 
+from flows.batches import USUAL_CALL
+from flows.interrupt import stay_with_the_run, stop
 from flows.settings import EngineSettings, Settings
 from transcription.audio import declared_duration
 from transcription.engines import Engine, EngineName, choose
@@ -39,9 +40,9 @@ from transcription.transcript import Provenance, Seconds, Transcript
 # What one row of a batch holds, more or less; a portion is several batches, so that few of them are half full.
 _SPEECH_PER_ROW: Seconds = 28.0
 _AUDIO_PER_ROW: Seconds = 120.0
-
-# A recording that does not say how long it is counts as this.
-_USUAL_CALL: Seconds = 300.0
+# A batch of the run: four portions; or half an hour for each worker that hears one window at a time.
+_PORTIONS_AT_ONCE = 4
+_AUDIO_PER_WORKER: Seconds = 1800.0
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,13 +116,17 @@ class Recognition:
             return self.settings.run.workers
         return 1 if self.engine.batch > 1 else len(os.sched_getaffinity(0))
 
+    @property
+    def audio_at_once(self) -> Seconds:
+        """The sound that keeps all workers busy for some minutes: what is heard, judged and stored together."""
+        if self.engine.batch > 1:
+            return self.workers * _PORTIONS_AT_ONCE * self.engine.batch * _AUDIO_PER_ROW
+        return self.workers * _AUDIO_PER_WORKER
+
     def close(self) -> None:
         """Stop the workers; finished transcripts stay in the staging folder."""
         pool, self._pool = self._pool, None
-        if pool is not None:
-            for process in list(pool._processes.values()):
-                process.terminate()
-            pool.shutdown(wait=True, cancel_futures=True)
+        stop(pool)
 
     def transcripts(self, arrivals: Sequence[Arrival]) -> Iterator[Heard]:
         """Each arrival's outcome as it is ready, in no particular order.
@@ -182,7 +187,7 @@ class Recognition:
         seconds: Seconds = 0.0
         for arrival in arrivals:
             portion.append(arrival)
-            seconds += declared_duration(arrival.path) or _USUAL_CALL
+            seconds += declared_duration(arrival.path) or USUAL_CALL
             if seconds >= self.engine.batch * _AUDIO_PER_ROW:
                 yield tuple(portion)
                 portion, seconds = [], 0.0
@@ -210,8 +215,7 @@ _ENGINE: Engine | None = None
 
 def _start_worker(settings: EngineSettings, workers: int) -> None:
     global _ENGINE  # noqa: PLW0603  One engine a process, loaded once.
-    # Ctrl-C is for the parent, which then stops its workers.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stay_with_the_run()
     _ENGINE = choose_engine(settings, fetch=False, workers=workers)
 
 

@@ -86,10 +86,15 @@ class EngineSettings(Section, frozen=True, kw_only=True):
 
 
 class RunSettings(Section, frozen=True, kw_only=True):
-    """`workers` transcribe at the same time (0: one per core); a batch is stored at once."""
+    """`workers` transcribe at the same time (0: one per core); a batch is one task, stored at once.
+
+    A batch holds at most `calls_per_batch`, of recordings also about `audio_minutes_per_batch` (0: what the engine
+    does in some minutes).
+    """
 
     workers: int = 0
-    calls_per_batch: int = 50
+    calls_per_batch: Annotated[int, msgspec.Meta(ge=1)] = 500
+    audio_minutes_per_batch: Annotated[float, msgspec.Meta(ge=0)] = 0.0
 
 
 class ReportSettings(Section, frozen=True, kw_only=True):

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 import duckdb
 import msgspec
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from audit_rules.finding import Verdict
 from audit_rules.rule import Rule, Scorecard
@@ -155,11 +156,46 @@ def load(
             under_way = inserting.submit(_put, con, tables, replace=bool(stored), run_id=run_id)
         if under_way is not None:
             under_way.result()
-        if files:
-            con.execute(
-                "update core.quarantine set resolved_run_id = $run where resolved_run_id is null and path in $files",
-                {"run": run_id, "files": list(files)},
-            )
+        _resolve(con, files, run_id)
+
+
+@_told_of_a_full_disk()
+def load_tables(
+    con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], *, run_id: str, files: Collection[str] = ()
+) -> None:
+    """Load a batch that was made into tables elsewhere, all or nothing, as `load` does.
+
+    `tables` are those that `warehouse.tables.to_arrow` makes when it is told of no stored transcripts.
+
+    Raises InputError where the rulebook was not stored first, SetupError where the disk does not take it.
+    """
+    if not tables or not tables["calls"].num_rows:
+        return
+    _check_rulebooks_stored(con, set(tables["call_measures"]["rulebook_version"].unique().to_pylist()))
+    stored = _stored_transcripts(con, tables["calls"]["call_id"].to_pylist())
+    if stored:
+        tables = _without_unchanged(tables, stored)
+    with _transaction(con):
+        _put(con, tables, replace=bool(stored), run_id=run_id)
+        _resolve(con, files, run_id)
+
+
+def _without_unchanged(tables: Mapping[str, pa.Table], stored: Mapping[str, str]) -> dict[str, pa.Table]:
+    """The tables without the words of calls whose stored transcript is the same: those rows stay as they are."""
+    arrived = zip(*(tables["transcripts"][name].to_pylist() for name in ("call_id", "transcript_hash")), strict=True)
+    unchanged = pa.array([call_id for call_id, digest in arrived if stored.get(call_id) == digest], pa.string())
+    return {
+        name: table.filter(pc.invert(pc.is_in(table["call_id"], unchanged))) if name in OF_TRANSCRIPT else table
+        for name, table in tables.items()
+    }
+
+
+def _resolve(con: duckdb.DuckDBPyConnection, files: Collection[str], run_id: str) -> None:
+    if files:
+        con.execute(
+            "update core.quarantine set resolved_run_id = $run where resolved_run_id is null and path in $files",
+            {"run": run_id, "files": list(files)},
+        )
 
 
 # Calls that are turned into columns and inserted at once; the transaction is the whole batch's.

@@ -82,7 +82,7 @@ class Installation:
         """One run without Prefect, of exports only: no engine is there."""
         with AuditRun(load_settings(self.settings), started_at=at) as run:
             for batch in run.batches(run.find()):
-                run.store(run.transcribe(batch), batch)
+                run.store(run.audit(batch), batch)
             run.settle_promises()
             return run.finish()
 

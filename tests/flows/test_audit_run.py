@@ -21,10 +21,10 @@ def run_once(settings, *, at=datetime(2026, 3, 9, 2, tzinfo=UTC), stop_before_st
     with AuditRun(settings, started_at=at) as run:
         arrivals = run.find()
         for batch in run.batches(arrivals):
-            transcripts = run.transcribe(batch)
+            audited = run.audit(batch)
             if stop_before_storing:
                 return None
-            run.store(transcripts, batch)
+            run.store(audited, batch)
         run.settle_promises()
         return run.finish()
 
@@ -118,12 +118,12 @@ def promise_verdict(settings):
 def test_a_call_whose_worker_is_killed_is_transcribed_by_the_next_worker(installation, clip):
     installation.add(clip, "one", **STARTED)
     with AuditRun(load_settings(installation.settings)) as run:
-        arrivals = run.find()
+        (batch,) = run.batches(run.find())
         pool = run.recognition._start()
         pool.submit(os.getpid).result()
         for pid in list(pool._processes):
             os.kill(pid, signal.SIGKILL)
-        assert len(run.transcribe(arrivals)) == 1
+        assert run.audit(batch).tally.calls == 1
 
 
 def test_a_run_that_breaks_is_written_down_with_its_reason(installation, clip):

@@ -56,7 +56,7 @@ def told(call_id: str, **more: object) -> dict[str, object]:
 def run_once(settings: Settings, *, at: datetime = datetime(2026, 3, 9, 2, tzinfo=UTC)):
     with AuditRun(settings, started_at=at) as run:
         for batch in run.batches(run.find()):
-            run.store(run.transcribe(batch), batch)
+            run.store(run.audit(batch), batch)
         run.settle_promises()
         return run.finish()
 

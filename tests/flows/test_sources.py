@@ -25,7 +25,7 @@ def test_recordings_in_s3_are_audited_once_and_grouped_by_their_interaction(inst
     for _ in range(2):
         with AuditRun(settings) as run:
             for batch in run.batches(run.find()):
-                run.store(run.transcribe(batch), batch)
+                run.store(run.audit(batch), batch)
             summaries.append(run.finish())
 
     assert [(s.audited, s.already, s.quarantined) for s in summaries] == [(2, 0, 1), (0, 2, 0)]

@@ -32,7 +32,7 @@ def watching(installation, **given):
 def night(settings):
     with watched(settings), AuditRun(settings, started_at=NIGHT) as run:
         for batch in run.batches(run.find()):
-            run.store(run.transcribe(batch), batch)
+            run.store(run.audit(batch), batch)
         run.settle_promises()
         return run.finish()
 
