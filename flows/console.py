@@ -25,6 +25,7 @@ from transcription.transcript import Call, Transcript
 
 if TYPE_CHECKING:  # It brings numpy, which only one command needs.
     from audit_rules.agreement import Errors
+    from flows.doctor import Check
 
 out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
@@ -44,6 +45,27 @@ def show_error(error: CallauditError) -> None:
         err.print(f"  {escape(line)}")
     for step in error.tries:
         err.print(f"  [cyan]try:[/] {escape(step)}")
+
+
+def show_checks(checks: "Sequence[Check]") -> None:
+    """A line for each check, then what to try; a long line goes on below its own text."""
+    colour = {"ok": "green", "warn": "yellow", "FAIL": "bold red"}
+    table = Table.grid(padding=(0, 1, 0, 0))
+    table.add_column(no_wrap=True)
+    table.add_column(no_wrap=True, min_width=max((len(c.name) for c in checks), default=0) + 1)
+    table.add_column(overflow="fold")
+    for check in checks:
+        table.add_row(f"[{colour[check.state]}]{check.state}[/]", check.name, escape(check.says))
+        if not out.is_terminal:
+            out.print(f"{check.state:<4} {check.name:<16} {escape(check.says)}")
+    if out.is_terminal:
+        out.print(table)
+    problems = [c for c in checks if c.state == "FAIL"]
+    warnings = [c for c in checks if c.state == "warn"]
+    counts = ((len(problems), "problem"), (len(warnings), "warning"))
+    out.print("\n" + ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in counts) + ".")
+    for step in dict.fromkeys(step for c in (*problems, *warnings) for step in c.tries):
+        out.print(f"  [cyan]try:[/] {escape(step)}")
 
 
 class RunDisplay(logging.Handler):

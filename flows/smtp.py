@@ -32,6 +32,20 @@ class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     reply: str
 
 
+def greet(server: MailSettings, password: str, *, timeout: float = 10.0) -> str:
+    """Connect, encrypt and log in as for a mail, and leave; "" where that works, else why it does not just now.
+
+    Raises SetupError as `deliver` does.
+    """
+    try:
+        session = _session(server, password, timeout=timeout)
+    except _Postponed as fault:
+        return str(fault)
+    with suppress(smtplib.SMTPException, OSError):
+        session.quit()
+    return ""
+
+
 class _Postponed(Exception):
     """The whole session failed for now."""
 
@@ -81,7 +95,7 @@ def _attempt(
         return dict.fromkeys(recipients, Delivery(state="postponed", reply=str(fault)))
 
 
-def _session(server: MailSettings, password: str) -> smtplib.SMTP:
+def _session(server: MailSettings, password: str, *, timeout: float = _TIMEOUT) -> smtplib.SMTP:
     """Connected, encrypted and logged in."""
     if server.user and not password:
         raise SetupError(
@@ -99,9 +113,9 @@ def _session(server: MailSettings, password: str) -> smtplib.SMTP:
     try:
         context = _context(server)
         if server.security == "tls":
-            session = smtplib.SMTP_SSL(server.host, server.port, timeout=_TIMEOUT, context=context)
+            session = smtplib.SMTP_SSL(server.host, server.port, timeout=timeout, context=context)
         else:
-            session = smtplib.SMTP(server.host, server.port, timeout=_TIMEOUT)
+            session = smtplib.SMTP(server.host, server.port, timeout=timeout)
         if server.security == "starttls":
             session.starttls(context=context)
         session.ehlo_or_helo_if_needed()

@@ -67,6 +67,10 @@ def _unreadable(code: str, what: str, why: str, tries: tuple[str, ...]) -> Unrea
 
 
 class LockedError(CallauditError):
-    """Another process holds the warehouse's writing lock."""
+    """Another process holds the warehouse's writing lock; `holder` says which, as far as it is known."""
 
     exit_code = 6
+
+    def __init__(self, what: str, *, why: str = "", tries: tuple[str, ...] = (), holder: str = "") -> None:
+        super().__init__(what, why=why, tries=tries)
+        self.holder = holder

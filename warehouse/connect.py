@@ -23,6 +23,7 @@ import pyarrow as pa
 from transcription.errors import InputError, LockedError, SetupError
 from transcription.transcript import Seconds
 from warehouse.copying import TakenError, copy_whole
+from warehouse.holder import described
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VIEWS = Path(__file__).parent / "views"
@@ -90,13 +91,13 @@ def open_writer(path: Path, *, migrations: Path = MIGRATIONS, patience: Seconds 
     """
     con = _connect_patiently(path, patience)
     try:
-        pending = _pending(con, path, migrations)
+        pending = pending_migrations(con, path, migrations)
         if pending and _applied(con, path):
             con.execute("checkpoint")
             con.close()
             _back_up(path, path.with_name(f"{path.name}.before-{pending[0].name[:4]}"))
             con = connect_file(path)
-            pending = _pending(con, path, migrations)
+            pending = pending_migrations(con, path, migrations)
         for file in pending:
             _apply(con, int(file.name[:4]), file)
         _remake_views(con)
@@ -137,6 +138,25 @@ def connect_file(path: Path) -> duckdb.DuckDBPyConnection:
     # Every checkpoint writes the last, unfinished block of rows anew; many small batches should not pay for many.
     con.execute("set checkpoint_threshold = '256MB'")
     return con
+
+
+@contextmanager
+def look_into(path: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The writer's own file as it lies there, read-only; no writer can begin while the block lasts.
+
+    Raises LockedError while somebody writes it, SetupError where it cannot be read.
+    """
+    try:
+        con = duckdb.connect(path, read_only=True, config={"autoinstall_known_extensions": "false"})
+    except duckdb.Error as error:
+        raise _locked_or_unusable(path, error) from error
+    try:
+        con.execute("set TimeZone = 'UTC'")
+        yield con
+    except duckdb.Error as error:
+        raise _unusable(path, str(error).strip()) from error
+    finally:
+        con.close()
 
 
 def _back_up(path: Path, backup: Path) -> None:
@@ -336,8 +356,8 @@ def newest_generation(folder: Path) -> Path | None:
     return published if published.is_file() else None
 
 
-def _pending(con: duckdb.DuckDBPyConnection, path: Path, migrations: Path) -> list[Path]:
-    """The migrations that the file has not seen, in order."""
+def pending_migrations(con: duckdb.DuckDBPyConnection, path: Path, migrations: Path) -> list[Path]:
+    """The migrations that the file has not seen, in order. Raises SetupError as `open_writer` does."""
     files = {int(file.name[:4]): file for file in sorted(migrations.glob("[0-9][0-9][0-9][0-9]_*.sql"))}
     applied = _applied(con, path)
     for number, (name, sha256) in sorted(applied.items()):
@@ -442,7 +462,7 @@ def _locked_or_unusable(path: Path, error: duckdb.Error) -> SetupError | LockedE
     if "Could not set lock" not in message:
         return _unusable(path, message)
     holder = re.search(r"PID (\d+)", message)
-    return _locked(path, f"process {holder[1]}" if holder else "another process")
+    return _locked(path, described(int(holder[1])) if holder else "another process")
 
 
 def _locked(path: Path, who: str) -> LockedError:
@@ -450,6 +470,7 @@ def _locked(path: Path, who: str) -> LockedError:
         "the warehouse is in use by another program",
         why=f"{path} is locked by {who}.",
         tries=("wait until it has finished", "to read only, use the published copy: callaudit query ..."),
+        holder=who,
     )
 
 

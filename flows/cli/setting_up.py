@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.app import SETUP, counted, given
+from flows.cli.app import SETUP, given
 from transcription.errors import InputError, SetupError
 
 commands = typer.Typer()
@@ -45,23 +45,24 @@ def init(
 
 
 @commands.command(rich_help_panel=SETUP)
-def doctor() -> None:
-    """Check that everything a run needs is in place."""
-    from rich.markup import escape
+def doctor(
+    json: Annotated[bool, typer.Option("--json", help="Print JSON, for a monitor.")] = False,
+) -> None:
+    """Check that everything a run needs is in place; nothing is changed.
 
-    from flows.console import out
+    Exit code 0: a run can start, with or without warnings; 3: something is missing.
+    """
+    from flows.console import show_checks
     from flows.doctor import examine
 
-    colour = {"ok": "green", "warn": "yellow", "FAIL": "bold red"}
     checks = list(examine(given.config))
-    for check in checks:
-        out.print(f"[{colour[check.state]}]{check.state:<4}[/] {check.name:<16} {escape(check.says)}")
-    problems = [c for c in checks if c.state == "FAIL"]
-    warnings = [c for c in checks if c.state == "warn"]
-    out.print(f"\n{counted(len(problems), 'problem')}, {counted(len(warnings), 'warning')}.")
-    for step in dict.fromkeys(c.next_step for c in (*problems, *warnings) if c.next_step):
-        out.print(f"  [cyan]try:[/] {escape(step)}")
-    if problems:
+    if json:
+        import msgspec
+
+        typer.echo(msgspec.json.format(msgspec.json.encode(checks)))
+    else:
+        show_checks(checks)
+    if any(check.state == "FAIL" for check in checks):
         raise typer.Exit(SetupError.exit_code)
 
 
