@@ -11,7 +11,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
 
-from flows.doctor import check_mail, check_warehouse
+from flows.doctor import check_mail, check_warehouse, examine
 from flows.past_runs import past_runs, run_facts
 from flows.settings import load_settings
 from warehouse import load
