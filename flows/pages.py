@@ -1,6 +1,6 @@
 """The weekly page, its other forms and the pages of calls, made from the published copy."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ from flows.access import for_readers
 from flows.settings import Settings
 from reports import Format, call_page
 from reports.formats import write_formats
-from reports.page import call_file_name, weekly_file_name
+from reports.page import call_file_name, call_link, weekly_file_name
 from reports.weekly.numbers import Weekly, weekly
 from reports.weekly.readings import Readings, read
 from transcription.errors import InputError
@@ -43,10 +43,10 @@ def make_report(settings: Settings, *, week: str, scorecard: str, formats: Colle
     """
     with open_published(settings.published) as published:
         chosen = choose_week(published, week, today=datetime.now(ZoneInfo(settings.site.timezone)).date())
-        with_pages = _calls_with_pages(settings, published, chosen)
-        pages = tuple(render_call(settings, published, call_id) for call_id in with_pages)
         readings = read(published, week=chosen, scorecard=scorecard)
-    page = weekly(readings)
+        page = weekly(readings)
+        with_pages = _calls_with_pages(settings, published, readings, page)
+        pages = tuple(render_call(settings, published, call_id) for call_id in with_pages)
     made = write_formats(
         readings,
         page,
@@ -89,7 +89,24 @@ def choose_week(published: Published, week: str, *, today: date) -> str:
     return str(chosen)
 
 
-def _calls_with_pages(settings: Settings, published: Published, week: str) -> list[str]:
-    wanted = "true" if settings.report.call_pages == "all" else "tense"
-    rows = published.rows(f"select call_id from calls where iso_week = ? and {wanted} order by call_id", [week])  # noqa: S608  A word of ours.
-    return [r["call_id"] for r in rows]
+def _calls_with_pages(settings: Settings, published: Published, readings: Readings, page: Weekly) -> list[str]:
+    """The week's calls as the settings ask for, and every call that the weekly page leads to."""
+    rows = published.rows(
+        "select call_id, iso_week = $week and ($all or tense) as wanted from calls "
+        "where list_contains($weeks, iso_week) order by call_id",
+        {"week": readings.week, "weeks": list(readings.weeks), "all": settings.report.call_pages == "all"},
+    )
+    linked = set(_links(msgspec.to_builtins(page)))
+    return [r["call_id"] for r in rows if r["wanted"] or call_link(r["call_id"]) in linked]
+
+
+def _links(shown: object) -> Iterator[str]:
+    """The addresses of calls in whatever a page is made of, without the second in the call."""
+    if isinstance(shown, str) and shown.startswith("calls/"):
+        yield shown.partition("#")[0]
+    elif isinstance(shown, dict):
+        for value in shown.values():
+            yield from _links(value)
+    elif isinstance(shown, list | tuple):
+        for value in shown:
+            yield from _links(value)

@@ -230,7 +230,8 @@ def team_prior(members: Sequence[tuple[float, float]]) -> Prior | None:
     return Prior(
         mean=mean,
         strengths=tuple((s, w / sum(weights)) for s, w in zip(strengths, weights, strict=True)),
-        mean_variance=mean * (1 - mean) / Rate.clustered(counted).effective_n_at(),
+        # No share varies more than one that is 0 or 1; what two members say of a mean would be wider still.
+        mean_variance=mean * (1 - mean) / max(1.0, Rate.clustered(counted).effective_n_at()),
     )
 
 
@@ -259,6 +260,9 @@ def shrink(hits: float, n: float, prior: Prior, level: float = LEVEL) -> Shrunk:
         share += probability * middle
         square += probability * (spread + middle**2)
     size = share * (1 - share) / (square - share**2) - 1
+    if size <= 1:
+        # Less is known than one call would say: no Beta with a middle is that wide.
+        return Shrunk(share=share, interval=Interval(0.0, 1.0))
     a, b = share * size, (1 - share) * size
     tail = (1 - level) / 2
     return Shrunk(share=share, interval=Interval(beta_quantile(tail, a, b), beta_quantile(1 - tail, a, b)))

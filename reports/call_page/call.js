@@ -1,7 +1,7 @@
 // Listening, moving between findings, and marking verdicts right or wrong. The page reads the same without it.
 (function () {
   const one = (s) => document.querySelector(s), all = (s) => [...document.querySelectorAll(s)];
-  const body = document.body, audio = one('#audio'), track = one('#track'), turns = all('.turn[data-start]');
+  const body = document.body, audio = one('#audio'), track = one('#track'), position = one('#position'), turns = all('.turn[data-start]');
   const holds = (body.dataset.holds || '').split(' ').filter(Boolean).map((h) => h.split(',').map(Number));
   const clock = (s) => Math.floor(s / 60) + ':' + String(Math.floor(s % 60)).padStart(2, '0');
   const length = () => (audio && isFinite(audio.duration) ? audio.duration : +body.dataset.duration || 1);
@@ -11,12 +11,16 @@
 
   if (one('#controls')) one('#controls').hidden = false;
   if (audio) { audio.controls = false; body.classList.add('has-audio'); }
+  // What stays at the top of the window, so that nothing is scrolled to behind it.
+  const player = one('.player'), fit = () => document.documentElement.style.setProperty('--player', (player ? player.offsetHeight : 0) + 'px');
+  fit();
+  if (player) new ResizeObserver(fit).observe(player);
 
   function draw(t) {
     const head = one('#playhead');
     if (head) ['x1', 'x2'].forEach((x) => head.setAttribute(x, t / length() * 1000));
     if (one('#time')) one('#time').textContent = clock(t) + ' / ' + clock(length());
-    if (track && audio) { track.setAttribute('aria-valuenow', Math.round(t)); track.setAttribute('aria-valuetext', clock(t)); }
+    if (position) { position.setAttribute('aria-valuenow', Math.round(t)); position.setAttribute('aria-valuetext', clock(t)); }
     turns.forEach((e) => e.classList.toggle('now', t >= +e.dataset.start - 0.05 && t < +e.dataset.end));
   }
   function seek(t, play) {
@@ -115,6 +119,7 @@
     else if ((k === 'y' || k === 'x') && current) { const rule = one('.rule[data-n="' + current + '"]'); if (rule) review(rule.dataset.rule, k === 'y'); }
     else if (audio && k === 'ArrowLeft') { e.preventDefault(); seek(audio.currentTime - 5, !audio.paused); }
     else if (audio && k === 'ArrowRight') { e.preventDefault(); seek(audio.currentTime + 5, !audio.paused); }
+    else if (audio && e.target === position && (k === 'Home' || k === 'End')) { e.preventDefault(); seek(k === 'Home' ? 0 : length(), !audio.paused); }
     else if (audio && (k === '<' || k === '>')) {
       const s = one('#speed');
       s.selectedIndex = Math.max(0, Math.min(s.options.length - 1, s.selectedIndex + (k === '>' ? 1 : -1)));
@@ -168,12 +173,16 @@
   one('#clear').onclick = () => { said = {}; tell(); };
   tell();
 
-  const asked = location.hash.match(/^#t=([\d.]+)$/);
-  if (asked) {
+  // A link names a second of the call.
+  function arrive() {
+    const asked = location.hash.match(/^#t=([\d.]+)$/);
+    if (!asked) return;
     const t = +asked[1], line = turns.find((e) => t >= +e.dataset.start - 0.05 && t < +e.dataset.end) || turns.find((e) => +e.dataset.start >= t);
     show(line);
     const start = () => seek(t, false);
     if (audio) audio.readyState ? start() : audio.addEventListener('loadedmetadata', start, { once: true });
   }
   draw(0);
+  arrive();
+  addEventListener('hashchange', arrive);
 })();

@@ -237,14 +237,19 @@ def _outcome(call: Row) -> str:
 
 
 def _no_times(call: Row) -> str:
+    if call["codec"] == "export":
+        why = "times are the transcript's"
+    elif call["roles_from"] == "channels":
+        why = "one of the parties was not heard"
+    else:
+        why = "both parties are on one channel"
     if call["roles_from"] == "unknown":
-        why = "" if call["codec"] == "export" else "One channel: "
-        return sentence(f"{why}who speaks is not known. Interruptions, holds and answer times cannot be judged.")
-    return "Times from the transcript: interruptions, holds and answer times cannot be judged on this recording."
+        why += " and who speaks is not known"
+    return sentence(f"{why}: interruptions, holds and answer times cannot be judged")
 
 
 def _heard(call: Row) -> str:
-    share = call["talk_share_agent"]
+    share, evidence = call["talk_share_agent"], str(call["role_evidence"] or "")
     said = [f"The agent spoke {percent(share)} of the talking time."] if share is not None else []
     sure = percent(call["role_confidence"]) if call["role_confidence"] is not None else ""
     said.append(
@@ -252,8 +257,10 @@ def _heard(call: Row) -> str:
             "channels": "Speakers from separate channels.",
             "labels": "Speakers as the transcript labels them.",
             "guessed": f"Speakers guessed from the words{f' ({sure} sure)' if sure else ''}"
-            + (f": {call['role_evidence']}." if call["role_evidence"] else "."),
-            "unknown": "Speakers could not be told apart, so rules that need to know who speaks were not judged.",
+            + (f": {evidence}." if evidence else "."),
+            "unknown": "Who speaks could not be told"
+            + (f" ({evidence})" if evidence else "")
+            + ", so rules that need to know it were not judged.",
         }[str(call["roles_from"])]
     )
     confidence = f", mean confidence {call['confidence']:.2f}" if call["confidence"] is not None else ""
@@ -262,7 +269,7 @@ def _heard(call: Row) -> str:
         said.append(f"{counted(int(call['dropped_words']), 'doubtful word')} left out.")
     if call["redactions"]:
         said.append(f"{counted(int(call['redactions']), 'place')} masked.")
-    said.extend(sentence(str(warning)) for warning in call["warnings"] or ())
+    said += [sentence(str(w)) for w in call["warnings"] or () if not (evidence and str(w).startswith(evidence))]
     return " ".join(said)
 
 
@@ -525,6 +532,7 @@ def _lines(
             pauses and turn["start_s"] is not None and pauses[0].start is not None and pauses[0].start < turn["start_s"]
         ):
             lines.append(pauses.pop(0))
+        lines += _turn_lines(readings, turn, numbers, overlapped)
         if turn["turn"] in opened:
             episode = opened[turn["turn"]]
             lines.append(
@@ -536,7 +544,6 @@ def _lines(
                     quote=str(episode["opened_by"] or ""),
                 )
             )
-        lines += _turn_lines(readings, turn, numbers, overlapped)
         if turn["turn"] in closed:
             how = "accepts" if closed[turn["turn"]]["closed_by"] == "accepted" else "says thanks"
             lines.append(

@@ -80,7 +80,7 @@ def test_the_transcript_shows_tension_overlap_hold_and_calm_where_they_were(angr
 
     tense = kinds.index("tense")
     assert lines[tense].quote == "This is ridiculous"
-    assert "This is ridiculous" in "".join(p.text for p in lines[tense + 1].pieces)
+    assert "This is ridiculous" in "".join(p.text for p in lines[tense - 1].pieces)
     assert [line.text for line in lines if line.kind == "hold"] == ["On hold for 42 s"]
     assert kinds[-2:] == ["calm", "turn"]
     over = [line for line in lines if line.over]
@@ -110,10 +110,29 @@ def test_one_channel_with_guessed_speakers_says_what_it_cannot_show(published, c
     page = page_of(published([AuditedCall(heard, centre.audit(heard, centre.ANGRY_VERDICTS))]), "mono")
 
     assert "Speakers guessed from the words (80% sure): says “thank you for calling”." in page.heard
-    assert "cannot be judged" in page.timeline_note
+    assert page.timeline_note.startswith("Both parties are on one channel: interruptions, holds")
     assert not any(line.over for line in page.lines)
     assert page.timeline is not None
     assert [lane.name for lane in page.timeline.lanes] == ["Agent", "Customer"]
+
+
+def test_why_nobody_could_be_named_is_said_once(published, centre):
+    heard = centre.transcript(centre.named_call("who", MARCH), centre.ANGRY, roles_from=RolesFrom.UNKNOWN, speech=False)
+    why = "two voices too alike to tell apart"
+    heard = msgspec.structs.replace(heard, role_evidence=why, warnings=(f"{why}: roles unknown", "a noisy line"))
+    page = page_of(published([AuditedCall(heard, centre.audit(heard, {}, tense=False))]), "who")
+
+    assert f"Who speaks could not be told ({why}), so rules" in page.heard
+    assert page.heard.count(why) == 1
+    assert "A noisy line." in page.heard
+
+
+def test_an_imported_transcript_says_that_its_times_are_its_own(published, centre):
+    heard = centre.transcript(centre.named_call("imp", MARCH), centre.ANGRY, roles_from=RolesFrom.LABELS, speech=False)
+    heard = msgspec.structs.replace(heard, recording=msgspec.structs.replace(heard.recording, codec="export"))
+    page = page_of(published([AuditedCall(heard, centre.audit(heard, centre.ANGRY_VERDICTS))]), "imp")
+
+    assert page.timeline_note.startswith("Times are the transcript's: interruptions")
 
 
 def test_unknown_speakers_leave_no_score_and_no_claim(published, centre):

@@ -1,133 +1,420 @@
-"""The pages in a real browser: no sideways scrolling on a phone, no request leaves, the keys do what they say."""
+"""The pages in a real browser: on a phone, on paper, in the dark, by keyboard, without a network.
 
-import json
+Debian's Chromium, driven by Playwright (which brings no browser of its own here); accessibility by axe-core.
+"""
+
 import re
 import shutil
-import subprocess
-import wave
+import unicodedata
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime
-from html import unescape
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from urllib.parse import unquote, urljoin, urlsplit
 
+import numpy as np
 import pytest
 
-from reports import call_page, dictionary, weekly
+from flows.pages import make_report
+from flows.review import import_reviews
+from flows.settings import Settings, load_settings
+from reports import dictionary
+from reports.page import call_file_name
+from transcription.audio import Audio, write_copy
+from warehouse.connect import open_published
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+WEEK = "2026-W10"
+PAGES = ("weekly", "call", "dictionary")
 
+pytest.importorskip("playwright", reason="needs playwright, which drives the browser (pip install .[dev])")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: the pages are not tried in a browser"),
 ]
 
 
-def in_browser(page: Path, ask: str, *, folder: Path, width: int | None = None) -> Any:
-    """Open a copy of the page with no way to the network, evaluate `ask` in it, and return its value.
+@pytest.fixture(scope="module")
+def browser() -> Iterator:
+    # Not for the whole session: while Playwright runs, nothing else in this process may start an event loop.
+    from playwright.sync_api import sync_playwright
 
-    No window is narrower than 500 pixels, so a `width` is that of a frame.
-    """
-    tried, opened = page.with_name("tried.html"), page.with_name("opened.html")
-    answer = "JSON.stringify((() => { " + ask + " })())"
-    ending = f"<script>addEventListener('load', () => parent.postMessage({answer}, '*'))</script></body>"
-    tried.write_text(page.read_text().replace("</body>", ending))
-    opened.write_text(
-        "<!doctype html><body style='margin:0'>"
-        "<script>addEventListener('message', (e) => { document.body.dataset.answer = e.data })</script>"
-        f"<iframe src='tried.html' style='border:0;height:900px;width:{f'{width}px' if width else '100%'}'></iframe>"
-    )
-    found = subprocess.run(
-        [
-            str(CHROMIUM), "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-            "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
-            f"--user-data-dir={folder / 'profile'}", "--window-size=1280,900", "--host-resolver-rules=MAP * ~NOTFOUND",
-            "--virtual-time-budget=3000", "--dump-dom", opened.as_uri(),
-        ],
-        capture_output=True, text=True, timeout=120, check=False,
-    )  # fmt: skip
-    told = re.search(r'data-answer="([^"]*)"', found.stdout)
-    assert told, found.stderr[-2000:]
-    return json.loads(unescape(told[1]))
+    arguments = ["--no-sandbox", "--autoplay-policy=no-user-gesture-required", "--mute-audio"]
+    with sync_playwright() as playwright:
+        started = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        with closing(started):
+            yield started
 
 
 @pytest.fixture(scope="module")
-def pages(published, centre, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    tmp_path = tmp_path_factory.mktemp("pages")
+def settings(centre, tmp_path_factory: pytest.TempPathFactory) -> Settings:
+    """An installation with a week of calls, its pages made as the command makes them, and a copy of each recording."""
+    root = tmp_path_factory.mktemp("installation")
     calls = [centre.angry_call(f"C{i}", datetime(2026, 3, 2 + i, 9, tzinfo=centre.MINUS_FIVE), i) for i in range(3)]
-    store = published([*calls, *centre.random_calls(5, 24)])
-    audio = tmp_path / "audio" / "c.wav"
-    audio.parent.mkdir()
-    with wave.open(str(audio), "wb") as sound:
-        sound.setnchannels(1)
-        sound.setsampwidth(1)
-        sound.setframerate(8000)
-        sound.writeframes(bytes([128]) * 8000 * 30)
-    return {
-        "weekly": weekly.render(store, week="2026-W10", out=tmp_path / "reports" / "weekly.html"),
-        "call": call_page.render(store, "C1", out=tmp_path / "reports" / "calls" / "C1.html", audio=audio),
-        "dictionary": dictionary.render(store, out=tmp_path / "reports" / "dictionary.html"),
+    home = root / "callaudit-home"
+    home.mkdir()
+    centre.fill_warehouse(home, [*calls, *centre.random_calls(3, 24, agents=4)]).close()
+    written = root / "callaudit.toml"
+    written.write_text('[site]\ntimezone = "America/New_York"\n', encoding="utf-8")
+    settings = load_settings(written)
+    first, *others = ask(settings, "select sha256 from calls order by call_id")
+    hiss = np.random.default_rng(7).normal(0, 0.01, (1, 8000 * 140)).astype(np.float32)
+    copy = settings.audio / f"{first['sha256']}.webm"
+    copy.parent.mkdir()
+    write_copy(copy, Audio(samples=hiss, sample_rate=8000, codec="pcm", source_rate=8000))
+    for other in others:
+        (settings.audio / f"{other['sha256']}.webm").hardlink_to(copy)
+    make_report(settings, week=WEEK, scorecard="house")
+    with open_published(settings.published) as published:
+        dictionary.render(published, out=settings.reports / "dictionary.html")
+    return settings
+
+
+def ask(settings: Settings, sql: str) -> list[dict]:
+    with open_published(settings.published) as published:
+        return published.rows(sql)
+
+
+@pytest.fixture(scope="module")
+def pages(settings: Settings) -> dict[str, Path]:
+    found = {
+        "weekly": settings.reports / f"weekly-{WEEK}.html",
+        "call": settings.reports / "calls" / call_file_name("C1"),
+        "dictionary": settings.reports / "dictionary.html",
     }
+    assert tuple(found) == PAGES
+    return found
 
 
-SIDEWAYS = "return [document.documentElement.scrollWidth, innerWidth]"
-REQUESTS = "return performance.getEntriesByType('resource').map((e) => e.name)"
+@pytest.fixture
+def visit(browser) -> Iterator[Callable]:
+    """Opens an address in a window of its own, with no network; `page.asked` is what it asked for, `.faults` failed."""
+    from playwright.sync_api import Page
+
+    windows = []
+
+    def visit(address: Path | str, *, width: int = 1280, **window: object) -> Page:
+        shown = browser.new_context(viewport={"width": width, "height": 900}, **{"offline": True, **window})
+        windows.append(shown)
+        page = shown.new_page()
+        page.asked, page.faults = [], []
+        page.on("request", lambda request: page.asked.append(unquote(request.url)))
+        page.on("pageerror", lambda error: page.faults.append(str(error)))
+        page.on("console", lambda told: page.faults.append(told.text) if told.type == "error" else None)
+        page.goto(address.as_uri() if isinstance(address, Path) else address)
+        return page
+
+    yield visit
+    for each in windows:
+        each.close()
 
 
-@pytest.mark.parametrize("name", ["weekly", "call", "dictionary"])
-def test_a_phone_shows_the_page_without_sideways_scrolling(pages, name, tmp_path):
-    wide, window = in_browser(pages[name], SIDEWAYS, width=390, folder=tmp_path)
+@pytest.mark.parametrize("width", [390, 1280])
+@pytest.mark.parametrize("name", PAGES)
+def test_the_page_is_never_wider_than_the_window(pages, visit, name, width):
+    page = visit(pages[name], width=width)
+    page.evaluate("document.querySelectorAll('details').forEach((e) => { e.open = true })")
 
-    assert window == 390
-    assert wide <= window
-
-
-@pytest.mark.parametrize("name", ["weekly", "call", "dictionary"])
-def test_a_page_asks_for_nothing_but_its_own_audio(pages, name, tmp_path):
-    requested = in_browser(pages[name], REQUESTS, folder=tmp_path)
-
-    assert [url for url in requested if not re.fullmatch(r"file:///.*/audio/c\.wav", url)] == []
+    assert page.evaluate("innerWidth") == width
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_a_request_would_be_noticed(tmp_path):
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing(pages, visit, name, scheme):
+    sync_playwright = pytest.importorskip(
+        "axe_playwright_python.sync_playwright", reason="needs axe (pip install .[dev])"
+    )
+    page = visit(pages[name], color_scheme=scheme, bypass_csp=True)
+    # The dictionary has a hundred of them, all alike.
+    page.evaluate("[...document.querySelectorAll('details')].slice(0, 8).forEach((e) => { e.open = true })")
+    if name == "call":
+        for key in ("m", "x", "n", "?"):
+            page.keyboard.press(key)
+
+    found = axe.Axe().run(page).response
+    told = [f"{fault['id']}: {node['html'][:200]}" for fault in found["violations"] for node in fault["nodes"]]
+
+    assert len(found["passes"]) > 15
+    assert told == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_from_disk_asks_for_nothing_but_itself_and_its_audio(pages, settings, visit, name):
+    page = visit(pages[name])
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.wait_for_timeout(100)
+    copy = next(settings.audio.glob("sha-C1.webm"))
+    own = {pages[name].as_uri(), *([copy.as_uri()] if name == "call" else [])}
+
+    assert set(page.asked) == own
+    assert page.faults == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_page_that_is_served_asks_its_own_server_alone(pages, settings, visit, name):
+    serve = partial(_Silent, directory=str(settings.root))
+    with ThreadingHTTPServer(("127.0.0.1", 0), serve) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        served = f"http://127.0.0.1:{server.server_port}"
+        page = visit(f"{served}/{pages[name].relative_to(settings.root).as_posix()}", offline=False)
+        if name == "call":
+            page.wait_for_function("document.querySelector('#audio').readyState > 0")
+        server.shutdown()
+
+    assert {urlsplit(url).netloc for url in page.asked} == {urlsplit(served).netloc}
+    assert [path for path in page.asked if "favicon" not in path and not path.endswith((".html", ".webm"))] == []
+
+
+class _Silent(SimpleHTTPRequestHandler):
+    def log_message(self, *told: object) -> None:
+        pass
+
+
+def test_a_request_would_be_noticed(visit, tmp_path):
     page = tmp_path / "page.html"
     page.write_text('<body><img src="http://example.invalid/x.png"></body>')
 
-    assert in_browser(page, REQUESTS, folder=tmp_path) == ["http://example.invalid/x.png"]
+    assert "http://example.invalid/x.png" in visit(page).asked
 
 
-def test_keys_clicks_and_marks_work_on_the_call_page(pages, tmp_path):
-    ask = """
-      const faults = []; addEventListener('error', (e) => faults.push(e.message));
-      const press = (key) => document.body.dispatchEvent(new KeyboardEvent('keydown', {key, bubbles: true}));
-      press('m');
-      const first = document.querySelector('.pin.on');
-      press('x');
-      const said = document.querySelector('#reviewed').textContent;
-      const stored = Object.values(JSON.parse(localStorage.getItem(Object.keys(localStorage)[0])));
-      let saved = null;
-      const Real = Blob;
-      window.Blob = function (parts, kind) { saved = JSON.parse(parts[0]); return new Real(parts, kind); };
-      HTMLAnchorElement.prototype.click = () => {};
-      document.querySelector('#save').click();
-      press('n');
-      const second = document.querySelector('.pin.on').dataset.n;
-      document.querySelector('label[for=card-2]').click();
-      const open = [...document.querySelectorAll('.scorecard')].filter((e) => e.offsetParent).length;
-      return {faults, missed: first.matches('.missed'), marks: document.querySelectorAll('mark.on').length,
-        moved: second !== first.dataset.n, said, stored, open, saved,
-        controls: !document.querySelector('#controls').hidden,
-        buttons: document.querySelectorAll('[data-review] button').length};
-    """
-    answer = in_browser(pages["call"], ask, folder=tmp_path)
+def test_words_that_got_past_the_escaping_would_still_run_and_fetch_nothing(pages, visit, tmp_path):
+    """The second wall: what the page's own policy forbids."""
+    poison = "<script>window.run = 1</script><img src='http://example.invalid/x.png' onerror='window.run = 2'></main>"
+    poisoned = tmp_path / "poisoned.html"
+    for path in pages.values():
+        poisoned.write_text(path.read_text().replace("</main>", poison))
+        page = visit(poisoned)
 
-    assert answer["faults"] == []
-    assert answer["missed"]
-    assert answer["marks"] >= 1
-    assert answer["moved"]
-    assert answer["said"] == "1 checked, 1 wrong"
-    assert answer["stored"] == [False]
-    assert answer["saved"]["call_id"] == "C1"
-    assert [(r["rule_verdict"], r["verdict"]) for r in answer["saved"]["reviews"]] == [("missed", "met")]
-    assert answer["open"] == 1
-    assert answer["controls"]
-    assert answer["buttons"] > 20
+        assert page.evaluate("window.run") is None
+        assert any("Content Security Policy" in fault for fault in page.faults)
+
+
+SEEK_EACH = """
+async () => {
+  const audio = document.querySelector('#audio'), wrong = [];
+  if (audio.readyState < 1) await new Promise((go) => audio.addEventListener('loadedmetadata', go, { once: true }));
+  document.querySelectorAll('details').forEach((e) => { e.open = true });
+  const links = [...document.querySelectorAll('[data-t]')];
+  for (const link of links) {
+    // Evidence starts a second early, so that its first word is heard.
+    const told = +link.dataset.t - (link.matches('.rule *, .pin') ? 1 : 0);
+    audio.currentTime = 139;
+    link.click();
+    if (Math.abs(audio.currentTime - Math.max(0, told)) > 0.05) wrong.push([link.outerHTML, audio.currentTime]);
+  }
+  return { links: links.length, cards: links.filter((e) => e.matches('.seek')).length, wrong };
+}
+"""
+
+
+def test_every_time_on_a_call_page_seeks_the_audio(pages, visit):
+    found = visit(pages["call"]).evaluate(SEEK_EACH)
+
+    assert found["wrong"] == []
+    assert found["cards"] > 10
+    assert found["links"] > 50
+
+
+def test_every_moment_on_the_weekly_page_opens_its_call_at_its_second(pages, visit):
+    links = visit(pages["weekly"]).evaluate(
+        "[...new Set([...document.querySelectorAll('a[href*=\"#t=\"]')].map((e) => e.href))]"
+    )
+
+    assert len(links) > 3
+    page = visit(links[0])
+    for link in links:
+        page.goto(link)
+        told = float(link.partition("#t=")[2])
+        page.wait_for_function(f"Math.abs(document.querySelector('#audio').currentTime - {told}) < 0.1", timeout=9000)
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_no_link_leads_nowhere(pages, visit, name):
+    page = visit(pages[name])
+    links = page.evaluate("[...new Set([...document.querySelectorAll('a[href]')].map((e) => e.getAttribute('href')))]")
+
+    assert len(links) > 10
+    for written in links:
+        url = urlsplit(urljoin(pages[name].as_uri(), written))
+        assert Path(unquote(url.path)).is_file(), written
+        if url.fragment and not url.fragment.startswith("t="):
+            assert page.evaluate("(id) => !!document.getElementById(id)", unquote(url.fragment)), written
+
+
+def test_the_keys_play_move_and_mark(pages, visit):
+    page = visit(pages["call"])
+    page.wait_for_function("document.querySelector('#audio').readyState > 0")
+
+    def key(pressed: str) -> None:
+        page.keyboard.press(pressed)
+
+    def at() -> float:
+        return page.evaluate("document.querySelector('#audio').currentTime")
+
+    def finding() -> str:
+        return page.evaluate("document.querySelector('.pin.on').dataset.n")
+
+    key("Space")
+    assert page.evaluate("!document.querySelector('#audio').paused")
+    key("Space")
+    assert page.evaluate("document.querySelector('#audio').paused")
+    before = at()
+    key("ArrowRight")
+    assert at() == pytest.approx(before + 5, abs=0.1)
+    key("ArrowLeft")
+    assert at() == pytest.approx(before, abs=0.1)
+    key(">")
+    assert page.evaluate("document.querySelector('#audio').playbackRate") == 1.25
+    key("<")
+    assert page.evaluate("document.querySelector('#audio').playbackRate") == 1
+
+    key("m")
+    assert page.locator(".pin.on").get_attribute("class").split()[1] == "missed"
+    first = finding()
+    key("n")
+    assert finding() != first
+    key("p")
+    assert finding() == first
+    assert page.locator("mark.on").first.is_visible()
+    assert page.locator("mark.on").first.evaluate(
+        "(e) => { const r = e.getBoundingClientRect(), bar = document.querySelector('.player').offsetHeight;"
+        " return r.top >= bar && r.bottom <= innerHeight }"
+    ), "the words stay in sight beside their rule"
+
+    key("x")
+    assert page.locator("#reviewed").inner_text() == "1 checked, 1 wrong"
+    key("y")
+    assert page.locator("#reviewed").inner_text() == "1 checked, 0 wrong"
+    key("y")
+    assert page.locator("#reviews").is_hidden()
+
+    key("?")
+    assert page.locator("#keys").is_visible()
+    page.locator("#position").focus()
+    key("End")
+    assert at() > 130
+    key("Home")
+    assert at() < 2
+    page.locator("mark").first.focus()
+    key("Enter")
+    assert page.locator("mark.on").count()
+    page.locator("#card-1").focus()
+    key("ArrowDown")
+    assert page.locator(".scorecard.card-2").is_visible()
+    assert page.locator(".scorecard.card-1").is_hidden()
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_tab_key_reaches_every_control_in_sight_and_shows_where_it_is(pages, visit, name):
+    page = visit(pages[name])
+    expected = page.evaluate(
+        "[...document.querySelectorAll('a[href], button, select, input, summary, [tabindex]')]"
+        ".filter((e) => e.checkVisibility() && !e.matches('input[type=radio]:not(:checked)')).length"
+    )
+    reached = 0
+    for _ in range(expected + 5):
+        page.keyboard.press("Tab")
+        seen = page.evaluate(
+            "(() => { const e = document.activeElement; if (e === document.body || e.dataset.seen) return null;"
+            " e.dataset.seen = 1; const ring = (x) => x && getComputedStyle(x).outlineStyle !== 'none';"
+            " return ring(e) || ring(document.querySelector('label[for=\"' + e.id + '\"]')) })()"
+        )
+        if seen is None:
+            break
+        assert seen, page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+        reached += 1
+
+    assert reached == expected
+
+
+def test_marks_come_back_as_reviews(pages, settings, visit, tmp_path):
+    page = visit(pages["call"])
+    chosen = page.locator(".rule[data-n]:visible")
+    wrong, right = chosen.nth(0).get_attribute("data-rule"), chosen.nth(1).get_attribute("data-rule")
+    page.get_by_role("button", name=f"Wrong: {wrong}").first.click()
+    page.get_by_role("button", name=f"Right: {right}").first.click()
+    assert page.locator("#reviewed").inner_text() == "2 checked, 1 wrong"
+    with page.expect_download() as saved:
+        page.locator("#save").click()
+    form = tmp_path / saved.value.suggested_filename
+    saved.value.save_as(form)
+
+    taken = import_reviews(settings, form, reviewer="Dana")
+
+    assert (form.name, taken.new, taken.empty) == ("review-C1.json", 2, 0)
+    assert import_reviews(settings, form, reviewer="Dana").new == 0
+    known = ask(settings, "select rule_id, verdict <> rule_verdict as reversed, reviewer from reviews")
+    assert {row["rule_id"]: row["reversed"] for row in known} == {wrong: True, right: False}
+    assert {row["reviewer"] for row in known} == {"Dana"}
+
+
+def test_marks_outlive_the_page_until_they_are_cleared(pages, visit):
+    page = visit(pages["call"])
+    page.keyboard.press("m")
+    page.keyboard.press("x")
+    page.reload()
+
+    assert page.locator("#reviewed").inner_text() == "1 checked, 1 wrong"
+    page.locator("#clear").click()
+    page.reload()
+    assert page.locator("#reviews").is_hidden()
+
+
+def test_a_recording_that_is_gone_is_said_so_and_the_rest_works(pages, settings, visit, tmp_path):
+    alone = tmp_path / "reports" / "calls" / pages["call"].name
+    alone.parent.mkdir(parents=True)
+    shutil.copyfile(pages["call"], alone)
+    page = visit(alone)
+    page.wait_for_function("document.querySelector('#time').textContent.startsWith('audio not found')")
+    page.keyboard.press("n")
+
+    assert page.locator("mark.on").count()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+PAPER = 688
+"""Pixels between the margins of an A4 page."""
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_runs_over_the_edge_of_the_paper(pages, visit, name):
+    page = visit(pages[name], width=PAPER)
+    page.emulate_media(media="print")
+    over = page.evaluate(
+        "[...document.querySelectorAll('body *')].filter((e) => e.checkVisibility() && !e.closest('svg *'))"
+        ".filter((e) => e.getBoundingClientRect().right > innerWidth + 1 && !e.closest('.drawing'))"
+        ".map((e) => e.outerHTML.slice(0, 160))"
+    )
+
+    assert over == []
+
+
+def squeezed(text: str) -> str:
+    """Without spaces, quotation marks (a style sheet's) and ligatures."""
+    return re.sub(r"[\s“”]+", "", unicodedata.normalize("NFKC", text))
+
+
+@pytest.mark.parametrize(
+    ("name", "cards"),
+    [("call", ".rule, .turn"), ("weekly", ".tile, blockquote, #steps tbody tr.has-rules, #data dl")],
+)
+def test_printed_cards_are_whole(pages, visit, name, cards, tmp_path):
+    pypdf = pytest.importorskip("pypdf", reason="needs pypdf, which reads what was printed (pip install .[dev])")
+    page = visit(pages[name])
+    page.emulate_media(media="print")
+    texts = page.locator(cards).evaluate_all("(all) => all.filter((e) => e.checkVisibility()).map((e) => e.innerText)")
+    page.pdf(path=tmp_path / "printed.pdf", prefer_css_page_size=True)
+    sheets = [squeezed(sheet.extract_text()) for sheet in pypdf.PdfReader(tmp_path / "printed.pdf").pages]
+
+    assert len(texts) > 10
+    cut = [text for text in texts if not any(_within(text, sheet) for sheet in sheets)]
+    assert cut == []
+
+
+def _within(card: str, sheet: str) -> bool:
+    """Whether every line of a card is on the sheet."""
+    return all(squeezed(line) in sheet for line in re.split(r"[\n\t]", card))

@@ -162,6 +162,27 @@ def test_a_perfect_team_is_not_taken_for_certain():
     assert not shrink(5, 5, perfect).interval.excludes(perfect.mean)
 
 
+_COUNTED = st.integers(0, 40).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n)))
+
+
+@given(st.lists(_COUNTED, min_size=1, max_size=6))
+def test_whoever_is_in_a_team_each_member_has_a_range_around_the_estimate(members):
+    prior = team_prior(members)
+
+    for hits, n in members if prior else ():
+        found = shrink(hits, n, prior)
+        assert 0 <= found.interval.low <= found.interval.high <= 1
+        assert not found.interval.excludes(found.share)
+
+
+def test_two_who_differ_are_no_team_to_tell_a_third_by():
+    pair = team_prior([(9, 9), (0, 9)])
+
+    assert pair is not None
+    assert shrink(0, 0, pair).interval == Interval(0.0, 1.0)
+    assert shrink(9, 9, pair).interval.low > 0.5
+
+
 def test_no_calls_make_no_team():
     assert team_prior([(0.0, 0.0)]) is None
 
