@@ -125,9 +125,7 @@ def test_the_page_is_never_wider_than_the_window(pages, visit, name, width):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing(pages, visit, name, scheme):
-    sync_playwright = pytest.importorskip(
-        "axe_playwright_python.sync_playwright", reason="needs axe (pip install .[dev])"
-    )
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe (pip install .[dev])")
     page = visit(pages[name], color_scheme=scheme, bypass_csp=True)
     # The dictionary has a hundred of them, all alike.
     page.evaluate("[...document.querySelectorAll('details')].slice(0, 8).forEach((e) => { e.open = true })")
