@@ -38,7 +38,7 @@ demo: setup  ## Audit the sample calls and make the report
 test: setup  ## Run all tests
 	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
 
-check: setup  ## Lint, types, layers, rule examples, generated docs
+check: setup  ## Lint, types, layers, rule examples, generated docs, known vulnerabilities
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -46,6 +46,7 @@ check: setup  ## Lint, types, layers, rule examples, generated docs
 	$(BIN)/callaudit rules lint
 	$(BIN)/callaudit rules test
 	$(BIN)/python scripts/make_docs.py --check
+	$(BIN)/python scripts/audit_dependencies.py
 
 docs: setup  ## Write the generated pages in docs/
 	$(BIN)/python scripts/make_docs.py

@@ -52,7 +52,7 @@ def show_checks(checks: "Sequence[Check]") -> None:
     colour = {"ok": "green", "warn": "yellow", "FAIL": "bold red"}
     table = Table.grid(padding=(0, 1, 0, 0))
     table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, min_width=max((len(c.name) for c in checks), default=0) + 1)
+    table.add_column(no_wrap=True, min_width=16)
     table.add_column(overflow="fold")
     for check in checks:
         table.add_row(f"[{colour[check.state]}]{check.state}[/]", check.name, escape(check.says))
