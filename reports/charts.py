@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import msgspec
 
@@ -140,7 +140,7 @@ def trend(
 
 
 class RangeBar(msgspec.Struct, frozen=True, kw_only=True):
-    """A share on a 0 to 100 track: bar, range and dot, in per cent of its width, so that it fits any column.
+    """A share on a track up to 100 %: bar, range and dot, in per cent of its width, so that it fits any column.
 
     `reference` is a tick to compare with, or None.
     """
@@ -153,11 +153,13 @@ class RangeBar(msgspec.Struct, frozen=True, kw_only=True):
     label: str
 
 
-def range_bar(share: float | None, interval: Interval, *, reference: float | None = None, bar: bool = True) -> RangeBar:
-    """Where a share and its range lie between 0 and 100 per cent."""
+def range_bar(
+    share: float | None, interval: Interval, *, reference: float | None = None, bar: bool = True, start: float = 0.0
+) -> RangeBar:
+    """Where a share and its range lie between `start` and 100 per cent."""
 
     def x(value: float) -> float:
-        return _tidy(_EDGE + value * (100 - 2 * _EDGE))
+        return _tidy(_EDGE + max(0.0, (value - start) / (1 - start)) * (100 - 2 * _EDGE))
 
     return RangeBar(
         bar=_tidy(x(share) - _EDGE) if share is not None and bar else None,
@@ -167,6 +169,11 @@ def range_bar(share: float | None, interval: Interval, *, reference: float | Non
         reference=None if reference is None else x(reference),
         label="nothing counted" if share is None else f"{percent(share)}, likely {between(interval)}",
     )
+
+
+def track_start(lows: Iterable[float]) -> float:
+    """The tens of per cent to begin a track at so that every range is on it; at most a half is left out."""
+    return min(0.5, math.floor(10 * min(lows, default=0.0)) / 10)
 
 
 class ChangeBar(msgspec.Struct, frozen=True, kw_only=True):
@@ -198,6 +205,34 @@ def change_bar(difference: float, interval: Interval, *, reach: float = 0.3) -> 
 
 # Room for half a dot at both ends of a track, in per cent.
 _EDGE = 2.5
+
+
+class Spark(msgspec.Struct, frozen=True, kw_only=True):
+    """A share over weeks as a bare line, 120 by 22; `end` is its last point, None where there is no line."""
+
+    lines: tuple[str, ...]
+    end: tuple[float, float] | None
+    label: str
+
+
+def spark(shares: Sequence[float | None], *, low: float, high: float, label: str) -> Spark:
+    """The shares from left to right between `low` and `high`, with a gap where one is None."""
+    step = 112 / max(1, len(shares) - 1)
+    reach = max(high - low, 0.01)
+    at = [
+        None if share is None else (_tidy(4 + i * step), _tidy(19 - 16 * (share - low) / reach))
+        for i, share in enumerate(shares)
+    ]
+    runs: list[list[tuple[float, float]]] = [[]]
+    for place in at:
+        if place is None:
+            runs.append([])
+        else:
+            runs[-1].append(place)
+    drawn = [run for run in runs if run]
+    return Spark(
+        lines=tuple(_path(run) for run in drawn if len(run) > 1), end=drawn[-1][-1] if drawn else None, label=label
+    )
 
 
 class FunnelBar(msgspec.Struct, frozen=True, kw_only=True):
@@ -237,7 +272,7 @@ def funnel(stages: Sequence[tuple[str, int]]) -> Funnel:
 
 
 class ScoreDot(msgspec.Struct, frozen=True, kw_only=True):
-    """One call in the picture of scores."""
+    """One call in the picture of scores; `href` is "" where it has no page to go to."""
 
     x: float
     y: float

@@ -27,12 +27,17 @@ def call_file_name(call_id: str) -> str:
     Different calls get different names. `=` in place of `%`, so that a name in a link needs no second encoding.
     A very long id keeps its beginning and ends in its sha256 behind `==`, which no other name contains.
     """
-    stem = "".join(c if _PLAIN.match(c) else _escaped(c) for c in call_id) or "="
+    return f"{file_stem(call_id)}.html"
+
+
+def file_stem(name: str) -> str:
+    """A name as part of a file name, as `call_file_name` writes it."""
+    stem = "".join(c if _PLAIN.match(c) else _escaped(c) for c in name) or "="
     if _DEVICES.match(stem):
         stem = _escaped(stem[0]) + stem[1:]
     if len(stem) > _LONGEST:
-        stem = f"{stem[: _LONGEST // 2]}=={hashlib.sha256(call_id.encode('utf-8', 'surrogatepass')).hexdigest()}"
-    return f"{stem}.html"
+        stem = f"{stem[: _LONGEST // 2]}=={hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()}"
+    return stem
 
 
 def call_link(call_id: str, *, at: Seconds | None = None) -> str:
@@ -40,9 +45,9 @@ def call_link(call_id: str, *, at: Seconds | None = None) -> str:
     return f"calls/{quote(call_file_name(call_id))}" + (f"#t={at:.1f}" if at is not None else "")
 
 
-def weekly_file_name(week: str) -> str:
-    """The name of a week's page, one folder above the calls' pages."""
-    return f"weekly-{week}.html"
+def weekly_file_name(week: str, edition: str = "") -> str:
+    """The name of a week's page, one folder above the calls' pages; `edition` is an edition's suffix."""
+    return f"weekly-{week}{edition}.html"
 
 
 def link(path: Path, *, page: Path) -> str:

@@ -96,6 +96,12 @@ def write_workbook(
             _write_table(book.add_worksheet("Agents"), style, made["agents"], bars=("Estimate",))
         if page.heat:
             _heat(book.add_worksheet("Agents by step"), style, page)
+        if made["coaching"].rows:
+            _write_table(book.add_worksheet("Coaching"), style, made["coaching"])
+        for name in ("points lost", "how missed", "by kind of call"):
+            if made[name].rows:
+                bar = "Followed" if name == "by kind of call" else made[name].columns[2].title
+                _write_table(book.add_worksheet(name.capitalize()), style, made[name], bars=(bar,))
         linked = with_pages if len(with_pages) <= _MOST_LINKS else frozenset[str]()
         _write_table(book.add_worksheet("Calls"), style, made["calls"], bars=("Score",), with_pages=linked)
         _write_table(book.add_worksheet("Evidence"), style, made["evidence"], with_pages=linked)
@@ -295,9 +301,9 @@ def _heat(sheet: Worksheet, style: _Styles, page: Weekly) -> None:
         sheet.write_string(1, 3 + 2 * s, "calls", style.head("count"))
     sheet.set_row(0, 48)
     r = 2
-    for team, rows in heat.teams:
-        for row in rows:
-            sheet.write_string(r, 0, _fit(team), style(font_color=_SOFT))
+    for team in heat.teams:
+        for row in team.rows:
+            sheet.write_string(r, 0, _fit(team.name), style(font_color=_SOFT))
             sheet.write_string(r, 1, _fit(row.name), style())
             for c, cell in enumerate(row.cells):
                 shade: dict[str, str | float] = {"bg_color": _SHADES[cell.shade], "num_format": "0%", "align": "center"}

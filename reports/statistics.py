@@ -133,6 +133,31 @@ def newcombe(after: Rate, before: Rate, level: float = LEVEL) -> Interval:
     )
 
 
+def common_difference(
+    strata: Sequence[tuple[tuple[float, float], tuple[float, float]]], level: float = LEVEL
+) -> tuple[float, Interval] | None:
+    """How much oftener the first of two groups hits than the second, compared only inside each stratum.
+
+    Each stratum is ((hits, n) of the first, (hits, n) of the second). The weights are Mantel and Haenszel's, the
+    variance Sato's (1989, Biometrics 45:1323), which holds for many small strata and for few large ones. None where no
+    stratum has both groups.
+    """
+    weight = apart = by_size = by_spread = 0.0
+    for (hits, n), (other_hits, other_n) in strata:
+        both = n + other_n
+        if not n or not other_n:
+            continue
+        weight += n * other_n / both
+        apart += (hits * other_n - other_hits * n) / both
+        by_size += (n**2 * other_hits - other_n**2 * hits + n * other_n * (other_n - n) / 2) / both**2
+        by_spread += (hits * (other_n - other_hits) + other_hits * (n - hits)) / (2 * both)
+    if not weight:
+        return None
+    difference = apart / weight
+    half = _z(level) * math.sqrt(max(0.0, difference * by_size + by_spread)) / weight
+    return difference, Interval(max(-1.0, difference - half), min(1.0, difference + half))
+
+
 class Corrected(msgspec.Struct, frozen=True, kw_only=True):
     """A rate put right for the errors of what measured it."""
 

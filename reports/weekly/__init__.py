@@ -3,14 +3,16 @@
 from pathlib import Path
 
 from reports.page import write_page
+from reports.weekly.edition import WHOLE, Edition
 from reports.weekly.numbers import weekly
 from reports.weekly.readings import read
 from warehouse.connect import Published
 
 
-def render(published: Published, *, week: str, scorecard: str = "house", out: Path) -> Path:
+def render(published: Published, *, week: str, scorecard: str = "house", out: Path, edition: Edition = WHOLE) -> Path:
     """Write the report of one ISO week (`2026-W10`) by one scorecard to `out`, and return `out`.
 
     Links point to `calls/<call file name>` beside it. Raises InputError for a week or scorecard that is none.
     """
-    return write_page(out, "weekly/weekly.html.j2", page=weekly(read(published, week=week, scorecard=scorecard)))
+    readings = read(published, week=week, scorecard=scorecard, edition=edition)
+    return write_page(out, "weekly/weekly.html.j2", page=weekly(readings))

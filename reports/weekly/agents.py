@@ -1,27 +1,33 @@
 """Agents against their own team, over four weeks: estimates pulled to the team, and no ranking."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from itertools import pairwise
 
 import msgspec
 
 from reports import charts
-from reports.statistics import Interval, Prior, Rate, design_effect, shrink, sidak, team_prior
-from reports.weekly.rates import Tone, shown
-from reports.weekly.readings import AGENT_WEEKS, Readings, steps_in_order
+from reports.statistics import LEVEL, Interval, Prior, Rate, design_effect, shrink, sidak, team_prior
+from reports.weekly.rates import Told, Tone, changed_steps, shown, told_change
+from reports.weekly.readings import AGENT_WEEKS, AGENTS_FOR_CLUSTERS, Readings, Row, steps_in_order
 from reports.wording import between, counted, day, percent, week_start
 
 FEW_AGENT_CALLS = 5
 """An agent with fewer judged calls than this is not read, on a step or over all."""
+
+FEWEST_COLLEAGUES = 2
+"""In an agent's own edition a smaller team is not compared with: its rate would show one colleague's."""
+
+Counts = Mapping[tuple[str, str], tuple[float, float]]
+"""(followed, judged) by agent and step."""
 
 
 class AgentLine(msgspec.Struct, frozen=True, kw_only=True):
     """One agent against their own team, over four weeks.
 
     `share` is the estimate, `likely` its range and `team_share` what it is read against; None where too few calls, or
-    no colleagues, allow one.
+    no colleagues, allow one. `change` is since the four weeks before, `spark` four weeks at a time over all weeks.
     """
 
     name: str
@@ -31,6 +37,8 @@ class AgentLine(msgspec.Struct, frozen=True, kw_only=True):
     team_share: float | None
     value: str
     bar: charts.RangeBar
+    change: Told
+    spark: charts.Spark | None
     reading: str
     tone: Tone
     few: bool
@@ -38,10 +46,15 @@ class AgentLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Team(msgspec.Struct, frozen=True, kw_only=True):
-    """A team's agents, in order of name: intervals overlap too often for a ranking to mean anything."""
+    """A team and its agents, in order of name: ranges overlap too often for a ranking to mean anything."""
 
     name: str
+    calls: int
+    rate: Rate
     value: str
+    bar: charts.RangeBar
+    change: Told
+    few: bool
     agents: tuple[AgentLine, ...]
 
 
@@ -67,59 +80,135 @@ class HeatRow(msgspec.Struct, frozen=True, kw_only=True):
     cells: tuple[HeatCell, ...]
 
 
+class HeatTeam(msgspec.Struct, frozen=True, kw_only=True):
+    """A team's agents; `shares` is what the team itself does on each step, "" where too little is known."""
+
+    name: str
+    shares: tuple[str, ...]
+    rows: tuple[HeatRow, ...]
+
+
 class Heat(msgspec.Struct, frozen=True, kw_only=True):
     """Agents by steps, team by team."""
 
     steps: tuple[str, ...]
-    teams: tuple[tuple[str, tuple[HeatRow, ...]], ...]
+    teams: tuple[HeatTeam, ...]
     note: str
     has_estimates: bool
 
 
-def agent_tables(readings: Readings, step_titles: Sequence[str]) -> tuple[tuple[Team, ...], Heat | None]:
-    """Every agent of the last four weeks against their team, and agents by steps; nothing where nobody is named."""
-    agents = readings.agents
-    if not agents:
-        return (), None
+class OwnStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of the one agent whom an edition is about, against the team; `reading` is asked of all steps at once."""
+
+    title: str
+    count: str
+    value: str
+    bar: charts.RangeBar
+    team: str
+    few: bool
+    reading: str
+    tone: Tone
+
+
+def agent_teams(readings: Readings) -> tuple[Team, ...]:
+    """Every agent of the last four weeks against their team; nothing where nobody is named."""
+    seen = _Seen(
+        readings=readings,
+        counts=step_counts(readings),
+        effect=call_effect(readings),
+        sparks=_sparks(readings),
+        start=track_start(readings),
+    )
+    changes = _Changes(readings, seen.effect)
+    return tuple(_team(seen, changes, name, members) for name, members in members_by_team(readings).items())
+
+
+def track_start(readings: Readings) -> float:
+    """Where the tracks of the agents' ranges begin, so that they can be told apart."""
     effect = call_effect(readings)
-    steps = steps_in_order(readings)
-    by_cell = {
-        (row["agent_id"], row["step"]): (float(row["met"]), float(row["judged"])) for row in readings.agent_steps
-    }
-    teams, heat_teams = [], []
-    flagged = estimates = 0
-    for team in dict.fromkeys(agent["team"] for agent in agents):
-        members = [agent for agent in agents if agent["team"] == team]
-        counts = [(float(a["met"]) / effect, float(a["judged"]) / effect) for a in members]
-        prior = team_prior(counts)
-        alone = len(members) == 1
-        lines = tuple(
-            _agent_line(
-                agent, count, prior, 0 if alone else len(agents), _most_missed(agent["agent_id"], by_cell, steps)
+    counts = [(float(a["met"]) / effect, float(a["judged"]) / effect) for a in readings.agents]
+    return charts.track_start(Rate.of(*count).interval().low for count in counts)
+
+
+class _Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """What all teams share."""
+
+    readings: Readings
+    counts: Counts
+    effect: float
+    sparks: Mapping[str, charts.Spark]
+    start: float
+
+
+def heat_map(readings: Readings, step_titles: Sequence[str]) -> Heat | None:
+    """Agents by steps against their team; None where nobody is named."""
+    teams = members_by_team(readings)
+    if not teams:
+        return None
+    counts = step_counts(readings)
+    made = []
+    for name, members in teams.items():
+        priors = step_priors(readings, members, counts)
+        rows = tuple(
+            HeatRow(
+                name=agent_name(agent),
+                cells=tuple(
+                    _heat_cell(counts.get((agent["agent_id"], step), (0.0, 0.0)), prior)
+                    for step, prior in priors.items()
+                ),
             )
-            for agent, count in zip(members, counts, strict=True)
+            for agent in members
         )
-        priors = {
-            step: None if alone else team_prior([by_cell.get((a["agent_id"], step), (0.0, 0.0)) for a in members])
-            for _, step, _ in steps
-        }
-        rows = []
-        for agent in members:
-            cells = tuple(
-                _heat_cell(by_cell.get((agent["agent_id"], step), (0.0, 0.0)), priors[step]) for _, step, _ in steps
-            )
-            flagged += sum(bool(cell.flag) for cell in cells)
-            estimates += sum(not cell.few for cell in cells)
-            rows.append(HeatRow(name=_agent_name(agent), cells=cells))
-        name = str(team) or "No team given"
-        teams.append(Team(name=name, value=f"team {percent(prior.mean)}" if prior else "", agents=lines))
-        heat_teams.append((name, tuple(rows)))
-    return tuple(teams), Heat(
+        shares = tuple(f"{100 * prior.mean:.0f}" if prior else "" for prior in priors.values())
+        made.append(HeatTeam(name=name, shares=shares if any(shares) else (), rows=rows))
+    cells = [cell for team in made for row in team.rows for cell in row.cells]
+    estimates = sum(not cell.few for cell in cells)
+    return Heat(
         steps=tuple(step_titles),
-        teams=tuple(heat_teams),
-        note=_heat_note(flagged, estimates),
+        teams=tuple(made),
+        note=_heat_note(sum(bool(cell.flag) for cell in cells), estimates),
         has_estimates=estimates > 0,
     )
+
+
+def own_steps(readings: Readings) -> tuple[OwnStep, ...]:
+    """Each step of the agent of the edition against the team, over four weeks; nothing in other editions."""
+    agent = next((row for row in readings.agents if row["agent_id"] == readings.edition.agent), None)
+    if agent is None:
+        return ()
+    counts = step_counts(readings)
+    members = next(rows for rows in members_by_team(readings).values() if agent in rows)
+    priors = step_priors(readings, members, counts)
+    titles = {step: title for _, step, title in steps_in_order(readings)}
+    return tuple(
+        _own_step(titles[step], counts.get((agent["agent_id"], step), (0.0, 0.0)), prior, compared=len(priors))
+        for step, prior in priors.items()
+    )
+
+
+def members_by_team(readings: Readings) -> dict[str, list[Row]]:
+    """The agents by the name of their team, in the order of the warehouse."""
+    teams: dict[str, list[Row]] = {}
+    for agent in readings.agents:
+        teams.setdefault(str(agent["team"]) or "No team given", []).append(agent)
+    return teams
+
+
+def step_counts(readings: Readings) -> Counts:
+    """How often each agent followed each step, over four weeks."""
+    return {(row["agent_id"], row["step"]): (float(row["met"]), float(row["judged"])) for row in readings.agent_steps}
+
+
+def step_priors(readings: Readings, members: Sequence[Row], counts: Counts) -> dict[str, Prior | None]:
+    """What the team says of an agent on each step; None where there is nobody to compare with."""
+    steps = [step for _, step, _ in steps_in_order(readings)]
+    if _alone(readings, members):
+        return dict.fromkeys(steps)
+    return {step: team_prior([counts.get((a["agent_id"], step), (0.0, 0.0)) for a in members]) for step in steps}
+
+
+def _alone(readings: Readings, members: Sequence[Row]) -> bool:
+    return len(members) <= (FEWEST_COLLEAGUES if readings.edition.agent else 1)
 
 
 def call_effect(readings: Readings) -> float:
@@ -127,55 +216,190 @@ def call_effect(readings: Readings) -> float:
     return design_effect([(row["met"], row["judged"]) for row in readings.agent_calls])
 
 
-def _agent_name(agent: dict[str, Any]) -> str:
+def agent_name(agent: Row) -> str:
+    """The name, or the id of one without."""
     return str(agent["agent_name"] or agent["agent_id"])
 
 
-def _agent_line(
-    agent: dict[str, Any], count: tuple[float, float], prior: Prior | None, compared: int, most_missed: str
-) -> AgentLine:
-    """`compared` is how many agents are read at once; 0 for one who is alone in the team."""
-    calls = int(agent["calls"])
-    raw = Rate.of(float(agent["met"]), float(agent["judged"]))
+def _team(seen: _Seen, changes: "_Changes", name: str, members: Sequence[Row]) -> Team:
+    worth = [(float(a["met"]) / seen.effect, float(a["judged"]) / seen.effect) for a in members]
+    prior = None if _alone(seen.readings, members) else team_prior(worth)
+    rate = _team_rate([(float(a["met"]), float(a["judged"])) for a in members], seen.effect)
+    calls = sum(int(agent["calls"]) for agent in members)
     few = calls < FEW_AGENT_CALLS
-    if prior is None or few or not compared:
-        return AgentLine(
-            name=_agent_name(agent),
-            calls=calls,
-            share=None,
-            likely=None,
-            team_share=None,
-            value=shown(raw, few=few),
-            bar=charts.range_bar(raw.share, Rate.of(*count).interval(), bar=False),
-            reading="too few to tell" if few else "alone in the team",
-            tone="",
-            few=few,
-            most_missed=most_missed,
-        )
-    estimate = shrink(*count, prior)
-    clear = shrink(*count, prior, sidak(0.95, compared)).interval.excludes(prior.mean)
-    tone: Tone = "" if not clear else "good" if estimate.share > prior.mean else "bad"
-    return AgentLine(
-        name=_agent_name(agent),
+    own = seen.readings.edition.agent
+    return Team(
+        name=name,
         calls=calls,
-        share=estimate.share,
-        likely=estimate.interval,
-        team_share=prior.mean,
-        value=percent(estimate.share),
-        bar=charts.range_bar(estimate.share, estimate.interval, bar=False, reference=prior.mean),
-        reading={"good": "above team", "bad": "below team", "": "like the team"}[tone],
-        tone=tone,
-        few=False,
-        most_missed=most_missed,
+        rate=rate,
+        value=shown(rate, few=few),
+        bar=charts.range_bar(rate.share, rate.interval(), bar=False, start=seen.start),
+        change=changes.of([agent["agent_id"] for agent in members]),
+        few=few,
+        agents=tuple(
+            _agent_line(seen, agent, count, prior, change=changes.of([agent["agent_id"]]))
+            for agent, count in zip(members, worth, strict=True)
+            if own in ("", agent["agent_id"])
+        ),
     )
 
 
-def _most_missed(
-    agent_id: str, by_cell: dict[tuple[str, str], tuple[float, float]], steps: Sequence[tuple[int, str, str]]
-) -> str:
+def _team_rate(counts: Sequence[tuple[float, float]], effect: float) -> Rate:
+    """A team's rate: steps of a call are alike, and so are an agent's where there are agents enough to tell."""
+    many = len(counts) >= AGENTS_FOR_CLUSTERS
+    return Rate.of(
+        sum(met for met, _ in counts),
+        sum(judged for _, judged in counts),
+        design_effect=max(effect, design_effect(counts)) if many else effect,
+        clusters=len(counts) if many else 0,
+    )
+
+
+class _Changes:
+    """What the last four weeks changed against the four before them, for any agents at once."""
+
+    def __init__(self, readings: Readings, effect: float) -> None:
+        weeks = readings.weeks[-2 * AGENT_WEEKS :]
+        self._whole = len(weeks) == 2 * AGENT_WEEKS
+        self._rules = any(changed_steps(readings, *pair) for pair in pairwise(weeks))
+        self._now, self._before = frozenset(weeks[AGENT_WEEKS:]), frozenset(weeks[:AGENT_WEEKS])
+        self._effect = effect
+        # Each agent and each team is one comparison. Five times as many leave all of them together one false change
+        # in a hundred weeks, so that with the headlines and steps the page still has fewer than one in twenty.
+        self._comparisons = 5 * (len(readings.agents) + len(members_by_team(readings)))
+        self._rows: dict[str, list[Row]] = {}
+        for row in readings.agent_weeks:
+            self._rows.setdefault(row["agent_id"], []).append(row)
+
+    def of(self, agents: Sequence[str]) -> Told:
+        if not self._whole:
+            return Told(words="")
+        if self._rules:
+            return Told(words="Rules changed")
+        (now, calls), (before, former) = self._rate(agents, self._now), self._rate(agents, self._before)
+        enough = min(calls, former) >= 2 * FEW_AGENT_CALLS
+        return told_change(now, before, enough=enough, comparisons=self._comparisons)
+
+    def _rate(self, agents: Sequence[str], weeks: frozenset[str]) -> tuple[Rate, int]:
+        counts, calls = [], 0
+        for agent in agents:
+            rows = [row for row in self._rows.get(agent, ()) if row["iso_week"] in weeks]
+            counts.append((sum(float(r["met"]) for r in rows), sum(float(r["judged"]) for r in rows)))
+            calls += sum(int(r["calls"]) for r in rows)
+        return _team_rate([count for count in counts if count[1]], self._effect), calls
+
+
+_SPARK_WEEKS = 2 * AGENT_WEEKS
+
+
+def _sparks(readings: Readings) -> dict[str, charts.Spark]:
+    """Each agent's rate over the weeks, four at a time as in the table; from where all was judged by today's rules."""
+    weeks = readings.weeks
+    first = max((i for i in range(1, len(weeks)) if changed_steps(readings, weeks[i - 1], weeks[i])), default=0)
+    weeks = weeks[first:]
+    if len(weeks) < _SPARK_WEEKS:
+        return {}
+    by_week = {(row["agent_id"], row["iso_week"]): row for row in readings.agent_weeks}
+    windows = [weeks[i : i + AGENT_WEEKS] for i in range(len(weeks) - AGENT_WEEKS + 1)]
+    shares: dict[str, list[float | None]] = {}
+    for agent in readings.agents:
+        rows = [[r for w in window if (r := by_week.get((agent["agent_id"], w)))] for window in windows]
+        shares[agent["agent_id"]] = [_share(found) for found in rows]
+    seen = [share for line in shares.values() for share in line if share is not None]
+    if not seen:
+        return {}
+    low, high = min(seen), max(seen)
+    return {
+        agent: charts.spark(line, low=low, high=high, label=_spark_label(line))
+        for agent, line in shares.items()
+        if sum(share is not None for share in line) > 1
+    }
+
+
+def _share(rows: Iterable[Row]) -> float | None:
+    found = list(rows)
+    judged = sum(int(row["judged"]) for row in found)
+    return (
+        sum(int(row["met"]) for row in found) / judged
+        if judged and sum(int(row["calls"]) for row in found) >= FEW_AGENT_CALLS
+        else None
+    )
+
+
+def _spark_label(shares: Sequence[float | None]) -> str:
+    seen = [share for share in shares if share is not None]
+    return f"from {percent(seen[0])} to {percent(seen[-1])}, four weeks at a time" if seen else "too few calls"
+
+
+def _agent_line(seen: _Seen, agent: Row, count: tuple[float, float], prior: Prior | None, *, change: Told) -> AgentLine:
+    """`prior` is None for one who has nobody to be compared with."""
+    calls = int(agent["calls"])
+    few = calls < FEW_AGENT_CALLS
+    raw = Rate.of(float(agent["met"]), float(agent["judged"]))
+    value, bar = (
+        shown(raw, few=few),
+        charts.range_bar(raw.share, Rate.of(*count).interval(), bar=False, start=seen.start),
+    )
+    reading = "too few to tell" if few else "nobody to compare"
+    estimate, tone = None, _NOT_CLEAR
+    if prior is not None and not few:
+        estimate = shrink(*count, prior)
+        compared = 1 if seen.readings.edition.agent else len(seen.readings.agents)
+        if shrink(*count, prior, sidak(LEVEL, compared)).interval.excludes(prior.mean):
+            tone = "good" if estimate.share > prior.mean else "bad"
+        value = percent(estimate.share)
+        bar = charts.range_bar(estimate.share, estimate.interval, bar=False, reference=prior.mean, start=seen.start)
+        reading = {"good": "above team", "bad": "below team", "": "like the team"}[tone]
+    return AgentLine(
+        name=agent_name(agent),
+        calls=calls,
+        share=estimate.share if estimate else None,
+        likely=estimate.interval if estimate else None,
+        team_share=prior.mean if prior is not None and estimate else None,
+        value=value,
+        bar=bar,
+        change=change,
+        spark=seen.sparks.get(agent["agent_id"]),
+        reading=reading,
+        tone=tone,
+        few=few,
+        most_missed=_most_missed(agent["agent_id"], seen.counts, steps_in_order(seen.readings)),
+    )
+
+
+_NOT_CLEAR: Tone = ""
+
+
+def _own_step(title: str, count: tuple[float, float], prior: Prior | None, *, compared: int) -> OwnStep:
+    met, judged = count
+    few = judged < FEW_AGENT_CALLS
+    rate = Rate.of(met, judged)
+    tone: Tone = ""
+    if prior is None or few:
+        reading = "did not apply" if not judged else "too few to tell" if few else "nobody to compare"
+        bar = charts.range_bar(rate.share, rate.interval(), bar=False, reference=prior.mean if prior else None)
+    else:
+        estimate = shrink(met, judged, prior)
+        if shrink(met, judged, prior, sidak(LEVEL, compared)).interval.excludes(prior.mean):
+            tone = "good" if estimate.share > prior.mean else "bad"
+        reading = {"good": "clearly above", "bad": "clearly below", "": "like the team"}[tone]
+        bar = charts.range_bar(estimate.share, estimate.interval, bar=False, reference=prior.mean)
+    return OwnStep(
+        title=title,
+        count=f"{met:.0f} of {judged:.0f}" if judged else "",
+        value=percent(estimate.share) if prior is not None and not few else shown(rate, few=few),
+        bar=bar,
+        team=percent(prior.mean) if prior is not None else "",
+        few=few,
+        reading=reading,
+        tone=tone,
+    )
+
+
+def _most_missed(agent_id: str, counts: Counts, steps: Sequence[tuple[int, str, str]]) -> str:
     found = []
     for number, step, title in steps:
-        met, judged = by_cell.get((agent_id, step), (0.0, 0.0))
+        met, judged = counts.get((agent_id, step), (0.0, 0.0))
         if judged > met:
             found.append((met - judged, number, f"{title} ({judged - met:.0f} of {judged:.0f})"))
     return min(found)[2] if found else ""
@@ -207,7 +431,7 @@ def _heat_cell(count: tuple[float, float], prior: Prior | None) -> HeatCell:
             shade=0,
             few=False,
             flag="",
-            title=f"{told}; alone in the team",
+            title=f"{told}; nobody to compare with",
         )
     estimate = shrink(met, judged, prior)
     apart = estimate.share - prior.mean
@@ -236,9 +460,16 @@ def _heat_note(flagged: int, estimates: int) -> str:
 
 def agents_note(readings: Readings) -> str:
     """What the agents' table shows and why it is no ranking."""
-    first = week_start(readings.week) - timedelta(days=7 * (AGENT_WEEKS - 1))
+    first = day(week_start(readings.week) - timedelta(days=7 * (AGENT_WEEKS - 1)))
+    if readings.edition.agent:
+        return (
+            f"Steps followed since {first}, against the agent's own team (the tick). Few calls pull an estimate "
+            f"towards the team; fewer than {FEW_AGENT_CALLS} calls are only counted. With many steps one looks different by "
+            "luck, so one is read as clearly below or above only on stronger evidence."
+        )
     return (
-        f"Steps followed since {day(first)}, each agent against their own team (the tick). Few calls pull an estimate "
+        f"Steps followed since {first}, each agent against their own team (the tick). Few calls pull an estimate "
         f"towards the team; fewer than {FEW_AGENT_CALLS} calls are only counted. In order of name, because most "
-        "ranges overlap and a ranking would show luck."
+        "ranges overlap and a ranking would show luck. A change is against the four weeks before, and told as better or "
+        "worse only where it is clear; the small line shows four weeks at a time."
     )

@@ -56,7 +56,7 @@ def summary(readings: Readings) -> str:
 
 
 def headline_figures(readings: Readings) -> tuple[Figure, ...]:
-    """Steps followed, calls calmed, calls with a critical miss, recordings audited."""
+    """Steps followed, calls calmed, calls with a critical miss; recordings audited, where the report is of all."""
     weeks = (readings.week, readings.before)
     followed = [pooled(readings, week) for week in weeks]
     changed = changed_steps(readings, *weeks)
@@ -66,7 +66,7 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
     critical = [critical_rate(readings, week) for week in weeks]
     audited = [Rate.of(n, n + lost_recordings(readings, week)) for n, week in zip(calls, weeks, strict=True)]
     now = week_row(readings, readings.week)
-    return (
+    figures = (
         _figure(
             "Steps followed",
             followed[0],
@@ -90,6 +90,7 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
             _told(readings, audited),
         ),
     )
+    return figures if readings.edition.is_whole else figures[:-1]
 
 
 def _figure(name: str, rate: Rate, note: str, told: Told) -> Figure:

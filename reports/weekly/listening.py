@@ -10,6 +10,7 @@ from reports.statistics import Interval
 from reports.weekly.rates import week_row
 from reports.weekly.readings import FUNNEL, Readings, Row
 from reports.wording import NOTHING, clock, counted, sentence
+from transcription.transcript import Seconds
 
 _MOMENTS = 4
 
@@ -30,6 +31,7 @@ class Moment(msgspec.Struct, frozen=True, kw_only=True):
     at: str
     href: str
     critical: bool
+    met: bool
 
 
 class CallLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +51,7 @@ class CallLine(msgspec.Struct, frozen=True, kw_only=True):
 def moments(readings: Readings) -> tuple[tuple[Moment, ...], tuple[Moment, ...]]:
     """What to listen to first, and what is worth playing to the team."""
     missed, met = all_moments(readings)
-    return _spread(missed), _spread(met)
+    return _spread(readings, missed), _spread(readings, met)
 
 
 def all_moments(readings: Readings) -> tuple[list[Row], list[Row]]:
@@ -73,7 +75,7 @@ def all_moments(readings: Readings) -> tuple[list[Row], list[Row]]:
     return missed, [row for row in met if len(row["quote"].split()) >= 4]
 
 
-def _spread(rows: Sequence[Row]) -> tuple[Moment, ...]:
+def _spread(readings: Readings, rows: Sequence[Row]) -> tuple[Moment, ...]:
     """The first few: each rule and each call once before any comes twice, no words twice."""
     chosen: list[Row] = []
     for allowed in (0, 1):
@@ -83,10 +85,11 @@ def _spread(rows: Sequence[Row]) -> tuple[Moment, ...]:
             if len(chosen) < _MOMENTS and row not in chosen and same <= allowed and not repeated:
                 chosen.append(row)
     chosen.sort(key=rows.index)
-    return tuple(_moment(row) for row in chosen)
+    return tuple(moment_of(readings, row) for row in chosen)
 
 
-def _moment(row: Row) -> Moment:
+def moment_of(readings: Readings, row: Row) -> Moment:
+    """A quoted finding as a place to listen to."""
     return Moment(
         quote=_cut(str(row["quote"])),
         said_by="Customer" if row["quote_role"] == "customer" else "",
@@ -95,8 +98,9 @@ def _moment(row: Row) -> Moment:
         agent=str(row["agent_name"] or row["agent_id"] or "agent not named"),
         call_id=str(row["call_id"]),
         at=clock(row["at_s"]) if row["at_s"] is not None else "",
-        href=call_link(str(row["call_id"]), at=row["at_s"]),
+        href=_link(readings, row, at=row["at_s"]),
         critical=bool(row["critical"]),
+        met=row["verdict"] == "met",
     )
 
 
@@ -107,17 +111,28 @@ def _cut(quote: str) -> str:
     return quote if len(quote) <= _LONGEST_QUOTE else quote[:_LONGEST_QUOTE].rsplit(" ", 1)[0] + " …"
 
 
+def _link(readings: Readings, row: Row, *, at: Seconds | None = None) -> str:
+    """The call's page; none from under a pseudonym, because the page says who it is."""
+    return "" if readings.edition.pseudonyms else call_link(str(row["call_id"]), at=at)
+
+
+def _when(readings: Readings, row: Row) -> str:
+    if row["started_local"] is None:
+        return "" if readings.edition.pseudonyms else "no date"
+    return f"{row['started_local']:%a} {row['started_local']:%H:%M}"
+
+
 def call_lines(readings: Readings) -> tuple[CallLine, ...]:
-    """The calls of the week, or those to start with where there are many."""
-    rows = readings.calls
-    if len(rows) > CALLS_SHOWN:
+    """The calls of the week, or those to start with where there are many; all of them in an agent's own edition."""
+    rows = list(readings.calls)
+    if len(rows) > CALLS_SHOWN and not readings.edition.agent:
         rows.sort(key=lambda r: (-(r["critical_misses"] or 0), r["score"] if r["score"] is not None else 101.0))
         rows = rows[:CALLS_SHOWN]
     return tuple(
         CallLine(
             call_id=str(row["call_id"]),
-            href=call_link(str(row["call_id"])),
-            when=f"{row['started_local']:%a} {row['started_local']:%H:%M}" if row["started_local"] else "no date",
+            href=_link(readings, row),
+            when=_when(readings, row),
             agent=str(row["agent_name"] or row["agent_id"] or "not named"),
             duration=clock(row["duration_s"]),
             mood=mood(row),
@@ -131,6 +146,18 @@ def call_lines(readings: Readings) -> tuple[CallLine, ...]:
         )
         for row in rows
     )
+
+
+def calls_title(readings: Readings) -> str:
+    """What the list of calls is."""
+    if len(readings.calls) > CALLS_SHOWN and not readings.edition.agent:
+        return "Calls to start with"
+    return "The calls"
+
+
+def linked_calls(*shown: Sequence[Moment] | Sequence[CallLine]) -> frozenset[str]:
+    """The calls that moments and lines of a page lead to."""
+    return frozenset(one.call_id for some in shown for one in some if one.href)
 
 
 def mood(row: Row) -> str:
@@ -166,8 +193,5 @@ def score_chart(readings: Readings) -> charts.Scores | None:
     if not scored:
         return None
     return charts.scores(
-        [
-            (float(row["score"]), f"{row['call_id']}: {row['score']:.0f} of 100", call_link(str(row["call_id"])))
-            for row in scored
-        ]
+        [(float(row["score"]), f"{row['call_id']}: {row['score']:.0f} of 100", _link(readings, row)) for row in scored]
     )

@@ -3,11 +3,23 @@
 import msgspec
 
 from reports import charts
-from reports.weekly.agents import Heat, Team, agent_tables, agents_note
+from reports.weekly.agents import Heat, OwnStep, Team, agent_teams, agents_note, heat_map, own_steps, track_start
+from reports.weekly.coaching import Card, coaching_cards, coaching_note
+from reports.weekly.edition import Edition
 from reports.weekly.headlines import Figure, headline_figures, summary
 from reports.weekly.knowing import Known, known, rule_changes
-from reports.weekly.listening import CALLS_SHOWN, CallLine, Moment, call_lines, funnel_chart, moments, score_chart
-from reports.weekly.quality import Fact, footer_text, how_counted, not_audited_facts, quality_facts
+from reports.weekly.listening import (
+    CallLine,
+    Moment,
+    call_lines,
+    calls_title,
+    funnel_chart,
+    linked_calls,
+    moments,
+    score_chart,
+)
+from reports.weekly.misses import Drivers, drivers, misses_note
+from reports.weekly.quality import Fact, footer_text, how_counted, not_audited_facts, not_audited_note, quality_facts
 from reports.weekly.rates import audited_calls
 from reports.weekly.readings import Readings
 from reports.weekly.steps import ScorecardLine, StepLine, scorecard_lines, step_lines, steps_note
@@ -19,6 +31,7 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
     """The whole page."""
 
     title: str
+    edition: Edition
     scorecard: str
     scorecard_name: str
     summary: str
@@ -37,7 +50,14 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
     sparks: bool
     agents_note: str
     teams: tuple[Team, ...]
+    agent_changes: bool
+    agent_sparks: bool
+    agent_track: str
+    own_steps: tuple[OwnStep, ...]
     heat: Heat | None
+    coaching_note: str
+    cards: tuple[Card, ...]
+    other_cards: tuple[Card, ...]
     worst: tuple[Moment, ...]
     best: tuple[Moment, ...]
     calls_title: str
@@ -49,9 +69,18 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
     scorecards: tuple[ScorecardLine, ...]
     quality: tuple[Fact, ...]
     not_audited: tuple[Fact, ...]
+    not_audited_note: str
+    misses_note: str
+    drivers: Drivers
     rule_changes: tuple[Known, ...]
     counting: tuple[str, ...]
     footer: str
+
+    @property
+    def linked(self) -> frozenset[str]:
+        """The calls whose pages this page leads to."""
+        heard = [moment for card in (*self.cards, *self.other_cards) for moment in card.moments]
+        return linked_calls(self.worst, self.best, heard, self.calls)
 
 
 def weekly(readings: Readings) -> Weekly:
@@ -59,11 +88,15 @@ def weekly(readings: Readings) -> Weekly:
     steps = step_lines(readings)
     figures = headline_figures(readings)
     worst, best = moments(readings)
-    teams, heat = agent_tables(readings, [step.title for step in steps])
+    teams = agent_teams(readings)
+    agents = [agent for team in teams for agent in team.agents]
+    cards = coaching_cards(readings)
+    one = bool(readings.edition.agent)
     points_ = trend_points(readings)
     calls = audited_calls(readings, readings.week)
     return Weekly(
-        title=f"De-escalation quality: {week_dates(week_start(readings.week))}",
+        title=_title(readings),
+        edition=readings.edition,
         scorecard=readings.title,
         scorecard_name=readings.scorecard,
         summary=summary(readings),
@@ -82,10 +115,17 @@ def weekly(readings: Readings) -> Weekly:
         sparks=any(step.spark for step in steps),
         agents_note=agents_note(readings),
         teams=teams,
-        heat=heat,
+        agent_changes=any(agent.change.words for agent in agents),
+        agent_sparks=any(agent.spark for agent in agents),
+        agent_track=f"{100 * track_start(readings):.0f}\N{EN DASH}100%",
+        own_steps=own_steps(readings),
+        heat=None if one else heat_map(readings, [step.title for step in steps]),
+        coaching_note=coaching_note(cards, of_one=one),
+        cards=tuple(card for card in cards if one or card.is_clear),
+        other_cards=tuple(card for card in cards if not (one or card.is_clear)),
         worst=worst,
         best=best,
-        calls_title="The calls" if calls <= CALLS_SHOWN else "Calls to start with",
+        calls_title=calls_title(readings),
         calls=call_lines(readings),
         funnel=funnel_chart(readings),
         funnel_note="Each bar keeps only the calls that did every step above it.",
@@ -94,7 +134,15 @@ def weekly(readings: Readings) -> Weekly:
         scorecards=scorecard_lines(readings),
         quality=quality_facts(readings),
         not_audited=not_audited_facts(readings),
+        not_audited_note=not_audited_note(readings),
+        misses_note=misses_note(readings),
+        drivers=drivers(readings),
         rule_changes=rule_changes(readings),
-        counting=how_counted(len(steps)),
+        counting=how_counted(readings, len(steps)),
         footer=footer_text(readings),
     )
+
+
+def _title(readings: Readings) -> str:
+    told = readings.edition.told
+    return f"De-escalation quality{f', {told}' if told else ''}: {week_dates(week_start(readings.week))}"

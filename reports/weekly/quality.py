@@ -4,7 +4,7 @@ import msgspec
 
 from reports.accuracy import MINIMUM, MINIMUM_OF_EACH
 from reports.statistics import Rate, sidak
-from reports.weekly.rates import HEADLINES, week_row
+from reports.weekly.rates import HEADLINES, share_of, week_row
 from reports.weekly.readings import AGENT_WEEKS, Readings
 from reports.wording import between, counted, listed, long_time, number_word, percent, sentence
 
@@ -38,7 +38,7 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
             Fact(
                 name="Could be judged",
                 value=f"{cover['judged'] or 0:,.0f} of {cover['applicable'] or 0:,.0f} rules that applied "
-                f"({percent(cover['coverage'])}); {undecided:,} left out of every rate",
+                f"({percent(share_of(cover, 'judged', 'applicable').share)}); {undecided:,} left out of every rate",
             )
         )
         for key, name, why in (
@@ -114,7 +114,14 @@ def not_audited_facts(readings: Readings) -> tuple[Fact, ...]:
     )
 
 
-def how_counted(steps: int) -> tuple[str, ...]:
+def not_audited_note(readings: Readings) -> str:
+    """What stands in place of the list where there is none."""
+    if readings.edition.is_whole:
+        return "Every recording of the week was audited."
+    return "What could not be audited belongs to no team, queue or agent yet: see the report of all calls."
+
+
+def how_counted(readings: Readings, steps: int) -> tuple[str, ...]:
     """The rules of counting, as sentences."""
     level = 100 * sidak(0.95, steps + HEADLINES)
     return (
@@ -130,19 +137,36 @@ def how_counted(steps: int) -> tuple[str, ...]:
         "then told as changed at most once in twenty.",
         f"Agents are shown over {AGENT_WEEKS} weeks, pulled towards their own team in proportion to how few calls "
         "there are (empirical Bayes, beta-binomial), and read as above or below only at a level corrected for their "
-        "number.",
+        "number. A change since the four weeks before is called clear at a level at which all agents and teams "
+        "together err in one week of a hundred.",
+        "What drives misses counts verdicts. A miss is never heard, late, early and so on by the nearest place that "
+        "the rule found. What goes with a calmed call compares each agent's calls with their own (Mantel and Haenszel's "
+        "difference, Sato's variance) and is told only where it is clear for the number of rules asked.",
         "What is said of a rule's accuracy comes from findings drawn at random that people judged, over the weeks "
         "shown: precision and recall of its misses (Wilson), Cohen's kappa (bootstrap over findings), and its rate "
         f"corrected for these errors (Rogan and Gladen; Lang and Reiczigel's range). It is said from {MINIMUM} judged "
         f"findings on, the corrected rate from {MINIMUM_OF_EACH} truly met and {MINIMUM_OF_EACH} truly missed.",
+        *([_PSEUDONYMS] if readings.edition.pseudonyms else []),
         "Weeks are ISO weeks in each call's own time zone. Weeks judged by different rules are not joined by a line.",
         "Not audited: nods and eye contact cannot be heard; the voice emotion of agents is deliberately not inferred.",
         "Recognised words contain errors. Before any decision about a person, listen to the call.",
     )
 
 
+_PSEUDONYMS = (
+    "Agents and calls stand under pseudonyms that are the same in every report made under the same key. Teams and "
+    "queues of fewer than three agents are not named, times of day and links to calls are left out, and so is every "
+    "quote that holds a word of an agent's name or in which somebody says who they are. Who knows a call may still "
+    "know it again."
+)
+
+
 def footer_text(readings: Readings) -> str:
     """What judged the calls, and who may read this."""
     versions = sorted({row["rulebook_version"] for row in readings.versions if row["iso_week"] == readings.week})
     judged = f"Judged by rulebook {listed([str(v)[:12] for v in versions])}. " if versions else ""
+    if readings.edition.pseudonyms:
+        return f"{judged}Agents stand under pseudonyms. Confidential: quotes come from calls with customers."
+    if readings.edition.agent:
+        return f"{judged}Confidential: for {readings.edition.agent_name} and who coaches them."
     return f"{judged}Confidential: names people. Do not forward outside the quality team."

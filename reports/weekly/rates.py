@@ -87,8 +87,9 @@ def critical_rate(readings: Readings, week: str) -> Rate:
 
 def critical_steps(readings: Readings) -> list[str]:
     """The steps in which calls had critical misses, the commonest first."""
-    rows = sorted(readings.critical_misses, key=lambda row: (-row["calls"], row["step_title"]))
-    return [str(row["step_title"]) for row in rows]
+    rows = [row for row in readings.step_losses if row["critical_calls"]]
+    rows.sort(key=lambda row: (-row["critical_calls"], row["step_title"]))
+    return list(dict.fromkeys(str(row["step_title"]) for row in rows))
 
 
 def shown(rate: Rate, *, few: bool) -> str:

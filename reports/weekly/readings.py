@@ -1,11 +1,14 @@
 """What the weekly report asks the warehouse: one list of rows for each question, for one week and one scorecard."""
 
-from collections.abc import Container
+import re
+from collections.abc import Container, Iterable
 from datetime import date, timedelta
 from typing import Any
 
 import msgspec
 
+from reports.weekly.edition import WHOLE, Edition
+from reports.weekly.names import name_words, names_one_of
 from reports.wording import iso_week, listed, week_start
 from transcription.errors import InputError
 from warehouse.connect import Published
@@ -13,6 +16,7 @@ from warehouse.connect import Published
 Row = dict[str, Any]
 WEEKS = 13
 AGENT_WEEKS = 4
+MOMENTS_FOR_COACHING = 3
 
 
 class Verdicts(msgspec.Struct, frozen=True):
@@ -36,25 +40,32 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 
     `weeks` runs over consecutive ISO weeks, the oldest first, from the first that has calls (at most `WEEKS`) to the
     week asked for. `verdicts` counts steps of calls by week, step and `who` (the agent; the call where agents are few
-    or unnamed), so that ranges can respect that one agent's calls are alike. `rule_reviews` are the findings of these
-    weeks that people judged in a random sample; `own_verdicts` counts what the rules said of the week
-    before anybody reversed it.
+    or unnamed), so that ranges can respect that one agent's calls are alike; `by_agent` says which. `agents`,
+    `agent_weeks`, `agent_steps` and `agent_calls` hold the colleagues of the agent whom an edition is about, who are
+    compared with and never shown; everything else holds the edition's calls only. `rule_reviews` are the findings of
+    these weeks that people judged in a random sample, `names` everybody's names, for telling where one is said.
     """
 
     week: str
     before: str
     scorecard: str
     title: str
+    edition: Edition
+    by_agent: bool
     weeks: tuple[str, ...]
     week_rows: list[Row]
     verdicts: Verdicts
     rules: list[Row]
     scorecard_rules: list[Row]
     scorecards: list[Row]
-    critical_misses: list[Row]
+    step_losses: list[Row]
+    misses: list[Row]
+    calmed: list[Row]
     agents: list[Row]
+    agent_weeks: list[Row]
     agent_steps: list[Row]
     agent_calls: list[Row]
+    agent_moments: list[Row]
     calls: list[Row]
     calls_by_agent: list[Row]
     moments: list[Row]
@@ -68,7 +79,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     rule_changes: list[Row]
     reviews: list[Row]
     rule_reviews: list[Row]
-    own_verdicts: list[Row]
+    names: list[Row]
 
 
 FUNNEL = (
@@ -80,180 +91,299 @@ FUNNEL = (
 """The stages of a tense call that went well, in the order in which all four frameworks put them."""
 
 # Fewer agents than this say little about how alike one agent's calls are.
-_AGENTS_FOR_CLUSTERS = 6
+AGENTS_FOR_CLUSTERS = 6
 
 
-def read(published: Published, *, week: str, scorecard: str) -> Readings:
-    """Ask every question once.
+def read(published: Published, *, week: str, scorecard: str, edition: Edition = WHOLE) -> Readings:
+    """Ask every question once, of the edition's calls.
 
     Raises InputError where `week` is no ISO week or the warehouse holds no such scorecard.
     """
     monday = week_start(week)
     title = _scorecard_title(published, scorecard)
     before = iso_week(monday - timedelta(days=7))
-    weeks = _weeks(published, monday)
-    span = {"first": weeks[0], "week": week, "scorecard": scorecard}
-    four = {"four": iso_week(monday - timedelta(days=7 * (AGENT_WEEKS - 1))), "week": week, "scorecard": scorecard}
-    named = published.rows(
-        "select count(distinct agent_id) as agents from calls where iso_week between $first and $week",
-        {"first": weeks[0], "week": week},
-    )[0]["agents"]
-    who = "coalesce(c.agent_id, c.call_id)" if named >= _AGENTS_FOR_CLUSTERS else "c.call_id"
+    weeks = _weeks(published, monday, edition)
+    four = iso_week(monday - timedelta(days=7 * (AGENT_WEEKS - 1)))
+    ask = _Asking(
+        published, edition, {"scorecard": scorecard, "week": week, "before": before, "first": weeks[0], "four": four}
+    )
+    named = ask(
+        "select count(distinct c.agent_id) as agents from calls c where c.iso_week between $first and $week {of_c}"
+    )
+    by_agent = named[0]["agents"] >= AGENTS_FOR_CLUSTERS
+    who = "coalesce(c.agent_id, c.call_id)" if by_agent else "c.call_id"
+    names = ask("select distinct agent_id, agent_name from calls where agent_id is not null order by all")
+    others = [row for row in names if row["agent_id"] != edition.agent] if edition.agent else []
     return Readings(
         week=week,
         before=before,
         scorecard=scorecard,
         title=title,
+        edition=edition,
+        by_agent=by_agent,
         weeks=weeks,
-        week_rows=published.rows(
-            "select * from weeks where iso_week between $first and $week order by iso_week",
-            {"first": weeks[0], "week": week},
-        ),
-        verdicts=_verdicts(published, who, span),
-        rules=published.rows("select * from rules_by_week where iso_week = $week order by rule_id", {"week": week}),
-        scorecard_rules=published.rows(
-            "select * from scorecard_rules where scorecard = $scorecard order by step_number, step, rule_id",
-            {"scorecard": scorecard},
-        ),
-        scorecards=published.rows(
-            "select * from scorecards_by_week where iso_week in ($before, $week) order by iso_week, scorecard",
-            {"before": before, "week": week},
-        ),
-        critical_misses=published.rows(
+        week_rows=ask(
             """
-            select step_title, count(distinct call_id) as calls
-            from call_steps
-            where scorecard = $scorecard and iso_week = $week and critical_misses > 0
-            group by step_title order by step_title
-            """,
-            {"week": week, "scorecard": scorecard},
-        ),
-        agents=published.rows(
+            select c.iso_week, count(*) as calls, count(*) filter (c.tense) as tense_calls,
+                count(*) filter (c.calmed) as calmed_calls, sum(c.duration_s) as duration_s
+            from calls c where c.iso_week between $first and $week {of_c}
+            group by c.iso_week order by c.iso_week
             """
-            select agent_id, max(agent_name) as agent_name, coalesce(max(team), '') as team,
-                sum(calls) as calls, sum(met) as met, sum(judged) as judged,
-                sum(calls_with_critical_miss) as calls_with_critical_miss
-            from agents_by_week
-            where scorecard = $scorecard and iso_week between $four and $week and agent_id is not null
-            group by agent_id order by team, agent_name, agent_id
-            """,
-            four,
         ),
-        agent_steps=published.rows(
+        verdicts=_verdicts(
+            ask(
+                f"""
+                select c.iso_week, c.step, {who} as who, count(*) filter (c.verdict = 'met') as met,
+                    count(*) filter (c.verdict in ('met', 'missed')) as judged
+                from call_steps c
+                where c.scorecard = $scorecard and c.iso_week between $first and $week {{of_c}}
+                group by all having judged > 0 order by all
+                """  # noqa: S608 `who` is one of two literals.
+            )
+        ),
+        rules=ask(
             """
-            select agent_id, step, sum(met) as met, sum(judged) as judged
-            from agent_steps_by_week
-            where scorecard = $scorecard and iso_week between $four and $week and agent_id is not null
+            select f.rule_id, count(*) filter (f.verdict = 'met') as met,
+                count(*) filter (f.verdict in ('met', 'missed')) as judged, met / nullif(judged, 0) as rate,
+                count(*) filter (f.rule_verdict = 'met') as own_met,
+                count(*) filter (f.rule_verdict in ('met', 'missed')) as own_judged
+            from findings f where f.iso_week = $week {of_f}
+            group by f.rule_id order by f.rule_id
+            """
+        ),
+        scorecard_rules=ask(
+            "select * from scorecard_rules where scorecard = $scorecard order by step_number, step, rule_id"
+        ),
+        scorecards=ask(
+            """
+            select s.scorecard, any_value(s.scorecard_title) as scorecard_title, round(avg(s.score), 9) as score,
+                sum(s.rules_judged)::bigint as judged, sum(s.rules_met)::bigint as met
+            from call_scorecards s where s.iso_week = $week {of_s}
+            group by s.scorecard order by s.scorecard
+            """
+        ),
+        step_losses=ask(
+            """
+            select s.step, any_value(s.step_title) as step_title, count(*) filter (s.verdict = 'missed') as misses,
+                round(sum(s.weight_judged - s.weight_met), 9) as lost,
+                count(distinct s.call_id) filter (s.critical_misses > 0) as critical_calls
+            from call_steps s where s.scorecard = $scorecard and s.iso_week = $week {of_s}
+            group by s.step order by s.step
+            """
+        ),
+        misses=ask(_MISSES),
+        calmed=ask(_CALMED),
+        agents=ask(
+            """
+            select s.agent_id, arg_max(s.agent_name, s.started_at) as agent_name,
+                coalesce(arg_max(s.team, s.started_at), '') as team, count(*) as calls,
+                sum(s.steps_met)::bigint as met, sum(s.steps_judged)::bigint as judged
+            from call_scorecards s
+            where s.scorecard = $scorecard and s.iso_week between $four and $week and s.agent_id is not null {team_s}
+            group by s.agent_id order by team, agent_name, s.agent_id
+            """
+        ),
+        agent_weeks=ask(
+            """
+            select s.agent_id, s.iso_week, count(*) as calls, sum(s.steps_met)::bigint as met,
+                sum(s.steps_judged)::bigint as judged
+            from call_scorecards s
+            where s.scorecard = $scorecard and s.iso_week between $first and $week and s.agent_id is not null {team_s}
             group by all order by all
-            """,
-            four,
-        ),
-        agent_calls=published.rows(
             """
-            select call_id, count(*) filter (verdict = 'met') as met,
-                count(*) filter (verdict in ('met', 'missed')) as judged
-            from call_steps
-            where scorecard = $scorecard and iso_week between $four and $week and agent_id is not null
-            group by call_id order by call_id
-            """,
-            four,
         ),
-        calls=published.rows(
+        agent_steps=ask(
             """
-            select c.call_id, c.started_local, c.agent_name, c.agent_id, c.team, c.duration_s, c.tense, c.calmed,
-                c.roles_from, s.score, s.critical_misses, s.rules_judged, s.rules_met, s.coverage
+            select s.agent_id, s.step, count(*) filter (s.verdict = 'met') as met,
+                count(*) filter (s.verdict in ('met', 'missed')) as judged
+            from call_steps s
+            where s.scorecard = $scorecard and s.iso_week between $four and $week and s.agent_id is not null {team_s}
+            group by all order by all
+            """
+        ),
+        agent_calls=ask(
+            """
+            select s.call_id, s.steps_met as met, s.steps_judged as judged from call_scorecards s
+            where s.scorecard = $scorecard and s.iso_week between $four and $week and s.agent_id is not null {team_s}
+            order by s.call_id
+            """
+        ),
+        agent_moments=_naming_none_of(others, ask(_AGENT_MOMENTS)),
+        calls=ask(
+            """
+            select c.call_id, c.started_local, c.agent_name, c.agent_id, c.team, c.queue, c.duration_s, c.tense,
+                c.calmed, c.roles_from, s.score, s.critical_misses, s.rules_judged, s.rules_met, s.coverage,
+                s.steps_met, s.steps_judged
             from calls c left join call_scorecards s on s.call_id = c.call_id and s.scorecard = $scorecard
-            where c.iso_week = $week
+            where c.iso_week = $week {of_c}
             order by c.started_local, c.call_id
-            """,
-            {"week": week, "scorecard": scorecard},
+            """
         ),
-        calls_by_agent=published.rows(
+        calls_by_agent=ask(
             f"""
             select c.iso_week, {who} as who, count(*) as calls,
                 count(*) filter (c.tense) as tense_calls, count(*) filter (c.calmed) as calmed_calls,
                 count(*) filter (s.critical_misses > 0) as calls_with_critical_miss
             from calls c left join call_scorecards s on s.call_id = c.call_id and s.scorecard = $scorecard
-            where c.iso_week in ($before, $week)
+            where c.iso_week in ($before, $week) {{of_c}}
             group by all order by all
-            """,  # noqa: S608 `who` is one of two literals.
-            {"before": before, "week": week, "scorecard": scorecard},
+            """  # noqa: S608 `who` is one of two literals.
         ),
-        moments=published.rows(
-            """
+        moments=_naming_none_of(
+            others,
+            ask(
+                """
             select f.call_id, f.rule_id, f.asks, f.verdict, f.reason, f.quote, f.quote_kind, f.quote_role, f.at_s,
                 f.agent_name, f.agent_id, r.critical, r.step_title, r.weight, c.score
             from findings f
             join scorecard_rules r on r.rule_id = f.rule_id and r.scorecard = $scorecard
             left join call_scorecards c on c.call_id = f.call_id and c.scorecard = $scorecard
-            where f.iso_week = $week and f.status = 'live' and f.verdict in ('met', 'missed') and f.quote <> ''
+            where f.iso_week = $week and f.status = 'live' and f.verdict in ('met', 'missed') and f.quote <> '' {of_f}
             order by f.call_id, f.rule_id
-            """,
-            {"week": week, "scorecard": scorecard},
+            """
+            ),
         ),
-        funnel=published.rows(
+        funnel=ask(
             """
             select f.call_id, f.rule_id, f.verdict = 'met' as met
             from findings f join calls c on c.call_id = f.call_id
-            where f.iso_week = $week and c.tense and f.rule_id in (select unnest($stages))
+            where f.iso_week = $week and c.tense and f.rule_id in (select unnest($stages)) {of_f}
             order by all
             """,
-            {"week": week, "stages": [rule for rule, _ in FUNNEL]},
+            stages=[rule for rule, _ in FUNNEL],
         ),
-        coverage=published.rows(
-            "select * from coverage where scorecard = $scorecard and iso_week = $week",
-            {"week": week, "scorecard": scorecard},
+        coverage=ask(
+            """
+            select sum(s.rules_applicable)::bigint as applicable, sum(s.rules_judged)::bigint as judged,
+                count(*) filter (c.roles_from = 'unknown') as calls_roles_unknown,
+                count(*) filter (c.roles_from = 'guessed') as calls_roles_guessed,
+                count(*) filter (not c.has_times) as calls_without_times
+            from call_scorecards s join calls c on c.call_id = s.call_id
+            where s.scorecard = $scorecard and s.iso_week = $week {of_s} having count(*) > 0
+            """
         ),
-        not_audited=published.rows(
+        # What could not be audited, and what was erased, is known of no team, queue or agent.
+        not_audited=ask(
             """
             select iso_week is null as undated, coalesce(iso_week, found_week) as counted_week, code,
                 sum(files)::bigint as files, min(next_step) as next_step
             from not_audited_by_week where coalesce(iso_week, found_week) in ($before, $week)
             group by all order by files desc, code
-            """,
-            {"before": before, "week": week},
-        ),
-        undated=published.rows("select count(*) as calls from calls where iso_week is null", {})[0]["calls"],
-        erased=published.rows(
-            "select kind, calls from erased_by_week where iso_week = $week order by kind", {"week": week}
-        ),
-        engines=published.rows(
             """
-            select engine, model, coalesce(notice, '') as notice, count(*) as calls, avg(confidence) as confidence
-            from calls where iso_week = $week group by all order by calls desc, engine, model
-            """,
-            {"week": week},
-        ),
-        versions=published.rows(
+        )
+        if edition.is_whole
+        else [],
+        undated=ask("select count(*) as calls from calls c where c.iso_week is null {of_c}")[0]["calls"],
+        erased=ask("select kind, calls from erased_by_week where iso_week = $week order by kind")
+        if edition.is_whole
+        else [],
+        engines=ask(
             """
-            select distinct iso_week, rulebook_version from calls
-            where iso_week between $first and $week order by all
-            """,
-            {"first": weeks[0], "week": week},
+            select c.engine, c.model, coalesce(c.notice, '') as notice, count(*) as calls,
+                round(avg(c.confidence), 9) as confidence
+            from calls c where c.iso_week = $week {of_c}
+            group by all order by count(*) desc, c.engine, c.model
+            """
         ),
-        rule_changes=published.rows("select * from rule_changes order by loaded_at, rulebook_version, rule_id", {}),
-        reviews=published.rows(
+        versions=ask(
+            """
+            select distinct c.iso_week, c.rulebook_version from calls c
+            where c.iso_week between $first and $week {of_c} order by all
+            """
+        ),
+        rule_changes=ask("select * from rule_changes order by loaded_at, rulebook_version, rule_id"),
+        reviews=ask(
             """
             select r.call_id, r.rule_id, r.agrees from reviews r join calls c on c.call_id = r.call_id
-            where c.iso_week = $week order by all
-            """,
-            {"week": week},
-        ),
-        own_verdicts=published.rows(
+            where c.iso_week = $week {of_c} order by all
             """
-            select rule_id, count(*) filter (rule_verdict = 'met') as met, count(*) as judged from findings
-            where iso_week = $week and rule_verdict in ('met', 'missed') group by rule_id order by rule_id
-            """,
-            {"week": week},
         ),
-        rule_reviews=published.rows(
+        # How often a rule is right is asked of every call: the sample was drawn from all.
+        rule_reviews=ask(
             """
             select call_id, rule_id, rule_verdict, verdict from random_reviews
             where is_newest and iso_week between $first and $week order by all
-            """,
-            {"first": weeks[0], "week": week},
+            """
         ),
+        names=names,
     )
+
+
+class _Asking:
+    """Asks with the values that a question names.
+
+    `{of_c}` in a question narrows its table `c` to the edition, `{team_c}` to that and the colleagues of its agent.
+    """
+
+    def __init__(self, published: Published, edition: Edition, values: dict[str, object]) -> None:
+        self._published, self._edition, self._values = published, edition, values
+
+    def __call__(self, sql: str, **more: object) -> list[Row]:
+        values = self._values | more
+        for place, table in set(_NARROWED.findall(sql)):
+            condition, given = self._edition.where(table, colleagues=place == "team")
+            sql = sql.replace(f"{{{place}_{table}}}", condition)
+            values |= given
+        return self._published.rows(sql, {name: value for name, value in values.items() if f"${name}" in sql})
+
+
+_NARROWED = re.compile(r"\{(of|team)_([a-z])\}")
+
+# What a rule looks for is the first key of its definition; the nearest miss says how far the agent came. The notes
+# are those of `audit_rules.matchers`.
+_MISSES = """
+with missed as (
+    select f.rule_id, f.is_overridden,
+        list_filter(f.evidence, lambda piece: piece.kind = 'near_miss')[1].note as near,
+        regexp_extract(d.definition,
+            '"(expect|never|at_most|order|restates|uses_name|asks_again|hold|timing|kept_promise)":', 1) as looks_for
+    from findings f
+    join core.rules d on d.rulebook_version = f.rulebook_version and d.rule_id = f.rule_id
+    where f.iso_week = $week and f.status = 'live' and f.verdict = 'missed' {of_f}
+        and f.rule_id in (select rule_id from scorecard_rules where scorecard = $scorecard)
+)
+select case
+        when is_overridden then 'by a person'
+        when looks_for in ('never', 'at_most', 'asks_again') then 'forbidden'
+        when looks_for in ('order', 'timing', 'hold', 'kept_promise') then looks_for
+        when near like '%; limit the rest of the call' then 'elsewhere'
+        when near like '%; limit %' then 'late'
+        when near like 'said before %' then 'early'
+        when near like 'said % of % times' then 'seldom'
+        when near = 'said without naming the issue' then 'unspecific'
+        when near like 'said by the %' then 'other party'
+        when near is not null then 'near'
+        else 'unheard' end as shape,
+    rule_id, count(*) as misses
+from missed group by all order by all
+"""
+
+# Only rules about the agent's own words and times: what the customer says is how a calmed call is told.
+_CALMED = """
+select f.agent_id, f.rule_id, f.verdict = 'met' as met, count(*) as calls, count(*) filter (c.calmed) as calmed
+from findings f
+join calls c on c.call_id = f.call_id
+join core.rules d on d.rulebook_version = f.rulebook_version and d.rule_id = f.rule_id
+where f.iso_week between $four and $week and c.tense and c.calmed is not null and f.agent_id is not null
+    and f.status = 'live' and f.verdict in ('met', 'missed') and d.definition not like '%"speaker":"customer"%' {of_f}
+    and f.rule_id in (select rule_id from scorecard_rules where scorecard = $scorecard)
+group by all order by all
+"""
+
+# The newest of each agent, step and verdict, a critical one first.
+_AGENT_MOMENTS = f"""
+select f.call_id, f.rule_id, r.step, f.asks, f.verdict, f.reason, f.quote, f.quote_kind, f.quote_role, f.at_s,
+    f.agent_name, f.agent_id, r.critical
+from findings f
+join scorecard_rules r on r.rule_id = f.rule_id and r.scorecard = $scorecard
+where f.iso_week between $four and $week and f.status = 'live' and f.verdict in ('met', 'missed')
+    and f.agent_id is not null and f.quote <> '' and (f.verdict = 'missed' or f.quote_role <> 'customer') {{of_f}}
+qualify row_number() over (
+    partition by f.agent_id, r.step, f.verdict
+    order by r.critical desc, f.started_at desc, f.call_id, f.rule_id
+) <= {MOMENTS_FOR_COACHING}
+order by f.agent_id, r.step, f.verdict, r.critical desc, f.started_at desc, f.call_id, f.rule_id
+"""  # noqa: S608  A number of ours.
 
 
 def steps_in_order(readings: Readings) -> list[tuple[int, str, str]]:
@@ -276,28 +406,25 @@ def _scorecard_title(published: Published, scorecard: str) -> str:
     return str(known[scorecard])
 
 
-def _weeks(published: Published, monday: date) -> tuple[str, ...]:
+def _weeks(published: Published, monday: date, edition: Edition) -> tuple[str, ...]:
     oldest = monday - timedelta(days=7 * (WEEKS - 1))
+    narrowed, given = edition.where("c")
     first = published.rows(
-        "select min(week_start) as monday from weeks where week_start between $oldest and $monday",
-        {"oldest": oldest, "monday": monday},
+        f"select min(c.week_start) as monday from calls c where c.week_start between $oldest and $monday {narrowed}",  # noqa: S608  Words of ours.
+        {"oldest": oldest, "monday": monday, **given},
     )[0]["monday"]
     start = monday if first is None else date.fromisoformat(str(first)[:10])
     return tuple(iso_week(start + timedelta(days=7 * i)) for i in range((monday - start).days // 7 + 1))
 
 
-def _verdicts(published: Published, who: str, span: dict[str, str]) -> Verdicts:
+def _naming_none_of(others: list[Row], rows: list[Row]) -> list[Row]:
+    """What names none of the others: an agent's own edition is no place for what was said of a colleague."""
+    words = name_words(others)
+    return [row for row in rows if not names_one_of(words, row["quote"])] if words else rows
+
+
+def _verdicts(rows: Iterable[Row]) -> Verdicts:
     counts: dict[tuple[str, str], dict[str, tuple[int, int]]] = {}
-    for row in published.rows(
-        f"""
-        select iso_week, step, {who} as who,
-            count(*) filter (verdict = 'met') as met,
-            count(*) filter (verdict in ('met', 'missed')) as judged
-        from call_steps c
-        where scorecard = $scorecard and iso_week between $first and $week
-        group by all having judged > 0 order by all
-        """,  # noqa: S608 `who` is one of two literals of `read`.
-        span,
-    ):
+    for row in rows:
         counts.setdefault((row["iso_week"], row["step"]), {})[row["who"]] = (row["met"], row["judged"])
     return Verdicts(counts)

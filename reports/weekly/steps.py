@@ -125,7 +125,6 @@ def _spark(readings: Readings, step: str, rates: Sequence[Rate]) -> charts.Trend
 
 def _rules(readings: Readings, step: str, accuracy: Mapping[str, RuleAccuracy]) -> tuple[RuleLine, ...]:
     seen = {row["rule_id"]: row for row in readings.rules}
-    own = {row["rule_id"]: row for row in readings.own_verdicts}
     lines = []
     for row in (row for row in readings.scorecard_rules if row["step"] == step):
         week = seen.get(row["rule_id"])
@@ -142,9 +141,7 @@ def _rules(readings: Readings, step: str, accuracy: Mapping[str, RuleAccuracy]) 
                 few=few,
                 critical=bool(row["critical"]),
                 trial=row["status"] == "trial",
-                accuracy=told_accuracy(
-                    accuracy.get(row["rule_id"]), share_of(own.get(row["rule_id"]), "met", "judged")
-                ),
+                accuracy=told_accuracy(accuracy.get(row["rule_id"]), share_of(week, "own_met", "own_judged")),
             )
         )
     return tuple(lines)
@@ -163,7 +160,7 @@ def steps_note(steps: int) -> str:
 def scorecard_lines(readings: Readings) -> tuple[ScorecardLine, ...]:
     """Every scorecard on the week's calls."""
     lines = []
-    for row in (row for row in readings.scorecards if row["iso_week"] == readings.week):
+    for row in readings.scorecards:
         rate = share_of(row, "met", "judged")
         few = rate.n < FEW
         lines.append(

@@ -6,6 +6,7 @@ from typing import Any, Literal
 import msgspec
 
 from reports.statistics import Rate
+from reports.weekly.coaching import MOMENTS, Advice
 from reports.weekly.listening import all_moments, mood
 from reports.weekly.numbers import Weekly
 from reports.weekly.rates import Told, audited_calls, pooled
@@ -45,6 +46,10 @@ def tables(readings: Readings, page: Weekly) -> dict[str, Table]:
         _rules(page),
         _agents(page),
         _agent_steps(page),
+        _coaching(page),
+        _points_lost(page),
+        _miss_shapes(page),
+        _groups(page),
         _calls(readings),
         _moments(readings),
         _quality(page),
@@ -152,12 +157,13 @@ def _agents(page: Weekly) -> Table:
         name="agents",
         columns=(
             Column("Team"), Column("Agent"), Column("Calls, four weeks", "count"), Column("Estimate", "share"),
-            *_RATE[1:], Column("Team rate", "share"), Column("Reading"), Column("Missed most often"),
+            *_RATE[1:], Column("Team rate", "share"), Column("Reading"), *_CHANGE, Column("Change reads"),
+            Column("Missed most often"),
         ),
         rows=tuple(
             (
                 t.name, a.name, a.calls, a.share, *((a.likely.low, a.likely.high) if a.likely else (None, None)),
-                a.team_share, a.reading, a.most_missed,
+                a.team_share, a.reading, *_change(a.change), a.change.words, a.most_missed,
             )
             for t, a in lines
         ),
@@ -167,9 +173,9 @@ def _agents(page: Weekly) -> Table:
 
 def _agent_steps(page: Weekly) -> Table:
     cells = [
-        (team, row.name, step, cell)
-        for team, rows in (page.heat.teams if page.heat else ())
-        for row in rows
+        (team.name, row.name, step, cell)
+        for team in (page.heat.teams if page.heat else ())
+        for row in team.rows
         for step, cell in zip(page.heat.steps if page.heat else (), row.cells, strict=True)
         if cell.judged
     ]
@@ -185,6 +191,54 @@ def _agent_steps(page: Weekly) -> Table:
         ),
         faint=_where(c.few for *_, c in cells),
     )  # fmt: skip
+
+
+def _coaching(page: Weekly) -> Table:
+    cards = (*page.cards, *page.other_cards)
+    return Table(
+        name="coaching",
+        columns=(
+            Column("Team"), Column("Agent"), Column("Work on"), Column("Why"), Column("Went well"), Column("How well"),
+            *(Column(f"Listen to {n + 1}") for n in range(MOMENTS)),
+        ),
+        rows=tuple(
+            (
+                c.team, c.name, *_advice(c.work_on), *_advice(c.went_well),
+                *(f"{m.call_id} {m.at}".strip() for m in c.moments), *[None] * (MOMENTS - len(c.moments)),
+            )
+            for c in cards
+        ),
+    )  # fmt: skip
+
+
+def _advice(advice: Advice | None) -> tuple[str | None, str | None]:
+    return (advice.title, advice.detail) if advice else (None, None)
+
+
+def _points_lost(page: Weekly) -> Table:
+    return Table(
+        name="points lost",
+        columns=(Column("Step"), Column("Missed on calls", "count"), Column("Share of points lost", "share")),
+        rows=tuple((lost.title, lost.misses, lost.share) for lost in page.drivers.lost),
+    )
+
+
+def _miss_shapes(page: Weekly) -> Table:
+    return Table(
+        name="how missed",
+        columns=(Column("How"), Column("Misses", "count"), Column("Share of misses", "share"), Column("Mostly")),
+        rows=tuple((shape.name, shape.misses, shape.share, shape.mostly) for shape in page.drivers.shapes),
+    )
+
+
+def _groups(page: Weekly) -> Table:
+    groups = [(title, group) for title, groups in page.drivers.groups for group in groups]
+    return Table(
+        name="by kind of call",
+        columns=(Column("Kind"), Column("Calls"), Column("Number", "count"), *_RATE),
+        rows=tuple((title, group.name, group.calls, *_rate(group.rate)) for title, group in groups),
+        faint=_where(group.few for _, group in groups),
+    )
 
 
 def _calls(readings: Readings) -> Table:

@@ -78,7 +78,7 @@ def test_a_cell_of_few_calls_says_how_many_and_shows_no_share(many, workbook):
     sheet = opened(workbook)["Agents by step"]
     found = [
         (cell, sheet.cell(row=3 + r, column=3 + 2 * c), sheet.cell(row=3 + r, column=4 + 2 * c))
-        for r, row in enumerate(row for _, rows in page.heat.teams for row in rows)
+        for r, row in enumerate(row for team in page.heat.teams for row in team.rows)
         for c, cell in enumerate(row.cells)
     ]
 

@@ -132,7 +132,7 @@ def test_an_agent_clearly_below_the_team_is_read_so_and_nobody_else(published, c
     assert "below team" not in readings.values()
     assert page.heat is not None
     assert any(
-        cell.flag for _, rows in page.heat.teams for row in rows if row.name == "Grace Silva" for cell in row.cells
+        cell.flag for team in page.heat.teams for row in team.rows if row.name == "Grace Silva" for cell in row.cells
     )
 
 
