@@ -22,6 +22,7 @@ import pandas as pd
 from audit_rules.rulebook import Rulebook, load_rulebook
 from reports import call_page, weekly
 from reports.formats import write_formats
+from reports.page import call_file_name
 from reports.weekly.numbers import weekly as figures
 from reports.weekly.readings import read
 from warehouse.connect import Published, open_published, open_writer
@@ -154,8 +155,9 @@ def pages(published: Published, folder: Path) -> None:
         "select call_id from calls where iso_week = $week and tense order by call_id limit $pages",
         {"week": WEEK, "pages": PAGES},
     )
-    for row in rows:
-        call_page.render(published, row["call_id"], out=folder / "calls" / f"{row['call_id']}.html")
+    call_page.render_calls(
+        published, {row["call_id"]: (folder / "calls" / call_file_name(row["call_id"]), None) for row in rows}
+    )
 
 
 def main(a_week: int, home: Path) -> None:

@@ -1,6 +1,7 @@
 """The weekly page, its other forms and the pages of calls, made from the published copy."""
 
-from collections.abc import Collection, Iterator
+import secrets
+from collections.abc import Collection, Iterator, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -11,11 +12,26 @@ from flows.access import for_readers
 from flows.settings import Settings
 from reports import Format, call_page
 from reports.formats import write_formats
-from reports.page import call_file_name, call_link, weekly_file_name
+from reports.page import call_file_name, call_link, complete, weekly_file_name
+from reports.weekly.edition import choose_edition
 from reports.weekly.numbers import Weekly, weekly
+from reports.weekly.pseudonyms import pseudonymised
 from reports.weekly.readings import Readings, read
-from transcription.errors import InputError
+from transcription.errors import InputError, SetupError
 from warehouse.connect import Published, open_published
+
+
+class Narrowed(msgspec.Struct, frozen=True, kw_only=True):
+    """What somebody asks a report to be of, in their own words; `agent` is an id or a name."""
+
+    team: str = ""
+    queue: str = ""
+    agent: str = ""
+    pseudonyms: bool = False
+
+
+EVERYBODY = Narrowed()
+"""A report of all calls, with names."""
 
 
 class ReportFiles(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,22 +52,33 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @for_readers
-def make_report(settings: Settings, *, week: str, scorecard: str, formats: Collection[Format] = ()) -> Report:
+def make_report(
+    settings: Settings,
+    *,
+    week: str,
+    scorecard: str,
+    formats: Collection[Format] = (),
+    narrowed: Narrowed = EVERYBODY,
+) -> Report:
     """The weekly page, the call pages it links to, and its other forms; without `formats` those of the settings.
 
-    Raises InputError for a week without calls, SetupError where a form needs a library that is not here.
+    Raises InputError for a week without calls and for a team, queue or agent that no call names, SetupError where a
+    form needs a library that is not here.
     """
     with open_published(settings.published) as published:
         chosen = choose_week(published, week, today=datetime.now(ZoneInfo(settings.site.timezone)).date())
-        readings = read(published, week=chosen, scorecard=scorecard)
+        edition = choose_edition(published, team=narrowed.team, queue=narrowed.queue, agent=narrowed.agent)
+        readings = read(published, week=chosen, scorecard=scorecard, edition=edition)
+        if narrowed.pseudonyms:
+            readings = pseudonymised(readings, pseudonym_key(settings.pseudonym_key))
         page = weekly(readings)
         with_pages = _calls_with_pages(settings, published, readings, page)
-        pages = tuple(render_call(settings, published, call_id) for call_id in with_pages)
+        pages = _render_calls(settings, published, with_pages)
     made = write_formats(
         readings,
         page,
         formats or settings.report.formats,
-        out=settings.reports / weekly_file_name(chosen),
+        out=settings.reports / weekly_file_name(chosen, readings.edition.suffix),
         url=settings.report.url,
         with_pages=frozenset(with_pages),
     )
@@ -62,12 +89,51 @@ def make_report(settings: Settings, *, week: str, scorecard: str, formats: Colle
 @for_readers
 def render_call(settings: Settings, published: Published, call_id: str) -> Path:
     """One call's page, with its playable copy where there is one."""
-    rows = published.rows("select sha256 from calls where call_id = ?", [call_id])
-    if not rows:
-        raise InputError(f"no call is called “{call_id}”", tries=("callaudit calls list",))
-    audio = settings.audio / f"{(rows[0]['sha256'] or '')[:40]}.webm"
-    out = settings.reports / "calls" / call_file_name(call_id)
-    return call_page.render(published, call_id, out=out, audio=audio if audio.exists() else None)
+    return _render_calls(settings, published, [call_id])[0]
+
+
+def _render_calls(settings: Settings, published: Published, call_ids: Sequence[str]) -> tuple[Path, ...]:
+    rows = published.rows(
+        "select call_id, sha256 from calls where call_id in (select unnest($calls))", {"calls": call_ids}
+    )
+    heard = {row["call_id"]: settings.audio / f"{(row['sha256'] or '')[:40]}.webm" for row in rows}
+    for call_id in call_ids:
+        if call_id not in heard:
+            raise InputError(f"no call is called “{call_id}”", tries=("callaudit calls list",))
+    pages = {
+        call_id: (settings.reports / "calls" / call_file_name(call_id), audio if audio.exists() else None)
+        for call_id, audio in ((call_id, heard[call_id]) for call_id in call_ids)
+    }
+    return call_page.render_calls(published, pages)
+
+
+def pseudonym_key(file: Path) -> bytes:
+    """The key of the pseudonyms, made on first use and readable by its owner only: whoever has it can tell who is who.
+
+    Raises SetupError where the file cannot be read or written, or holds no key.
+    """
+    try:
+        if not file.exists():
+            file.parent.mkdir(parents=True, exist_ok=True)
+            with complete(file, mode=0o600) as partial:
+                partial.write_text(f"{secrets.token_hex(_KEY_BYTES)}\n", encoding="ascii")
+        key = bytes.fromhex(file.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        raise SetupError(
+            f"the key of the pseudonyms, {file}, cannot be used",
+            why=f"{error.strerror if isinstance(error, OSError) else 'It is not a line of hexadecimal digits'}.",
+            tries=("put back the file from a backup", f"remove {file}: the next report makes new pseudonyms"),
+        ) from error
+    if len(key) < _KEY_BYTES:
+        raise SetupError(
+            f"the key of the pseudonyms, {file}, is too short",
+            why=f"It has {len(key)} bytes of {_KEY_BYTES}; a short one can be guessed.",
+            tries=("put back the file from a backup", f"remove {file}: the next report makes new pseudonyms"),
+        )
+    return key
+
+
+_KEY_BYTES = 32
 
 
 def choose_week(published: Published, week: str, *, today: date) -> str:
@@ -90,11 +156,24 @@ def choose_week(published: Published, week: str, *, today: date) -> str:
 
 
 def _calls_with_pages(settings: Settings, published: Published, readings: Readings, page: Weekly) -> list[str]:
-    """The week's calls as the settings ask for, and every call that the weekly page leads to."""
+    """The week's calls as the settings ask for, and every call that the weekly page leads to.
+
+    None under pseudonyms, because a call's page names people.
+    """
+    if readings.edition.pseudonyms:
+        return []
+    narrowed, values = readings.edition.where("c")
     rows = published.rows(
-        "select call_id, iso_week = $week and ($all or tense) as wanted from calls "
-        "where list_contains($weeks, iso_week) order by call_id",
-        {"week": readings.week, "weeks": list(readings.weeks), "all": settings.report.call_pages == "all"},
+        f"""
+        select c.call_id, c.iso_week = $week and ($all or c.tense) as wanted from calls c
+        where list_contains($weeks, c.iso_week) {narrowed} order by c.call_id
+        """,  # noqa: S608  Words of ours.
+        {
+            "week": readings.week,
+            "weeks": list(readings.weeks),
+            "all": settings.report.call_pages == "all",
+            **values,
+        },
     )
     linked = set(_links(msgspec.to_builtins(page)))
     return [r["call_id"] for r in rows if r["wanted"] or call_link(r["call_id"]) in linked]

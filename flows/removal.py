@@ -22,7 +22,7 @@ from flows.recognition import read_staged
 from flows.settings import Settings
 from reports import weekly
 from reports.page import call_file_name, weekly_file_name
-from reports.weekly.readings import WEEKS
+from reports.weekly.readings import AGENT_WEEKS, WEEKS
 from reports.wording import iso_week, week_start
 from transcription.errors import SetupError
 from transcription.inbox import Fingerprints
@@ -139,9 +139,9 @@ def affected_pages(settings: Settings, removal: Removal, shown: Published | None
 
 
 def weeks_that_show(weeks: set[str], *, trends: bool) -> set[str]:
-    """The weeks whose page holds those weeks; with `trends` also those whose trend reaches back to them."""
+    """The weeks whose page quotes calls of those weeks; with `trends` also those whose trend reaches back to them."""
     dated = [week_start(week) for week in weeks if week]
-    return {iso_week(day + timedelta(days=7 * n)) for day in dated for n in range(WEEKS if trends else 1)}
+    return {iso_week(day + timedelta(days=7 * n)) for day in dated for n in range(WEEKS if trends else AGENT_WEEKS)}
 
 
 def staged_calls(settings: Settings, wanted: Callable[[Call], bool]) -> Iterator[tuple[Path, str]]:

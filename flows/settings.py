@@ -221,6 +221,11 @@ class Settings(Section, frozen=True, kw_only=True):
         return self.home / "mailed.sqlite"
 
     @property
+    def pseudonym_key(self) -> Path:
+        """The secret that pseudonyms in reports are made with."""
+        return self.home / "pseudonyms.key"
+
+    @property
     def removal(self) -> Path:
         """What an erasure that was cut off still has to do; not there otherwise."""
         return self.home / "removal.json"

@@ -16,25 +16,38 @@ commands = typer.Typer()
 
 @commands.command(rich_help_panel=READING)
 def report(
+    *,
     week: Annotated[str, typer.Option(help="last, newest, or an ISO week such as 2026-W10.")] = "last",
     scorecard: Annotated[str, typer.Option(help="The frame of the report. Default: the settings' own.")] = "",
     forms: Annotated[
         list[str] | None,
         typer.Option("--format", "-f", help="Also xlsx, pdf, markdown (for chat), csv; may be given several times."),
     ] = None,
+    team: Annotated[str, typer.Option(help="Only calls of this team.")] = "",
+    queue: Annotated[str, typer.Option(help="Only calls of this queue.")] = "",
+    agent: Annotated[str, typer.Option(help="One agent, by id or name: their figures against the team.")] = "",
+    pseudonyms: Annotated[
+        bool, typer.Option("--pseudonyms", help="Name no agent: pseudonyms, no links to calls.")
+    ] = False,
 ) -> None:
     """Make the weekly report and the pages of its calls; other forms are written beside it.
 
     Example: callaudit report --week 2026-W10 --format xlsx --format pdf
+
+    Example: callaudit report --team Billing
     """
     from flows.console import out
-    from flows.pages import make_report
+    from flows.pages import Narrowed, make_report
     from flows.settings import load_settings
 
     settings = load_settings(given.config)
     with out.status("making the pages ..."):
         files = make_report(
-            settings, week=week, scorecard=scorecard or settings.report.scorecard, formats=_formats(forms or [])
+            settings,
+            week=week,
+            scorecard=scorecard or settings.report.scorecard,
+            formats=_formats(forms or []),
+            narrowed=Narrowed(team=team, queue=queue, agent=agent, pseudonyms=pseudonyms),
         ).files
     out.print(f"Week {files.week}: [bold]{files.weekly}[/] and {len(files.call_pages)} call pages.")
     for path in files.beside:

@@ -1,9 +1,10 @@
 """The page of one call: what was heard, what was judged, and where to listen."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from reports.call_page.numbers import call_page
-from reports.call_page.readings import read
+from reports.call_page.readings import Readings, read, read_calls
 from reports.page import link, write_page
 from warehouse.connect import Published
 
@@ -16,5 +17,19 @@ def render(
     `audio` is a copy that browsers play; the page names it by a relative path, so both folders must move together.
     Raises InputError where the warehouse holds no such call.
     """
+    return _write(read(published, call_id), out=out, audio=audio, scorecard=scorecard)
+
+
+def render_calls(
+    published: Published, pages: Mapping[str, tuple[Path, Path | None]], *, scorecard: str = "house"
+) -> tuple[Path, ...]:
+    """Write the pages of many calls, by id (the page, its audio), as `render` does, asking for many calls at once."""
+    return tuple(
+        _write(readings, out=out, audio=audio, scorecard=scorecard)
+        for readings, (out, audio) in zip(read_calls(published, list(pages)), pages.values(), strict=True)
+    )
+
+
+def _write(readings: Readings, *, out: Path, audio: Path | None, scorecard: str) -> Path:
     source = link(audio, page=out) if audio is not None else ""
-    return write_page(out, "call_page/call.html.j2", page=call_page(read(published, call_id), scorecard), audio=source)
+    return write_page(out, "call_page/call.html.j2", page=call_page(readings, scorecard), audio=source)

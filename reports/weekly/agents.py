@@ -464,12 +464,12 @@ def agents_note(readings: Readings) -> str:
     if readings.edition.agent:
         return (
             f"Steps followed since {first}, against the agent's own team (the tick). Few calls pull an estimate "
-            f"towards the team; fewer than {FEW_AGENT_CALLS} calls are only counted. With many steps one looks different by "
-            "luck, so one is read as clearly below or above only on stronger evidence."
+            f"towards the team; fewer than {FEW_AGENT_CALLS} calls are only counted. With many steps one looks "
+            "different by luck, so one is read as clearly below or above only on stronger evidence."
         )
     return (
         f"Steps followed since {first}, each agent against their own team (the tick). Few calls pull an estimate "
         f"towards the team; fewer than {FEW_AGENT_CALLS} calls are only counted. In order of name, because most "
-        "ranges overlap and a ranking would show luck. A change is against the four weeks before, and told as better or "
-        "worse only where it is clear; the small line shows four weeks at a time."
+        "ranges overlap and a ranking would show luck. A change is against the four weeks before, and told as better "
+        "or worse only where it is clear; the small line shows four weeks at a time."
     )

@@ -155,11 +155,6 @@ def calls_title(readings: Readings) -> str:
     return "The calls"
 
 
-def linked_calls(*shown: Sequence[Moment] | Sequence[CallLine]) -> frozenset[str]:
-    """The calls that moments and lines of a page lead to."""
-    return frozenset(one.call_id for some in shown for one in some if one.href)
-
-
 def mood(row: Row) -> str:
     """Tense or friendly, calmed or not, in words."""
     if row["roles_from"] == "unknown":

@@ -14,7 +14,6 @@ from reports.weekly.listening import (
     call_lines,
     calls_title,
     funnel_chart,
-    linked_calls,
     moments,
     score_chart,
 )
@@ -75,12 +74,6 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
     rule_changes: tuple[Known, ...]
     counting: tuple[str, ...]
     footer: str
-
-    @property
-    def linked(self) -> frozenset[str]:
-        """The calls whose pages this page leads to."""
-        heard = [moment for card in (*self.cards, *self.other_cards) for moment in card.moments]
-        return linked_calls(self.worst, self.best, heard, self.calls)
 
 
 def weekly(readings: Readings) -> Weekly:

@@ -140,8 +140,8 @@ def how_counted(readings: Readings, steps: int) -> tuple[str, ...]:
         "number. A change since the four weeks before is called clear at a level at which all agents and teams "
         "together err in one week of a hundred.",
         "What drives misses counts verdicts. A miss is never heard, late, early and so on by the nearest place that "
-        "the rule found. What goes with a calmed call compares each agent's calls with their own (Mantel and Haenszel's "
-        "difference, Sato's variance) and is told only where it is clear for the number of rules asked.",
+        "the rule found. What goes with a calmed call compares each agent's calls with their own (Mantel and "
+        "Haenszel's difference, Sato's variance) and is told only where it is clear for the number of rules asked.",
         "What is said of a rule's accuracy comes from findings drawn at random that people judged, over the weeks "
         "shown: precision and recall of its misses (Wilson), Cohen's kappa (bootstrap over findings), and its rate "
         f"corrected for these errors (Rogan and Gladen; Lang and Reiczigel's range). It is said from {MINIMUM} judged "
