@@ -3,10 +3,11 @@
     python benchmarks/warehouse_load.py          10,000 calls
     python benchmarks/warehouse_load.py 100000   the size the warehouse is built for
 
-Each call has 40 utterances of ten timed words, 45 findings and 8 pieces of evidence. Making the calls is not
-counted. `arrow` is the time of turning them into Arrow tables; DuckDB takes in the former part meanwhile, on the
-other core. `again` loads the same calls again, whose words have not changed and are left as they are; `anew` loads
-them as heard with other settings, which takes every row out and puts it in anew.
+Each call has 40 utterances, 45 findings and 8 pieces of evidence; first with ten timed words to each utterance, then
+with its text alone, as chats and most exports come. Making the calls is not counted. `arrow` is the time of turning
+them into Arrow tables; DuckDB takes in the former part meanwhile, on the other core. `again` loads the same calls
+again, whose words have not changed and are left as they are; `anew` loads them as heard with other settings, which
+takes every row out and puts it in anew.
 """
 
 import resource
@@ -17,6 +18,8 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
+
+import msgspec
 
 from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Measures, Promise, Verdict
 from audit_rules.rule import Examples, Rule, Scorecard, Step
@@ -36,8 +39,15 @@ from warehouse.connect import open_writer
 from warehouse.tables import AuditedCall
 
 UTTERANCES, WORDS, RULES, EVIDENCE = 40, 10, 45, 8
-BATCH = 4_000
-SAID = "i am so sorry that this happened to you today and i will put it right before the end of the week".split()
+BATCH = 5_000
+COMMON = "i am so sorry that this happened to you today and i will put it right before the end of the week".split()
+# Of every four words three are among the commonest; the rest comes from a vocabulary of some thousand.
+RARE = [
+    a + b + c
+    for a in ("ba", "co", "di", "fe", "gu", "le", "mo", "ni", "pa", "ru")
+    for b in ("ra", "ston", "ver", "ling", "to", "mer", "cal", "ny", "ges", "sol")
+    for c in ("s", "ed", "ing", "er", "ly", "ment", "tion", "ness", "al", "ous")
+]
 MONDAY = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
 
 
@@ -56,26 +66,33 @@ def rulebook() -> SimpleNamespace:
     return SimpleNamespace(version="v1", rules=rules, scorecards={"house": house})
 
 
-def calls(numbers: range, settings: str = "s") -> list[AuditedCall]:
+def calls(numbers: range, settings: str = "s", *, timed: bool = True) -> list[AuditedCall]:
     """Calls whose every word, time and id is an object of its own, as they come from the pipeline."""
-    return [_call(n, settings) for n in numbers]
+    return [_call(n, settings, timed) for n in numbers]
 
 
-def _call(n: int, settings: str) -> AuditedCall:
+def _said(n: int, u: int, w: int) -> str:
+    at = n * 7919 + u * 104_729 + w * 1_299_709
+    # Joined anew: words that came out of a file are not one object each time they are said.
+    return "".join((RARE[at % len(RARE)] if at % 4 == 0 else COMMON[at // 4 % len(COMMON)], ""))
+
+
+def _call(n: int, settings: str, timed: bool) -> AuditedCall:
     call_id = f"call-{n:08d}"
     utterances, at = [], 0.0
     for u in range(UTTERANCES):
         words = tuple(
             Word(
-                SAID[(n + u * 7 + w) % len(SAID)],
-                at + w * 0.3,
-                at + w * 0.3 + 0.25,
+                _said(n, u, w),
+                round(at + w * 0.3, 2),
+                round(at + w * 0.3 + 0.25, 2),
                 0.5 + (n * 31 + w * 7 + u) % 50 / 100,
             )
             for w in range(WORDS)
         )
         role = (SpeakerRole.CUSTOMER, SpeakerRole.AGENT)[u % 2]
-        utterances.append(Utterance.of_words(words, role=role, channel=u % 2))
+        utterance = Utterance.of_words(words, role=role, channel=u % 2)
+        utterances.append(utterance if timed else msgspec.structs.replace(utterance, words=()))
         at += 3.5
     transcript = Transcript(
         call=Call(
@@ -104,7 +121,7 @@ def _call(n: int, settings: str) -> AuditedCall:
             evidence=(
                 Evidence(
                     kind=EvidenceKind.MET, turn=(n + r) % UTTERANCES, role=SpeakerRole.AGENT, start=r * 3.5,
-                    end=r * 3.5 + 2.0, quote=" ".join(SAID[(n + r) % 10 : (n + r) % 10 + 6]), char_start=3, char_end=31,
+                    end=r * 3.5 + 2.0, quote=utterances[(n + r) % UTTERANCES].text[3:31], char_start=3, char_end=31,
                 ),
             )
             if r < EVIDENCE
@@ -139,49 +156,63 @@ class Clock:
         self.cpu += self._cpu_clock() - self._cpu
 
 
-def batches(count: int, settings: str) -> Iterator[list[AuditedCall]]:
+def batches(count: int, settings: str, *, timed: bool) -> Iterator[list[AuditedCall]]:
     """The calls in the portions they are stored in, the last one smaller."""
     for first in range(0, count, BATCH):
-        yield calls(range(first, min(first + BATCH, count)), settings)
+        yield calls(range(first, min(first + BATCH, count)), settings, timed=timed)
 
 
-def main(count: int) -> None:
-    """Load, load again, and say what it took."""
+def load_all(count: int, *, timed: bool) -> None:
+    """Load, load again, load anew, and say what it took."""
     arrow = Clock(time.thread_time)
-    to_arrow = loading.to_arrow
+    made = loading.arrow_parts
 
-    def timed(*arguments: object, **options: object) -> object:
-        with arrow:
-            return to_arrow(*arguments, **options)
+    def clocked(*arguments: object, **options: object) -> Iterator[object]:
+        parts = made(*arguments, **options)
+        while True:
+            with arrow:
+                part = next(parts, None)
+            if part is None:
+                return
+            yield part
 
-    loading.to_arrow = timed
+    loading.arrow_parts = clocked
     with tempfile.TemporaryDirectory() as home:
         path = Path(home) / "warehouse.duckdb"
         con = open_writer(path)
         con.execute("set threads = 2")
         loading.store_rulebook(con, rulebook())
-        print(
-            f"{count:,} calls of {UTTERANCES} utterances, {UTTERANCES * WORDS} words, {RULES} findings, "
-            f"{EVIDENCE} pieces of evidence"
-        )
+        words = f"{UTTERANCES * WORDS} timed words" if timed else "no timed words"
+        print(f"{count:,} calls of {UTTERANCES} utterances, {words}, {RULES} findings, {EVIDENCE} pieces of evidence")
         for turn, settings in (("first", "s"), ("again", "s"), ("anew ", "t")):
             whole = Clock()
             arrow.wall = arrow.cpu = 0.0
-            for batch in batches(count, settings):
+            waiting = batches(count, settings, timed=timed)
+            while (batch := next(waiting, None)) is not None:
                 with whole:
                     loading.load(con, batch, run_id="R1")
+                # The next ones are made only when these are gone.
+                del batch
             with whole:
                 con.execute("checkpoint")
             print(
                 f"{turn}  {whole.wall:6.1f} s ({whole.cpu:.1f} s of CPU; {count / whole.wall:,.0f} calls a second):"
-                f"  arrow {arrow.wall:.1f} s ({arrow.cpu:.1f}), insert ({whole.cpu - arrow.cpu:.1f})"
+                f"  arrow {arrow.wall:.1f} s ({arrow.cpu:.1f}), insert ({whole.cpu - arrow.cpu:.1f});"
+                f"  file {path.stat().st_size / 1e6:,.0f} MB",
+                flush=True,
             )
         (stored,) = con.execute("select count(*) from core.findings").fetchone()
         if stored != count * RULES:
             raise SystemExit(f"{stored} findings stored")
         con.close()
-        print(f"file    {path.stat().st_size / 1e6:,.0f} MB")
+    loading.arrow_parts = made
     print(f"memory  {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MB at most, calls included")
+
+
+def main(count: int) -> None:
+    """With the times of words, and without."""
+    load_all(count, timed=True)
+    load_all(count, timed=False)
 
 
 if __name__ == "__main__":

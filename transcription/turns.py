@@ -25,9 +25,18 @@ _SIGNAL_PHRASES = frozenset(
         "i know",
     }
 )
-_WORD = re.compile(r"[^\W_]+")
 # In characters, with room for commas and dots.
 _LONGEST_SIGNAL = 40
+
+
+def _signals() -> re.Pattern[str]:
+    """Up to three signal words, or one of the phrases; what stands between letters and digits does not count."""
+    word = f"(?:{'|'.join(sorted(_SIGNAL_WORDS, reverse=True))})"
+    phrases = [phrase.replace(" ", r"[\W_]+") for phrase in sorted(_SIGNAL_PHRASES)]
+    return re.compile(rf"[\W_]*(?:{word}(?:[\W_]+{word}){{0,2}}|{'|'.join(phrases)})[\W_]*")
+
+
+_SIGNAL = _signals()
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -49,10 +58,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 def is_listening_signal(text: str) -> bool:
     """Whether the words are nothing but a small listening signal (Yngve 1970, "back channel")."""
-    if len(text) > _LONGEST_SIGNAL:
-        return False
-    words = _WORD.findall(text.lower())
-    return 0 < len(words) <= 3 and (" ".join(words) in _SIGNAL_PHRASES or all(w in _SIGNAL_WORDS for w in words))
+    return len(text) <= _LONGEST_SIGNAL and _SIGNAL.fullmatch(text.lower()) is not None
 
 
 def turns_of(transcript: Transcript) -> tuple[Turn, ...]:
@@ -69,10 +75,12 @@ def turns_of(transcript: Transcript) -> tuple[Turn, ...]:
 def turn_groups(utterances: tuple[Utterance, ...]) -> list[tuple[list[int], bool]]:
     """The turns without their texts: the positions of the utterances of each, and whether it is a listening signal."""
     order = _by_start(utterances)
+    spoken = [utterances[i] for i in order]
     signals = {
-        order[n]
-        for n in range(1, len(order) - 1)
-        if _is_signal_between(utterances[order[n - 1]], utterances[order[n]], utterances[order[n + 1]])
+        i
+        for i, before, signal, after in zip(order[1:], spoken, spoken[1:], spoken[2:], strict=False)
+        # Most are too long: that is seen first.
+        if len(signal.text) <= _LONGEST_SIGNAL and _is_signal_between(before, signal, after)
     }
     groups: list[tuple[list[int], bool]] = []
     floor: list[int] = []

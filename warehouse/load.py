@@ -6,7 +6,7 @@ parameters or Arrow columns.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from datetime import datetime, timedelta, timezone
 from itertools import accumulate
@@ -35,12 +35,14 @@ from warehouse.tables import (
     OF_AUDIT,
     OF_CALL,
     OF_TRANSCRIPT,
+    SCHEMAS,
     AuditedCall,
+    arrow_parts,
     arrow_table,
     audits_to_arrow,
     call_row,
     in_order,
-    to_arrow,
+    transcript_hash,
 )
 
 # Reasons that lie outside the audio: the same file may pass next time, so it is looked at again.
@@ -146,75 +148,96 @@ def load(
     _check_rulebooks_stored(con, {audited.audit.rulebook_version for audited in batch})
     ordered = in_order(batch)
     stored = _stored_transcripts(con, [audited.audit.call_id for audited in ordered])
-    with _transaction(con), ThreadPoolExecutor(1, "insert") as inserting:
-        # Python makes the next part's columns while DuckDB, on another core, takes in the last one's.
-        under_way: Future[None] | None = None
-        for first in range(0, len(ordered), _PART):
-            tables = to_arrow(ordered[first : first + _PART], stored=stored)
-            if under_way is not None:
-                under_way.result()
-            under_way = inserting.submit(_put, con, tables, replace=bool(stored), run_id=run_id)
-        if under_way is not None:
-            under_way.result()
-        _resolve(con, files, run_id)
+    hashes = {i: transcript_hash(a.transcript) for a in ordered if (i := a.audit.call_id) in stored}
+    kept = {i for i, digest in hashes.items() if stored[i] == digest}
+    with _transaction(con):
+        if stored:
+            audits = [[a.audit.call_id for a in ordered], [a.audit.rulebook_version for a in ordered]]
+            _delete_former(con, arrow_table(_AUDIT_KEY, audits), kept)
+        tables = _insert_streaming(con, "utterances", arrow_parts(ordered, hashes=hashes, kept=kept))
+        _insert(con, tables, run_id)
+        _resolve(con, tables["recordings"], files, run_id)
 
 
 @_told_of_a_full_disk()
 def load_tables(
     con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], *, run_id: str, files: Collection[str] = ()
 ) -> None:
-    """Load a batch that was made into tables elsewhere, all or nothing, as `load` does.
-
-    `tables` are those that `warehouse.tables.to_arrow` makes when it is told of no stored transcripts.
+    """Load a batch that was made into tables elsewhere (`warehouse.tables.to_arrow`), all or nothing, as `load` does.
 
     Raises InputError where the rulebook was not stored first, SetupError where the disk does not take it.
     """
     if not tables or not tables["calls"].num_rows:
         return
-    _check_rulebooks_stored(con, set(tables["call_measures"]["rulebook_version"].unique().to_pylist()))
+    audits = tables["call_measures"].select(_AUDIT_KEY.names)
+    _check_rulebooks_stored(con, set(audits["rulebook_version"].unique().to_pylist()))
     stored = _stored_transcripts(con, tables["calls"]["call_id"].to_pylist())
-    if stored:
-        tables = _without_unchanged(tables, stored)
-    with _transaction(con):
-        _put(con, tables, replace=bool(stored), run_id=run_id)
-        _resolve(con, files, run_id)
-
-
-def _without_unchanged(tables: Mapping[str, pa.Table], stored: Mapping[str, str]) -> dict[str, pa.Table]:
-    """The tables without the words of calls whose stored transcript is the same: those rows stay as they are."""
     arrived = zip(*(tables["transcripts"][name].to_pylist() for name in ("call_id", "transcript_hash")), strict=True)
-    unchanged = pa.array([call_id for call_id, digest in arrived if stored.get(call_id) == digest], pa.string())
+    kept = {call_id for call_id, digest in arrived if stored.get(call_id) == digest}
+    with _transaction(con):
+        if stored:
+            _delete_former(con, audits, kept)
+        _insert(con, _without(tables, kept) if kept else tables, run_id)
+        _resolve(con, tables["recordings"], files, run_id)
+
+
+def _without(tables: Mapping[str, pa.Table], kept: Collection[str]) -> dict[str, pa.Table]:
+    """The tables without the words of these calls."""
+    ids = pa.array(sorted(kept), pa.string())
     return {
-        name: table.filter(pc.invert(pc.is_in(table["call_id"], unchanged))) if name in OF_TRANSCRIPT else table
+        name: table.filter(pc.invert(pc.is_in(table["call_id"], ids))) if name in OF_TRANSCRIPT else table
         for name, table in tables.items()
     }
 
 
-def _resolve(con: duckdb.DuckDBPyConnection, files: Collection[str], run_id: str) -> None:
-    if files:
-        con.execute(
-            "update core.quarantine set resolved_run_id = $run where resolved_run_id is null and path in $files",
-            {"run": run_id, "files": list(files)},
-        )
-
-
-# Calls that are turned into columns and inserted at once; the transaction is the whole batch's.
-_PART = 1000
-
-
-def _put(con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], *, replace: bool, run_id: str) -> None:
-    with _registered(con, tables):
-        if replace:
-            _delete_former(con)
-        _insert(con, (*OF_CALL, *OF_TRANSCRIPT, *OF_AUDIT), tables, run_id)
+def _resolve(con: duckdb.DuckDBPyConnection, recordings: pa.Table, files: Collection[str], run_id: str) -> None:
+    """What was in quarantine and is audited now leaves it."""
+    with _registered(con, {"recordings": recordings}):
         con.execute(
             """
             update core.quarantine set resolved_run_id = $run
             where resolved_run_id is null
-              and (sha256 in (select sha256 from batch_recordings) or path in (select path from batch_recordings))
+              and (sha256 in (select sha256 from batch_recordings) or path in (select path from batch_recordings)
+                   or path in $files)
             """,
-            {"run": run_id},
+            {"run": run_id, "files": list(files)},
         )
+
+
+def _insert_streaming(
+    con: duckdb.DuckDBPyConnection, streamed: str, parts: Iterator[dict[str, pa.Table]]
+) -> dict[str, pa.Table]:
+    """Insert one table in a single statement while its parts are made; returns the other tables, whole.
+
+    DuckDB asks for the next part in one thread while another takes in the last one. A statement of its own for each
+    part would cost twice the time: DuckDB writes only what fills its blocks at once, and the rest again at the end.
+    """
+    others: dict[str, list[pa.Table]] = {name: [SCHEMAS[name].empty_table()] for name in SCHEMAS if name != streamed}
+    failed: list[BaseException] = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        try:
+            for tables in parts:
+                for name, tables_of_name in others.items():
+                    tables_of_name.append(tables[name])
+                yield from tables[streamed].to_batches()
+        except BaseException as error:  # DuckDB would pass on only its text.
+            failed.append(error)
+            raise
+
+    reader = pa.RecordBatchReader.from_batches(SCHEMAS[streamed], batches())
+    with _registered(con, {streamed: reader}), ThreadPoolExecutor(1, "insert") as inserting:
+        inserted = inserting.submit(con.execute, f"insert into core.{streamed} by name select * from batch_{streamed}")  # noqa: S608  Names of ours.
+        try:
+            inserted.result()
+        except KeyboardInterrupt:
+            con.interrupt()
+            raise
+        except duckdb.Error as error:
+            if failed:
+                raise failed[0] from error
+            raise
+    return {name: pa.concat_tables(some) for name, some in others.items()}
 
 
 @_told_of_a_full_disk()
@@ -231,9 +254,9 @@ def add_audits(con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, 
         return
     _check_rulebooks_stored(con, {audited.audit.rulebook_version for audited in batch})
     tables = audits_to_arrow(batch, stored=stored)
-    with _registered(con, tables), _transaction(con):
-        _delete_same_audits(con)
-        _insert(con, OF_AUDIT, tables, run_id)
+    with _transaction(con):
+        _delete_same_audits(con, tables["call_measures"].select(_AUDIT_KEY.names))
+        _insert(con, tables, run_id)
 
 
 @_told_of_a_full_disk()
@@ -427,6 +450,7 @@ def transcripts(
 
 
 _CALL_ID = pa.schema([("call_id", pa.string())])
+_AUDIT_KEY = pa.schema([("call_id", pa.string()), ("rulebook_version", pa.string())])
 _QUARANTINE = pa.schema(
     [
         ("path", pa.string()), ("sha256", pa.string()), ("size", pa.int64()), ("source", pa.string()),
@@ -472,32 +496,37 @@ def _stored_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str])
         )
 
 
-def _delete_former(con: duckdb.DuckDBPyConnection) -> None:
-    for name in OF_CALL:
-        con.execute(f"delete from core.{name} where call_id in (select call_id from batch_calls)")  # noqa: S608  Names of ours.
-    for name in (*OF_TRANSCRIPT, *OF_AUDIT):
-        con.execute(f"delete from core.{name} where call_id in (select call_id from batch_transcripts)")  # noqa: S608  Names of ours.
-    _delete_same_audits(con)
+def _delete_former(con: duckdb.DuckDBPyConnection, audits: pa.Table, kept: Collection[str]) -> None:
+    """Take out the calls of these audits, and what was heard and said of them unless their words are kept."""
+    heard = [i for i in audits["call_id"].to_pylist() if i not in kept]
+    with _registered(con, {"audits": audits, "heard": arrow_table(_CALL_ID, [heard])}):
+        for name in OF_CALL:
+            con.execute(f"delete from core.{name} where call_id in (select call_id from batch_audits)")  # noqa: S608  Names of ours.
+        for name in (*OF_TRANSCRIPT, *OF_AUDIT):
+            con.execute(f"delete from core.{name} where call_id in (select call_id from batch_heard)")  # noqa: S608  Names of ours.
+    _delete_same_audits(con, audits)
 
 
-def _delete_same_audits(con: duckdb.DuckDBPyConnection) -> None:
-    for name in OF_AUDIT:
-        con.execute(
-            f"""
-            delete from core.{name} using batch_call_measures b
-            where {name}.call_id = b.call_id and {name}.rulebook_version = b.rulebook_version
-            """  # noqa: S608  Names of ours.
-        )
-
-
-def _insert(con: duckdb.DuckDBPyConnection, names: Sequence[str], tables: Mapping[str, pa.Table], run_id: str) -> None:
-    for name in names:
-        run = ", $run as run_id" if name == "call_measures" else ""
-        if tables[name].num_rows:
+def _delete_same_audits(con: duckdb.DuckDBPyConnection, audits: pa.Table) -> None:
+    with _registered(con, {"audits": audits}):
+        for name in OF_AUDIT:
             con.execute(
-                f"insert into core.{name} by name select *{run} from batch_{name}",  # noqa: S608  Names of ours.
-                {"run": run_id} if run else None,
+                f"""
+                delete from core.{name} using batch_audits b
+                where {name}.call_id = b.call_id and {name}.rulebook_version = b.rulebook_version
+                """  # noqa: S608  Names of ours.
             )
+
+
+def _insert(con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], run_id: str) -> None:
+    with _registered(con, tables):
+        for name in tables:
+            run = ", $run as run_id" if name == "call_measures" else ""
+            if tables[name].num_rows:
+                con.execute(
+                    f"insert into core.{name} by name select *{run} from batch_{name}",  # noqa: S608  Names of ours.
+                    {"run": run_id} if run else None,
+                )
 
 
 @contextmanager
@@ -514,7 +543,9 @@ def _transaction(con: duckdb.DuckDBPyConnection) -> Iterator[None]:
 
 
 @contextmanager
-def _registered(con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table]) -> Iterator[None]:
+def _registered(
+    con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table | pa.RecordBatchReader]
+) -> Iterator[None]:
     for name, table in tables.items():
         con.register(f"batch_{name}", table)
     try:
@@ -624,19 +655,22 @@ def _recording(row: Mapping[str, Any]) -> Recording:
 
 def _utterances(table: pa.Table) -> Iterator[Utterance]:
     """Column by column: a dict for every word would take ten times as long."""
-    lists = table["words"].combine_chunks()
-    words = [Word(*fields) for fields in zip(*(field.to_pylist() for field in lists.flatten().flatten()), strict=True)]
-    ends = accumulate(lists.value_lengths().to_pylist())
-    columns = (table[name].to_pylist() for name in ("role", "text", "start_s", "end_s", "channel", "confidence"))
+    starts, ends, confidences = (table[f"word_{name}"].combine_chunks() for name in ("starts", "ends", "confidences"))
+    words = list(zip(*(column.flatten().to_pylist() for column in (starts, ends, confidences)), strict=True))
+    borders = accumulate(starts.value_lengths().to_pylist())
+    columns = (
+        table[name].to_pylist() for name in ("role", "text", "start_s", "end_s", "channel", "confidence", "word_texts")
+    )
     first = 0
-    for end, role, text, start_s, end_s, channel, confidence in zip(ends, *columns, strict=True):
+    for end, role, text, start_s, end_s, channel, confidence, texts in zip(borders, *columns, strict=True):
+        own = texts if texts is not None else text.split(" ") if end > first else ()
         yield Utterance(
             role=_ROLES[role],
             text=text,
             start=start_s,
             end=end_s,
             channel=channel,
-            words=tuple(words[first:end]),
+            words=tuple(Word(t, *numbers) for t, numbers in zip(own, words[first:end], strict=True)),
             confidence=confidence,
         )
         first = end

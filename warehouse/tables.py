@@ -5,7 +5,7 @@ through Python one by one are a hundred times slower in DuckDB.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import accumulate, chain, pairwise
 from math import fsum
@@ -17,7 +17,7 @@ import pyarrow as pa
 
 from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding
 from transcription.errors import InputError
-from transcription.transcript import Call, Span, SpeakerRole, Transcript, Utterance
+from transcription.transcript import Call, Span, SpeakerRole, Transcript, Utterance, Word
 from transcription.turns import turn_groups
 
 _TEXT = pa.string()
@@ -30,7 +30,6 @@ _EVIDENCE = pa.struct(
         ("char_start", _INT), ("char_end", _INT), ("note", _TEXT),
     ]
 )  # fmt: skip
-_WORD = pa.struct([("text", _TEXT), ("start", _FLOAT), ("end", _FLOAT), ("confidence", _FLOAT)])
 
 SCHEMAS: dict[str, pa.Schema] = {
     "calls": pa.schema(
@@ -60,7 +59,8 @@ SCHEMAS: dict[str, pa.Schema] = {
         [
             ("call_id", _TEXT), ("position", _INT), ("turn", _INT), ("role", _TEXT), ("channel", _INT),
             ("start_s", _FLOAT), ("end_s", _FLOAT), ("text", _TEXT), ("char_offset", _INT), ("is_signal", pa.bool_()),
-            ("confidence", _FLOAT), ("words", pa.list_(_WORD)),
+            ("confidence", _FLOAT), ("word_starts", pa.list_(_FLOAT)), ("word_ends", pa.list_(_FLOAT)),
+            ("word_confidences", pa.list_(_FLOAT)), ("word_texts", pa.list_(_TEXT)),
         ]
     ),
     "speech_spans": pa.schema(
@@ -114,38 +114,46 @@ OF_AUDIT = ("call_measures", "findings", "episodes", "promises")
 """The tables of a call, of what was heard, of what was judged: each kind is replaced for its own reason."""
 
 
-def to_arrow(batch: Sequence[AuditedCall], *, stored: Mapping[str, str] | None = None) -> dict[str, pa.Table]:
+def to_arrow(batch: Sequence[AuditedCall]) -> dict[str, pa.Table]:
     """The batch as one Arrow table per name of `SCHEMAS`, rows in order of call id.
-
-    `stored` gives the transcript hash of calls that are in the warehouse: where it is the same, the
-    transcript's own tables leave the call out, so that a re-audit does not write its words again.
 
     Raises:
         InputError: a call stands twice in the batch, its audit belongs to another call, or its start
             has no offset from UTC.
     """
-    ordered = in_order(batch)
-    parts = [_part(ordered[n : n + _AT_ONCE], stored or {}) for n in range(0, len(ordered), _AT_ONCE)]
+    parts = list(arrow_parts(in_order(batch)))
     return {name: pa.concat_tables([part[name] for part in parts] or [SCHEMAS[name].empty_table()]) for name in SCHEMAS}
+
+
+def arrow_parts(
+    ordered: Sequence[AuditedCall], *, hashes: Mapping[str, str] | None = None, kept: Collection[str] = ()
+) -> Iterator[dict[str, pa.Table]]:
+    """The same a few calls at a time, as they are asked for; `ordered` is what `in_order` gives.
+
+    `hashes` holds the hashes of transcripts that are worked out already. The calls in `kept` have their transcript in
+    the warehouse as it is here, so the transcript's own tables leave them out.
+
+    Raises InputError where the start of a call has no offset from UTC.
+    """
+    for first in range(0, len(ordered), _AT_ONCE):
+        yield _part(ordered[first : first + _AT_ONCE], hashes or {}, kept)
 
 
 # Calls whose words, some 3 MB, stay in a processor's cache while one column after another is read from them.
 _AT_ONCE = 50
 
 
-def _part(ordered: Sequence[AuditedCall], known: Mapping[str, str]) -> dict[str, pa.Table]:
-    hashes = [transcript_hash(a.transcript) for a in ordered]
-    new = [
-        (a.transcript, digest)
-        for a, digest in zip(ordered, hashes, strict=True)
-        if known.get(a.audit.call_id) != digest
-    ]
+def _part(ordered: Sequence[AuditedCall], known: Mapping[str, str], kept: Collection[str]) -> dict[str, pa.Table]:
+    hashes = [known.get(a.audit.call_id) or transcript_hash(a.transcript) for a in ordered]
+    new = [(a.transcript, d) for a, d in zip(ordered, hashes, strict=True) if a.audit.call_id not in kept]
     heard = [transcript for transcript, _ in new]
+    words = [w for t in heard for u in t.utterances for w in u.words]
+    confidences = [w.confidence for w in words]
     columns: dict[str, list[Any]] = {
         "calls": _transposed(call_row(a.transcript.call) for a in ordered),
         "recordings": _transposed(_recording_rows(ordered)),
-        "transcripts": _transposed(_transcript_row(t, digest) for t, digest in new),
-        "utterances": _utterance_columns(heard),
+        "transcripts": _transposed(map(_transcript_row, heard, [d for _, d in new], _means(heard, confidences))),
+        "utterances": _utterance_columns(heard) + _word_columns(heard, words, confidences),
         "speech_spans": _span_columns((t.call.call_id, t.speech) for t in heard),
         "music_spans": _span_columns((t.call.call_id, t.music) for t in heard),
     } | _audit_columns(ordered, hashes)
@@ -283,20 +291,23 @@ def _recording_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]
             )  # fmt: skip
 
 
-def _transcript_row(t: Transcript, digest: str) -> tuple[Any, ...]:
+def _transcript_row(t: Transcript, digest: str, confidence: float | None) -> tuple[Any, ...]:
     p = t.provenance
     return (
         t.call.call_id, digest, p.engine, p.model, p.weights_hash, p.settings_hash, p.notice, t.roles_from.value,
-        t.role_confidence, t.role_evidence, sorted(role.value for role in t.speech), _mean_confidence(t),
+        t.role_confidence, t.role_evidence, sorted(role.value for role in t.speech), confidence,
         t.dropped_words, t.redactions, t.warnings, t.language,
     )  # fmt: skip
 
 
-def _mean_confidence(transcript: Transcript) -> float | None:
-    """Over all words that have one, so that long utterances count for more."""
-    found = [w.confidence for u in transcript.utterances for w in u.words]
-    known = [c for c in found if c is not None]
-    return fsum(known) / len(known) if known else None
+def _means(heard: Sequence[Transcript], confidences: Sequence[float | None]) -> Iterator[float | None]:
+    """Of each transcript the mean over all its words that have one, so that long utterances count for more."""
+    first = 0
+    for transcript in heard:
+        end = first + sum([len(u.words) for u in transcript.utterances])
+        known = [c for c in confidences[first:end] if c is not None]
+        yield fsum(known) / len(known) if known else None
+        first = end
 
 
 def _utterance_columns(heard: Sequence[Transcript]) -> list[Sequence[Any] | pa.Array]:
@@ -314,8 +325,25 @@ def _utterance_columns(heard: Sequence[Transcript]) -> list[Sequence[Any] | pa.A
         offsets,
         signals,
         [u.confidence for u in utterances],
-        _words(utterances),
     ]
+
+
+def _word_columns(
+    heard: Sequence[Transcript], words: Sequence[Word], confidences: Sequence[float | None]
+) -> list[Sequence[Any] | pa.Array]:
+    """Lists of the words' numbers, and their texts where the utterance's own text does not tell them."""
+    utterances = [u for transcript in heard for u in transcript.utterances]
+    ends = pa.array(accumulate((len(u.words) for u in utterances), initial=0), pa.int32())
+    numbers = ([w.start for w in words], [w.end for w in words], confidences)
+    return [
+        *(pa.ListArray.from_arrays(ends, pa.array(column, _FLOAT)) for column in numbers),
+        [_own_texts(u) for u in utterances],
+    ]
+
+
+def _own_texts(utterance: Utterance) -> list[str] | None:
+    texts = [w.text for w in utterance.words]
+    return None if not texts or utterance.text.split(" ") == texts else texts
 
 
 def _places(heard: Sequence[Transcript]) -> tuple[list[int], list[int], list[bool]]:
@@ -341,25 +369,6 @@ def _places(heard: Sequence[Transcript]) -> tuple[list[int], list[int], list[boo
 def _repeated(values: Sequence[str], counts: Sequence[int]) -> pa.Array:
     """Each value as often as its count says."""
     return _array(values, _TEXT).take(pa.array(np.repeat(np.arange(len(values)), counts)))
-
-
-def _words(utterances: Sequence[Utterance]) -> pa.Array:
-    words = list(chain.from_iterable([u.words for u in utterances]))
-    return _lists(
-        _WORD,
-        [len(u.words) for u in utterances],
-        [w.text for w in words],
-        [w.start for w in words],
-        [w.end for w in words],
-        [w.confidence for w in words],
-    )
-
-
-def _lists(kind: pa.StructType, lengths: Sequence[int], *columns: Sequence[Any]) -> pa.Array:
-    """Lists of structs, told as the length of each list and the fields of all structs one after another."""
-    fields = [_array(column, field.type) for column, field in zip(columns, kind, strict=True)]
-    ends = pa.array(accumulate(lengths, initial=0), pa.int32())
-    return pa.ListArray.from_arrays(ends, pa.StructArray.from_arrays(fields, fields=list(kind)))
 
 
 def _span_columns(
@@ -404,9 +413,7 @@ def _finding_columns(ordered: Sequence[AuditedCall]) -> list[Sequence[Any] | pa.
 
 def _evidence(findings: Sequence[Finding]) -> pa.Array:
     pieces = [piece for finding in findings for piece in finding.evidence]
-    return _lists(
-        _EVIDENCE,
-        [len(f.evidence) for f in findings],
+    fields: tuple[list[Any], ...] = (
         [e.kind for e in pieces],
         [e.turn for e in pieces],
         [e.role for e in pieces],
@@ -417,6 +424,9 @@ def _evidence(findings: Sequence[Finding]) -> pa.Array:
         [e.char_end for e in pieces],
         [e.note for e in pieces],
     )
+    structs = [_array(column, field.type) for column, field in zip(fields, _EVIDENCE, strict=True)]
+    ends = pa.array(accumulate((len(f.evidence) for f in findings), initial=0), pa.int32())
+    return pa.ListArray.from_arrays(ends, pa.StructArray.from_arrays(structs, fields=list(_EVIDENCE)))
 
 
 # What earned or cost the verdict says most, then what came closest, then what called for the rule.
@@ -427,6 +437,8 @@ def _shown(evidence: Sequence[Evidence]) -> int | None:
     """Which piece a reader sees first, counted from 1 as SQL does; None where there is none."""
     if not evidence:
         return None
+    if len(evidence) == 1:
+        return 1
     telling = [_TELLING[piece.kind] for piece in evidence]
     return telling.index(min(telling)) + 1
 

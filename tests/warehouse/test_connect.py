@@ -280,3 +280,27 @@ def test_ctrl_c_stops_a_query_that_has_no_rows_to_show_yet(published):
     )
 
     assert "KeyboardInterrupt" in stopped.stderr
+
+
+def test_words_are_carried_into_the_columns_that_hold_their_times(tmp_path):
+    path = made_by(tmp_path / "w.duckdb", sorted(MIGRATIONS.glob("*.sql"))[:8])
+    told = [{"text": "so", "start": 1.0, "end": 1.5, "confidence": None}]
+    masked = [{"text": "my card", "start": 2.0, "end": 2.25, "confidence": 0.5}]
+    with duckdb.connect(path) as con:
+        for position, (text, words) in enumerate((("so", told), ("my card", masked), ("none timed", []))):
+            con.execute(
+                "insert into core.utterances values ('C1', ?, 0, 'agent', 0, 1, 2, ?, 0, false, null, ?)",
+                [position, text, words],
+            )
+    con = open_writer(path)
+    assert con.execute("select text, words from utterances order by position").fetchall() == [
+        ("so", told),
+        ("my card", masked),
+        ("none timed", []),
+    ]
+    assert con.execute("select word_texts from core.utterances order by position").fetchall() == [
+        (None,),
+        (["my card"],),
+        (None,),
+    ]
+    con.close()

@@ -139,6 +139,18 @@ def test_a_batch_that_fails_leaves_nothing(warehouse, builders):
     assert count(warehouse, "calls") == 2
 
 
+def test_a_batch_of_many_parts_is_whole(warehouse, builders):
+    load(warehouse, [builders.audited(f"C{n:03d}", text=f"call {n}") for n in range(130)], run_id="R1")
+    load(warehouse, [builders.audited(f"C{n:03d}", text=f"call {n - n % 2}") for n in range(130)], run_id="R2")
+    assert {t.call.call_id: t.utterances[1].text for t in transcripts(warehouse)} == {
+        f"C{n:03d}": f"call {n - n % 2}" for n in range(130)
+    }
+    assert warehouse.execute("select run_id, count(*) from core.call_measures group by all").fetchall() == [("R2", 130)]
+    ids = [i for (i,) in warehouse.execute("select call_id from core.utterances where position = 0").fetchall()]
+    # Unchanged words stay where they are; those that are put in anew come behind them, in order.
+    assert ids == [f"C{n:03d}" for n in [*range(0, 130, 2), *range(1, 130, 2)]]
+
+
 def test_an_empty_batch_is_no_mistake(warehouse):
     load(warehouse, [], run_id="R1")
 
@@ -365,6 +377,27 @@ def test_a_transcript_comes_out_as_it_went_in(warehouse, builders, heard):
         began = transcript.call.started_at
         if began is not None:
             assert back[transcript.call.call_id].call.started_at.utcoffset() == began.utcoffset()
+
+
+@pytest.mark.parametrize(
+    ("text", "said", "kept"),
+    [
+        ("so sorry", ["so", "sorry"], None),
+        ("so sorry", ["so sorry"], ["so sorry"]),
+        ("So sorry.", ["so", "sorry"], ["so", "sorry"]),
+        ("", [""], None),
+        ("so sorry", [], None),
+    ],
+)
+def test_a_word_is_stored_once_where_the_text_tells_it(warehouse, builders, text, said, kept):
+    words = tuple(Word(w, 1.0 + n, 1.5 + n, None if n else 0.25) for n, w in enumerate(said))
+    utterance = Utterance(role=SpeakerRole.AGENT, text=text, words=words)
+    transcript = msgspec.structs.replace(builders.transcript(), utterances=(utterance,))
+    load(warehouse, [judged(builders, transcript)], run_id="R1")
+    assert warehouse.execute("select word_texts from core.utterances").fetchall() == [(kept,)]
+    shown = [{"text": w.text, "start": w.start, "end": w.end, "confidence": w.confidence} for w in words]
+    assert warehouse.execute("select words from utterances").fetchall() == [(shown,)]
+    assert [t.utterances for t in transcripts(warehouse)] == [(utterance,)]
 
 
 def judged(builders, transcript):
