@@ -125,6 +125,7 @@ class AuditRun:
         taken = load.known_calls(self.con)
         arrivals: list[Arrival] = []
         refused: list[Quarantined] = []
+        told: dict[str, Arrival] = {}
         # Counted anew each time: a search that storage broke off is made again.
         self._already = self._duplicates = self._unsettled = self._erased = 0
         fingerprints = Fingerprints(self.settings.fingerprints)
@@ -141,12 +142,13 @@ class AuditRun:
             for arrival in inbox.arrivals:
                 if arrival.call.call_id in taken:
                     refused.append(Quarantined.of(arrival, _taken(arrival)))
+                    told[arrival.place] = arrival
                 else:
                     taken[arrival.call.call_id] = arrival.sha256
                     arrivals.append(arrival)
         fingerprints.save()
         self._found = len(arrivals)
-        self._refuse(refused, {})
+        self._refuse(refused, told)
         self._remember_contacts(arrivals)
         load.store_rulebook(self.con, self.rulebook, loaded_at=self.started_at)
         load.bury_dead_runs(self.con)

@@ -82,10 +82,12 @@ def traces_of_customer(con: duckdb.DuckDBPyConnection, customer_id: str) -> Gone
     ids = {call_id for call_id, _ in calls}
     refused = [
         (path, sha256)
-        for path, sha256, call_id, told in con.execute(
-            "select path, sha256, call_id, concat_ws(' ', path, reason, next_step) from core.quarantine"
+        for path, sha256, call_id, theirs, told in con.execute(
+            """
+            select path, sha256, call_id, customer_id, concat_ws(' ', path, reason, next_step) from core.quarantine
+            """
         ).fetchall()
-        if call_id in ids or whole_word(customer_id).search(told)
+        if call_id in ids or theirs == customer_id or whole_word(customer_id).search(told)
     ]
     return _traces(con, ids, refused, names=sorted(names))
 
@@ -258,8 +260,9 @@ def rewrite(con: duckdb.DuckDBPyConnection) -> None:
         _swap(fresh, path)
     except (duckdb.IOException, duckdb.FatalException, OSError) as error:
         con.close()
-        with suppress(OSError):
-            fresh.unlink(missing_ok=True)
+        for left in (fresh, fresh.with_name(f"{fresh.name}.wal")):
+            with suppress(OSError):
+                left.unlink(missing_ok=True)
         raise SetupError(
             "the warehouse cannot be written anew: what was removed may still lie in its file",
             why=f"{path}: {str(error).strip()}",

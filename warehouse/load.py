@@ -457,6 +457,7 @@ _QUARANTINE = pa.schema(
         ("code", pa.string()), ("reason", pa.string()), ("next_step", pa.string()), ("call_id", pa.string()),
         ("started_at", pa.timestamp("us", tz="UTC")), ("local_date", pa.date32()), ("iso_week", pa.string()),
         ("first_run_id", pa.string()), ("last_run_id", pa.string()), ("resolved_run_id", pa.string()),
+        ("customer_id", pa.string()),
     ]
 )  # fmt: skip
 
@@ -465,7 +466,7 @@ def _quarantine_row(item: NotAudited, call: Call | None, run_id: str) -> tuple[A
     call_id, _, started_at, _, day, week, *_ = call_row(call) if call is not None else (None,) * 14
     return (
         item.path, item.sha256 or "", item.size, item.source, item.code, item.reason, item.next_step,
-        call_id, started_at, day, week, run_id, run_id, None,
+        call_id, started_at, day, week, run_id, run_id, None, call.customer_id if call is not None else None,
     )  # fmt: skip
 
 

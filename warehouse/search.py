@@ -16,6 +16,8 @@ from transcription.errors import InputError, LockedError
 from warehouse.connect import GENERATIONS, PUBLISHED_NAME, connect_read_only
 
 _AT_ONCE = 10_000
+# How the file was made and what the rules say: nothing of any call.
+_OF_NO_CALL = ("migrations", "view_sets", "rulebooks", "rules", "scorecard_steps")
 
 
 class Said(msgspec.Struct, frozen=True):
@@ -131,7 +133,14 @@ def cells_like(con: duckdb.DuckDBPyConnection, pattern: str, *, but: Collection[
 
 
 def _tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
-    return con.execute("select schema_name, table_name from duckdb_tables() where not internal order by all").fetchall()
+    """The tables in which something of a call can stand."""
+    return con.execute(
+        """
+        select schema_name, table_name from duckdb_tables()
+        where not internal and not list_contains(?, table_name) order by all
+        """,
+        [list(_OF_NO_CALL)],
+    ).fetchall()
 
 
 def _quoted(text: str) -> str:
