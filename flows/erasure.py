@@ -1,9 +1,10 @@
 """`callaudit erase`: a call or a customer out of everything that callaudit keeps."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 
@@ -50,8 +51,10 @@ def plan_erasure(settings: Settings, *, call_id: str = "", customer_id: str = ""
         con.close()
 
 
-def erase_now(settings: Settings, *, call_id: str = "", customer_id: str = "", reason: str = "") -> Erased:
-    """Take every trace of a call or a customer, and look afterwards.
+def erase_now(
+    settings: Settings, *, call_id: str = "", customer_id: str = "", reason: str = "", also: Collection[Path] = ()
+) -> Erased:
+    """Take every trace of a call or a customer, and look afterwards, also in further files that are not ours.
 
     An erasure that was cut off before is completed first. Raises as `plan_erasure` and `flows.removal.begin` do.
     """
@@ -64,14 +67,14 @@ def erase_now(settings: Settings, *, call_id: str = "", customer_id: str = "", r
         # Said again after a crash, it has just been completed.
         if before is None or not {call_id, customer_id} & {*before.gone.calls, *before.gone.names}:
             raise
-        return _erased(settings, before, Outcome(made=(), taken=(), again=()))
+        return _erased(settings, before, Outcome(made=(), taken=(), again=()), also)
     except BaseException:
         con.close()
         raise
-    return _erased(settings, removal, begin(settings, removal, con))
+    return _erased(settings, removal, begin(settings, removal, con), also)
 
 
-def _erased(settings: Settings, removal: Removal, outcome: Outcome) -> Erased:
+def _erased(settings: Settings, removal: Removal, outcome: Outcome, also: Collection[Path]) -> Erased:
     gone = removal.gone
     ids = {*gone.names, *gone.calls}
     rows = []
@@ -86,7 +89,7 @@ def _erased(settings: Settings, removal: Removal, outcome: Outcome) -> Erased:
         places=gone.places,
         outcome=outcome,
         rows_left=tuple(rows),
-        files_left=tuple(files_that_name(settings, tuple(sorted(ids)))),
+        files_left=tuple(files_that_name(settings, ids, also=also)),
     )
 
 

@@ -7,11 +7,13 @@ twelve digits of its sha256, which `callaudit query "from not_audited"` shows be
 """
 
 import logging
+import os
 import re
 import sys
+from collections.abc import Collection
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import msgspec
 
@@ -76,6 +78,26 @@ def line_of(event: Event, *, run_id: str, at: datetime) -> str:
         **{k: v for k, v in fields.items() if isinstance(v, bool | int | float) or (k in SAYS and isinstance(v, str))},
     }
     return msgspec.json.encode(told).decode()
+
+
+def forget_calls(file: Path, calls: Collection[str], recordings: Collection[str]) -> None:
+    """Take every line of these calls, and of the recordings with these sha256, out of a log; nobody writes it now."""
+    if not file.exists() or not (calls or recordings):
+        return
+    names = {*calls, *(sha256[:12] for sha256 in recordings)}
+    part = file.with_name(f"{file.name}.part")
+    with file.open("rb") as former, part.open("wb") as kept:
+        os.fchmod(kept.fileno(), file.stat().st_mode & 0o777)
+        kept.writelines(line for line in former if not _tells_of(line, names))
+    part.replace(file)
+
+
+def _tells_of(line: bytes, names: Collection[str]) -> bool:
+    try:
+        told = msgspec.json.decode(line, type=dict[str, Any])
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return False  # A line that was cut off by a kill, or is none of ours.
+    return told.get("call_id") in names or told.get("recording") in names
 
 
 def _level(event: Event) -> str:

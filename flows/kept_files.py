@@ -16,6 +16,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import closing
 from email.message import EmailMessage
 from io import BytesIO
+from itertools import chain
 from pathlib import Path
 from urllib.parse import quote
 
@@ -46,10 +47,19 @@ class Document(msgspec.Struct, frozen=True):
 
 
 def kept_files(settings: Settings) -> Iterator[Path]:
-    """Files below home and reports, and review forms beside the settings, where `review sample` puts them."""
+    """Files below home and reports, the log, and review forms beside the settings, where `review sample` puts them."""
     for folder in (settings.home, settings.reports):
         yield from sorted(path for path in folder.rglob("*") if path.is_file())
+    if settings.log is not None and settings.log.is_file():
+        yield settings.log
     yield from review_forms(settings)
+
+
+def prefect_history() -> list[Path]:
+    """The files of Prefect's own history where it is kept on this machine; a server elsewhere is not looked at."""
+    from prefect.settings import get_current_settings  # noqa: PLC0415  It takes a second, and few ask.
+
+    return sorted(path for path in get_current_settings().home.glob("prefect.db*") if path.is_file())
 
 
 def review_forms(settings: Settings) -> list[Path]:
@@ -83,12 +93,13 @@ def file_names(path: Path, names: Collection[str]) -> bool:
     return pattern is not None and _holds(path, pattern, path.name)
 
 
-def files_that_name(settings: Settings, names: Collection[str]) -> list[str]:
-    """The kept files that hold one of the ids or names, as `file_names` looks for them."""
+def files_that_name(settings: Settings, names: Collection[str], *, also: Collection[Path] = ()) -> list[str]:
+    """The kept files, and those given, that hold one of the ids or names, as `file_names` looks for them."""
     pattern = _in_bytes(names)
     if pattern is None:
         return []
-    return [str(path) for path in kept_files(settings) if _holds(path, pattern, os.path.relpath(path, settings.root))]
+    files = chain(kept_files(settings), also)
+    return [str(path) for path in files if _holds(path, pattern, os.path.relpath(path, settings.root))]
 
 
 def _spellings(name: str) -> tuple[str, ...]:

@@ -15,7 +15,9 @@ from shutil import rmtree
 
 import msgspec
 
+from flows.access import readable
 from flows.events import Doing, tell
+from flows.journal import forget_calls
 from flows.kept_files import file_names, review_forms
 from flows.pages import render_call
 from flows.recognition import read_staged
@@ -205,6 +207,8 @@ def _remove_files(settings: Settings, removal: Removal) -> None:
         for sha256 in removal.gone.recordings:
             fingerprints.forget(sha256)
         fingerprints.save()
+    if settings.log is not None:
+        forget_calls(settings.log, removal.gone.calls, removal.gone.recordings)
 
 
 def _remove(path: Path) -> None:
@@ -253,7 +257,8 @@ def _make_pages(settings: Settings, removal: Removal) -> Outcome:
     }
     if removal.pages and newest_generation(settings.published) is not None:
         tell(Doing(what="making the pages again"))
-        with open_published(settings.published) as published:
+        mode = settings.access.reports_mode
+        with open_published(settings.published) as published, readable(settings.reports, mode=mode):
             calls = {r["call_id"] for r in published.rows("select call_id from calls")}
             weeks = {r["iso_week"] for r in published.rows("select iso_week from weeks where calls > 0")}
             for page in removal.pages:

@@ -211,6 +211,7 @@ def erase(
     """
     from flows.console import out
     from flows.erasure import erase_now, plan_erasure
+    from flows.kept_files import prefect_history
     from flows.removal_shown import show_erased, show_removal
     from flows.settings import load_settings
 
@@ -224,7 +225,7 @@ def erase(
     if not yes and not typer.confirm("Remove all of it for good?"):
         out.print("Nothing was changed.")
         return
-    done = erase_now(settings, call_id=call, customer_id=customer, reason=reason)
+    done = erase_now(settings, call_id=call, customer_id=customer, reason=reason, also=prefect_history())
     if not given.quiet:
         show_erased(done)
     if done.rows_left or done.files_left:

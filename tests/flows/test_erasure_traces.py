@@ -18,7 +18,7 @@ from flows.kept_files import file_names, files_that_name
 from flows.pages import make_report
 from flows.removal import complete
 from flows.review import sample
-from flows.settings import MailSettings, Settings
+from flows.settings import MailSettings, Settings, WatchSettings
 from flows.weekly_mail import write_draft
 from reports.page import environment
 from tests.flows.test_erasure import (  # noqa: F401  Fixtures.
@@ -91,6 +91,24 @@ def test_backups_of_migrations_and_what_kills_left_are_traces(settings: Settings
     assert [path for path in left if path.exists()] == []
     assert files_with(settings, *TRACES) == set()
     assert not list(settings.home.glob("*.before-*"))
+
+
+def test_the_log_keeps_the_lines_of_others(settings: Settings):  # noqa: F811
+    log = settings.root / "audit.jsonl"
+    (sha256,) = (r["sha256"] for r in rows(settings, "select sha256 from calls where call_id = 'C-5502'"))
+    lines = ('{"event":"stored","call_id":"C-5501"}', f'{{"event":"refused","recording":"{sha256[:12]}"}}',
+             '{"event":"stored","call_id":"C-5503"}', '{"event":"cut o')  # fmt: skip
+    log.write_text("\n".join(lines))
+
+    erase_now(msgspec.structs.replace(settings, watch=WatchSettings(log="audit.jsonl")), customer_id=CUSTOMER)
+
+    assert log.read_text().splitlines() == [*lines[2:]]
+
+
+def test_what_another_program_keeps_is_looked_through_and_named(settings: Settings, tmp_path):  # noqa: F811
+    history = tmp_path / "prefect.db"
+    history.write_bytes(b"\0\1 the run failed on C-5501.srt \0")
+    assert erase_now(settings, customer_id=CUSTOMER, also=[history]).files_left == (str(history),)
 
 
 def test_every_form_of_the_report_goes_with_the_calls_it_shows(settings: Settings):  # noqa: F811
