@@ -5,24 +5,42 @@ remembers what is done: a run that died is simply run again.
 """
 
 from pathlib import Path
+from uuid import UUID
 
 from prefect import flow, task
-from prefect.artifacts import create_markdown_artifact
+from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
+from flows.alerts import tell_of_night
 from flows.audit_run import AuditRun, RunSummary
 from flows.batches import Batch
 from flows.judging import Audited
 from flows.retention import retain
 from flows.settings import Settings, load_settings
+from flows.unattended import BACK_OFF, is_scheduled, run_name, tell_failure
 from flows.watch import watched
+from reports.page import weekly_file_name
+from transcription.errors import LockedError, SetupError
 from transcription.inbox import Arrival
 
+_SEARCH_LIMIT = 2 * 3600.0
+"""Seconds after which looking through the sources is given up: a store that neither answers nor fails."""
 
-@flow(name="nightly-audit", flow_run_name=lambda: f"audit {flow_run.scheduled_start_time:%Y-%m-%d %H:%M}")
+
+@flow(
+    name="nightly-audit",
+    flow_run_name=lambda: run_name("audit"),
+    on_failure=[tell_failure],
+    on_crashed=[tell_failure],
+    # The warehouse is the store of record.
+    persist_result=False,
+)
 def nightly_audit(
-    config: str | None = None, folders: list[str] | None = None, retry_failed: bool = False
+    config: str | None = None,
+    folders: list[str] | None = None,
+    retry_failed: bool = False,
+    wait_for_lock: bool = False,
 ) -> RunSummary:
     """Audit every recording that is not audited yet, then publish a fresh copy for the readers.
 
@@ -30,48 +48,67 @@ def nightly_audit(
         config: the settings file; without it `CALLAUDIT_CONFIG` or `callaudit.toml` in the current folder.
         folders: look only here instead of in the configured sources.
         retry_failed: also try again what is in quarantine for its audio.
+        wait_for_lock: while another run holds the warehouse, wait for it instead of failing at once.
     """
     settings = load_settings(Path(config) if config else None)
-    with watched(settings), AuditRun(settings) as run:
-        arrivals = find_recordings(run, folders or [], retry_failed)
-        for batch in run.batches(arrivals):
-            audited = audit.with_options(task_run_name=f"audit batch {batch.number}")(run, batch)
-            store.with_options(task_run_name=f"store batch {batch.number}")(run, audited, batch)
-        summary = settle_and_publish(run)
-    keep_to_retention(run.settings)
-    create_markdown_artifact(key="nightly-audit", markdown=summary_table(summary), description="What the run did")
+    opened = open_warehouse if wait_for_lock else open_warehouse.with_options(retries=0)
+    failed: list[Exception] = []
+    left = 0
+    with watched(settings):
+        with opened(settings) as run:
+            arrivals = find_recordings(run, folders or [], retry_failed)
+            progress = Progress(len(arrivals))
+            for batch in run.batches(arrivals):
+                try:
+                    audited = audit.with_options(task_run_name=f"audit batch {batch.number}")(run, batch)
+                    store.with_options(task_run_name=f"store batch {batch.number}")(run, audited, batch)
+                except (SetupError, LockedError):
+                    raise
+                except Exception as error:
+                    # One bad batch must not keep the others from being audited, tonight and every night after.
+                    failed.append(error)
+                    left += len(batch.arrivals)
+                progress.add(len(batch.arrivals))
+            summary = settle_and_publish(run)
+        keep_to_retention(settings)
+        table = summary_table(summary, settings, failed=left)
+        create_markdown_artifact(key="nightly-audit", markdown=table, description="What the run did")
+        if is_scheduled():
+            alert(settings, summary, left)
+        if failed:
+            raise failed[0]
     return summary
 
 
 @task(
-    retries=2,
-    retry_delay_seconds=[10, 60],
-    retry_condition_fn=lambda task, run, state: _can_heal(state),
+    **{**BACK_OFF, "retries": 40, "retry_delay_seconds": [30, 60, 120, 300, *[600] * 36]},
     cache_policy=NO_CACHE,
+    persist_result=False,
 )
+def open_warehouse(settings: Settings) -> AuditRun:
+    """Take the warehouse's writing lock; tried again for some six hours while another run holds it."""
+    return AuditRun(settings)
+
+
+@task(**BACK_OFF, cache_policy=NO_CACHE, timeout_seconds=_SEARCH_LIMIT)
 def find_recordings(run: AuditRun, folders: list[str], retry_failed: bool) -> list[Arrival]:
     """Look through the sources."""
     return run.find(*map(Path, folders), retry_failed=retry_failed)
 
 
-@task(
-    retries=2,
-    retry_delay_seconds=[10, 60],
-    retry_condition_fn=lambda task, run, state: _can_heal(state),
-    cache_policy=NO_CACHE,
-)
+@task(**BACK_OFF, cache_policy=NO_CACHE, tags=["recognition"])
 def audit(run: AuditRun, batch: Batch) -> Audited:
     """Read or hear a batch and judge it; finished transcripts are not made again when this is retried."""
     return run.audit(batch)
 
 
-@task(cache_policy=NO_CACHE)
+@task(**BACK_OFF, cache_policy=NO_CACHE)
 def store(run: AuditRun, audited: Audited, batch: Batch) -> None:
     """Load what became of the batch."""
     run.store(audited, batch)
 
 
-@task(cache_policy=NO_CACHE)
+@task(**BACK_OFF, cache_policy=NO_CACHE)
 def settle_and_publish(run: AuditRun) -> RunSummary:
     """Judge open promises again and publish the read-only copy."""
     run.settle_promises()
@@ -84,11 +121,37 @@ def keep_to_retention(settings: Settings) -> None:
     retain(settings)
 
 
-def summary_table(summary: RunSummary) -> str:
-    """The run in a Markdown table, for Prefect's page."""
+@task(cache_policy=NO_CACHE)
+def alert(settings: Settings, summary: RunSummary, failed: int) -> None:
+    """Tell people that nothing arrived, too much failed, or far fewer calls came than on such days before."""
+    tell_of_night(settings, summary, run=str(flow_run.name), failed=failed)
+
+
+class Progress:
+    """A bar on Prefect's page of the run, moved after each batch."""
+
+    def __init__(self, calls: int) -> None:
+        self._calls, self._done = calls, 0
+        made = create_progress_artifact(0.0, description=self._says()) if calls else None
+        # Outside of a coroutine it is no coroutine.
+        self._artifact = made if isinstance(made, UUID) else None
+
+    def add(self, calls: int) -> None:
+        """So many more calls are done with, audited or not."""
+        self._done += calls
+        if self._artifact is not None:
+            update_progress_artifact(self._artifact, 100 * self._done / self._calls, description=self._says())
+
+    def _says(self) -> str:
+        return f"{self._done} of {self._calls} calls"
+
+
+def summary_table(summary: RunSummary, settings: Settings, *, failed: int = 0) -> str:
+    """The run in a Markdown table, for Prefect's page; `failed` calls were neither audited nor refused."""
     rows = {
-        "audited": f"{summary.audited} of {summary.found}",
-        "in quarantine": str(summary.quarantined),
+        "audited": f"{summary.audited} of {summary.audited + summary.quarantined + failed}",
+        "quarantined": str(summary.quarantined),
+        "failed, tried again next time": str(failed),
         "audited before": str(summary.already),
         "audio": f"{summary.audio_seconds / 3600:.2f} h, {summary.times_real_time:.1f} x real time",
         "tense calls": str(summary.tense_calls),
@@ -96,10 +159,14 @@ def summary_table(summary: RunSummary) -> str:
     }
     notice = f"\n\n**Note:** {summary.notice}" if summary.notice else ""
     table = "\n".join(f"| {name} | {value} |" for name, value in rows.items())
-    return f"# Run {summary.run_id}\n\n| | |\n|---|---|\n{table}{notice}\n"
+    return f"# Run {summary.run_id}\n\n| | |\n|---|---|\n{table}{notice}\n\n{links(settings)}\n"
 
 
-def _can_heal(state: object) -> bool:
-    """Storage that is away for a moment comes back; a mistake in the settings does not."""
-    error = getattr(state, "data", None)
-    return isinstance(error, OSError) or isinstance(getattr(error, "exception", None), OSError)
+def links(settings: Settings, week: str = "") -> str:
+    """Where the newest weekly report and the call pages are: at their web address where one is set, else on disk."""
+    pages = sorted(settings.reports.glob("weekly-*.html"))
+    page = weekly_file_name(week) if week else pages[-1].name if pages else ""
+    where = settings.report.url.rstrip("/") or settings.reports.resolve().as_uri()
+    if not page:
+        return f"No weekly report has been made yet; it will be in {where}"
+    return f"[Weekly report]({where}/{page}) · [call pages]({where}/calls/)"

@@ -25,6 +25,7 @@ from transcription.transcript import SpeakerRole
 FILE_NAME = "callaudit.toml"
 _PREFIX = "CALLAUDIT_"
 _MAIL_PASSWORD = "CALLAUDIT_MAIL__PASSWORD"  # noqa: S105  A name, not a password.
+_WEBHOOK_HEADER = "CALLAUDIT_ALERTS__WEBHOOK_HEADER"
 
 
 class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -158,6 +159,32 @@ class AccessSettings(Section, frozen=True, kw_only=True):
         return int(self.reports, 8)
 
 
+class ScheduleSettings(Section, frozen=True, kw_only=True):
+    """When runs start by themselves: "02:00" every night, "monday 07:00" every week, "" not at all.
+
+    `zone` is the site's without one; `pool` is the Prefect work pool whose worker runs what `prefect.yaml` deploys.
+    """
+
+    nightly: str = "02:00"
+    weekly: str = "monday 07:00"
+    zone: str = ""
+    pool: str = "callaudit"
+
+
+class AlertSettings(Section, frozen=True, kw_only=True):
+    """What a scheduled run tells people when something is wrong; see `flows.alerts` for what each means.
+
+    `mail_to` are those of `[mail] to` without any. The webhook's secret header is no setting: see `webhook_header`.
+    """
+
+    webhook: str = ""
+    mail_to: tuple[str, ...] = ()
+    failed_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
+    failed_at_least: Annotated[int, msgspec.Meta(ge=1)] = 5
+    coverage_fell: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
+    weeks_of_history: Annotated[int, msgspec.Meta(ge=1)] = 4
+
+
 class Settings(Section, frozen=True, kw_only=True):
     """Everything a run needs to know; `file` is where it was read, None for the defaults."""
 
@@ -172,6 +199,8 @@ class Settings(Section, frozen=True, kw_only=True):
     retention: RetentionSettings = RetentionSettings()
     access: AccessSettings = AccessSettings()
     watch: WatchSettings = WatchSettings()
+    schedule: ScheduleSettings = ScheduleSettings()
+    alerts: AlertSettings = AlertSettings()
     root: Path = Path()
     file: Path | None = None
 
@@ -306,7 +335,11 @@ def load_settings(path: Path | None = None) -> Settings:
         if asked:
             raise SetupError(f"there is no settings file {file}", tries=("callaudit init  (writes one)",))
         return _checked(_with_environment({}, os.environ), None, "")
-    text = file.read_text(encoding="utf-8")
+    return settings_of(file.read_text(encoding="utf-8"), file)
+
+
+def settings_of(text: str, file: Path) -> Settings:
+    """The settings that `file` holds with this text in it. Raises SetupError as `load_settings` does."""
     try:
         values = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -337,10 +370,26 @@ def mail_password(settings: Settings) -> str:
         ) from error
 
 
+def webhook_header(settings: Settings) -> tuple[str, str] | None:
+    """The header that proves to the webhook who calls, from `CALLAUDIT_ALERTS__WEBHOOK_HEADER`; kept nowhere.
+
+    It is written as in HTTP, "Authorization: Bearer ...". Raises SetupError where it is not, without repeating it.
+    """
+    given = os.environ.get(_WEBHOOK_HEADER, "")
+    if not given or not settings.alerts.webhook:
+        return None
+    name, colon, value = given.partition(":")
+    if not colon or not re.fullmatch(r"[A-Za-z0-9-]+", name.strip()) or not value.strip() or not value.isprintable():
+        raise SetupError(
+            f"{_WEBHOOK_HEADER} is not a header", tries=(f'export {_WEBHOOK_HEADER}="Authorization: Bearer ..."',)
+        )
+    return name.strip(), value.strip()
+
+
 def _with_environment(values: dict[str, Any], environment: Mapping[str, str]) -> dict[str, Any]:
     for name, value in sorted(environment.items()):
         section, dot, key = name.removeprefix(_PREFIX).lower().partition("__")
-        if name.startswith(_PREFIX) and dot and name != _MAIL_PASSWORD:
+        if name.startswith(_PREFIX) and dot and name not in (_MAIL_PASSWORD, _WEBHOOK_HEADER):
             values.setdefault(section, {})[key] = value
     return values
 
@@ -354,8 +403,9 @@ def _checked(values: dict[str, Any], file: Path | None, text: str) -> Settings:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:
         raise _explained(str(error), file, text) from error
-    for zone in {settings.site.timezone, *(s.zone for s in settings.sources if s.zone)}:
+    for zone in {settings.site.timezone, settings.schedule.zone, *(s.zone for s in settings.sources)} - {""}:
         _check_zone(zone, file, text)
+    _check_times(settings.schedule, file, text)
     root = file.parent if file else Path()
     return msgspec.structs.replace(settings, root=root, file=file)
 
@@ -421,6 +471,8 @@ def _known_keys() -> list[str]:
         RetentionSettings,
         AccessSettings,
         WatchSettings,
+        ScheduleSettings,
+        AlertSettings,
     )
     return sorted({f.encode_name for s in sections for f in msgspec.structs.fields(s)} - {"root", "file"})
 
@@ -430,6 +482,24 @@ def _line(text: str, key: str) -> str:
         if re.match(rf"\s*\[*{re.escape(key)}\b", line):
             return f" line {number}"
     return ""
+
+
+_TIME = r"(?:[01]\d|2[0-3]):[0-5]\d"
+_WEEKDAY = r"(?:monday|tuesday|wednesday|thursday|friday|saturday|sunday)"
+
+
+def _check_times(schedule: ScheduleSettings, file: Path | None, text: str) -> None:
+    forms = (
+        ("nightly", schedule.nightly, _TIME, "02:00"),
+        ("weekly", schedule.weekly, f"{_WEEKDAY} {_TIME}", "monday 07:00"),
+    )
+    for key, given, form, example in forms:
+        if given and not re.fullmatch(form, given):
+            raise SetupError(
+                f"[schedule] {key} is “{given}”",
+                why=f"From {file or 'the environment'}{_line(text, key)}.",
+                tries=(f'{key} = "{example}"', f'{key} = ""  (no such run)'),
+            )
 
 
 def _check_zone(zone: str, file: Path | None, text: str) -> None:

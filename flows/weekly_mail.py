@@ -47,7 +47,7 @@ def weekly_mail(config: str | None = None, week: str = "last", scorecard: str | 
 def write_draft(settings: Settings, *, week: str, scorecard: str, to: Sequence[str] = ()) -> Path:
     """Write the mail as it would be sent to an .eml file that only its owner can read."""
     recipients = _recipients(settings, to)
-    report = make_report(settings, week=week, scorecard=scorecard, formats=_formats(settings))
+    report = make_report(settings, week=week, scorecard=scorecard, formats=mail_formats(settings))
     mail = message(_letter(settings, report), sender=settings.mail.sender, to=recipients, date=_now(settings))
     out = report.files.weekly.with_suffix(".eml")
     with complete(out, mode=0o600) as partial:
@@ -63,11 +63,13 @@ def send_weekly(
     to: Sequence[str] = (),
     again: bool = False,
     waits: Sequence[float] = WAITS,
+    report: Report | None = None,
 ) -> Posted:
     """Mail the report to each of `to` (without any: the settings' own) who has not had this week's.
 
     At most once: a recipient is written down before the mail leaves. Where the connection broke at the very end, or a
     run was killed there, nobody can know whether the mail arrived; then it is not sent again without `again`.
+    A `report` that is made already, in `mail_formats`, is not made again.
 
     Raises SetupError where a setting is wrong or the server refuses for good, CallauditError where it could not be
     reached or a mail's fate is not known.
@@ -77,7 +79,8 @@ def send_weekly(
         raise SetupError(
             "no mail server is set", tries=("set [mail] host in callaudit.toml", "callaudit mail --dry-run")
         )
-    report = make_report(settings, week=week, scorecard=scorecard, formats=_formats(settings))
+    if report is None:
+        report = make_report(settings, week=week, scorecard=scorecard, formats=mail_formats(settings))
     written = _letter(settings, report)
     boxes = {address_of(one).addr_spec: one for one in recipients}
     with open_mailed(settings.mailed, week=written.week, scorecard=scorecard) as mailed:
@@ -165,7 +168,8 @@ def _recipients(settings: Settings, to: Sequence[str]) -> tuple[str, ...]:
     return recipients
 
 
-def _formats(settings: Settings) -> tuple[Format, ...]:
+def mail_formats(settings: Settings) -> tuple[Format, ...]:
+    """The forms of the report that a mail needs, and those that are made in any case."""
     return tuple(dict.fromkeys((*settings.report.formats, *settings.mail.attach, "html")))
 
 

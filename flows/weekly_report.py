@@ -1,4 +1,4 @@
-"""The weekly report and its call pages, in one Prefect flow."""
+"""The weekly report and its call pages, in one Prefect flow; as a schedule runs it, the mail goes out with them."""
 
 from pathlib import Path
 
@@ -6,30 +6,53 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.pages import ReportFiles, make_report
+from flows.nightly_audit import links
+from flows.pages import Report, ReportFiles, make_report
 from flows.settings import Settings, load_settings
+from flows.unattended import BACK_OFF, run_name, tell_failure
+from flows.weekly_mail import Posted, mail_formats, send_weekly
 
 
-@flow(name="weekly-report", flow_run_name="report of week {week}")
-def weekly_report(config: str | None = None, week: str = "last", scorecard: str | None = None) -> ReportFiles:
+@flow(
+    name="weekly-report",
+    flow_run_name=lambda: run_name("weekly report"),
+    on_failure=[tell_failure],
+    on_crashed=[tell_failure],
+    persist_result=False,
+)
+def weekly_report(
+    config: str | None = None, week: str = "last", scorecard: str | None = None, mail: bool = False
+) -> ReportFiles:
     """Make the weekly page and its call pages from the published copy.
 
     Args:
         config: the settings file; without it `CALLAUDIT_CONFIG` or `callaudit.toml` in the current folder.
         week: "last" (the last full ISO week), "newest" (the newest with calls) or an ISO week, "2026-W10".
         scorecard: the frame of the report; without it the settings' own.
+        mail: also mail it, where a mail server and recipients are set; nobody gets the same week twice.
     """
     settings = load_settings(Path(config) if config else None)
-    files = render_pages(settings, week, scorecard or settings.report.scorecard)
+    frame = scorecard or settings.report.scorecard
+    mailed = mail and bool(settings.mail.host and settings.mail.to)
+    report = render_pages(settings, week, frame, mailed)
+    told = links(settings, report.files.week)
+    if mailed:
+        posted = post(settings, report, frame)
+        told += f"\n\nMailed to {len(posted.sent)}, before to {len(posted.already)}."
     create_markdown_artifact(
-        key="weekly-report",
-        markdown=f"[{files.week}]({files.weekly.resolve().as_uri()})",
-        description="The weekly page",
+        key="weekly-report", markdown=f"# Week {report.files.week}\n\n{told}\n", description="The weekly page"
     )
-    return files
+    return report.files
+
+
+@task(**BACK_OFF, cache_policy=NO_CACHE)
+def render_pages(settings: Settings, week: str, scorecard: str, mailed: bool) -> Report:
+    """Write the pages, and the forms that the mail takes with it."""
+    formats = mail_formats(settings) if mailed else ()
+    return make_report(settings, week=week, scorecard=scorecard, formats=formats)
 
 
 @task(cache_policy=NO_CACHE)
-def render_pages(settings: Settings, week: str, scorecard: str) -> ReportFiles:
-    """Write the pages."""
-    return make_report(settings, week=week, scorecard=scorecard).files
+def post(settings: Settings, report: Report, scorecard: str) -> Posted:
+    """Mail the report. The mail is tried again in there, where it is known what may be sent twice."""
+    return send_weekly(settings, week=report.files.week, scorecard=scorecard, report=report)

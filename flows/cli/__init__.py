@@ -6,13 +6,15 @@ import sys
 
 import typer
 
-from flows.cli import calls, daily, models, reading, review, rules, runs, setting_up
+from flows.cli import calls, daily, models, reading, review, rules, runs, schedule, setting_up
 from flows.cli.app import DAILY, READING, SETUP, STOPPED, app
 from transcription.errors import CallauditError
 
 # Listed by `callaudit --help` in this order.
 app.add_typer(setting_up.commands)
 app.add_typer(daily.commands)
+app.add_typer(schedule.commands)
+app.add_typer(schedule.schedule_commands, rich_help_panel=DAILY)
 app.add_typer(reading.commands)
 app.add_typer(rules.commands, rich_help_panel=DAILY)
 app.add_typer(review.commands, rich_help_panel=DAILY)

@@ -1,0 +1,162 @@
+"""`callaudit serve`: both schedules in one process, with a Prefect server of its own where none is set."""
+
+import asyncio
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from datetime import UTC, datetime
+from typing import Any, cast
+from uuid import UUID
+
+import httpx
+from prefect import Flow
+from prefect.client.orchestration import SyncPrefectClient
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterNextScheduledStartTime,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+)
+from prefect.client.schemas.objects import StateType
+from prefect.client.schemas.sorting import FlowRunSort
+from prefect.deployments.runner import RunnerDeployment
+from prefect.exceptions import TerminationSignal
+from prefect.flows import load_flow_from_entrypoint
+from prefect.runner import Runner
+from prefect.schedules import Cron
+from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.types.entrypoint import EntrypointType
+
+from flows import ENVIRONMENT
+from flows.console import out
+from flows.deployments import FLOWS, server, take_away, watch_for_zombies
+from flows.schedule import Schedule, schedules
+from flows.settings import Settings
+from transcription.errors import SetupError
+
+_START_LIMIT = 120.0
+
+
+def serve(settings: Settings, *, port: int = 4200, quiet: bool = False) -> None:
+    """Start the nightly and the weekly run when their time comes, until Ctrl-C or SIGTERM.
+
+    A run that is under way then is stopped, and the next one goes on from what it finished. A time that passed while
+    nothing was served is made up for once. Raises SetupError where nothing is scheduled or the server does not start.
+    """
+    asked = schedules(settings)
+    if not asked:
+        raise SetupError("no run is scheduled", tries=("callaudit schedule nightly --at 02:00",))
+    with _some_server(port, quiet=quiet) as client:
+        runner = Runner(name="callaudit-serve", pause_on_shutdown=False, limit=None)
+        for schedule in asked:
+            served = cast("UUID", runner.add_deployment(_deployment(schedule)))
+            _leave_one_late_run(client, served)
+        for name in FLOWS.keys() - {schedule.name for schedule in asked}:
+            take_away(client, name)
+        watch_for_zombies(client)
+        if not quiet:
+            out.print("Waiting; Ctrl-C stops.", markup=False)
+        with suppress(KeyboardInterrupt, TerminationSignal):
+            asyncio.run(runner.start())
+    if not quiet:
+        out.print("Stopped. Nothing starts by itself until callaudit serve is started again.")
+
+
+def _deployment(schedule: Schedule) -> RunnerDeployment:
+    flow: Flow[..., Any] = load_flow_from_entrypoint(schedule.entrypoint)
+    return cast(  # Outside of a coroutine it is no coroutine.
+        "RunnerDeployment",
+        flow.to_deployment(
+            schedule.name,
+            description=schedule.description,
+            schedule=Cron(schedule.cron, timezone=schedule.zone, slug=schedule.name),
+            parameters=schedule.parameters,
+            entrypoint_type=EntrypointType.MODULE_PATH,
+        ),
+    )
+
+
+@contextmanager
+def _some_server(port: int, *, quiet: bool) -> Iterator[SyncPrefectClient]:
+    """The server that PREFECT_API_URL names, or one of our own, for this machine only, while the block lasts."""
+    if url := PREFECT_API_URL.value():
+        if not quiet:
+            out.print(f"Prefect server: {url}", markup=False)
+        with server() as client:
+            yield client
+        return
+    url = f"http://127.0.0.1:{port}/api"
+    if _answers(url):
+        raise SetupError(
+            f"something listens on port {port} already",
+            tries=(
+                f"export PREFECT_API_URL={url}  (if it is your Prefect server)",
+                f"callaudit serve --port {port + 1}",
+            ),
+        )
+    if not quiet:
+        out.print("starting a Prefect server for this machine ...", style="dim")
+    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    # In a session of its own: Ctrl-C is for us, and the server must outlive the runs that report to it.
+    own = subprocess.Popen(  # noqa: S603  Words of our own, and no shell.
+        command,
+        env={**ENVIRONMENT, **os.environ},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        _wait_for(own, url, port)
+        if not quiet:
+            out.print(f"Prefect's page: http://127.0.0.1:{port}", markup=False)
+        # The flows run in processes of their own.
+        os.environ["PREFECT_API_URL"] = url
+        with temporary_settings({PREFECT_API_URL: url}), server() as client:
+            yield client
+    finally:
+        own.terminate()
+        try:
+            own.wait(timeout=10)
+        except subprocess.TimeoutExpired:
+            own.kill()
+            own.wait()
+
+
+def _answers(url: str) -> bool:
+    try:
+        httpx.get(f"{url}/health", timeout=2)
+    except httpx.TransportError:
+        return False
+    return True
+
+
+def _wait_for(own: "subprocess.Popen[bytes]", url: str, port: int) -> None:
+    until = time.monotonic() + _START_LIMIT
+    while time.monotonic() < until and own.poll() is None:
+        if _answers(url):
+            return
+        time.sleep(0.3)
+    raise SetupError(
+        f"Prefect's server did not start on port {port}",
+        tries=("callaudit prefect server start  (says why)", f"callaudit serve --port {port + 1}"),
+    )
+
+
+def _leave_one_late_run(client: SyncPrefectClient, deployment: UUID) -> None:
+    """Of the runs whose time passed while nothing was served keep the last: it finds all that the others would have."""
+    late = client.read_flow_runs(
+        deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),
+        flow_run_filter=FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=[StateType.SCHEDULED])),
+            next_scheduled_start_time=FlowRunFilterNextScheduledStartTime(before_=datetime.now(UTC)),  # type: ignore[arg-type]  # Prefect takes any datetime here.
+        ),
+        sort=FlowRunSort.NEXT_SCHEDULED_START_TIME_ASC,
+        limit=200,
+    )
+    for run in late[:-1]:
+        client.delete_flow_run(run.id)

@@ -1,0 +1,83 @@
+"""What every flow does alike when nobody watches: its name, its second tries, and who hears when it fails."""
+
+import errno
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from prefect import Flow
+from prefect.client.schemas.objects import FlowRun, State, StateType
+from prefect.runtime import deployment
+from prefect.runtime import flow_run as this_run
+from prefect.tasks import exponential_backoff
+
+from flows.alerts import failure, tell
+from flows.settings import load_settings
+from transcription.errors import CallauditError, LockedError, SetupError
+
+BACK_OFF: dict[str, Any] = {
+    "retries": 4,
+    "retry_delay_seconds": exponential_backoff(10),
+    "retry_jitter_factor": 0.5,
+    "retry_condition_fn": lambda task, run, state: can_heal(error_of(state)),
+}
+"""Second tries of a task after some 10, 20, 40 and 80 seconds, each a little later, for what may heal by itself."""
+
+
+def can_heal(error: BaseException | None) -> bool:
+    """Whether trying again may help: storage comes back, a lock is let go, a full disk is cleared.
+
+    Storage that failed is an OSError, or an error of ours that was raised from one. A mistake in the settings stays
+    one, also where it shows as a file that is not there.
+    """
+    causes = list(_causes(error))
+    if isinstance(error, SetupError):
+        return any(isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT) for cause in causes)
+    return any(isinstance(cause, OSError | LockedError) for cause in causes)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__
+
+
+def error_of(state: State[Any]) -> BaseException | None:
+    """The exception that ended a run in this process; None where there was none or it is not known here."""
+    found = getattr(state, "data", None)
+    found = getattr(found, "result", found)
+    return found if isinstance(found, BaseException) else None
+
+
+def is_scheduled() -> bool:
+    """Whether nobody sits before this run: it was started for a deployment."""
+    return deployment.id is not None
+
+
+def run_name(what: str) -> str:
+    """“audit 2026-03-09 02:00”: when the run was to start, by the site's clock."""
+    try:
+        zone = ZoneInfo(load_settings(_config(this_run.parameters)).site.timezone)
+    except CallauditError:
+        zone = ZoneInfo("UTC")
+    return f"{what} {this_run.scheduled_start_time.astimezone(zone):%Y-%m-%d %H:%M}"
+
+
+def tell_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:
+    """Tell people that a scheduled run failed or was killed; from the command line they see it themselves."""
+    if flow_run.deployment_id is None:
+        return
+    try:
+        settings = load_settings(_config(flow_run.parameters))
+    except CallauditError:
+        # Where the settings cannot be read nobody is known who could be told; Prefect shows the run as failed.
+        return
+    crashed = state.type is StateType.CRASHED
+    tell(settings, failure(flow_run.name, None if crashed else error_of(state)))
+
+
+def _config(parameters: dict[str, Any]) -> Path | None:
+    return Path(parameters["config"]) if parameters.get("config") else None
