@@ -6,13 +6,17 @@ ENVIRONMENT = {
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
     "PREFECT_SERVER_UI_V2_ENABLED": "false",
     "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS": "120",
-    # A run whose machine died is known by this pulse stopping; see `flows.deployments`. Prefect allows no quicker one.
-    "PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30",
     "DO_NOT_TRACK": "1",
 }
 """What Prefect is told wherever callaudit starts it, a run, a server or a worker.
 
 Nothing leaves the machine, no browser is sent for assets, and a slow disk may take its time to start.
+"""
+
+HEART_BEAT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
+"""What scheduled runs are told besides: a machine that died is known by this pulse stopping (`flows.deployments`).
+
+It is in seconds; Prefect allows no quicker one.
 """
 
 # Set before Prefect is first imported: it reads prefect.toml only from the current folder.

@@ -18,7 +18,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
-from flows import ENVIRONMENT
+from flows import ENVIRONMENT, HEART_BEAT
 from flows.settings import Settings, settings_of
 from reports.page import complete
 from transcription.errors import InputError, SetupError
@@ -200,5 +200,5 @@ def _deployment(schedule: Schedule, settings: Settings) -> dict[str, Any]:
         "schedules": [{"slug": schedule.name, "cron": schedule.cron, "timezone": schedule.zone, "active": True}],
         # The flows are installed with callaudit: nothing is pulled, the run only starts in the settings' folder.
         "pull": [{"prefect.deployments.steps.set_working_directory": {"directory": folder}}],
-        "work_pool": {"name": settings.schedule.pool, "job_variables": {"env": dict(ENVIRONMENT)}},
+        "work_pool": {"name": settings.schedule.pool, "job_variables": {"env": ENVIRONMENT | HEART_BEAT}},
     }

@@ -34,7 +34,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows import ENVIRONMENT
 from flows.console import out
-from flows.deployments import FLOWS, server, take_away, watch_for_zombies
+from flows.deployments import FLOWS, SILENCE, server, take_away, watch_for_zombies
 from flows.schedule import Schedule, schedules
 from flows.settings import Settings
 from transcription.errors import SetupError
@@ -52,7 +52,9 @@ def serve(settings: Settings, *, port: int = 4200, quiet: bool = False) -> None:
     if not asked:
         raise SetupError("no run is scheduled", tries=("callaudit schedule nightly --at 02:00",))
     with _some_server(port, quiet=quiet) as client:
-        runner = Runner(name="callaudit-serve", pause_on_shutdown=False, limit=None)
+        runner = Runner(
+            name="callaudit-serve", pause_on_shutdown=False, limit=None, heartbeat_seconds=SILENCE.seconds / 3
+        )
         for schedule in asked:
             served = cast("UUID", runner.add_deployment(_deployment(schedule)))
             _leave_one_late_run(client, served)
