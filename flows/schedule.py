@@ -95,8 +95,8 @@ def _cron(at: str, weekday: str = "") -> str:
 def fire_times(schedule: Schedule, *, after: datetime, count: int = 5) -> list[datetime]:
     """The next `count` times it starts, in its own zone, as Prefect's scheduler computes them.
 
-    A time that the clocks skip in spring moves by the hour that they skip; one that they show twice in autumn counts
-    once. Either way there is one start from noon to noon.
+    A time that the clocks skip in spring moves by as much as they skip, one that they show twice in autumn counts once:
+    there is one start a night.
     """
     cron = CronSchedule(cron=schedule.cron, timezone=schedule.zone)
     times = asyncio.run(cron.get_dates(count, after))
@@ -146,11 +146,11 @@ def write_prefect_yaml(settings: Settings) -> Path:
     if document is None:
         document = CommentedMap()
         document.yaml_set_start_comment(_HEAD)
-    if not isinstance(document, dict) or not isinstance(document.get("deployments") or [], list):
+    if isinstance(document, dict) and document.get("deployments") is None:
+        document["deployments"] = []
+    present = document.get("deployments") if isinstance(document, dict) else None
+    if not isinstance(present, list):
         raise SetupError(f"{path} is no prefect.yaml", tries=("mend it, or move it away",))
-    present = document.setdefault("deployments", [])
-    if present is None:
-        present = document["deployments"] = []
     wanted = {schedule.name: _deployment(schedule, settings) for schedule in schedules(settings)}
     for number in reversed(range(len(present))):
         found = _ours(present[number])
