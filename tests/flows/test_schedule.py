@@ -41,7 +41,10 @@ def changes(zone: str) -> list[date]:
 
 
 AROUND_CHANGES = [(zone, day - timedelta(days=back)) for zone in ZONES for day in changes(zone) for back in (0, 1, 4)]
-ANYWHERE = st.tuples(st.sampled_from(sorted(available_timezones())), st.dates(date(2025, 1, 1), date(2029, 12, 31)))
+ANYWHERE = st.tuples(
+    st.sampled_from(sorted(available_timezones() - {"Factory", "localtime"})),
+    st.dates(date(2025, 1, 1), date(2029, 12, 31)),
+)
 
 
 @given(
@@ -49,7 +52,7 @@ ANYWHERE = st.tuples(st.sampled_from(sorted(available_timezones())), st.dates(da
     at=st.times(max_value=time(4)) | st.times(),
     minutes=st.integers(0, 3 * 24 * 60),
 )
-@settings(deadline=None, max_examples=60, derandomize=True)
+@settings(deadline=None, max_examples=40)
 def test_every_night_has_one_start_whatever_the_clocks_do(place, at, minutes):
     """A night lasts from twelve hours before the set time to twelve hours after it."""
     zone, day = place
@@ -97,11 +100,11 @@ def test_a_calendar_rule_for_the_same_time_starts_at_the_same_moments(zone):
         assert [t.timestamp() for t in fire_times(nightly("02:30", zone), after=start, count=6)] == theirs
 
 
-@given(weeks=st.integers(2, 30), start=st.datetimes(datetime(2026, 1, 1), datetime(2028, 1, 1)))
-@settings(deadline=None, max_examples=20)
+@given(weeks=st.integers(2, 30), start=st.dates(date(2026, 1, 1), date(2028, 1, 1)))
+@settings(deadline=None, max_examples=10)
 def test_every_week_has_one_report_on_its_day(weeks, start):
     asked = schedules(Settings(schedule=ScheduleSettings(nightly="", weekly="sunday 02:30", zone="America/New_York")))
-    fires = fire_times(asked[0], after=start.replace(tzinfo=UTC), count=weeks)
+    fires = fire_times(asked[0], after=local(start, time(11), "UTC"), count=weeks)
     assert {t.strftime("%A") for t in fires} == {"Sunday"}
     assert len({t.isocalendar()[:2] for t in fires}) == weeks
 
@@ -137,7 +140,9 @@ def written(path, text: str = "") -> Settings:
 
 
 def test_times_are_written_without_touching_what_is_around_them(tmp_path):
-    text = '# ours\n[site]\ntimezone = "UTC"   # the site\n\n[schedule]\nnightly = "02:00"  # at night\n[run]\nworkers = 1\n'
+    text = (
+        '# ours\n[site]\ntimezone = "UTC"   # here\n\n[schedule]\nnightly = "02:00"  # at night\n[run]\nworkers = 1\n'
+    )
     file = tmp_path / "callaudit.toml"
     file.touch(mode=0o600)
     changed = set_times(written(file, text), nightly="02:30", zone="Europe/Lisbon")
@@ -169,7 +174,7 @@ def test_a_time_that_is_none_changes_nothing(tmp_path, times, says):
 
 def test_without_a_settings_file_there_is_nowhere_to_keep_a_schedule(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SetupError, match="no callaudit.toml") as error:
+    with pytest.raises(SetupError, match=r"no callaudit\.toml") as error:
         set_times(load_settings(), nightly="02:00")
     assert error.value.tries == ("callaudit init",)
 
