@@ -63,19 +63,28 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
                 value=f"{counted(readings.undated, 'call')} in the warehouse without a date belong to no week",
             )
         )
-    checked = len(readings.reviews)
-    if checked:
-        agreed = Rate.of(sum(bool(row["agrees"]) for row in readings.reviews), checked)
-        facts.append(
-            Fact(
-                name="Checked by people",
-                value=f"{counted(checked, 'verdict')} re-heard; {agreed.hits:.0f} agreed "
-                f"(likely {between(agreed.interval())})",
-            )
-        )
-    else:
-        facts.append(Fact(name="Checked by people", value="no verdict of this week yet"))
+    facts.append(Fact(name="Checked by people", value=_checked(readings)))
     return tuple(facts)
+
+
+def _checked(readings: Readings) -> str:
+    """What was re-heard of this week, and how much of it agreed: of what was drawn at random alone.
+
+    What was picked for being doubtful, or because it struck somebody, says nothing of how often the rules are right.
+    """
+    heard = {(row["call_id"], row["rule_id"]) for row in readings.reviews}
+    if not heard:
+        return "no verdict of this week yet"
+    drawn = [
+        row["verdict"] == row["rule_verdict"]
+        for row in readings.rule_reviews
+        if (row["call_id"], row["rule_id"]) in heard and row["verdict"] != "not_assessable"
+    ]
+    said = f"{counted(len(heard), 'verdict')} re-heard"
+    if not drawn:
+        return f"{said}, none of them drawn at random"
+    agreed = Rate.of(sum(drawn), len(drawn))
+    return f"{said}; of {len(drawn)} drawn at random {sum(drawn)} agreed (likely {between(agreed.interval())})"
 
 
 _REASONS = {

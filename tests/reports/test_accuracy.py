@@ -133,7 +133,12 @@ def test_the_weekly_page_says_beside_a_rate_how_right_the_rule_is(centre, tmp_pa
         )
         for n, d in enumerate(drawn)
     ]  # fmt: skip
-    add_reviews(con, reviews)
+    # Somebody picked out a finding that was wrong: it is counted, and changes no share.
+    wrong = Review(
+        review_id="picked", call_id=drawn[0].call_id, rule_id="solution.is_offered", verdict=Verdict.NOT_APPLICABLE, reviewer="Eva",
+        reviewed_at=datetime(2026, 3, 10, tzinfo=UTC),
+    )  # fmt: skip
+    add_reviews(con, [*reviews, wrong])
     publish(con, tmp_path / "published")
     with open_published(tmp_path / "published") as published:
         page = weekly.render(published, week="2026-W10", scorecard="house", out=tmp_path / "weekly.html")
@@ -142,3 +147,7 @@ def test_the_weekly_page_says_beside_a_rate_how_right_the_rule_is(centre, tmp_pa
     assert len(drawn) > MINIMUM
     assert html.count("People judged") == 1
     assert f"People judged {len(drawn)} at random" in html
+    reversed_ = int(drawn[0].rule_verdict is not Verdict.MET)
+    assert (
+        f"{len(drawn) + 1} verdicts re-heard; of {len(drawn)} drawn at random {len(drawn) - reversed_} agreed" in html
+    )

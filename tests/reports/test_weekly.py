@@ -225,7 +225,7 @@ def test_a_changed_rule_is_never_compared_with_the_one_before(published, centre)
     assert any("left out of the comparison" in known.detail for known in page.know)
 
 
-def test_people_who_checked_verdicts_are_counted(published, centre):
+def test_verdicts_that_were_picked_out_are_counted_and_tell_no_rate(published, centre):
     reviews = [
         Review(
             review_id=f"r{n}",
@@ -241,7 +241,7 @@ def test_people_who_checked_verdicts_are_counted(published, centre):
     page = weekly(read(published([centre.angry_call()], reviews=reviews), week=WEEK, scorecard="house"))
 
     assert [f.value for f in page.quality if f.name == "Checked by people"] == [
-        "2 verdicts re-heard; 1 agreed (likely 9% to 91%)"
+        "2 verdicts re-heard, none of them drawn at random"
     ]
 
 

@@ -8,6 +8,7 @@ import pytest
 from audit_rules.finding import Verdict
 from transcription.errors import InputError
 from warehouse.load import Review, load, store_rulebook
+from warehouse.queries import saved_query
 from warehouse.reviews import (
     DisputeEvent,
     add_new_reviews,
@@ -125,6 +126,13 @@ def test_rates_of_mistakes_never_see_the_targeted_queue(week):
     kept = week.execute("select call_id, rule_id from random_reviews").fetchall()
     assert sorted(kept) == sorted((d.call_id, d.rule_id) for d in drawn)
     assert doubtful
+    sums = "select sum(judged_at_random), sum(agree), sum(picked_out), sum(picked_out_wrong)"
+    assert week.execute(f"{sums} from ({saved_query('reviewers_against_rules').sql.rstrip(';')})").fetchone() == (
+        len(drawn),
+        sum(d.rule_verdict is Verdict.MET for d in drawn),
+        len(doubtful),
+        sum(d.rule_verdict is not Verdict.MET for d in doubtful),
+    )
 
 
 def test_reviews_of_a_rule_that_was_rewritten_say_nothing_of_the_new_one(week, builders):
