@@ -2,6 +2,7 @@
 
     python scripts/simulate_statistics.py            as in the document (about ten minutes)
     python scripts/simulate_statistics.py --weeks 40 --no-write
+    python scripts/simulate_statistics.py --only-reviews     what is said of reviews, in its place (a minute)
 
 Agents are drawn anew for every simulated week and differ in their true rates, calls of one agent are alike, and what is
 said of one call is alike too. The figures come from the functions that make the page, not from a copy of them.
@@ -18,7 +19,9 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from reports.accuracy import MINIMUM, MINIMUM_OF_EACH, corrected
+from audit_rules.finding import Verdict as FindingVerdict
+from audit_rules.reviewed import agreement_of_two
+from reports.accuracy import MINIMUM, MINIMUM_OF_EACH, accuracy_of, corrected
 from reports.statistics import Interval, Rate, shrink, team_prior
 from reports.weekly.agents import agent_tables, call_effect
 from reports.weekly.headlines import headline_figures
@@ -260,12 +263,89 @@ def observe_corrected(random: np.random.Generator, times: int, tally: Tally) -> 
                 (right_missed, reviewed - truly_met - right_missed),
             )
             if found is not None:
-                tally.covers(CORRECTED_RANGE, found.interval, rate)
-                tally.covers(f"{CORRECTED_RANGE}, {reviewed} findings reviewed", found.interval, rate)
+                tally.covers(f"{CORRECTED_RANGE} {reviewed}", found.interval, rate)
 
 
-def simulate(weeks: int, times: int) -> Iterator[tuple[str, Tally]]:
-    """One tally for each centre, then the corrected rates."""
+REVIEWED = (20, 40, 100, 250)
+REVIEWED_SCENES = [(rate, se, sp) for rate in (0.9, 0.75, 0.5) for se, sp in ((0.97, 0.9), (0.9, 0.85), (0.85, 0.75))]
+PRECISION, RECALL, KAPPA, TWO_PEOPLE = "precision", "recall", "kappa", "kappa of two people"
+BOOTSTRAP = "(kappa by bootstrap)"
+CALLS_OF_TWO, FINDINGS_A_CALL, OF_CALL_IN_AGREEMENT = 15, 8, 1.0
+
+
+def observe_reviewed(random: np.random.Generator, times: int, tally: Tally) -> None:
+    """What is said of a rule's accuracy against the truth, however few misses there were among the findings."""
+    said = [(rule, person) for rule in (FindingVerdict.MET, FindingVerdict.MISSED) for person in FindingVerdict]
+    for rate, se, sp in REVIEWED_SCENES:
+        of = {
+            (FindingVerdict.MET, FindingVerdict.MET): rate * se,
+            (FindingVerdict.MET, FindingVerdict.MISSED): (1 - rate) * (1 - sp),
+            (FindingVerdict.MISSED, FindingVerdict.MET): rate * (1 - se),
+            (FindingVerdict.MISSED, FindingVerdict.MISSED): (1 - rate) * sp,
+        }
+        shares = [of.get(pair, 0.0) for pair in said]
+        called, found_by_people = rate * se + (1 - rate) * (1 - sp), rate
+        chance = called * found_by_people + (1 - called) * (1 - found_by_people)
+        kappa = (rate * se + (1 - rate) * sp - chance) / (1 - chance)
+        for reviewed in REVIEWED:
+            for _ in range(times):
+                drawn = random.multinomial(reviewed, shares)
+                rows = [
+                    {"rule_id": "r", "rule_verdict": rule, "verdict": person}
+                    for (rule, person), n in zip(said, drawn, strict=True)
+                    for _ in range(n)
+                ]
+                found = accuracy_of(rows)["r"]
+                tally.covers(f"{PRECISION} {reviewed}", found.precision.interval(), (1 - rate) * sp / (1 - called))
+                tally.covers(f"{RECALL} {reviewed}", found.recall.interval(), sp)
+                if found.kappa is not None and found.kappa.interval is not None:
+                    tally.covers(f"{KAPPA} {reviewed}", Interval(*found.kappa.interval), kappa)
+                    tally.covers(f"{BOOTSTRAP} {reviewed}", bootstrap_of_kappa(drawn, random), kappa)
+
+
+def bootstrap_of_kappa(drawn: np.ndarray, random: np.random.Generator) -> Interval:
+    """The percentile bootstrap of Cohen's kappa (Efron 1979) over counts of [rule, person]."""
+    tables = random.multinomial(drawn.sum(), drawn / drawn.sum(), size=400).reshape(400, 2, -1) / drawn.sum()
+    agreed, chance = tables[:, 0, 0] + tables[:, 1, 1], (tables.sum(2) * tables[:, :, :2].sum(1)).sum(1)
+    known = chance < 1 - 1e-12
+    return Interval(*np.quantile((agreed - chance)[known] / (1 - chance)[known], (0.025, 0.975)))
+
+
+def observe_two_people(random: np.random.Generator, times: int, tally: Tally) -> None:
+    """Kappa of two people whose agreement is alike within calls, against the truth."""
+    met, agree = 1.0, 2.0
+    first = float(_mean_share(np.array(met), OF_CALL_IN_AGREEMENT))
+    agreed = float(_mean_share(np.array(agree), OF_CALL_IN_AGREEMENT))
+    second = first * agreed + (1 - first) * (1 - agreed)
+    chance = first * second + (1 - first) * (1 - second)
+    shape = (CALLS_OF_TWO, FINDINGS_A_CALL)
+    for _ in range(times):
+        of_met, of_agreement = (random.normal(0, OF_CALL_IN_AGREEMENT, (CALLS_OF_TWO, 1)) for _ in range(2))
+        one = random.random(shape) < _inverse_logit(met + of_met)
+        other = np.where(random.random(shape) < _inverse_logit(agree + of_agreement), one, ~one)
+        ana, ben = (
+            {
+                (str(c), str(f)): FindingVerdict.MET if says[c, f] else FindingVerdict.MISSED
+                for c, f in np.ndindex(shape)
+            }
+            for says in (one, other)
+        )
+        found = agreement_of_two(ana, ben)
+        if found is not None and found.kappa is not None and found.kappa.interval is not None:
+            tally.covers(TWO_PEOPLE, Interval(*found.kappa.interval), (agreed - chance) / (1 - chance))
+
+
+def simulate_reviews(times: int) -> Tally:
+    """What is said of reviews: corrected rates, the accuracy of rules, the agreement of people."""
+    tally = Tally()
+    observe_corrected(np.random.default_rng((SEED, len(CENTRES))), times, tally)
+    observe_reviewed(np.random.default_rng((SEED, len(CENTRES) + 1)), times, tally)
+    observe_two_people(np.random.default_rng((SEED, len(CENTRES) + 2)), 10 * times, tally)
+    return tally
+
+
+def simulate(weeks: int) -> Iterator[tuple[str, Tally]]:
+    """One tally for each centre."""
     for number, centre in enumerate(CENTRES):
         random, tally = np.random.default_rng((SEED, number)), Tally()
         for week in range(weeks):
@@ -274,13 +354,11 @@ def simulate(weeks: int, times: int) -> Iterator[tuple[str, Tally]]:
             if week % AGENTS_EVERY == 0:
                 observe_agents(drawn, tally)
         yield centre.name, tally
-    tally = Tally()
-    observe_corrected(np.random.default_rng((SEED, len(CENTRES))), times, tally)
-    yield CORRECTED_RANGE, tally
 
 
 _RANGES = (STEP_RANGE, POOLED_RANGE, CALMED_RANGE, CRITICAL_RANGE, AGENT_RANGE, CELL_RANGE)
 _FLAGS = (FALSE_ALARM, AGENT_FLAG, AGENT_FLAGGED, CELL_FLAG, CELL_FLAGGED)
+_REVIEWS = "## How far what reviews say can be trusted"
 _METHODS = """\
 | figure on the page | method | source |
 |---|---|---|
@@ -291,7 +369,7 @@ _METHODS = """\
 | many changes on a page | one level for all headlines and steps together | Šidák 1967 |
 | an agent's estimate | beta-binomial empirical Bayes, shrinkage prior | Daniels 1999, Can. J. Stat. 27:567; Kass and Steffey 1989, JASA 84:717 |
 | precision and recall of a rule | Wilson's score interval, random sample only | as above |
-| agreement beyond chance | Cohen's kappa, bootstrap over findings (between two people: over calls) | Cohen 1960; Efron 1979 |
+| agreement beyond chance | Cohen's kappa; chance taken as known, Wilson's interval of the share agreed, effective sample size by calls | Cohen 1960; Wilson 1927; Cochran 1977, 6.8 |
 | corrected rate | Rogan and Gladen's estimator, clipped to 0 and 1 | Rogan and Gladen 1978, Am. J. Epidemiol. 107:71 |
 | its range | adjusted counts and shift | Lang and Reiczigel 2014, Prev. Vet. Med. 113:13 |
 """  # noqa: E501 - A table.
@@ -299,7 +377,7 @@ _METHODS = """\
 
 def document(weeks: int, times: int) -> str:
     """The whole page, from the simulation."""
-    *centres, (_, of_corrected) = simulate(weeks, times)
+    centres = list(simulate(weeks))
     heads = "| | " + " | ".join(name for name, _ in centres) + " |\n|---|" + "---|" * len(centres) + "\n"
 
     def table(names: tuple[str, ...]) -> str:
@@ -307,12 +385,11 @@ def document(weeks: int, times: int) -> str:
             f"| {name} | " + " | ".join(tally.share(name) for _, tally in centres) + " |\n" for name in names
         )
 
-    reviewed = "".join(f"| {name} | {of_corrected.share(name)} |\n" for name in of_corrected.counts)
     return f"""\
 # How far the figures can be trusted
 
 Made by `python scripts/simulate_statistics.py` (seed {SEED}, {weeks:,} weeks of each centre, {times:,} samples of each
-corrected rate); the figures come from the functions that make the weekly page.
+scene of reviews); the figures come from the functions that make the weekly page and `callaudit review report`.
 
 ## The simulated weeks
 Ten steps that are followed on {100 * BASE.min():.0f} to {100 * BASE.max():.0f} % of calls and apply to \
@@ -327,15 +404,7 @@ when the agent truly lies on that side of the mean of the team. Agents are looke
 Wanted: 93 to 97 %. The count is of ranges; those of one week or team are alike.
 
 {table(_RANGES)}
-| range of a corrected rate | holds the truth |
-|---|---|
-{reviewed}
-Corrected rates are of {len(CORRECTED_SCENES)} scenes: rates of 50 to 90 %, rules that find 85 to 97 % of what is met \
-and 75 to 90 % of what is missed,
-40 to 600 findings a week, 40 to 250 findings reviewed at random. They are shown from {MINIMUM_OF_EACH} truly met and \
-{MINIMUM_OF_EACH} truly missed
-findings on, the rest of a rule's accuracy from {MINIMUM} findings.
-
+{reviewed_section(simulate_reviews(times))}
 ## How often a flag is right
 Wanted: a false alarm in at most 5 % of weeks; agent flags right at least 85 % of the time.
 
@@ -343,20 +412,51 @@ Wanted: a false alarm in at most 5 % of weeks; agent flags right at least 85 % o
 The false alarms stay far below 5 % because the same agents work in both weeks, which the range of a difference does not
 use: it errs towards silence.
 
-Not simulated: the interval of kappa, and the range of a change apart from its false alarms.
+Not simulated: the range of a change apart from its false alarms.
 
 ## Methods
 {_METHODS}"""
+
+
+def reviewed_section(tally: Tally) -> str:
+    """What is told of reviews, from its heading to an empty line."""
+    names = (PRECISION, RECALL, KAPPA, CORRECTED_RANGE, BOOTSTRAP)
+    rows = "".join(f"| {n} | " + " | ".join(tally.share(f"{name} {n}") for name in names) + " |\n" for n in REVIEWED)
+    return f"""\
+{_REVIEWS}
+Scenes: rates of 50 to 90 %, rules that find 85 to 97 % of what is met and 75 to 90 % of what is missed, findings
+reviewed at random, for corrected rates 40 to 600 findings a week. A week's page speaks of a rule's accuracy from \
+{MINIMUM}
+findings on, of a corrected rate from {MINIMUM_OF_EACH} truly met and {MINIMUM_OF_EACH} truly missed ones on.
+
+| findings reviewed | {" | ".join(names)} |
+|---|{"---|" * len(names)}
+{rows}
+The range of kappa of two people who judged {FINDINGS_A_CALL} findings in each of {CALLS_OF_TWO} calls and agree more \
+on some calls than on
+others (by {OF_CALL_IN_AGREEMENT} on the logit scale) holds the truth in {tally.share(TWO_PEOPLE)}.
+The last column is a bootstrap, which is not used: where few findings mostly agree, no resample doubts it.
+"""
+
+
+def with_section(page: str, section: str) -> str:
+    """The page with what it says of reviews replaced."""
+    before, _, rest = page.partition(_REVIEWS)
+    return f"{before}{section}\n## {rest.partition('## ')[2]}"
 
 
 def main() -> None:
     """Simulate, print, and write the document."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--weeks", type=int, default=600, help="simulated weeks of each centre")
-    asked.add_argument("--samples", type=int, default=300, help="simulated samples of each corrected rate")
+    asked.add_argument("--samples", type=int, default=300, help="simulated samples of each scene of reviews")
     asked.add_argument("--no-write", action="store_true", help="print only")
+    asked.add_argument("--only-reviews", action="store_true", help="what is said of reviews, the rest stays as it is")
     options = asked.parse_args()
-    page = document(options.weeks, options.samples)
+    if options.only_reviews:
+        page = with_section(DOCUMENT.read_text(encoding="utf-8"), reviewed_section(simulate_reviews(options.samples)))
+    else:
+        page = document(options.weeks, options.samples)
     print(page)
     if not options.no_write:
         DOCUMENT.write_text(page, encoding="utf-8")

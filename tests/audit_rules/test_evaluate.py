@@ -57,8 +57,8 @@ def review(call_id: str, verdict: Verdict, reviewer: str = "ann", rule_id: str =
 @pytest.mark.parametrize(
     ("table", "kappa", "half"),
     [
-        # Fleiss, Cohen and Everitt 1969, 200 subjects; half an interval by their standard error.
-        ([[106, 10, 4], [22, 28, 10], [2, 12, 6]], 0.429, 0.105),
+        # Fleiss, Cohen and Everitt 1969, 200 subjects; half an interval by the standard error of Cohen 1960.
+        ([[106, 10, 4], [22, 28, 10], [2, 12, 6]], 0.429, 0.121),
         # Cohen 1960.
         ([[88, 14, 18], [10, 40, 10], [2, 6, 12]], 0.492, 0.104),
         ([[20, 5], [10, 15]], 0.4, 0.25),
@@ -87,6 +87,30 @@ def test_agreement_beyond_chance_is_undefined_where_all_say_the_same() -> None:
     assert cohens_kappa(one_call_each([[9, 0], [0, 0]])) is None
     assert krippendorffs_alpha(np.array([[2, 0], [2, 0]])) is None
     assert krippendorffs_alpha(np.array([[1, 0], [0, 1]])) is None
+
+
+def test_full_agreement_on_a_few_is_not_taken_for_certain() -> None:
+    few, many = cohens_kappa(one_call_each([[8, 0], [0, 2]])), cohens_kappa(one_call_each([[160, 0], [0, 40]]))
+
+    assert few is not None
+    assert many is not None
+    assert few.value == many.value == 1
+    assert few.interval is not None
+    assert many.interval is not None
+    assert few.interval[0] < 0.3 < 0.9 < many.interval[0] < 1
+    assert few.interval[1] == many.interval[1] == 1
+
+
+def test_judgements_that_are_alike_within_calls_say_less() -> None:
+    apart = cohens_kappa(one_call_each([[24, 6], [6, 24]]))
+    within = cohens_kappa(np.array([[[4, 0], [0, 4]]] * 6 + [[[0, 2], [2, 0]]] * 3))
+
+    assert apart is not None
+    assert within is not None
+    assert within.value == pytest.approx(apart.value)
+    assert within.interval is not None
+    assert apart.interval is not None
+    assert within.interval[0] < apart.interval[0] - 0.1
 
 
 def test_a_single_call_gives_no_interval() -> None:
