@@ -152,7 +152,8 @@ def how_counted(readings: Readings, steps: int) -> tuple[str, ...]:
         "the rule found. What goes with a calmed call compares each agent's calls with their own (Mantel and "
         "Haenszel's difference, Sato's variance) and is told only where it is clear for the number of rules asked.",
         "What is said of a rule's accuracy comes from findings drawn at random that people judged, over the weeks "
-        "shown: precision and recall of its misses (Wilson), Cohen's kappa (Wilson's range of agreement, chance as known), and its rate "
+        "shown: precision and recall of its misses (Wilson), Cohen's kappa (Wilson's range of agreement, chance as "
+        "known), and its rate "
         f"corrected for these errors (Rogan and Gladen; Lang and Reiczigel's range). It is said from {MINIMUM} judged "
         f"findings on, the corrected rate from {MINIMUM_OF_EACH} truly met and {MINIMUM_OF_EACH} truly missed.",
         *([_PSEUDONYMS] if readings.edition.pseudonyms else []),

@@ -135,9 +135,13 @@ def test_the_weekly_page_says_beside_a_rate_how_right_the_rule_is(centre, tmp_pa
     ]  # fmt: skip
     # Somebody picked out a finding that was wrong: it is counted, and changes no share.
     wrong = Review(
-        review_id="picked", call_id=drawn[0].call_id, rule_id="solution.is_offered", verdict=Verdict.NOT_APPLICABLE, reviewer="Eva",
+        review_id="picked",
+        call_id=drawn[0].call_id,
+        rule_id="solution.is_offered",
+        verdict=Verdict.NOT_APPLICABLE,
+        reviewer="Eva",
         reviewed_at=datetime(2026, 3, 10, tzinfo=UTC),
-    )  # fmt: skip
+    )
     add_reviews(con, [*reviews, wrong])
     publish(con, tmp_path / "published")
     with open_published(tmp_path / "published") as published:
