@@ -67,6 +67,8 @@ def show_retained(found: Retained, kept: RetentionSettings) -> None:
         ],
         empty="",
     )
+    if due.staged:
+        out.print(f"\nAlso {len(due.staged)} transcripts that old which were never loaded.")
     if not due:
         out.print("\nNothing is past its age.")
     elif found.outcome is None:

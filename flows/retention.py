@@ -3,9 +3,11 @@
 import secrets
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
 import msgspec
 
+from flows.recognition import read_staged
 from flows.removal import Outcome, Removal, affected_pages, begin, complete, made_elsewhere, weeks_that_show
 from flows.settings import Settings
 from warehouse.connect import newest_generation, open_published, open_writer
@@ -13,14 +15,18 @@ from warehouse.erase import Aged, ages, traces_of_calls
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
-    """The calls whose copy of the sound, whose words, and which altogether are past their age, by id."""
+    """The calls whose copy of the sound, whose words, and which altogether are past their age, by id.
+
+    `staged` are transcripts as old as those words that were finished once and never loaded.
+    """
 
     audio: tuple[Aged, ...]
     words: tuple[Aged, ...]
     calls: tuple[Aged, ...]
+    staged: tuple[Path, ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.audio or self.words or self.calls)
+        return bool(self.audio or self.words or self.calls or self.staged)
 
 
 class Retained(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +53,8 @@ def retain(settings: Settings, *, today: date | None = None, dry_run: bool = Fal
         due = _due(settings, ages(con), today or datetime.now(UTC).date())
         if dry_run or not due:
             return Retained(due=due, outcome=None)
+        for staged in due.staged:
+            staged.unlink(missing_ok=True)
         gone = traces_of_calls(con, [call.call_id for call in due.calls])
         at = datetime.now(UTC)
         removal = Removal(
@@ -81,7 +89,23 @@ def _due(settings: Settings, calls: Sequence[Aged], today: date) -> Due:
         audio=tuple(c for c in _older(staying, kept.audio_days, today) if (c.sha256 or "")[:40] in copies),
         words=tuple(c for c in _older(staying, kept.transcripts_days, today) if c.has_words),
         calls=tuple(whole),
+        staged=_staged(settings, kept.transcripts_days or kept.findings_days, today),
     )
+
+
+def _staged(settings: Settings, days: int, today: date) -> tuple[Path, ...]:
+    """Transcripts that wait to be loaded, by the day of the call, of undated ones by the day they were written."""
+    if not days:
+        return ()
+    past = today - timedelta(days=days)
+    return tuple(path for path in sorted(settings.staging.glob("*.json")) if _day_of(path) < past)
+
+
+def _day_of(staged: Path) -> date:
+    transcript = read_staged(staged)
+    if transcript is not None and transcript.call.started_at is not None:
+        return transcript.call.started_at.date()
+    return datetime.fromtimestamp(staged.stat().st_mtime, UTC).date()
 
 
 def _older(calls: Sequence[Aged], days: int, today: date) -> list[Aged]:

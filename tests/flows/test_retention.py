@@ -3,14 +3,18 @@
 from datetime import UTC, date, datetime
 from pathlib import Path
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
 from flows.pages import make_report, render_call
+from flows.removal import weeks_that_show
 from flows.retention import retain
 from flows.settings import Settings, load_settings
 from tests.flows.conftest import Installation
 from tests.flows.test_erasure import databases, files_with, rows, rows_with
 from warehouse.connect import open_published
+from warehouse.stored import calls_in
 
 TODAY = date(2026, 4, 1)
 OLD, YOUNG = "2026-01-15T10:00:00Z", "2026-03-30T10:00:00Z"
@@ -93,6 +97,29 @@ def test_a_call_past_its_findings_goes_with_all_it_had_and_is_counted(house):
     assert rows(settings, "from erased_by_week") == [{"iso_week": "2026-W03", "kind": "retention", "calls": 1}]
     # Its recording still lies in the inbox; it is not audited again.
     assert house.run(at=datetime(2026, 4, 2, tzinfo=UTC)).erased == 1
+
+
+def test_transcripts_that_were_never_loaded_go_at_the_age_of_words(house):
+    settings = kept_for(house, transcripts=70)
+    with open_published(settings.published) as published:
+        (old, young) = (t for t in calls_in(published.connection).transcripts if t.call.started_at is not None)
+    settings.staging.mkdir(exist_ok=True)
+    places = [settings.staging / f"{n}-abc.json" for n in range(3)]
+    for place, transcript in zip(
+        places, (old, young, replace(old, call=replace(old.call, started_at=None))), strict=True
+    ):
+        place.write_bytes(msgspec.json.encode(transcript))
+
+    found = retain(settings, today=TODAY, dry_run=True)
+    assert (found.due.staged, [path.exists() for path in places]) == ((places[0],), [True, True, True])
+
+    retain(settings, today=TODAY)
+    assert [path.exists() for path in places] == [False, True, True]
+
+
+def test_the_cards_of_later_weeks_quote_a_call_too():
+    assert weeks_that_show({"2026-W52", ""}, trends=False) == {"2026-W52", "2026-W53", "2027-W01", "2027-W02"}
+    assert len(weeks_that_show({"2026-W03"}, trends=True)) == 13
 
 
 def test_without_limits_nothing_ever_goes(house):
