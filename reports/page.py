@@ -11,6 +11,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import jinja2
+from markupsafe import Markup
 
 from reports import wording
 from transcription.transcript import Seconds
@@ -19,6 +20,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9_\-]")
 # Names that Windows keeps for devices, whatever ending follows.
 _DEVICES = re.compile(r"(con|prn|aux|nul|com[0-9]|lpt[0-9])$", re.IGNORECASE)
 _LONGEST = 120
+# Embeddings, overrides and isolates of Unicode's bidirectional algorithm (UAX 9; "Trojan Source", 2021).
+_TURNING = dict.fromkeys([*range(0x202A, 0x202F), *range(0x2066, 0x206A)])
 
 
 def call_file_name(call_id: str) -> str:
@@ -62,6 +65,7 @@ def environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(Path(__file__).parent),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
+        finalize=_readable,
         trim_blocks=True,
         lstrip_blocks=True,
     )
@@ -71,6 +75,14 @@ def environment() -> jinja2.Environment:
     made.filters["count"] = lambda n: f"{n:,}"
     made.filters["counted"] = wording.counted
     return made
+
+
+def _readable(value: object) -> object:
+    """Words without the marks that turn the direction of what stands after them: a name may not reorder a page.
+
+    What is escaped already (`forceescape`) is left as it is: an id that a form sends back must stay the same.
+    """
+    return value.translate(_TURNING) if isinstance(value, str) and not isinstance(value, Markup) else value
 
 
 def _fetches_nothing(script: str = "") -> str:

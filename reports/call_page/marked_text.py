@@ -8,13 +8,15 @@ from typing import Literal
 import msgspec
 
 from reports.call_page.readings import Row
+from transcription.redaction import KINDS
 
 Tone = Literal["met", "missed", "near"]
 
 UNSURE = 0.5
 """Words the recogniser gave less than this are dotted."""
 
-_MASK = re.compile(r"\[([a-z][a-z ]*)\]")
+# Other words in brackets, "[laughs]", are what a recogniser wrote.
+_MASK = re.compile(rf"\[((?:{'|'.join(KINDS)})(?: [a-z]+)*)\]")
 # What was done outweighs what nearly was.
 _WEIGHTIEST_FIRST: tuple[Tone, ...] = ("missed", "met", "near")
 

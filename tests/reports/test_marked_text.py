@@ -31,6 +31,7 @@ def test_two_pieces_of_evidence_share_the_words_they_share():
 
 
 def test_masked_words_are_one_piece_with_what_stood_there():
+    assert [p.masked for p in pieces("[laughs] well", [])] == [""]
     made = pieces("ending [card number], yes", [])
 
     assert [(p.text, p.masked) for p in made] == [("ending ", ""), ("[card number]", "card number"), (", yes", "")]
