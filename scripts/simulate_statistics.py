@@ -23,7 +23,9 @@ from audit_rules.finding import Verdict as FindingVerdict
 from audit_rules.reviewed import agreement_of_two
 from reports.accuracy import MINIMUM, MINIMUM_OF_EACH, accuracy_of, corrected
 from reports.statistics import Interval, Rate, shrink, team_prior
-from reports.weekly.agents import agent_tables, call_effect
+from reports.weekly.agents import agent_teams, call_effect, heat_map
+from reports.weekly.coaching import coaching_cards
+from reports.weekly.edition import WHOLE
 from reports.weekly.headlines import headline_figures
 from reports.weekly.rates import calmed_rate, critical_rate, pooled, step_rate
 from reports.weekly.readings import Readings, Verdicts
@@ -32,6 +34,7 @@ from reports.weekly.steps import step_lines
 DOCUMENT = Path(__file__).parents[1] / "docs" / "statistics.md"
 SEED = 20260301
 WEEKS = ("2026-W07", "2026-W08", "2026-W09", "2026-W10")
+BEFORE = ("2026-W03", "2026-W04", "2026-W05", "2026-W06")
 BASE = np.array([0.92, 0.85, 0.8, 0.75, 0.7, 0.62, 0.55, 0.5, 0.4, 0.3])
 APPLIES = np.array([0.6, 0.9, 0.45, 0.45, 0.4, 0.4, 0.5, 0.35, 0.2, 0.7])
 STEPS = tuple(f"step{n}" for n in range(1, len(BASE) + 1))
@@ -99,6 +102,7 @@ def draw(centre: Centre, random: np.random.Generator) -> Drawn:
     month = np.zeros((2, centre.agents, len(BASE)))
     per_call, week_rows, scorecards, rules, lost, by_agent = [], [], [], [], [], []
     calls_of = np.zeros(centre.agents)
+    agent_weeks = []
     for week in WEEKS:
         of = np.repeat(np.arange(centre.agents), random.poisson(centre.calls, centre.agents))
         of_call = random.normal(0, OF_CALL, len(of))
@@ -110,11 +114,21 @@ def draw(centre: Centre, random: np.random.Generator) -> Drawn:
         np.add.at(month[0], of, met)
         np.add.at(month[1], of, judged)
         np.add.at(calls_of, of, 1)
+        agent_weeks += _agent_week(week, of, met, judged)
         per_call += [{"met": int(m), "judged": int(j)} for m, j in zip(met.sum(1), judged.sum(1), strict=True)]
         for n, step in enumerate(STEPS):
             m, j = (np.bincount(of, weights=x[:, n], minlength=centre.agents) for x in (met, judged))
             counts[week, step] = {f"a{i}": (int(m[i]), int(j[i])) for i in range(centre.agents) if j[i]}
-            rules.append({"iso_week": week, "rule_id": step, "met": int(m.sum()), "judged": int(j.sum())})
+            rules.append(
+                {
+                    "iso_week": week,
+                    "rule_id": step,
+                    "met": int(m.sum()),
+                    "judged": int(j.sum()),
+                    "own_met": 0,
+                    "own_judged": 0,
+                }
+            )
         sums = {"calls": np.ones(len(of)), "tense_calls": tense, "calmed_calls": calmed}
         sums["calls_with_critical_miss"] = critical
         whose = {k: np.bincount(of, weights=v, minlength=centre.agents) for k, v in sums.items()}
@@ -132,15 +146,24 @@ def draw(centre: Centre, random: np.random.Generator) -> Drawn:
              "met": int(met.sum()), "judged": int(judged.sum()), "calls_with_critical_miss": int(critical.sum())}
         )  # fmt: skip
         lost.append({"counted_week": week, "files": int(random.poisson(LOST * len(of))), "code": "x", "next_step": ""})
+    # A stream of its own: what is looked at in the newest four weeks does not depend on the weeks before them.
+    former = np.random.default_rng(random.integers(2**63 - 1))
+    for week in BEFORE:
+        of = np.repeat(np.arange(centre.agents), former.poisson(centre.calls, centre.agents))
+        of_call = former.normal(0, OF_CALL, len(of))
+        judged = former.random((len(of), len(BASE))) < APPLIES
+        met = judged & (former.random(judged.shape) < _inverse_logit(on_step[of] + of_call[:, None]))
+        agent_weeks += _agent_week(week, of, met, judged)
     readings = Readings(
-        week=WEEKS[-1], before=WEEKS[-2], scorecard="house", title="House", weeks=WEEKS,
+        week=WEEKS[-1], before=WEEKS[-2], scorecard="house", title="House", weeks=(*BEFORE, *WEEKS),
+        edition=WHOLE, by_agent=True, names=[], agent_weeks=agent_weeks, agent_moments=[], misses=[], calmed=[],
         week_rows=week_rows, verdicts=Verdicts(counts),
         rules=[row for row in rules if row["iso_week"] == WEEKS[-1]],
         scorecard_rules=[
             {"step_number": n, "step": s, "step_title": s, "rule_id": s, "asks": s, "critical": False, "status": "live"}
             for n, s in enumerate(STEPS, 1)
         ],
-        scorecards=scorecards, critical_misses=[],
+        scorecards=scorecards, step_losses=[],
         agents=[
             {"agent_id": f"a{i}", "agent_name": f"a{i}", "team": f"t{team_of[i]}", "calls": int(calls_of[i]),
              "met": int(month[0, i].sum()), "judged": int(month[1, i].sum()), "calls_with_critical_miss": 0}
@@ -151,12 +174,21 @@ def draw(centre: Centre, random: np.random.Generator) -> Drawn:
             for i in range(centre.agents) for n, s in enumerate(STEPS)
         ],
         agent_calls=per_call, calls=[], calls_by_agent=by_agent, moments=[], funnel=[], coverage=[],
-        not_audited=lost, undated=0,
-        engines=[], versions=[], rule_changes=[], reviews=[], rule_reviews=[], own_verdicts=[],
+        not_audited=lost, undated=0, erased=[],
+        engines=[], versions=[], rule_changes=[], reviews=[], rule_reviews=[],
     )  # fmt: skip
     return Drawn(
         readings=readings, agent_rates=rates, agent_overall=(rates * APPLIES).sum(1) / APPLIES.sum(), team_of=team_of
     )
+
+
+def _agent_week(week: str, of: np.ndarray, met: np.ndarray, judged: np.ndarray) -> list[dict[str, object]]:
+    """One row for each agent with calls in the week."""
+    steps = {i: (int(met[of == i].sum()), int(judged[of == i].sum())) for i in np.unique(of)}
+    return [
+        {"agent_id": f"a{i}", "iso_week": week, "calls": int((of == i).sum()), "met": m, "judged": j}
+        for i, (m, j) in steps.items()
+    ]
 
 
 class Tally:
@@ -187,6 +219,8 @@ CALMED_RANGE, CRITICAL_RANGE = "range of tense calls calmed", "range of calls wi
 AGENT_RANGE, CELL_RANGE = "range of an agent over four weeks", "range of an agent on one step over four weeks"
 AGENT_FLAG, CELL_FLAG = "an agent read as above or below the team truly is", "a boxed agent and step truly is"
 AGENT_FLAGGED, CELL_FLAGGED = "agents read as above or below", "agents and steps boxed"
+AGENT_ALARM = "weeks in which an agent or team is told as changed since the four weeks before, though nothing changed"
+CARD_FLAG, CARD_FLAGGED = "a step that a coaching card names as clearly apart truly is", "coaching cards that name one"
 CORRECTED_RANGE = "corrected rate"
 
 
@@ -207,11 +241,21 @@ def observe(drawn: Drawn, tally: Tally) -> None:
 def observe_agents(drawn: Drawn, tally: Tally) -> None:
     """What the page says of the agents over the four weeks, against the truth."""
     readings = drawn.readings
-    teams, heat = agent_tables(readings, list(STEPS))
+    teams, heat = agent_teams(readings), heat_map(readings, list(STEPS))
     if heat is None:
         return
+    tally.add(AGENT_ALARM, any(line.change.tone for team in teams for line in (team, *team.agents)))
+    for card in coaching_cards(readings):
+        agent = int(card.name[1:])
+        colleagues = drawn.agent_rates[drawn.team_of == drawn.team_of[agent]].mean(axis=0)
+        named = [(a, below) for a, below in ((card.work_on, True), (card.went_well, False)) if a and a.clear]
+        tally.add(CARD_FLAGGED, bool(named))
+        for advice, below in named:
+            step = STEPS.index(advice.step)
+            tally.add(CARD_FLAG, bool(drawn.agent_rates[agent, step] < colleagues[step]) is below)
     effect = call_effect(readings)
-    for team, (_, rows) in zip(teams, heat.teams, strict=True):
+    for team, of_team in zip(teams, heat.teams, strict=True):
+        rows = of_team.rows
         members = [int(line.name[1:]) for line in team.agents]
         of = [next(a for a in readings.agents if a["agent_id"] == f"a{i}") for i in members]
         prior = team_prior([(a["met"] / effect, a["judged"] / effect) for a in of])
@@ -357,7 +401,9 @@ def simulate(weeks: int) -> Iterator[tuple[str, Tally]]:
 
 
 _RANGES = (STEP_RANGE, POOLED_RANGE, CALMED_RANGE, CRITICAL_RANGE, AGENT_RANGE, CELL_RANGE)
-_FLAGS = (FALSE_ALARM, AGENT_FLAG, AGENT_FLAGGED, CELL_FLAG, CELL_FLAGGED)
+_FLAGS = (
+    FALSE_ALARM, AGENT_ALARM, AGENT_FLAG, AGENT_FLAGGED, CELL_FLAG, CELL_FLAGGED, CARD_FLAG, CARD_FLAGGED,
+)  # fmt: skip
 _REVIEWS = "## How far what reviews say can be trusted"
 _METHODS = """\
 | figure on the page | method | source |
@@ -368,6 +414,9 @@ _METHODS = """\
 | change of a week | hybrid score interval of a difference | Newcombe 1998, Stat. Med. 17:873, method 10 |
 | many changes on a page | one level for all headlines and steps together | Šidák 1967 |
 | an agent's estimate | beta-binomial empirical Bayes, shrinkage prior | Daniels 1999, Can. J. Stat. 27:567; Kass and Steffey 1989, JASA 84:717 |
+| a change of an agent or team over four weeks | as above, at a stricter level: all together err in one week of 100 | as above |
+| a step on a coaching card | the agent's estimate, at one level for all steps | Šidák 1967 |
+| what goes with a calmed call | difference inside each agent's calls, its variance for small strata | Mantel and Haenszel 1959; Sato 1989, Biometrics 45:1323 |
 | precision and recall of a rule | Wilson's score interval, random sample only | as above |
 | agreement beyond chance | Cohen's kappa; chance taken as known, Wilson's interval of the share agreed, effective sample size by calls | Cohen 1960; Wilson 1927; Cochran 1977, 6.8 |
 | corrected rate | Rogan and Gladen's estimator, clipped to 0 and 1 | Rogan and Gladen 1978, Am. J. Epidemiol. 107:71 |
