@@ -3,8 +3,8 @@
     python benchmarks/night.py                    2,000 calls
     python benchmarks/night.py 100000 [WORKERS]   the night that docs/scaling.md tells of
 
-Each call has 16 to 64 turns of varied words, a third of them said in the rules' own examples, with numbers to mask; a
-third of the exports are Deepgram's, with the time of each word, the others Amazon Contact Lens', with turns only. Each
+Each call has 16 to 64 turns of varied words, a fifth of them from the rules' own examples, with numbers to mask; a third
+of the exports are Deepgram's, with the time of each word, the others Amazon Contact Lens', with turns only. Each
 has a sidecar with its metadata. Making them is not counted. Memory is that of all processes together, looked at four
 times a second: shared pages count once (PSS). Processor time is told by step, that of the workers included.
 """
@@ -39,7 +39,7 @@ SMALL_TALK = (
     "i am calling about order number {number} that was meant to come last week",
     "sure let me look that up could you tell me the number we can reach you at",
     "yes it is {phone} and the card ends in {four}",
-    "i have been waiting for {days} days now and this is the third time i call about it",
+    "it should arrive within {days} working days and you will get a message when it leaves",
     "one moment please while i open your account",
     "my name is {name} and my account number is {account}",
     "so what happens with the {thing} that i sent back",
@@ -47,28 +47,33 @@ SMALL_TALK = (
     "okay that works for me thank you very much for sorting out the {thing}",
     "is there anything else that i can do for you",
     "no that was all about the {thing} have a good day",
-    "the {thing} did not work from the first day on and nobody called me back",
+    "i put the {thing} on the shelf over there next to the other one from last year",
+    "could you spell that for me please",
+    "sure {name} as in {agent} then {number}",
+    "our opening hours are from eight in the morning until six in the evening",
+    "and does that also go for the {thing} or only for the {thing} of my neighbour",
+    "let me read that back to you so that i have got it right",
     "i can see here that the {thing} left our warehouse {days} days ago",
 )
 NAMES = "anna ben carla dmitri elena farid grace hugo ines jonas kira lionel mara nadia omar petra".split()
 THINGS = "router kettle invoice refund mattress subscription parcel headset printer charger delivery booking".split()
 
 
-def lines_of_rules() -> list[list[str]]:
+def dialogues_of_rules(*kinds: str) -> list[list[str]]:
     """Short dialogues from the examples of the rules, without who says them."""
     dialogues = []
     for rule in load_rulebook().rules:
-        for text in (rule.examples.met, rule.examples.missed, rule.examples.not_applicable):
-            for dialogue in [text] if isinstance(text, str) else text or ():
+        for text in (getattr(rule.examples, kind) for kind in kinds):
+            for dialogue in [text] if isinstance(text, str) else text:
                 said = [line.split(":", 1)[1].strip() for line in dialogue.splitlines() if ":" in line]
                 dialogues.append([line for line in said if line])
     return [dialogue for dialogue in dialogues if dialogue]
 
 
-def said_in(draw: random.Random, examples: list[list[str]]) -> list[str]:
-    """The turns of one call, agent first."""
+def said_in(draw: random.Random, calm: list[list[str]], tense: list[list[str]]) -> list[str]:
+    """The turns of one call, agent first; three in ten calls are tense in parts."""
     turns: list[str] = []
-    length = draw.randint(16, 64)
+    length, examples = draw.randint(16, 64), tense if draw.random() < 0.3 else calm
     while len(turns) < length:
         if draw.random() < 0.2:
             turns += draw.choice(examples)
@@ -127,7 +132,7 @@ def deepgram(call_id: str, turns: list[str]) -> dict[str, object]:
 def make_night(inbox: Path, calls: int, seed: int = 7) -> int:
     """Write the exports with their sidecars, a thousand calls a folder; returns their bytes."""
     draw = random.Random(seed)  # noqa: S311  What is said is no secret.
-    examples = lines_of_rules()
+    calm, tense = dialogues_of_rules("not_applicable"), dialogues_of_rules("met", "missed", "near_miss")
     began = datetime(2026, 3, 2, 8, tzinfo=timezone(timedelta(hours=-5)))
     long_ago, written = 1_770_000_000, 0
     for n in range(calls):
@@ -136,7 +141,7 @@ def make_night(inbox: Path, calls: int, seed: int = 7) -> int:
             folder.mkdir(parents=True)
         call_id = f"N-{n:07d}"
         shape = deepgram if n % 3 == 0 else contact_lens
-        export = json.dumps(shape(call_id, said_in(draw, examples)))
+        export = json.dumps(shape(call_id, said_in(draw, calm, tense)))
         told = {
             "call_id": call_id,
             "started_at": (began + timedelta(seconds=draw.randrange(12 * 3600))).isoformat(),

@@ -152,10 +152,11 @@ def both_silent(
     """Where neither has speech, from 0 to `duration`, leaving out what is not longer than `shortest` seconds."""
     silent: list[Span] = []
     quiet_since = 0.0
-    for span in union(a, b):
-        if min(span.start, duration) - quiet_since > shortest:
-            silent.append(Span(quiet_since, min(span.start, duration)))
-        quiet_since = max(quiet_since, span.end)
+    # Not by `union`: this is asked of every call, and nobody needs its spans.
+    for start, end in sorted([(span.start, span.end) for span in (*a, *b)]):
+        if min(start, duration) - quiet_since > shortest:
+            silent.append(Span(quiet_since, min(start, duration)))
+        quiet_since = max(quiet_since, end)
     if duration - quiet_since > shortest:
         silent.append(Span(quiet_since, duration))
     return tuple(silent)
