@@ -3,8 +3,8 @@
     python benchmarks/night.py                    2,000 calls
     python benchmarks/night.py 100000 [WORKERS]   the night that docs/scaling.md tells of
 
-Each call has 16 to 64 turns of varied words, a fifth of them from the rules' own examples, with numbers to mask; a third
-of the exports are Deepgram's, with the time of each word, the others Amazon Contact Lens', with turns only. Each
+Each call has 16 to 64 turns of varied words, a fifth of them from the rules' own examples, with numbers to mask; every
+third export is Deepgram's, with the time of each word, the others Amazon Contact Lens', with turns only. Each
 has a sidecar with its metadata. Making them is not counted. Memory is that of all processes together, looked at four
 times a second: shared pages count once (PSS). Processor time is told by step, that of the workers included.
 """

@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 from shutil import rmtree
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import msgspec
 
@@ -22,9 +22,10 @@ from flows.judging import Audited, Tally, contacts_in, judge, read_and_judge, to
 from flows.recognition import Recognition
 from flows.removal import complete
 from flows.settings import Settings
+from flows.shared import Shared
 from flows.workers import FEW, Ways, Workers
 from transcription.audio import declared_duration
-from transcription.errors import InputError, Unreadable
+from transcription.errors import InputError, SetupError, Unreadable
 from transcription.inbox import Arrival, Fingerprints, Quarantined, scan
 from transcription.inbox.metadata import printable
 from transcription.transcript import Seconds
@@ -34,6 +35,9 @@ from warehouse.erase import erased_recordings
 from warehouse.promises import unsettled_promises
 from warehouse.publish import publish
 from warehouse.tables import AuditedCall
+
+if TYPE_CHECKING:
+    from flows.elsewhere import Elsewhere
 
 # Whoever only looks holds the warehouse for less than this.
 _BRIEF: Seconds = 5.0
@@ -87,6 +91,7 @@ class AuditRun:
         self.recognition: Recognition | None = None
         self.refused_before = load.quarantined_files(self.con)
         self.workers: Workers | None = None
+        self.elsewhere: Elsewhere | None = None
         self._tally = Tally()
         self._refused: set[tuple[str, str]] = set()
         self._found = self._already = self._duplicates = self._unsettled = self._erased = 0
@@ -100,6 +105,8 @@ class AuditRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self.elsewhere is not None:
+            self.elsewhere.close()
         if self.workers is not None:
             self.workers.close()
         if self.recognition is not None:
@@ -129,6 +136,9 @@ class AuditRun:
         # Counted anew each time: a search that storage broke off is made again.
         self._already = self._duplicates = self._unsettled = self._erased = 0
         fingerprints = Fingerprints(self.settings.fingerprints)
+        if self.settings.shared:
+            # What a run on several machines had finished when it was cut off.
+            Shared(self.settings.shared).bring_home(transcripts=self.settings.staging, audio=self.settings.audio)
         # What a run that was killed had fetched and not heard.
         rmtree(self.settings.fetched, ignore_errors=True)
         for source in sources:
@@ -182,10 +192,37 @@ class AuditRun:
         )
         batches = [self._batch(number, portion) for number, portion in enumerate(portions, 1)]
         imported = [batch for batch in batches if batch.is_imported]
-        if sum(len(batch.arrivals) for batch in imported) > FEW:
+        if batches and self.settings.run.scheduler:
+            self.elsewhere = self._elsewhere(batches)
+        if imported:
             workers = min(self.settings.run.workers or len(os.sched_getaffinity(0)), len(imported))
             self.workers = Workers(self.ways, imported, workers=workers)
         return batches
+
+    def _elsewhere(self, batches: Sequence[Batch]) -> "Elsewhere":
+        try:
+            from flows.elsewhere import Elsewhere  # noqa: PLC0415  An extra, which takes seconds to import.
+        except ImportError as error:
+            raise SetupError(
+                "Dask is not installed",
+                why=str(error),
+                tries=("pip install 'call-audit[dask]'", "callaudit run --runner here"),
+            ) from error
+        if not self.settings.shared:
+            raise SetupError(
+                "several machines need a shared place",
+                why="Workers put there what they finish; [run] shared is not set.",
+                tries=('[run]  shared = "/mnt/shared/callaudit"', "callaudit run --runner here"),
+            )
+        elsewhere = Elsewhere(
+            self.ways,
+            batches,
+            scheduler=self.settings.run.scheduler,
+            shared=self.settings.shared,
+            engine=self.recognition.chosen if self.recognition is not None else None,
+        )
+        elsewhere.lend(self.settings.staging)
+        return elsewhere
 
     @property
     def ways(self) -> Ways:
@@ -213,21 +250,28 @@ class AuditRun:
         )
 
     @step("audit")
-    def audit(self, batch: Batch) -> Audited:
+    def audit(self, batch: Batch, *, apart: bool = False) -> Audited:
         """The batch read or heard, and judged; what cannot be is told with its reason. Nothing is stored yet.
 
-        Calling it again for the same batch is safe: what was heard before is not heard again.
+        A few exports are read right here; many, and those of a batch `apart`, in worker processes. Calling it again for
+        the same batch is safe: what was heard before is not heard again.
         """
+        if self.elsewhere is not None:
+            there = self.elsewhere.audited(batch, audio=self.settings.audio)
+            if there is not None:
+                self.tell_of(there)
+                return there
+            # It killed every worker it was given to. In processes of its own the call that does it is found.
+            apart = True
         if batch.is_imported:
             audited = (
                 self.workers.audited(batch)
-                if self.workers is not None
+                if self.workers is not None and (apart or self.workers.calls > FEW)
                 else read_and_judge(
                     batch, self.settings.transcription, self.rulebook, scorecard=self.settings.report.scorecard
                 )
             )
-            for event in audited.told:
-                tell(event)
+            self.tell_of(audited)
             return audited
         if self.recognition is None:
             self.recognition = Recognition(self.settings)
@@ -241,6 +285,11 @@ class AuditRun:
             [found[a.place] for a in batch.arrivals], batch, self.rulebook, scorecard=self.settings.report.scorecard
         )
 
+    def tell_of(self, audited: Audited) -> None:
+        """Tell which calls' words are known."""
+        for event in audited.told:
+            tell(event)
+
     @step("store")
     def store(self, audited: Audited, batch: Batch) -> None:
         """Load what became of a batch, all its calls or none, and forget what was put aside for it."""
@@ -249,6 +298,8 @@ class AuditRun:
         self._tally += audited.tally
         if self.recognition is not None and not batch.is_imported:
             self.recognition.discard_staged(batch.arrivals)
+        if self.elsewhere is not None:
+            self.elsewhere.forget(batch)
         for name, seconds in audited.processor.items():
             tell(Spent(step=name, processor=seconds))
         tell(Stored(calls=audited.tally.calls))

@@ -7,6 +7,7 @@ remembers what is done: a run that died is simply run again.
 from pathlib import Path
 from uuid import UUID
 
+import msgspec
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
@@ -41,6 +42,7 @@ def nightly_audit(
     folders: list[str] | None = None,
     retry_failed: bool = False,
     wait_for_lock: bool = False,
+    scheduler: str | None = None,
 ) -> RunSummary:
     """Audit every recording that is not audited yet, then publish a fresh copy for the readers.
 
@@ -49,8 +51,11 @@ def nightly_audit(
         folders: look only here instead of in the configured sources.
         retry_failed: also try again what is in quarantine for its audio.
         wait_for_lock: while another run holds the warehouse, wait for it instead of failing at once.
+        scheduler: the Dask scheduler whose workers audit, "" for this machine alone; without it as the settings say.
     """
     settings = load_settings(Path(config) if config else None)
+    if scheduler is not None:
+        settings = msgspec.structs.replace(settings, run=msgspec.structs.replace(settings.run, scheduler=scheduler))
     opened = open_warehouse if wait_for_lock else open_warehouse.with_options(retries=0)
     failed: list[Exception] = []
     left = 0

@@ -101,9 +101,7 @@ class Recognition:
         # The parent chooses, so that all workers use the same engine and weights are fetched once.
         self.engine = choose_engine(settings.engine, fetch=True)
         self.provenance: Provenance = provenance_of(self.engine, settings.transcription)
-        self._chosen = msgspec.structs.replace(
-            settings.engine, name=msgspec.convert(self.provenance.engine, EngineName)
-        )
+        self.chosen = msgspec.structs.replace(settings.engine, name=msgspec.convert(self.provenance.engine, EngineName))
         self._pool: ProcessPoolExecutor | None = None
 
     @property
@@ -195,8 +193,7 @@ class Recognition:
             yield tuple(portion)
 
     def _staged(self, arrival: Arrival) -> Path:
-        p = provenance_of(self.engine, self.settings.transcription, glossary_of(arrival))
-        return self.settings.staging / f"{arrival.sha256[:40]}-{p.engine}-{p.settings_hash}.json"
+        return self.settings.staging / staged_name(arrival, self.engine, self.settings.transcription)
 
     def _start(self) -> ProcessPoolExecutor:
         self.settings.staging.mkdir(parents=True, exist_ok=True)
@@ -205,9 +202,15 @@ class Recognition:
             self.workers,
             mp_context=get_context("spawn"),
             initializer=_start_worker,
-            initargs=(self._chosen, self.workers),
+            initargs=(self.chosen, self.workers),
         )
         return self._pool
+
+
+def staged_name(arrival: Arrival, engine: Engine, settings: TranscriptionSettings) -> str:
+    """The name of a finished transcript, which says what it was made of and by what."""
+    p = provenance_of(engine, settings, glossary_of(arrival))
+    return f"{arrival.sha256[:40]}-{p.engine}-{p.settings_hash}.json"
 
 
 _ENGINE: Engine | None = None
@@ -225,21 +228,30 @@ def _transcribe(
     """What becomes of a portion of calls; each transcript is put aside as soon as its words are there."""
     if _ENGINE is None:
         raise RuntimeError("a worker process begins with _start_worker")
+    return list(heard_of(arrivals, _ENGINE, settings, staged, copies))
+
+
+def heard_of(
+    arrivals: Sequence[Arrival],
+    engine: Engine,
+    settings: TranscriptionSettings,
+    staged: Sequence[Path],
+    copies: Path,
+) -> Iterator[Heard]:
+    """What becomes of each call; its transcript is in its place of `staged`, and its copy there, when it is given."""
     places = {arrival.place: place for arrival, place in zip(arrivals, staged, strict=True)}
-    outcomes: list[Heard] = []
     ready = (_prepared(arrival, settings) for arrival in arrivals)
-    for batch in _made_ahead(_batches(ready, enough=_ENGINE.batch * _SPEECH_PER_ROW)):
-        outcomes += [heard for heard in batch if isinstance(heard, Heard)]
+    for batch in _made_ahead(_batches(ready, enough=engine.batch * _SPEECH_PER_ROW)):
+        yield from (heard for heard in batch if isinstance(heard, Heard))
         calls = [call for call in batch if isinstance(call, Prepared)]
-        for call, written in zip(calls, recognise(calls, _ENGINE), strict=True):
+        for call, written in zip(calls, recognise(calls, engine), strict=True):
             copy = copies / f"{call.arrival.sha256[:40]}.webm"
-            transcript = finish(call, written, _ENGINE, settings=settings, audio_copy=copy)
+            transcript = finish(call, written, engine, settings=settings, audio_copy=copy)
             place = places[call.arrival.place]
             partial = place.with_suffix(f".{os.getpid()}.part")
             partial.write_bytes(msgspec.json.encode(transcript))
             partial.replace(place)
-            outcomes.append(Heard(arrival=call.arrival, outcome=transcript))
-    return outcomes
+            yield Heard(arrival=call.arrival, outcome=transcript)
 
 
 def _prepared(arrival: Arrival, settings: TranscriptionSettings) -> Prepared | Heard:

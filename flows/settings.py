@@ -90,12 +90,15 @@ class RunSettings(Section, frozen=True, kw_only=True):
     """`workers` transcribe at the same time (0: one per core); a batch is one task, stored at once.
 
     A batch holds at most `calls_per_batch`, of recordings also about `audio_minutes_per_batch` (0: what the engine
-    does in some minutes).
+    does in some minutes). `scheduler` is the address of a Dask scheduler ("": this machine alone), `shared` a folder or
+    an object store that all its machines see.
     """
 
     workers: int = 0
     calls_per_batch: Annotated[int, msgspec.Meta(ge=1)] = 500
     audio_minutes_per_batch: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    scheduler: str = ""
+    shared: str = ""
 
 
 class ReportSettings(Section, frozen=True, kw_only=True):
@@ -228,6 +231,12 @@ class Settings(Section, frozen=True, kw_only=True):
     def staging(self) -> Path:
         """Transcripts that are finished and not yet loaded."""
         return self.home / "staging"
+
+    @property
+    def shared(self) -> str:
+        """The folder or URL where several machines put what they finish; "" where none is set."""
+        where = self.run.shared
+        return where if "://" in where or not where else str(_below(self.root, Path(where).expanduser()))
 
     @property
     def audio(self) -> Path:

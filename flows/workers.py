@@ -42,6 +42,7 @@ class Workers:
     def __init__(self, ways: Ways, batches: Sequence[Batch], *, workers: int) -> None:
         self.ways = ways
         self.workers = workers
+        self.calls = sum(len(batch.arrivals) for batch in batches)
         self._batches = batches
         self._pool: ProcessPoolExecutor | None = None
         self._under_way: dict[int, Future[Audited]] = {}
@@ -53,10 +54,10 @@ class Workers:
         too, call by call, so that the one that does it is found and refused.
         """
         first = self._batches.index(batch)
-        for coming in self._batches[first : first + _AHEAD * self.workers]:
-            if coming.number not in self._under_way:
-                self._under_way[coming.number] = self._submit(coming)
         try:
+            for coming in self._batches[first : first + _AHEAD * self.workers]:
+                if coming.number not in self._under_way:
+                    self._under_way[coming.number] = self._submit(coming)
             return self._under_way.pop(batch.number).result()
         except BrokenProcessPool:
             self.close()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.cli.app import DAILY, SOME_FAILED, SOMETHING_LEFT, counted, given, scorecard_called
-from transcription.errors import InputError
+from transcription.errors import InputError, SetupError
 
 if TYPE_CHECKING:
     from flows.audit_run import RunSummary
@@ -25,6 +25,10 @@ def run(
     retry_failed: Annotated[
         bool, typer.Option("--retry-failed", help="Also try again what was refused for its audio.")
     ] = False,
+    runner: Annotated[
+        str, typer.Option(help="here: this machine alone; dask: the workers of a Dask scheduler. As the settings say.")
+    ] = "",
+    scheduler: Annotated[str, typer.Option(metavar="ADDRESS", help="The Dask scheduler: tcp://HOST:8786.")] = "",
 ) -> None:
     """Audit every new recording: the nightly run.
 
@@ -47,11 +51,29 @@ def run(
             config=str(given.config) if given.config else None,
             folders=[str(f) for f in folders or []],
             retry_failed=retry_failed,
+            scheduler=_scheduler(runner, scheduler),
         )
     if not given.quiet:
         _say_summary(summary)
     if summary.quarantined:
         raise typer.Exit(SOME_FAILED)
+
+
+def _scheduler(runner: str, scheduler: str) -> str | None:
+    """What to tell the flow: an address, "" for this machine, None for what the settings say."""
+    from flows.settings import load_settings
+
+    if runner not in {"", "here", "dask"}:
+        raise InputError(f"there is no runner “{runner}”", tries=("callaudit run --runner dask", "--runner here"))
+    if runner == "here":
+        return ""
+    if runner == "dask" and not (scheduler or load_settings(given.config).run.scheduler):
+        raise SetupError(
+            "which Dask scheduler?",
+            why="Neither --scheduler nor [run] scheduler names one.",
+            tries=("callaudit run --runner dask --scheduler tcp://HOST:8786",),
+        )
+    return scheduler or None
 
 
 def _say_summary(summary: "RunSummary") -> None:
