@@ -1,3 +1,5 @@
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,6 +9,7 @@ from audit_rules.phrases import Language
 from audit_rules.search import PhraseSet
 from audit_rules.spoken import normalise
 from transcription.redaction import redact
+from transcription.redaction.cues import CUES, begin_in
 from transcription.transcript import Span, SpeakerRole, Utterance, Word
 
 ONES = " ".join(["one"] * 15)
@@ -188,3 +191,8 @@ def test_only_words_are_masked_and_utterances_stay(texts: list[str]):
 
     assert len(masked) == len(said)
     assert all(a.text == b.text or "[" in a.text for a, b in zip(masked, said, strict=True))
+
+
+@given(st.one_of([st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True) for _, pattern, _ in CUES]))
+def test_every_cue_is_looked_for_at_its_first_word(cue):
+    assert 0 in begin_in(re.split(r"[ \n]", cue)[0])

@@ -81,7 +81,7 @@ def redact(utterances: Sequence[Utterance]) -> Redacted:
 def find(utterances: Sequence[Utterance]) -> list[Found]:
     """The personal data in the utterances of a call, which stand in order of time."""
     call = conversation_of(utterances)
-    cues = Cues(call.tokens)
+    cues = Cues(call)
     places = _places(call, cues)
     found: list[Found] = []
     part = 0
@@ -89,8 +89,8 @@ def find(utterances: Sequence[Utterance]) -> list[Found]:
         for place in of_stream:
             pieces: dict[int, list[int]] = {}
             for i in range(place.first, place.last + 1):
-                token = call.tokens[stream.at[i]]
-                pieces.setdefault(token.utterance, []).append(token.word)
+                at = stream.at[i]
+                pieces.setdefault(call.utterance[at], []).append(call.word[at])
             found += [Found(n, words[0], words[-1], place.kind, part) for n, words in pieces.items()]
             part += 1
     return sorted(found)

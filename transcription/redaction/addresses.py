@@ -35,12 +35,17 @@ _ZIP_WITHIN = 5
 
 def addresses(call: Conversation, stream: Stream, cues: Cues) -> list[Place]:
     """The street addresses and postcodes in a stream."""
-    texts = [call.tokens[t].text for t in stream.at]
     found: list[Place] = []
     # Only after its cue is a postcode looked for in words without a figure.
     anywhere = any(cue.kind == "postcode" for cue in cues.all)
-    i = 0
-    while i < len(stream.plain):
+    looked_at: Sequence[int] = range(len(stream.plain)) if anywhere else stream.figures
+    if not looked_at:
+        return found
+    texts = [call.texts[t] for t in stream.at]
+    taken = -1
+    for i in looked_at:
+        if i <= taken:
+            continue
         word = stream.plain[i]
         last = _street(stream, texts, i, cues) if begins_number(word) else None
         if last is None and (anywhere or has_figure(word)):
@@ -52,8 +57,7 @@ def addresses(call: Conversation, stream: Stream, cues: Cues) -> list[Place]:
             if code is not None:
                 found.append(code)
                 last = code.last
-            i = last
-        i += 1
+            taken = last
     return found
 
 

@@ -7,8 +7,10 @@ they are in what everybody said before.
 
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import pairwise
 from typing import NamedTuple
 
+from transcription.redaction.numbers import may_be_number
 from transcription.transcript import Seconds, SpeakerRole, Utterance
 
 EDGES = ".,;:!?\"'“”‘’()[]…-\u2013"
@@ -19,45 +21,56 @@ _PAUSE: Seconds = 8.0
 _BETWEEN_GROUPS = 6
 
 
-class Token(NamedTuple):
-    """One word as it was said; `plain` is lower case, without marks at its edges.
-
-    `utterance` and `word` are its positions in the conversation and in that utterance.
-    """
-
-    text: str
-    plain: str
-    utterance: int
-    word: int
-
-
 class Stream(NamedTuple):
-    """What one speaker said: places in `Conversation.tokens`, and where in here a number cannot go on."""
+    """What one speaker said: places in the conversation's columns, and where in here a number cannot go on.
+
+    `figures` are the positions of words in which a number may begin or a figure is written: most words are none.
+    """
 
     at: tuple[int, ...]
     plain: tuple[str, ...]
     breaks: frozenset[int]
+    figures: tuple[int, ...]
 
 
 class Conversation(NamedTuple):
-    """All words in order of time, and the stream of each speaker."""
+    """All words in order of time, column by column, and the stream of each speaker.
 
-    tokens: tuple[Token, ...]
+    `texts` are the words as they were said, `plain` in lower case, without marks at their edges; `utterance` and
+    `word` are their positions in the conversation and in that utterance.
+    """
+
+    texts: tuple[str, ...]
+    plain: tuple[str, ...]
+    utterance: tuple[int, ...]
+    word: tuple[int, ...]
     streams: tuple[Stream, ...]
 
 
 def conversation_of(utterances: Sequence[Utterance]) -> Conversation:
     """The words of utterances that stand in order of time."""
-    tokens: list[Token] = []
+    texts: list[str] = []
+    utterance_of: list[int] = []
+    word_of: list[int] = []
+    first_of: list[int] = []
     streams: dict[tuple[SpeakerRole, int | None], list[int]] = {}
     for n, utterance in enumerate(utterances):
-        texts = [w.text for w in utterance.words] if utterance.words else utterance.text.split()
-        if not texts:
-            continue
-        stream = streams.setdefault((utterance.role, utterance.channel), [])
-        stream += range(len(tokens), len(tokens) + len(texts))
-        tokens += [Token(text, plain(text), n, i) for i, text in enumerate(texts)]
-    return Conversation(tuple(tokens), tuple(_stream(places, tokens, utterances) for places in streams.values()))
+        said = [w.text for w in utterance.words] if utterance.words else utterance.text.split()
+        first_of.append(len(texts))
+        if said:
+            streams.setdefault((utterance.role, utterance.channel), []).append(n)
+            texts += said
+            utterance_of += [n] * len(said)
+            word_of += range(len(said))
+    first_of.append(len(texts))
+    simple = [plain(text) for text in texts]
+    return Conversation(
+        tuple(texts),
+        tuple(simple),
+        tuple(utterance_of),
+        tuple(word_of),
+        tuple(_stream(said_in, first_of, simple, utterances) for said_in in streams.values()),
+    )
 
 
 @lru_cache(maxsize=1 << 16)
@@ -67,22 +80,34 @@ def plain(text: str) -> str:
     return word[:-2] if word.endswith("'s") else word
 
 
-def _stream(places: list[int], tokens: list[Token], utterances: Sequence[Utterance]) -> Stream:
+def _stream(said_in: list[int], first_of: list[int], simple: list[str], utterances: Sequence[Utterance]) -> Stream:
+    """The stream of a speaker who speaks in those utterances, whose first words stand at `first_of`."""
+    at: list[int] = []
     breaks: set[int] = set()
-    for i in range(1, len(places)):
-        before, after = tokens[places[i - 1]], tokens[places[i]]
-        # Within an utterance without words' times nothing shows a break.
-        untimed = before.utterance == after.utterance and not utterances[after.utterance].words
-        if not untimed and _is_break(before, after, places, i, utterances):
-            breaks.add(i)
-    return Stream(tuple(places), tuple([tokens[p].plain for p in places]), frozenset(breaks))
+    before: int | None = None
+    for n in said_in:
+        utterance, first, after = utterances[n], first_of[n], first_of[n + 1]
+        if before is not None and _is_break(utterances[before], utterance, first - first_of[before + 1]):
+            breaks.add(len(at))
+        # Within an utterance only the times of its words show a break.
+        if utterance.words and utterance.words[-1].end - utterance.words[0].start > _PAUSE:
+            breaks.update(
+                len(at) + i
+                for i, (one, other) in enumerate(pairwise(utterance.words), 1)
+                if _is_pause(one.end, other.start)
+            )
+        at += range(first, after)
+        before = n
+    of_stream = [simple[t] for t in at]
+    figures = [i for i, word in enumerate(of_stream) if may_be_number(word)]
+    return Stream(tuple(at), tuple(of_stream), frozenset(breaks), tuple(figures))
 
 
-def _is_break(before: Token, after: Token, places: list[int], i: int, utterances: Sequence[Utterance]) -> bool:
-    one, other = utterances[before.utterance], utterances[after.utterance]
-    ended = one.words[before.word].end if one.words else one.end
-    begun = other.words[after.word].start if other.words else other.start
-    timed = before.utterance != after.utterance or one.words
-    if timed and ended is not None and begun is not None and begun - ended > _PAUSE:
-        return True
-    return places[i] - places[i - 1] - 1 > _BETWEEN_GROUPS
+def _is_break(before: Utterance, after: Utterance, words_between: int) -> bool:
+    ended = before.words[-1].end if before.words else before.end
+    begun = after.words[0].start if after.words else after.start
+    return words_between > _BETWEEN_GROUPS or _is_pause(ended, begun)
+
+
+def _is_pause(ended: Seconds | None, begun: Seconds | None) -> bool:
+    return ended is not None and begun is not None and begun - ended > _PAUSE

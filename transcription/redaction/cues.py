@@ -6,9 +6,10 @@ The nearest cue before a number counts, whoever said it.
 import re
 from bisect import bisect_left
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from transcription.redaction.conversation import Token
+from transcription.redaction.conversation import Conversation
 
 _NUMBER = "(?:number|numbers|no|nr|num|id|digits|code|#)"
 _LAST_FOUR = r"last (?:four|4)(?: digits| numbers| ones)?"
@@ -21,7 +22,7 @@ _SOCIAL = (
 
 # Kind, pattern over lower-case words, and how many words after it the number may begin.
 # The order counts where two begin at the same word; a kind in `KEPT` says that the number is nobody's secret.
-_CUES: tuple[tuple[str, str, int], ...] = (
+CUES: tuple[tuple[str, str, int], ...] = (
     ("ssn", rf"{_LAST_FOUR} (?:of|on|in|from) (?:{_SOCIAL})(?: {_NUMBER})?", 25),
     ("ending", rf"(?:{_LAST_FOUR}|final (?:four|4)(?: digits)?)(?: (?:of|on|for))?(?: (?:the|that|your|my))?(?: \w+)? ?"
      r"(?:card)?", 14),
@@ -58,8 +59,34 @@ _CUES: tuple[tuple[str, str, int], ...] = (
 )  # fmt: skip
 # The boundary stands once, outside: inside a word nothing is tried at all.
 _PATTERN = re.compile(
-    r"\b(?:" + "|".join(rf"(?P<c{n}>(?:{pattern})(?!\w))" for n, (_, pattern, _) in enumerate(_CUES)) + ")"
+    r"\b(?:" + "|".join(rf"(?P<c{n}>(?:{pattern})(?!\w))" for n, (_, pattern, _) in enumerate(CUES)) + ")"
 )
+
+# The words that a cue begins with: everywhere else none is looked for, which is most of the work of masking.
+_FIRST = frozenset(
+    """16 3 4 6 access account acct address american amex area article authentication bank batch best billing birth
+    birthdate birthday booking born branch c call callback card cards case cell cellphone claim client code come
+    complaint confirmation contact contract country coupon credit customer cvc cvc2 cvv cvv2 d date daytime debit
+    deliver delivery dial dialling digits discount discover dob driver drivers e email emails ended ending ends
+    error extension fax final flight four full gift good he her his home i iban incident insurance invoice item itin
+    job landline last live lives living log login long loyalty maestro master mastercard medical member membership
+    meter mobile model move moved my n national ni nino number numbers of office one onetime order otp our parcel
+    part pass passcode passport patient payment phone pin po policy post postal postcode product promo promotion
+    purchase quote reach ref reference request reservation ring room routing s seat security send serial she ship
+    shipment shipping six sixteen sku sms social sort ssn step street subscriber tax telephone text the their they
+    three ticket tracking transit verification version visa voucher we what whatsapp where work your zip zipcode""".split()
+)
+_PIECE = re.compile(r"\w+")
+
+
+@lru_cache(maxsize=1 << 16)
+def begin_in(word: str) -> tuple[int, ...]:
+    """The characters of a word at which a cue may begin."""
+    # "3digits" is one word, and begins one.
+    return tuple(
+        [m.start() for m in _PIECE.finditer(word) if m[0] in _FIRST or m[0].startswith(("3", "4", "three", "four"))]
+    )
+
 
 # Said after the number: "three one two is the security code".
 _AFTER = 5
@@ -79,22 +106,25 @@ class Cue(NamedTuple):
 class Cues:
     """The cues of a conversation by their place."""
 
-    def __init__(self, tokens: Sequence[Token]) -> None:
-        self._tokens = tokens
+    def __init__(self, call: Conversation) -> None:
+        self._call = call
         starts: list[int] = []
+        begin: list[int] = []
         length = 0
-        for token in tokens:
+        for word in call.plain:
             starts.append(length)
-            length += len(token.plain) + 1
-        said = "".join(
-            t.plain + ("\n" if n + 1 < len(tokens) and tokens[n + 1].utterance != t.utterance else " ")
-            for n, t in enumerate(tokens)
-        )
+            begin += [length + offset for offset in begin_in(word)]
+            length += len(word) + 1
         found: list[Cue] = []
-        for match in _PATTERN.finditer(said):
-            kind, _, reach = _CUES[int(str(match.lastgroup)[1:])]
-            last = match.start() + len(match[0].rstrip()) - 1
-            found.append(Cue(kind, _token_at(starts, match.start()), _token_at(starts, last), reach))
+        said = _said(call) if begin else ""
+        end = 0
+        for at in begin:
+            match = _PATTERN.match(said, at) if at >= end else None
+            if match is not None:
+                end = match.end()
+                kind, _, reach = CUES[int(str(match.lastgroup)[1:])]
+                last = at + len(match[0].rstrip()) - 1
+                found.append(Cue(kind, _token_at(starts, at), _token_at(starts, last), reach))
         self.all = tuple(found)
 
     def before(self, token: int, *kinds: str) -> Cue | None:
@@ -109,11 +139,19 @@ class Cues:
         """The cue that says what was read out up to this token, in the same utterance."""
         at = bisect_left(self.all, token + 1, key=lambda cue: cue.first)
         for cue in self.all[at : at + 1]:
-            same = self._tokens[cue.first].utterance == self._tokens[token].utterance
-            between = " ".join(t.plain for t in self._tokens[token + 1 : cue.first])
+            same = self._call.utterance[cue.first] == self._call.utterance[token]
+            between = " ".join(self._call.plain[token + 1 : cue.first])
             if cue.kind in _SAID_AFTER and same and cue.first - token <= _AFTER and between and _SAYS_SO.match(between):
                 return cue
         return None
+
+
+def _said(call: Conversation) -> str:
+    """All words, those of an utterance on one line."""
+    lines: dict[int, list[str]] = {}
+    for utterance, word in zip(call.utterance, call.plain, strict=True):
+        lines.setdefault(utterance, []).append(word)
+    return "\n".join(" ".join(line) for line in lines.values()) + " "
 
 
 def _token_at(starts: Sequence[int], character: int) -> int:

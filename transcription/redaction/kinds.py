@@ -159,7 +159,7 @@ def _echoed(said: Sequence[_Said], call: Conversation) -> list[_Said]:
     known: list[tuple[str, str, int]] = []
     heard: list[_Said] = []
     for one in said:
-        digits, at = one.number.digits, call.tokens[one.start].utterance
+        digits, at = one.number.digits, call.utterance[one.start]
         kind = one.kind
         if not kind and len(digits) >= _SHORTEST_ECHO and (one.cue is None or one.cue.kind not in {"ending", "kept"}):
             kind = next(
@@ -181,7 +181,7 @@ def _with_letters(said: _Said, call: Conversation) -> Place:
     """The place of a number, with the letters that belong to it: "QQ 12 34 56 C"."""
     first, last = said.number.first, said.number.last
     if said.kind in {"ssn", "account"}:
-        texts = [call.tokens[t].text.strip(".,;:!?") for t in said.stream.at]
+        texts = [call.texts[t].strip(".,;:!?") for t in said.stream.at]
         while first > 0 and first not in said.stream.breaks and _is_letter(texts, first - 1):
             first -= 1
         while last + 1 < len(texts) and last + 1 not in said.stream.breaks and _is_letter(texts, last + 1):
@@ -204,11 +204,10 @@ def identifiers(call: Conversation, cues: Cues) -> list[list[Place]]:
 
 
 def _identifiers(stream: Stream, cues: Cues) -> Iterator[Place]:
-    i = 0
-    while i < len(stream.plain):
+    taken = -1
+    for i in stream.figures:
         word = stream.plain[i]
-        if not has_figure(word):
-            i += 1
+        if i <= taken or not has_figure(word):
             continue
         place = None
         if len(word) >= 4 and word[:2].isalpha() and word[2:4].isdigit():
@@ -222,8 +221,7 @@ def _identifiers(stream: Stream, cues: Cues) -> Iterator[Place]:
                     place = Place(i, i, cue.kind)
         if place is not None:
             yield place
-            i = place.last
-        i += 1
+            taken = place.last
 
 
 def _iban(plain: Sequence[str], i: int) -> Place | None:

@@ -4,6 +4,7 @@ What is counted or measured ("five days", "$20", "3.11.4", "18:45", "16/03/2026"
 """
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
@@ -99,10 +100,17 @@ def numbers(plain: Sequence[str], breaks: Collection[int] = (), taken: Collectio
 
 
 def _unbroken(plain: Sequence[str], offset: int) -> Iterator[Number]:
+    begins = [n for n, word in enumerate(plain) if begins_number(word)]
     pieces: list[Piece] = []
     between = 0
     i = 0
     while i < len(plain):
+        if not pieces:
+            # Outside a number nothing happens before the next one may begin.
+            next_one = bisect_left(begins, i)
+            if next_one == len(begins):
+                return
+            i, between = begins[next_one], 0
         piece = piece_at(plain, i, inside=bool(pieces)) if begins_number(plain[i]) else None
         if piece is not None:
             if pieces and not _joins(plain, pieces[-1], piece):
@@ -145,6 +153,12 @@ def is_year(digits: str) -> bool:
 def begins_number(word: str) -> bool:
     """Whether a number may begin with this word; most words begin none, and it is asked of every word."""
     return word in _FIRST or word[:1].isdigit() or word[:1] == "+"
+
+
+@lru_cache(maxsize=1 << 16)
+def may_be_number(word: str) -> bool:
+    """Whether a number may begin with this word, or a figure is written in it."""
+    return begins_number(word) or has_figure(word)
 
 
 @lru_cache(maxsize=1 << 16)
