@@ -74,7 +74,8 @@ _FIRST = frozenset(
     part pass passcode passport patient payment phone pin po policy post postal postcode product promo promotion
     purchase quote reach ref reference request reservation ring room routing s seat security send serial she ship
     shipment shipping six sixteen sku sms social sort ssn step street subscriber tax telephone text the their they
-    three ticket tracking transit verification version visa voucher we what whatsapp where work your zip zipcode""".split()
+    three ticket tracking transit verification version visa voucher we what whatsapp where work your zip
+    zipcode""".split()
 )
 _PIECE = re.compile(r"\w+")
 
