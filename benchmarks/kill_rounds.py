@@ -280,6 +280,15 @@ def kill(child: int, after: float) -> bool:
     return os.WIFSIGNALED(status)
 
 
+def moment(number: int, progress: Progress, chance: random.Random) -> float:
+    """How many seconds from now to kill; some kills are aimed at a migration, which takes a hundredth of a round."""
+    if number % 8 != 4:
+        return chance.uniform(0.0, 1.5 * progress.once_through)
+    while progress.stage == STARTING:
+        time.sleep(0.001)
+    return chance.uniform(0.0, 0.2)
+
+
 def main(rounds: int, seed: int) -> int:
     """Kill, look, count; returns the exit code."""
     chance = random.Random(seed)  # noqa: S311 - when to kill is no secret
@@ -307,7 +316,7 @@ def main(rounds: int, seed: int) -> int:
                 # Something must be there for later kills to harm, and how long that takes sets their moments.
                 while progress.once_through == 0.0:
                     time.sleep(0.01)
-            if not kill(writer, after=chance.uniform(0.0, 1.5 * progress.once_through)):
+            if not kill(writer, after=moment(number, progress, chance)):
                 print(f"round {number}: the writer ended by itself")
                 return 1
             killed[progress.stage] += 1
