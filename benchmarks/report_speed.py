@@ -99,8 +99,8 @@ insert into core.findings
     from judged order by call_id, rule_id;
 insert into core.utterances
     select call_id, u, u, if(u % 2 = 0, 'customer', 'agent'), u % 2, u * 4.0, u * 4.0 + 3.4, array_to_string($said[1 + u % 9:10 + u % 9], ' '),
-        0, false, 0.9, list_transform(range(10), lambda w: {'text': $said[1 + (u % 9) + w], 'start': u * 4 + w * 0.34,
-            'end': u * 4 + w * 0.34 + 0.3, 'confidence': 0.9})
+        0, false, 0.9, list_transform(range(10), lambda w: u * 4 + w * 0.34), list_transform(range(10), lambda w: u * 4 + w * 0.34 + 0.3),
+        list_transform(range(10), lambda w: 0.9), null
     from invented, range(40) t(u) where week = $weeks - 1 order by call_id, u;
 insert into core.speech_spans
     select call_id, ['customer', 'agent'][1 + u % 2], u // 2, u * 4.0, u * 4.0 + 3.4 from invented, range(40) t(u)
