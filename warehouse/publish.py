@@ -13,7 +13,7 @@ from pathlib import Path
 import duckdb
 
 from transcription.errors import CallauditError, LockedError, SetupError
-from warehouse.connect import GENERATIONS, PUBLISHED_NAME, connect_file
+from warehouse.connect import GENERATIONS, PUBLISHED_NAME, connect_file, newest_generation
 from warehouse.copying import TakenError, copy_whole
 from warehouse.counted import count_views
 
@@ -51,7 +51,7 @@ def publish(con: duckdb.DuckDBPyConnection, folder: Path, *, keep: int = 3, mode
         _let_in(folder, mode)
         _clear(folder)
         generation = generations / f"audit-{_newest_number(generations) + 1:06d}.duckdb"
-        _copy(Path(source), generation, mode)
+        _copy(Path(source), generation, mode, former=newest_generation(folder))
         _point_to(generation, published)
         for old in _sorted_generations(generations)[: -max(keep, 1)]:
             old.unlink()
@@ -88,10 +88,10 @@ def _clear(folder: Path) -> None:
             left.unlink(missing_ok=True)
 
 
-def _count(copy: Path) -> None:
+def _count(copy: Path, former: Path | None) -> None:
     con = connect_file(copy)
     try:
-        count_views(con)
+        count_views(con, former)
         con.execute("checkpoint")
     finally:
         con.close()
@@ -111,9 +111,9 @@ def _number(generation: Path) -> int:
     return int(match[1]) if match else 0
 
 
-def _copy(source: Path, generation: Path, mode: int) -> None:
+def _copy(source: Path, generation: Path, mode: int, *, former: Path | None) -> None:
     try:
-        copy_whole(source, generation, mode, finish=_count)
+        copy_whole(source, generation, mode, finish=lambda copy: _count(copy, former))
     except TakenError as error:
         raise LockedError(
             "the warehouse was taken by another program before it could be published",

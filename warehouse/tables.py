@@ -77,6 +77,7 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("overlaps_by_customer", _INT), ("overlap_s", _FLOAT), ("silence_s", _FLOAT), ("holds", _INT),
             ("hold_s", _FLOAT), ("median_answer_gap_s", _FLOAT), ("longest_dead_air_s", _FLOAT), ("transfers", _INT),
             ("tense", pa.bool_()), ("upset_at_start", pa.bool_()), ("upset_at_end", pa.bool_()), ("calmed", pa.bool_()),
+            ("verdicts_hash", _TEXT),
         ]
     ),
     "findings": pa.schema(
@@ -392,8 +393,14 @@ def _measures_row(audited: AuditedCall, digest: str) -> tuple[Any, ...]:
         m.turns_agent, m.turns_customer, m.words_agent, m.words_customer,
         m.talk_share_agent, m.words_per_minute_agent, m.overlaps_by_agent, m.overlaps_by_customer, m.overlap_seconds,
         m.silence_seconds, m.holds, m.hold_seconds, m.median_answer_gap, m.longest_dead_air, m.transfers,
-        m.tense, m.upset_at_start, m.upset_at_end, m.calmed,
+        m.tense, m.upset_at_start, m.upset_at_end, m.calmed, _verdicts_hash(audited.audit),
     )  # fmt: skip
+
+
+def _verdicts_hash(audit: Audit) -> str:
+    """Equal hashes mean equal verdicts of the same rules."""
+    verdicts = [(f.rule_id, f.verdict) for f in audit.findings]
+    return hashlib.sha256(_ENCODER.encode(verdicts)).hexdigest()[:32]
 
 
 def _finding_columns(ordered: Sequence[AuditedCall]) -> list[Sequence[Any] | pa.Array]:

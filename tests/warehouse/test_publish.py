@@ -1,19 +1,23 @@
 import errno
 import os
+import shutil
 import signal
 import stat
 import subprocess
 import sys
 from datetime import timedelta
+from pathlib import Path
 
+import duckdb
 import pytest
 
+from audit_rules.finding import Verdict
 from transcription.errors import LockedError, SetupError
 from warehouse import copying
 from warehouse import publish as publish_module
-from warehouse.connect import open_published, open_writer
+from warehouse.connect import newest_generation, open_published, open_writer
 from warehouse.counted import COUNTED
-from warehouse.load import load, store_rulebook
+from warehouse.load import Review, add_reviews, load, store_rulebook
 from warehouse.publish import publish
 
 COUNT = "select count(*) as n from calls"
@@ -95,14 +99,14 @@ def test_a_writer_that_got_in_before_the_copy_stops_the_publication(tmp_path, bu
     )
     holders = []
 
-    def intrude(*arguments):
+    def intrude(*arguments, **options):
         holders.append(
             subprocess.Popen(
                 [sys.executable, "-c", intruder, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
             )
         )
         assert holders[0].stdout.readline() == "in\n"
-        return copy(*arguments)
+        return copy(*arguments, **options)
 
     copy = publish_module._copy
     monkeypatch.setattr(publish_module, "_copy", intrude)
@@ -113,7 +117,6 @@ def test_a_writer_that_got_in_before_the_copy_stops_the_publication(tmp_path, bu
 
 
 def test_no_writer_gets_in_while_the_file_is_copied(publish_with, tmp_path, monkeypatch):
-    import shutil
 
     real, tried = shutil.copyfileobj, []
     attempt = (
@@ -245,3 +248,107 @@ def test_what_is_counted_in_the_copy_is_what_the_views_say(tmp_path, builders):
         assert copy.connection.execute(f"{columns} order by all").fetchall() == described
         assert copy.rows("select count(*) as n from counted.call_scorecards") == [{"n": 30}]
     assert not list((tmp_path / "published").rglob("*.part*"))
+
+
+@pytest.fixture(scope="module")
+def twelve_weeks(tmp_path_factory, builders):
+    """Twelve calls, one a week, published."""
+    home = tmp_path_factory.mktemp("weeks")
+    con = open_writer(home / "w.duckdb")
+    store_rulebook(con, builders.rulebook())
+    load(con, [weekly_call(builders, n) for n in range(12)], run_id="R1")
+    publish(con, home / "published")
+    return home
+
+
+@pytest.fixture
+def a_year(tmp_path, twelve_weeks):
+    """A copy of those twelve weeks to change."""
+    return Path(shutil.copytree(twelve_weeks, tmp_path / "a_year"))
+
+
+def weekly_call(builders, n, verdict="met", **more):
+    started = builders.monday + timedelta(weeks=n) if n is not None else None
+    return builders.audited(
+        more.pop("call_id", f"C{n}"),
+        {"apology.given": verdict},
+        **{"started_at": started, "agent_id": f"a{(n or 0) % 2}"} | more,
+    )
+
+
+def published_again(home):
+    """What the next copy says, and what it says when the former one is not there to take anything from."""
+    con = open_writer(home / "w.duckdb")
+    said = {view: con.execute(f"from {view} order by all").fetchall() for view in COUNTED}
+    publish(con, home / "published")
+    with open_published(home / "published") as copy:
+        return {v: copy.connection.execute(f"from {v} order by all").fetchall() for v in COUNTED}, said
+
+
+def load_one(con, builders, call, run_id="R2"):
+    load(con, [call], run_id=run_id)
+
+
+CHANGES = {
+    "nothing": lambda _, __: None,
+    "a call more": lambda con, b: load_one(con, b, weekly_call(b, 3, call_id="new")),
+    "a call in a new week": lambda con, b: load_one(con, b, weekly_call(b, 12)),
+    "an undated call": lambda con, b: load_one(con, b, weekly_call(b, None)),
+    "another verdict of the same run": lambda con, b: load_one(con, b, weekly_call(b, 5, "missed"), "R1"),
+    "mended metadata": lambda con, b: load_one(con, b, weekly_call(b, 5, agent_id="a9")),
+    "a call that moves to another week": lambda con, b: load_one(
+        con, b, weekly_call(b, 5, started_at=b.monday + timedelta(weeks=7))
+    ),
+    "a person's verdict": lambda con, b: add_reviews(con, [review_of(b, "C5")]),
+    "an erased call": lambda con, _: erase(con, ["C5"]),
+    "another rulebook": lambda con, b: store_rulebook(con, b.rulebook("v2", critical=())),
+}
+
+
+def review_of(builders, call_id):
+    return Review(
+        review_id="1", call_id=call_id, rule_id="apology.given", verdict=Verdict.MISSED, reviewer="Eva",
+        reviewed_at=builders.monday,
+    )  # fmt: skip
+
+
+def erase(con, call_ids):
+    for table in ("calls", "call_measures", "findings", "transcripts", "recordings"):
+        con.execute(f"delete from core.{table} where call_id in ?", [call_ids])
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
+def test_what_is_taken_over_from_the_former_copy_is_what_the_views_say(a_year, builders, change):
+    con = open_writer(a_year / "w.duckdb")
+    change(con, builders)
+    con.close()
+    counted, said = published_again(a_year)
+    assert counted == said
+
+
+def test_only_the_weeks_that_changed_are_counted_again(a_year, builders):
+    former = newest_generation(a_year / "published")
+    former.chmod(0o600)
+    with duckdb.connect(former) as con:
+        # Not true, so that it shows where it is taken from.
+        con.execute("update counted.steps_by_week set calls = 77")
+        con.execute("update counted.agent_step_month set calls = 77")
+    con = open_writer(a_year / "w.duckdb")
+    load_one(con, builders, weekly_call(builders, 5, "missed"))
+    con.close()
+    counted, _ = published_again(a_year)
+    with open_published(a_year / "published") as copy:
+        week = "select week_start, bool_and(calls = 77) as former from {} group by all order by all"
+        month = [row["former"] for row in copy.rows(week.format("agent_step_month"))]
+        single = [row["former"] for row in copy.rows(week.format("steps_by_week"))]
+    assert single == [n != 5 for n in range(12)]
+    assert month == [n not in {5, 6, 7, 8} for n in range(12)]
+    assert len(counted["call_scorecards"]) == 12
+
+
+def test_a_former_copy_that_cannot_be_read_is_not_needed(a_year):
+    former = newest_generation(a_year / "published")
+    former.chmod(0o600)
+    former.write_bytes(b"no database at all")
+    counted, said = published_again(a_year)
+    assert counted == said
