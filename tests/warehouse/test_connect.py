@@ -304,3 +304,8 @@ def test_words_are_carried_into_the_columns_that_hold_their_times(tmp_path):
         (None,),
     ]
     con.close()
+
+
+def test_migrations_are_numbered_one_after_another():
+    numbers = sorted(int(file.name[:4]) for file in MIGRATIONS.glob("*.sql"))
+    assert numbers == list(range(1, len(numbers) + 1))

@@ -117,7 +117,6 @@ def test_a_writer_that_got_in_before_the_copy_stops_the_publication(tmp_path, bu
 
 
 def test_no_writer_gets_in_while_the_file_is_copied(publish_with, tmp_path, monkeypatch):
-
     real, tried = shutil.copyfileobj, []
     attempt = (
         "import sys, pathlib; from warehouse.connect import open_writer; from transcription.errors import LockedError\n"
