@@ -257,7 +257,9 @@ def said(output: str) -> str:
     """The line that tells what became of a run."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     telling = [line for line in lines if line.startswith(("Error:", "Nothing new")) or "calls audited" in line]
-    return telling[-1] if telling else (lines[-1] if lines else "without a word")
+    # Python's own last words come after what broke the run.
+    broke = [line for line in lines if line[:1].isupper() and "Error" in line.partition(":")[0]]
+    return (telling or broke or lines or ["without a word"])[-1]
 
 
 def settle(root: Path, files: dict[str, str], faults: dict[str, str]) -> int:

@@ -16,8 +16,8 @@ from audit_rules.finding import Audit, Verdict
 from audit_rules.rulebook import Rulebook
 from flows.batches import Batch
 from flows.events import Transcribed
-from flows.recognition import Heard, read_arrival
-from transcription.errors import Unreadable
+from flows.recognition import Heard, broke_down, read_arrival
+from transcription.errors import CallauditError, Unreadable
 from transcription.inbox import Arrival, Quarantined
 from transcription.transcribe import TranscriptionSettings
 from transcription.transcript import Seconds, Transcript
@@ -78,6 +78,10 @@ def _read(arrival: Arrival, settings: TranscriptionSettings) -> Heard:
         return Heard(arrival=arrival, outcome=read_arrival(arrival, settings=settings))
     except Unreadable as error:
         return Heard(arrival=arrival, outcome=Quarantined.of(arrival, error))
+    except (CallauditError, OSError):
+        raise
+    except Exception as error:
+        return Heard(arrival=arrival, outcome=Quarantined.of(arrival, broke_down("failed_reading", arrival, error)))
 
 
 def judge(heard: Sequence[Heard], batch: Batch, rulebook: Rulebook, *, scorecard: str) -> Audited:

@@ -8,6 +8,7 @@ the next of them in a thread while the recogniser is busy, and never holds more 
 """
 
 import os
+import traceback
 from collections.abc import Generator, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
@@ -22,7 +23,7 @@ from flows.interrupt import stay_with_the_run, stop
 from flows.settings import EngineSettings, Settings
 from transcription.audio import declared_duration
 from transcription.engines import Engine, EngineName, choose
-from transcription.errors import Unreadable
+from transcription.errors import CallauditError, Unreadable
 from transcription.exports import read_export
 from transcription.inbox import Arrival, Quarantined, at_hand
 from transcription.speech import total
@@ -244,14 +245,41 @@ def heard_of(
     for batch in _made_ahead(_batches(ready, enough=engine.batch * _SPEECH_PER_ROW)):
         yield from (heard for heard in batch if isinstance(heard, Heard))
         calls = [call for call in batch if isinstance(call, Prepared)]
-        for call, written in zip(calls, recognise(calls, engine), strict=True):
-            copy = copies / f"{call.arrival.sha256[:40]}.webm"
-            transcript = finish(call, written, engine, settings=settings, audio_copy=copy)
+        for call, transcript in _heard(calls, engine, settings, copies):
+            if isinstance(transcript, Unreadable):
+                yield Heard(arrival=call.arrival, outcome=Quarantined.of(call.arrival, transcript))
+                continue
             place = places[call.arrival.place]
             partial = place.with_suffix(f".{os.getpid()}.part")
             partial.write_bytes(msgspec.json.encode(transcript))
             partial.replace(place)
             yield Heard(arrival=call.arrival, outcome=transcript)
+
+
+def _heard(
+    calls: Sequence[Prepared], engine: Engine, settings: TranscriptionSettings, copies: Path
+) -> Iterator[tuple[Prepared, Transcript | Unreadable]]:
+    """Each call's transcript; where the recogniser breaks down they are heard one by one, to find the call it is."""
+    try:
+        written = recognise(calls, engine)
+    except (CallauditError, OSError):
+        raise
+    except Exception as error:
+        # Whatever it is, it concerns one call and not the night.
+        if len(calls) == 1:
+            yield calls[0], broke_down("failed_recogniser", calls[0].arrival, error)
+        else:
+            for call in calls:
+                yield from _heard([call], engine, settings, copies)
+        return
+    for call, words in zip(calls, written, strict=True):
+        copy = copies / f"{call.arrival.sha256[:40]}.webm"
+        try:
+            yield call, finish(call, words, engine, settings=settings, audio_copy=copy)
+        except (CallauditError, OSError):
+            raise
+        except Exception as error:
+            yield call, broke_down("failed_recogniser", call.arrival, error)
 
 
 def _prepared(arrival: Arrival, settings: TranscriptionSettings) -> Prepared | Heard:
@@ -260,6 +288,11 @@ def _prepared(arrival: Arrival, settings: TranscriptionSettings) -> Prepared | H
         return prepare(arrival, settings=settings)
     except Unreadable as error:
         return Heard(arrival=arrival, outcome=Quarantined.of(arrival, error))
+    except (CallauditError, OSError):
+        raise
+    except Exception as error:
+        outcome = Quarantined.of(arrival, broke_down("failed_recogniser", arrival, error))
+        return Heard(arrival=arrival, outcome=outcome)
 
 
 def _batches(calls: Iterable[Prepared | Heard], *, enough: Seconds) -> Iterator[list[Prepared | Heard]]:
@@ -295,6 +328,17 @@ def read_staged(path: Path) -> Transcript | None:
         return msgspec.json.decode(path.read_bytes(), type=Transcript)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
+
+
+def broke_down(code: str, arrival: Arrival, error: Exception) -> Unreadable:
+    """One call that a mistake of ours or of a library's stopped; what the error says is left out, as it may quote."""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return Unreadable(
+        code,
+        f"{arrival.name}: callaudit broke down on it",
+        why=f"{arrival.place}: {type(error).__name__} in {Path(last.filename).name}, line {last.lineno}",
+        tries=("callaudit transcribe FILE  (to see it happen)", "report it; the next run tries it again"),
+    )
 
 
 def _crashed(arrival: Arrival) -> Unreadable:

@@ -46,7 +46,7 @@ from warehouse.tables import (
 )
 
 # Reasons that lie outside the audio: the same file may pass next time, so it is looked at again.
-_CURABLE = "^(metadata|duplicate|failed)"
+_CURABLE = "^(metadata|duplicate|failed|not_found|not_readable)"
 
 
 class LoadedRulebook(Protocol):
