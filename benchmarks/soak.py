@@ -50,16 +50,22 @@ folder = "inbox"
 speakers = { "Deepgram 0" = "agent", "Deepgram 1" = "customer" }
 """
 
-# Loaded by every Python that the command starts: a file whose name says so ends or breaks the worker that opens it.
+# Loaded by every Python that the command starts: a file whose name says so ends or breaks the process that reads it for
+# its words, be it a worker or the run itself.
 ILL_FILES = """
-import multiprocessing, os, signal, sys
+import os, signal, sys
 
 def _opened(event, told):
-    if event == "open" and isinstance(told[0], str) and multiprocessing.parent_process() is not None:
-        if "deadly" in told[0]:
-            os.kill(os.getpid(), signal.SIGKILL)
-        if "breaking" in told[0]:
-            raise RuntimeError("the recogniser broke down")
+    if event != "open" or not isinstance(told[0], str) or not ("deadly" in told[0] or "breaking" in told[0]):
+        return
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_name not in ("read_export", "prepare"):
+        frame = frame.f_back
+    if frame is None:
+        return
+    if "deadly" in told[0]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    raise RuntimeError("it broke down")
 
 sys.addaudithook(_opened)
 """
@@ -276,23 +282,28 @@ def settle(root: Path, files: dict[str, str], faults: dict[str, str]) -> int:
     with open_published(root / "disk" / "home" / "published") as copy:
         rows = copy.rows("select path, code, reason, next_step from not_audited")
         published = [row["call_id"] for row in copy.rows("select call_id from calls")]
-    call_of = {path: call for call, path in files.items()}
-    refused = Counter(call_of.get(row["path"], row["path"]) for row in rows)
+    call_of = {str(Path(path).relative_to(root)): call for call, path in files.items()}
+    sidecars = {f"{name}.json": call for name, call in call_of.items()}
+    named = [(call_of.get(row["path"].removeprefix(f"{root}/"), ""), row) for row in rows]
+    # What lay beside a file that is gone is refused by itself: nothing tells whose it was.
+    beside = [r for call, r in named if not call and faults.get(sidecars.get(r["path"].removeprefix(f"{root}/"), ""))]
+    named = [(call, row) for call, row in named if row not in beside]
+    refused = Counter(call or row["path"] for call, row in named)
     counted = Counter(audited)
     wrong = [call for call in files if counted[call] + refused[call] != 1]
     strangers = [one for one in (*counted, *refused) if one not in files]
     silent = [row["path"] for row in rows if not (row["code"] and row["reason"])]
     healthy = [call for call in files if call not in faults and not counted[call]]
-    print(f"{len(files)} calls: {len(audited)} audited, {len(rows)} in quarantine; {len(faults)} were made faulty")
-    for (kind, code), number in sorted(
-        Counter(
-            (faults.get(call_of.get(row["path"], ""), "none"), row["code"]) for row in rows
-        ).items()
-    ):  # fmt: skip
-        print(f"  {kind:18s}{code:22s}{number:5d}")
+    print(
+        f"{len(files)} calls: {len(audited)} audited, {len(named)} in quarantine; {len(faults)} were made faulty. "
+        f"{len(beside)} sidecars of files that were gone are in quarantine too"
+    )
+    kinds = Counter((faults.get(call, "none"), row["code"]) for call, row in named)
+    for (kind, code), number in sorted(kinds.items()):
+        print(f"  {kind:18s}{code:28s}{number:5d}")
     passed = Counter(faults[call] for call in faults if counted[call])
     for kind, number in sorted(passed.items()):
-        print(f"  {kind:18s}{'audited all the same':22s}{number:5d}")
+        print(f"  {kind:18s}{'audited all the same':28s}{number:5d}")
     for says, found in (
         ("neither or both", wrong), ("unknown", strangers), ("without a reason", silent),
         ("refused although nothing was wrong", healthy), ("without all their findings", halves),

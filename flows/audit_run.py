@@ -98,6 +98,7 @@ class AuditRun:
         self._lengths: dict[str, Seconds | None] = {}
         self._calls_found: dict[str, list[Contact]] = {}
         self._newest: datetime | None = None
+        self._careful = False
 
     def __enter__(self) -> Self:
         return self
@@ -161,7 +162,7 @@ class AuditRun:
         self._refuse(refused, told)
         self._remember_contacts(arrivals)
         load.store_rulebook(self.con, self.rulebook, loaded_at=self.started_at)
-        load.bury_dead_runs(self.con)
+        self._careful = load.bury_dead_runs(self.con) > 0
         self._record("running")
         recordings = [a for a in arrivals if not a.export]
         if recordings:
@@ -264,6 +265,8 @@ class AuditRun:
             # It killed every worker it was given to. In processes of its own the call that does it is found.
             apart = True
         if batch.is_imported:
+            # A call that ended the run before, or was refused before, is read by a worker, which it may end.
+            apart |= self._careful or any((a.place, a.sha256) in self.refused_before for a in batch.arrivals)
             audited = (
                 self.workers.audited(batch)
                 if self.workers is not None and (apart or self.workers.calls > FEW)

@@ -303,10 +303,15 @@ def record_run(con: duckdb.DuckDBPyConnection, run: Run) -> None:
 
 
 @_told_of_a_full_disk()
-def bury_dead_runs(con: duckdb.DuckDBPyConnection) -> None:
-    """Mark as died every run that never told its end: the holder of the only writer knows that none of them runs."""
+def bury_dead_runs(con: duckdb.DuckDBPyConnection) -> int:
+    """Mark as died every run that never told its end: the holder of the only writer knows that none of them runs.
+
+    Returns how many there were.
+    """
     with _transaction(con):
-        con.execute("update core.runs set state = 'died' where state = 'running'")
+        return len(
+            con.execute("update core.runs set state = 'died' where state = 'running' returning run_id").fetchall()
+        )
 
 
 @_told_of_a_full_disk()
