@@ -284,6 +284,7 @@ def settle(root: Path, files: dict[str, str], faults: dict[str, str]) -> int:
         published = [row["call_id"] for row in copy.rows("select call_id from calls")]
     call_of = {str(Path(path).relative_to(root)): call for call, path in files.items()}
     sidecars = {f"{name}.json": call for name, call in call_of.items()}
+    sidecars |= {str(Path(name).with_suffix(".json")): call for name, call in call_of.items() if name.endswith(".ogg")}
     named = [(call_of.get(row["path"].removeprefix(f"{root}/"), ""), row) for row in rows]
     # What lay beside a file that is gone is refused by itself: nothing tells whose it was.
     beside = [r for call, r in named if not call and faults.get(sidecars.get(r["path"].removeprefix(f"{root}/"), ""))]
