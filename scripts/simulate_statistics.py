@@ -213,7 +213,7 @@ class Tally:
         return f"{100 * happened / of:.1f} % of {of:,}" if of else "-"
 
 
-FALSE_ALARM = "a week in which nothing changed is told as changed anywhere on the page"
+FALSE_ALARM = "a week in which nothing changed is told as changed in a headline or step"
 STEP_RANGE, POOLED_RANGE = "range of one step", "range of all steps together"
 CALMED_RANGE, CRITICAL_RANGE = "range of tense calls calmed", "range of calls with a critical miss"
 AGENT_RANGE, CELL_RANGE = "range of an agent over four weeks", "range of an agent on one step over four weeks"
@@ -450,7 +450,8 @@ week to week: every change that is told is a false alarm. An agent's truth is th
 when the agent truly lies on that side of the mean of the team. Agents are looked at in every {AGENTS_EVERY}th week.
 
 ## How often a 95 % range holds the truth
-Wanted: 93 to 97 %. The count is of ranges; those of one week or team are alike.
+Wanted: 93 to 97 %. The count is of ranges; those of one week or team are alike. A share of 600 is itself known to
+about two points.
 
 {table(_RANGES)}
 {reviewed_section(simulate_reviews(times))}

@@ -1,0 +1,74 @@
+"""What `callaudit report` writes for an edition, and the key of its pseudonyms."""
+
+import stat
+from datetime import UTC, datetime
+
+import pytest
+
+from flows.pages import Narrowed, make_report, pseudonym_key
+from flows.settings import load_settings
+from transcription.errors import InputError, SetupError
+
+WEEK = "2026-W10"
+SAID = ("C: This is ridiculous, I am fed up and furious.", "A: I am so sorry that your heater broke, I understand.")
+
+
+@pytest.fixture
+def settings(installation):
+    """A call each of three agents of one team."""
+    installation.settings.write_text(
+        '[engine]\nname = "whisper"\nweights_folder = "no-weights"\n'
+        '[[sources]]\nfolder = "inbox"\nspeakers = { "A" = "agent", "C" = "customer" }\n',
+        encoding="utf-8",
+    )
+    for n, name in enumerate(("Ines Duarte", "Bo Lind", "Aiko Mori")):
+        installation.say(
+            f"C-{n}",
+            *SAID,
+            f"A: It is broken for the {n + 2}nd time, is that right?",
+            agent={"id": f"person{n}", "name": name},
+            team="Billing",
+            started_at=f"2026-03-0{n + 3}T10:00:00+00:00",
+        )
+    installation.run(at=datetime(2026, 3, 9, tzinfo=UTC))
+    return load_settings(installation.settings)
+
+
+def test_an_edition_has_its_own_file_and_pages_of_its_own_calls(settings):
+    whole = make_report(settings, week=WEEK, scorecard="house").files
+    own = make_report(settings, week=WEEK, scorecard="house", narrowed=Narrowed(agent="Bo Lind")).files
+
+    assert whole.weekly.name == "weekly-2026-W10.html"
+    assert own.weekly.name == "weekly-2026-W10-agent-person1.html"
+    assert len(whole.call_pages) == 3
+    assert [page.name for page in own.call_pages] == ["C-1.html"]
+    with pytest.raises(InputError, match="Spelled alike: Billing"):
+        make_report(settings, week=WEEK, scorecard="house", narrowed=Narrowed(team="Biling"))
+
+
+def test_under_pseudonyms_no_call_page_is_made_and_the_key_stays_with_its_owner(settings):
+    hidden = Narrowed(pseudonyms=True, team="billing")
+    first = make_report(settings, week=WEEK, scorecard="house", formats=("html", "csv"), narrowed=hidden).files
+    html = first.weekly.read_bytes()
+    key = settings.pseudonym_key.read_text().strip()
+
+    assert first.call_pages == ()
+    assert not (settings.reports / "calls").exists()
+    assert first.weekly.name == "weekly-2026-W10-team-Billing-pseudonyms.html"
+    assert stat.S_IMODE(settings.pseudonym_key.stat().st_mode) == 0o600
+    for path in (first.weekly, *first.beside):
+        text = path.read_text()
+        assert not [told for told in ("Ines", "Duarte", "Lind", "Aiko", "person1", "C-1", key) if told in text]
+    assert make_report(settings, week=WEEK, scorecard="house", narrowed=hidden).files.weekly.read_bytes() == html
+
+
+def test_a_key_that_is_short_or_none_is_refused_with_what_to_do(tmp_path):
+    file = tmp_path / "home" / "pseudonyms.key"
+    made = pseudonym_key(file)
+
+    assert len(made) == 32
+    assert pseudonym_key(file) == made
+    for spoiled, why in (("abcd\n", "can be guessed"), ("my secret\n", "hexadecimal")):
+        file.write_text(spoiled)
+        with pytest.raises(SetupError, match=why):
+            pseudonym_key(file)
