@@ -86,7 +86,10 @@
     const button = (playing) => { one('#play').textContent = playing ? '❚❚' : '▶'; one('#play').setAttribute('aria-label', playing ? 'Pause' : 'Play'); };
     audio.addEventListener('play', () => { button(true); cancelAnimationFrame(frame); loop(); });
     audio.addEventListener('pause', () => { button(false); cancelAnimationFrame(frame); draw(audio.currentTime); });
-    audio.addEventListener('error', () => { one('#time').textContent = 'audio not found: keep its folder beside the reports'; });
+    audio.addEventListener('error', () => {
+      one('#time').textContent = 'No recording here: erased, or its folder is not beside the reports.';
+      one('#time').classList.add('gone');
+    });
     one('#play').onclick = toggle;
     one('#back').onclick = () => seek(audio.currentTime - 5, !audio.paused);
     one('#on').onclick = () => seek(audio.currentTime + 5, !audio.paused);

@@ -165,7 +165,7 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
         title=f"Call {call['call_id']}",
         who=", ".join(str(v) for v in (call["agent_name"] or call["agent_id"] or "Agent not named", call["team"]) if v),
         when=_when(call["started_local"], call["started_at"]) + f", {_length(duration)}",
-        outcome=_outcome(call),
+        outcome=_outcome(call) if readings.turns else "No words were heard.",
         week_href=f"../{weekly_file_name(call['iso_week'])}" if call["iso_week"] else "",
         week_text=f"Week of {day(week_start(call['iso_week']))}" if call["iso_week"] else "Undated call",
         notice=str(call["notice"] or ""),
@@ -177,7 +177,7 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
         duration=round(duration, 2),
         length=clock(duration) if duration else "",
         timeline=charts.timeline(duration, lanes=_lanes(readings), tense=episodes, overlaps=both, holds=holds)
-        if duration
+        if duration and readings.turns
         else None,
         timeline_note="" if call["has_times"] else _no_times(call),
         pins=pins,
@@ -196,7 +196,7 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
         ),
         holds=" ".join(f"{hold.start:.2f},{hold.end:.2f}" for hold in holds),
         lines=lines,
-        heard=_heard(call),
+        heard=_heard(call) if readings.turns else _unheard(call),
         has_unsure=any(piece.unsure for line in lines for piece in line.pieces),
         has_findings=bool(numbers),
         measures=_measures(call),
@@ -271,6 +271,13 @@ def _heard(call: Row) -> str:
         said.append(f"{counted(int(call['redactions']), 'place')} masked.")
     said += [sentence(str(w)) for w in call["warnings"] or () if not (evidence and str(w).startswith(evidence))]
     return " ".join(said)
+
+
+def _unheard(call: Row) -> str:
+    said = [sentence(f"{call['engine']} {call['model']} heard no words")]
+    if call["dropped_words"]:
+        said.append(f"{counted(int(call['dropped_words']), 'doubtful word')} left out.")
+    return " ".join([*said, *(sentence(str(w)) for w in call["warnings"] or ())])
 
 
 def _measures(call: Row) -> tuple[Measure, ...]:

@@ -175,6 +175,9 @@ def test_a_call_of_silence_has_a_page(published, centre):
 
     assert page.lines == ()
     assert not page.scored
+    assert page.outcome == "No words were heard."
+    assert page.timeline is None
+    assert page.heard == "Demo small heard no words."
 
 
 def test_a_person_who_reversed_a_verdict_is_named_and_the_words_follow(published, centre):

@@ -367,7 +367,7 @@ def test_a_recording_that_is_gone_is_said_so_and_the_rest_works(pages, settings,
     alone.parent.mkdir(parents=True)
     shutil.copyfile(pages["call"], alone)
     page = visit(alone)
-    page.wait_for_function("document.querySelector('#time').textContent.startsWith('audio not found')")
+    page.wait_for_function("document.querySelector('#time').textContent.startsWith('No recording here')")
     page.keyboard.press("n")
 
     assert page.locator("mark.on").count()
