@@ -19,7 +19,14 @@ from reports.mail import Letter, address_of, letter, message
 from reports.page import complete
 from transcription.errors import CallauditError, SetupError
 
-_SUFFIXES = {"html": ".html", "xlsx": ".xlsx", "pdf": ".pdf", "markdown": ".md", "csv": ".csv"}
+_SUFFIXES = {
+    "html": ".html",
+    "xlsx": ".xlsx",
+    "pdf": ".pdf",
+    "markdown": ".md",
+    "csv": ".csv",
+    "parquet": ".parquet",
+}
 
 
 class Posted(msgspec.Struct, frozen=True, kw_only=True):

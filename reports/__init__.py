@@ -2,5 +2,5 @@
 
 from typing import Literal
 
-Format = Literal["html", "xlsx", "pdf", "markdown", "csv"]
+Format = Literal["html", "xlsx", "pdf", "markdown", "csv", "parquet"]
 """The forms a weekly report comes in."""

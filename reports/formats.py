@@ -4,6 +4,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from reports import Format
+from reports.columnar import write_parquet
 from reports.delimited import write_csv
 from reports.page import complete, write_page
 from reports.printed import write_pdf
@@ -40,6 +41,8 @@ def write_formats(
         made.append(out.with_suffix(".md"))
     if "csv" in formats:
         made.extend(write_csv(readings, page, out=out))
+    if "parquet" in formats:
+        made.extend(write_parquet(readings, page, out=out))
     return tuple(made)
 
 

@@ -21,7 +21,9 @@ def report(
     scorecard: Annotated[str, typer.Option(help="The frame of the report. Default: the settings' own.")] = "",
     forms: Annotated[
         list[str] | None,
-        typer.Option("--format", "-f", help="Also xlsx, pdf, markdown (for chat), csv; may be given several times."),
+        typer.Option(
+            "--format", "-f", help="Also xlsx, pdf, markdown (for chat), csv, parquet; may be given several times."
+        ),
     ] = None,
     team: Annotated[str, typer.Option(help="Only calls of this team.")] = "",
     queue: Annotated[str, typer.Option(help="Only calls of this queue.")] = "",
@@ -55,6 +57,8 @@ def report(
 
 
 def _formats(given: "list[str]") -> "tuple[Format, ...]":
+    from typing import get_args
+
     import msgspec
 
     from reports import Format
@@ -64,7 +68,7 @@ def _formats(given: "list[str]") -> "tuple[Format, ...]":
     except msgspec.ValidationError as error:
         raise InputError(
             f"“{', '.join(given)}” is no format of a report",
-            tries=tuple(f"--format {one}" for one in ("html", "xlsx", "pdf", "markdown", "csv")),
+            tries=tuple(f"--format {one}" for one in get_args(Format)),
         ) from error
 
 

@@ -114,7 +114,9 @@ def test_what_another_program_keeps_is_looked_through_and_named(settings: Settin
 def test_every_form_of_the_report_goes_with_the_calls_it_shows(settings: Settings):  # noqa: F811
     pytest.importorskip("weasyprint", reason="the extra pdf makes and reads PDFs")
     for week in ("2026-W09", "2026-W10"):
-        make_report(settings, week=week, scorecard="house", formats=("html", "xlsx", "pdf", "markdown", "csv"))
+        make_report(
+            settings, week=week, scorecard="house", formats=("html", "xlsx", "pdf", "markdown", "csv", "parquet")
+        )
     mail = MailSettings(sender="audit@example.com", to=("quality@example.com",))
     write_draft(msgspec.structs.replace(settings, mail=mail), week="2026-W10", scorecard="house")
     sample(settings, week="2026-W10", random=9, targeted=9, out=settings.root / "review-2026-W10.xlsx")

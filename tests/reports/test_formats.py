@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
+from reports.columnar import write_parquet
 from reports.delimited import write_csv
 from reports.formats import write_formats
 from reports.printed import write_pdf
@@ -15,6 +16,7 @@ from reports.summary import LONGEST, chat_summary, plain_summary
 from reports.weekly.knowing import Known
 from reports.weekly.numbers import weekly
 from reports.weekly.readings import read
+from reports.weekly.tables import tables
 
 WEEK = "2026-W10"
 
@@ -25,7 +27,9 @@ def many(published, centre):
 
 
 def test_every_form_lies_beside_the_page_and_nothing_unfinished_is_left(many, tmp_path):
-    made = write_formats(many, weekly(many), ("xlsx", "markdown", "csv"), out=tmp_path / "weekly-2026-W10.html")
+    made = write_formats(
+        many, weekly(many), ("xlsx", "markdown", "csv", "parquet"), out=tmp_path / "weekly-2026-W10.html"
+    )
 
     assert {path.name for path in made} == {path.name for path in tmp_path.iterdir()}
     assert made[0].name == "weekly-2026-W10.html"
@@ -33,7 +37,7 @@ def test_every_form_lies_beside_the_page_and_nothing_unfinished_is_left(many, tm
 
 
 def test_the_same_figures_give_the_same_bytes_in_every_form(many, tmp_path):
-    forms = ("xlsx", "markdown", "csv")
+    forms = ("xlsx", "markdown", "csv", "parquet")
     first = write_formats(many, weekly(many), forms, out=tmp_path / "a" / "weekly.html")
     second = write_formats(many, weekly(many), forms, out=tmp_path / "b" / "weekly.html")
 
@@ -50,6 +54,20 @@ def test_csv_files_hold_the_numbers_of_the_page(many, tmp_path):
     with (tmp_path / "weekly-agents-by-step.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
     assert sum(int(row["Calls, four weeks"]) for row in rows) == sum(row["judged"] for row in many.agent_steps)
+
+
+def test_parquet_files_hold_the_numbers_of_the_page_in_columns_of_their_kind(many, tmp_path):
+    import pandas
+
+    page = weekly(many)
+    made = write_parquet(many, page, out=tmp_path / "weekly.html")
+    steps = pandas.read_parquet(tmp_path / "weekly-steps.parquet")
+    calls = pandas.read_parquet(tmp_path / "weekly-calls.parquet")
+
+    assert len(made) == len(tables(many, page))
+    assert list(steps["Followed"]) == [step.rate.share for step in page.steps]
+    assert calls["Started"].dtype.kind == "M"
+    assert set(calls["Call"]) == {call["call_id"] for call in many.calls}
 
 
 def test_a_quote_in_a_csv_file_is_no_formula(many, tmp_path):
@@ -160,6 +178,8 @@ def test_a_first_week_has_every_form(published, centre, tmp_path):
     call = centre.angry_call("C1", datetime(2026, 3, 5, 9, tzinfo=UTC))
     readings = read(published([call]), week=WEEK, scorecard="house")
 
-    made = write_formats(readings, weekly(readings), ("xlsx", "markdown", "csv"), out=tmp_path / "weekly.html")
+    made = write_formats(
+        readings, weekly(readings), ("xlsx", "markdown", "csv", "parquet"), out=tmp_path / "weekly.html"
+    )
 
     assert all(path.stat().st_size for path in made)

@@ -99,7 +99,9 @@ def _forms(published, centre, folder, words: list[str]) -> dict:
     page = weekly_page(readings)
     ids = [call.call_id for call in (c.transcript.call for c in calls)]
     out = folder / f"weekly-{WEEK}.html"
-    made = write_formats(readings, page, ("html", "xlsx", "markdown", "csv"), out=out, with_pages=frozenset(ids))
+    made = write_formats(
+        readings, page, ("html", "xlsx", "markdown", "csv", "parquet"), out=out, with_pages=frozenset(ids)
+    )
     weekly.render(store, week=WEEK, out=out)
     return {
         "weekly": [out.read_text()],
