@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Literal
 from zoneinfo import ZoneInfo
 
+import httpx
 import msgspec
 
 from audit_rules.examples import run_examples
@@ -61,6 +62,7 @@ def examine(config: Path | None) -> Iterator[Check]:
     yield _disk(settings)
     yield from _forms(settings)
     yield check_mail(settings)
+    yield check_schedule(settings, url=_server_url())
 
 
 def _time_zone(settings: Settings) -> Check:
@@ -236,6 +238,50 @@ def check_mail(settings: Settings) -> Check:
     if trouble:
         return Check("warn", "mail", f"{where} cannot be reached now: {trouble}", ("check [mail] host and port",))
     return Check("ok", "mail", f"{where} {_greeted(mail)}; {len(mail.to)} recipients")
+
+
+def _server_url() -> str:
+    """Where a Prefect server is set, or where `callaudit serve` would start one."""
+    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415  Takes a second.
+
+    return PREFECT_API_URL.value() or "http://127.0.0.1:4200/api"
+
+
+def check_schedule(settings: Settings, *, url: str) -> Check:
+    """Whether somebody will start the nightly run: a Prefect server that knows it, and a process that asks for it."""
+    at = settings.schedule.nightly
+    if not at:
+        return Check("ok", "schedule", "no nightly run is set ([schedule] nightly): it starts by hand or by cron")
+    zone = settings.schedule.zone or settings.site.timezone
+    set_so = f"every night at {at} ({zone})"
+    by_cron = 'or let cron start callaudit run, and set [schedule] nightly = ""'
+    try:
+        answer = httpx.get(f"{url}/deployments/name/nightly-audit/nightly", timeout=5)
+    except httpx.HTTPError:
+        says = f"{set_so}, but nothing starts it: no Prefect server answers at {url}"
+        return Check("warn", "schedule", says, ("callaudit serve", by_cron))
+    if answer.status_code != httpx.codes.OK:
+        says = f"{set_so}, but the Prefect server at {url} does not know it"
+        return Check("warn", "schedule", says, ("callaudit serve", "or callaudit schedule deploy", by_cron))
+    told = answer.json()
+    if told["paused"]:
+        return Check("warn", "schedule", f"{set_so}, but it is paused at {url}", ("resume it on Prefect's page",))
+    if told["status"] != "READY":
+        says = f"{set_so}, known at {url}, but no process there waits to run it"
+        return Check("warn", "schedule", says, ("callaudit serve", f"or a worker of the pool {settings.schedule.pool}"))
+    left = _until(at, zone, datetime.now(UTC))
+    return Check("ok", "schedule", f"{set_so}, in {left}; {url} is ready to start it")
+
+
+def _until(at: str, zone: str, now: datetime) -> str:
+    """How long it is until the clock shows `at`: hours and minutes."""
+    here = now.astimezone(ZoneInfo(zone))
+    hour, minute = map(int, at.split(":"))
+    coming = here.replace(hour=hour, minute=minute, second=0, microsecond=0)
+    if coming <= here:
+        coming += timedelta(days=1)
+    minutes = round((coming.astimezone(UTC) - now).total_seconds() / 60)
+    return f"{minutes // 60} h {minutes % 60} min"
 
 
 def _greeted(mail: MailSettings) -> str:

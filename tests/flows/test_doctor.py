@@ -6,12 +6,14 @@ import socket
 import subprocess
 import sys
 from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
 
 import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
 
-from flows.doctor import check_mail, check_warehouse, examine
+from flows.doctor import check_mail, check_schedule, check_warehouse, examine
 from flows.past_runs import past_runs, run_facts
 from flows.settings import load_settings
 from warehouse import load
@@ -30,6 +32,27 @@ def smtp_port():
     controller.stop()
 
 
+@pytest.fixture
+def prefect_answers():
+    """A server that answers as Prefect does when it is asked for a deployment; `told` is what, by path."""
+    told = {}
+
+    class Answers(BaseHTTPRequestHandler):
+        def do_GET(self):
+            found = told.get(self.path)
+            self.send_response(404 if found is None else 200)
+            self.end_headers()
+            self.wfile.write(json.dumps(found or {}).encode())
+
+        def log_message(self, *_):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Answers)
+    Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/api", told
+    server.shutdown()
+
+
 def mailing(installation, port, *, to="d@e.f"):
     with installation.settings.open("a") as file:
         file.write(f'[mail]\nhost = "127.0.0.1"\nport = {port}\nsecurity = "none"\nfrom = "a@b.c"\nto = ["{to}"]\n')
@@ -43,6 +66,8 @@ def test_an_installation_in_order_has_nothing_to_try_and_is_left_as_it_is(instal
     installation.say("T-1", "C: Hello", "A: Hello", started_at="2026-03-03T10:15:00-05:00")
     installation.run(at=datetime.now(UTC))
     mailing(installation, smtp_port)
+    with installation.settings.open("a") as file:
+        file.write('[schedule]\nnightly = ""\n')
     before = files_of(installation)
     checks = {check.name: check for check in examine(installation.settings)}
     assert files_of(installation) == before
@@ -55,7 +80,7 @@ def test_an_installation_in_order_has_nothing_to_try_and_is_left_as_it_is(instal
     assert "answers" in checks["mail"].says
 
 
-def test_everything_that_is_wrong_is_said_at_once_with_what_to_try(installation):
+def test_everything_that_is_wrong_is_said_at_once_with_what_to_try(installation, monkeypatch):
     installation.run(at=datetime(2026, 3, 9, 2, tzinfo=UTC))
     home = installation.root / "callaudit-home"
     (home / "warehouse.duckdb").chmod(0o644)
@@ -68,12 +93,13 @@ def test_everything_that_is_wrong_is_said_at_once_with_what_to_try(installation)
     (rules / "apology.yaml").write_text("- id: apology.given\n  asks: x\n")
     with installation.settings.open("a") as file:
         file.write('[mail]\nhost = "127.0.0.1"\nport = 1\nsecurity = "none"\n')
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:1/api")
     done = installation.callaudit("doctor", "--json", check=3)
     checks = {check["name"]: check for check in json.loads(done.stdout)}
     wrong = {name: check["state"] for name, check in checks.items() if check["state"] != "ok"}
     assert wrong == {
         "rules": "FAIL", "recordings": "FAIL", "engine": "warn", "last run": "warn", "published copy": "warn",
-        "access": "warn", "mail": "FAIL",
+        "access": "warn", "mail": "FAIL", "schedule": "warn",
     }  # fmt: skip
     assert [name for name, check in checks.items() if check["state"] != "ok" and not check["tries"]] == []
     assert "days ago" in checks["last run"]["says"]
@@ -84,6 +110,32 @@ def test_a_mail_server_that_does_not_answer_now_is_a_warning(installation):
     mailing(installation, 1)
     check = check_mail(load_settings(installation.settings))
     assert (check.state, "refused" in check.says) == ("warn", True)
+
+
+def test_a_schedule_is_alive_when_its_server_knows_it_and_somebody_waits_to_run_it(installation, prefect_answers):
+    url, told = prefect_answers
+    settings = load_settings(installation.settings)
+    where = "/api/deployments/name/nightly-audit/nightly"
+    seen = [check_schedule(settings, url="http://127.0.0.1:1/api")]
+    for answer in (None, {"paused": True, "status": "READY"}, {"paused": False, "status": "NOT_READY"}):
+        told[where] = answer
+        seen.append(check_schedule(settings, url=url))
+    assert [check.state for check in seen] == ["warn"] * 4
+    for check, says in zip(
+        seen, ("no Prefect server answers", "does not know it", "paused", "no process"), strict=True
+    ):
+        assert says in check.says
+        assert check.tries
+    told[where] = {"paused": False, "status": "READY"}
+    alive = check_schedule(settings, url=url)
+    assert alive.state == "ok"
+    assert "every night at 02:00 (America/New_York), in " in alive.says
+
+
+def test_without_a_schedule_nothing_is_asked(installation):
+    with installation.settings.open("a") as file:
+        file.write('[schedule]\nnightly = ""\n')
+    assert check_schedule(load_settings(installation.settings), url="http://127.0.0.1:1/api").state == "ok"
 
 
 def test_who_holds_the_warehouse_is_said_with_since_when(installation):

@@ -6,6 +6,7 @@ pytestmark = pytest.mark.slow
 
 ENVIRONMENT = {
     "CALLAUDIT_MAIL__PASSWORD": "sEcReT-of-the-mail",
+    "CALLAUDIT_ALERTS__WEBHOOK_HEADER": "Authorization: Bearer sEcReT-of-the-hook",
     "AWS_SECRET_ACCESS_KEY": "sEcReT-of-the-store",
     "AWS_SESSION_TOKEN": "sEcReT-of-the-session",
 }
