@@ -6,6 +6,7 @@ inline styles and the trend is a PNG.
 
 import hashlib
 import mimetypes
+import re
 from collections.abc import Sequence
 from email import policy
 from email.headerregistry import Address
@@ -13,6 +14,7 @@ from email.message import EmailMessage
 from pathlib import Path
 
 import msgspec
+from markupsafe import escape
 
 from reports import charts
 from reports.page import environment
@@ -64,7 +66,7 @@ def letter(readings: Readings, page: Weekly, *, link: str = "", attached: Sequen
     if len(html.encode("utf-8", "replace")) > LONGEST_BODY:
         raise AssertionError("the body of the mail would be clipped")
     text = plain_summary(page, closing=f"{f'The full report: {link}' if link else ''}\n{closing}".strip())
-    attachments = tuple((path.name, path.read_bytes()) for path in attached)
+    attachments = tuple((path.name, _alone(path, link)) for path in attached)
     seen = hashlib.sha256()
     for part in (page.title.encode(), html.encode("utf-8", "replace"), text.encode("utf-8", "replace"), picture):
         seen.update(hashlib.sha256(part).digest())
@@ -142,6 +144,20 @@ def _closing(link: str, attached: Sequence[Path]) -> str:
         f"{told}Agents are named only in {where}. Numbers come from rules on machine transcripts; listen before any "
         "decision about a person."
     )
+
+
+def _alone(path: Path, link: str) -> bytes:
+    """A file as it can be read away from its folder: a page's links to calls lead to where they are served, or nowhere.
+
+    `link` is the page's own address, "" where it has none.
+    """
+    content = path.read_bytes()
+    if path.suffix != ".html":
+        return content
+    text = content.decode("utf-8")
+    if link:
+        return text.replace('href="calls/', f'href="{escape(link.rpartition("/")[0])}/calls/').encode()
+    return re.sub(r'<a href="calls/[^"]*"[^>]*>(.*?)</a>', r"\1", text, flags=re.DOTALL).encode()
 
 
 def _picture(readings: Readings) -> bytes:

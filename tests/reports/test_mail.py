@@ -1,5 +1,6 @@
 import email
 import email.policy
+import re
 import shutil
 from datetime import UTC, datetime
 
@@ -7,6 +8,7 @@ import msgspec
 import pytest
 
 from reports import mail
+from reports.page import write_page
 from reports.weekly.knowing import Known
 from reports.weekly.numbers import weekly
 from reports.weekly.readings import read
@@ -99,6 +101,18 @@ def test_without_an_address_of_the_report_there_is_no_dead_link(many):
 
     assert "href" not in written.html
     assert "Open the full report" not in written.html
+
+
+def test_a_page_that_travels_leads_to_calls_that_are_served_or_to_none(many, tmp_path):
+    page = write_page(tmp_path / "weekly-2026-W10.html", "weekly/weekly.html.j2", page=weekly(many))
+    alone, served = (
+        mail.letter(many, weekly(many), link=link, attached=[page]).attachments[0][1].decode() for link in ("", LINK)
+    )
+
+    assert 'href="calls/' in page.read_text()
+    assert "calls/" not in "".join(re.findall(r'href="[^"]*"', alone))
+    assert set(re.findall(r'href="(.*?)calls/', served)) == {"https://quality.example/"}
+    assert re.sub(r"<a [^>]*>|</a>", "", alone) == re.sub(r"<a [^>]*>|</a>", "", page.read_text())
 
 
 def test_the_same_letter_has_the_same_bytes_and_the_same_id(many, written, tmp_path):
