@@ -9,7 +9,7 @@ import msgspec
 
 from reports import charts
 from reports.statistics import LEVEL, Interval, Prior, Rate, design_effect, shrink, sidak, team_prior
-from reports.weekly.rates import Told, Tone, changed_steps, shown, told_change
+from reports.weekly.rates import FEW, Told, Tone, changed_steps, shown, told_change
 from reports.weekly.readings import AGENT_WEEKS, AGENTS_FOR_CLUSTERS, Readings, Row, steps_in_order
 from reports.wording import between, counted, day, percent, week_start
 
@@ -159,7 +159,7 @@ def heat_map(readings: Readings, step_titles: Sequence[str]) -> Heat | None:
             )
             for agent in members
         )
-        shares = tuple(f"{100 * prior.mean:.0f}" if prior else "" for prior in priors.values())
+        shares = tuple(_team_share(members, step, counts) if prior else "" for step, prior in priors.items())
         made.append(HeatTeam(name=name, shares=shares if any(shares) else (), rows=rows))
     cells = [cell for team in made for row in team.rows for cell in row.cells]
     estimates = sum(not cell.few for cell in cells)
@@ -169,6 +169,13 @@ def heat_map(readings: Readings, step_titles: Sequence[str]) -> Heat | None:
         note=_heat_note(sum(bool(cell.flag) for cell in cells), estimates),
         has_estimates=estimates > 0,
     )
+
+
+def _team_share(members: Sequence[Row], step: str, counts: Counts) -> str:
+    """What the team does on a step, in per cent; "" where that rests on few calls."""
+    own = [counts.get((agent["agent_id"], step), (0.0, 0.0)) for agent in members]
+    rate = Rate.of(sum(met for met, _ in own), sum(judged for _, judged in own))
+    return percent(rate.share).rstrip("%") if rate.n >= FEW else ""
 
 
 def own_steps(readings: Readings) -> tuple[OwnStep, ...]:

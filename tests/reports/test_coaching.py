@@ -1,6 +1,7 @@
 """Coaching cards and what drives misses: true of the figures, silent where they are thin."""
 
 import random
+import re
 from datetime import UTC, datetime
 
 import msgspec
@@ -98,6 +99,13 @@ def test_teams_show_their_rate_and_what_changed_since_the_four_weeks_before(publ
         "Retention": "Better",
     }
     assert all(agent.spark is not None for team in page.teams for agent in team.agents)
+
+
+def test_a_team_s_own_share_of_a_step_is_not_told_from_few_calls(published, centre):
+    few, many = (page_of(published(centre.random_calls(1, n))) for n in (8, 120))
+
+    assert {share for team in few.heat.teams for share in team.shares} <= {""}
+    assert all(re.fullmatch(r"\d+", share) for team in many.heat.teams for share in team.shares)
 
 
 def test_weeks_judged_by_other_rules_are_not_compared(published, centre):
