@@ -309,12 +309,14 @@ class AuditRun:
 
     @step("settle promises")
     def settle_promises(self) -> int:
-        """Judge again the calls whose promise was open or broken: a later call may have kept it."""
+        """Judge again the calls whose promise was open or broken, where what came since may have settled it."""
         changed = 0
         for rule in self.rulebook.rules:
             if rule.kept_promise is None:
                 continue
-            calls = unsettled_promises(self.con, rulebook_version=self.rulebook.version, rule_id=rule.id)
+            calls = unsettled_promises(
+                self.con, rulebook_version=self.rulebook.version, rule_id=rule.id, known_until=self._newest
+            )
             waiting = load.transcripts(self.con, call_ids=calls) if calls else iter(())
             while transcripts := [*islice(waiting, _SETTLED_AT_ONCE)]:
                 audits = audit_each(

@@ -37,13 +37,15 @@ class Conversation(NamedTuple):
     """All words in order of time, column by column, and the stream of each speaker.
 
     `texts` are the words as they were said, `plain` in lower case, without marks at their edges; `utterance` and
-    `word` are their positions in the conversation and in that utterance.
+    `word` are their positions in the conversation and in that utterance. `said` is all of `plain`, with a character
+    between any two words: a new line where an utterance ends.
     """
 
     texts: tuple[str, ...]
     plain: tuple[str, ...]
     utterance: tuple[int, ...]
     word: tuple[int, ...]
+    said: str
     streams: tuple[Stream, ...]
 
 
@@ -69,6 +71,7 @@ def conversation_of(utterances: Sequence[Utterance]) -> Conversation:
         tuple(simple),
         tuple(utterance_of),
         tuple(word_of),
+        "\n".join([" ".join(simple[first:after]) for first, after in pairwise(first_of) if after > first]) + " ",
         tuple(_stream(said_in, first_of, simple, utterances) for said_in in streams.values()),
     )
 

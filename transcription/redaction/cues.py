@@ -7,6 +7,7 @@ import re
 from bisect import bisect_left
 from collections.abc import Sequence
 from functools import lru_cache
+from itertools import accumulate
 from typing import NamedTuple
 
 from transcription.redaction.conversation import Conversation
@@ -109,18 +110,14 @@ class Cues:
 
     def __init__(self, call: Conversation) -> None:
         self._call = call
-        starts: list[int] = []
-        begin: list[int] = []
-        length = 0
-        for word in call.plain:
-            starts.append(length)
-            begin += [length + offset for offset in begin_in(word)]
-            length += len(word) + 1
+        starts = [*accumulate([len(word) + 1 for word in call.plain], initial=0)]
+        begin = [
+            starts[n] + offset for n, word in enumerate(call.plain) if (offsets := begin_in(word)) for offset in offsets
+        ]
         found: list[Cue] = []
-        said = _said(call) if begin else ""
         end = 0
         for at in begin:
-            match = _PATTERN.match(said, at) if at >= end else None
+            match = _PATTERN.match(call.said, at) if at >= end else None
             if match is not None:
                 end = match.end()
                 kind, _, reach = CUES[int(str(match.lastgroup)[1:])]
@@ -145,14 +142,6 @@ class Cues:
             if cue.kind in _SAID_AFTER and same and cue.first - token <= _AFTER and between and _SAYS_SO.match(between):
                 return cue
         return None
-
-
-def _said(call: Conversation) -> str:
-    """All words, those of an utterance on one line."""
-    lines: dict[int, list[str]] = {}
-    for utterance, word in zip(call.utterance, call.plain, strict=True):
-        lines.setdefault(utterance, []).append(word)
-    return "\n".join(" ".join(line) for line in lines.values()) + " "
 
 
 def _token_at(starts: Sequence[int], character: int) -> int:
