@@ -1,9 +1,10 @@
 """One run of the pipeline, step by step, without Prefect: find, transcribe, judge, store, publish."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from shutil import rmtree
@@ -22,7 +23,7 @@ from flows.judging import Audited, Tally, contacts_in, judge, read_and_judge, to
 from flows.recognition import Recognition
 from flows.removal import complete
 from flows.settings import Settings
-from flows.shared import Shared
+from flows.shared import come_home
 from flows.workers import FEW, Ways, Workers
 from transcription.audio import declared_duration
 from transcription.errors import InputError, SetupError, Unreadable
@@ -130,16 +131,14 @@ class AuditRun:
             )
         known = load.known_recordings(self.con, retry_failed=retry_failed)
         erased = erased_recordings(self.con)
-        taken = load.known_calls(self.con)
+        taken: dict[str, str | None] = {}
         arrivals: list[Arrival] = []
         refused: list[Quarantined] = []
         told: dict[str, Arrival] = {}
         # Counted anew each time: a search that storage broke off is made again.
         self._already = self._duplicates = self._unsettled = self._erased = 0
         fingerprints = Fingerprints(self.settings.fingerprints)
-        if self.settings.shared:
-            # What a run on several machines had finished when it was cut off.
-            Shared(self.settings.shared).bring_home(transcripts=self.settings.staging, audio=self.settings.audio)
+        come_home(self.settings)
         # What a run that was killed had fetched and not heard.
         rmtree(self.settings.fetched, ignore_errors=True)
         for source in sources:
@@ -150,6 +149,7 @@ class AuditRun:
             self._duplicates += inbox.duplicates
             self._unsettled += inbox.unsettled
             self._erased += inbox.erased
+            taken |= load.known_calls(self.con, [a.call.call_id for a in inbox.arrivals])
             for arrival in inbox.arrivals:
                 if arrival.call.call_id in taken:
                     refused.append(Quarantined.of(arrival, _taken(arrival)))
@@ -319,10 +319,12 @@ class AuditRun:
             )
             waiting = load.transcripts(self.con, call_ids=calls) if calls else iter(())
             while transcripts := [*islice(waiting, _SETTLED_AT_ONCE)]:
+                customers = {t.call.customer_id for t in transcripts if t.call.customer_id}
+                contacts = self._stored_contacts(customers) | self._calls_found
                 audits = audit_each(
                     transcripts,
                     self.rulebook,
-                    contacts_of=lambda t: contacts_in(self._calls_found, t),
+                    contacts_of=partial(contacts_in, contacts),
                     known_until=self._newest,
                 )
                 audited = [AuditedCall(t, a) for t, a in zip(transcripts, audits, strict=True)]
@@ -360,12 +362,17 @@ class AuditRun:
             ),
         )
 
-    def _remember_contacts(self, arrivals: Sequence[Arrival]) -> None:
-        for customer, calls in load.contacts(self.con).items():
-            self._calls_found[customer] = [
+    def _stored_contacts(self, customers: Collection[str]) -> dict[str, list[Contact]]:
+        return {
+            customer: [
                 Contact(call_id=call_id, started_at=started, direction=direction)
                 for call_id, started, direction in calls
             ]
+            for customer, calls in load.contacts(self.con, customers).items()
+        }
+
+    def _remember_contacts(self, arrivals: Sequence[Arrival]) -> None:
+        self._calls_found = self._stored_contacts({a.call.customer_id for a in arrivals if a.call.customer_id})
         self._newest = load.horizon(self.con)
         for call in (a.call for a in arrivals):
             if call.started_at is None:

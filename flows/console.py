@@ -78,7 +78,7 @@ class RunDisplay(logging.Handler):
         self._task: TaskID | None = None
         self._began = time.monotonic()
         self._total_seconds = self._done_seconds = 0.0
-        self._calls = self._done = self._refused = 0
+        self._calls = self._exports = self._done = self._refused = 0
 
     def emit(self, record: logging.LogRecord) -> None:
         """Show one event."""
@@ -100,15 +100,18 @@ class RunDisplay(logging.Handler):
             case Transcribed():
                 self._done += 1
                 self._done_seconds += event.audio_seconds
-                again = ", finished earlier" if event.reused else ""
-                length = "imported" if event.imported else _clock(event.audio_seconds)
-                self._line(f"  [dim]{escape(event.file)}  {length}{again}[/]", always=False)
+                if not event.imported:
+                    again = ", finished earlier" if event.reused else ""
+                    self._line(f"  [dim]{escape(event.file)}  {_clock(event.audio_seconds)}{again}[/]", always=False)
             case Refused() if not event.again:
                 self._refused += 1
                 self._line(f"  [red]refused[/] {escape(event.reason)}; the run goes on")
             case Doing():
                 out.print(f"[dim]{escape(event.what)}[/]")
-            case Stored() | _:
+            case Stored() if self._exports:
+                # A line for each of 100,000 transcripts would take longer than reading them.
+                self._line(f"  [dim]{event.calls} calls stored[/]", always=False)
+            case _:
                 pass
         if self._bar is not None and self._task is not None:
             done = self._done_seconds if self._total_seconds else self._done
@@ -116,6 +119,7 @@ class RunDisplay(logging.Handler):
 
     def _start(self, event: Started) -> None:
         self._calls, self._total_seconds, self._began = event.calls, event.audio_seconds, time.monotonic()
+        self._exports = event.exports
         self._refused = 0  # What was refused before is not among these calls.
         if not event.calls:
             return

@@ -46,7 +46,6 @@ class Elsewhere:
         self.engine = engine
         self._batches = batches
         self._shared = Shared(shared)
-        self._shared.clear_audited()
         self._client = _client(scheduler)
         self._ahead = _AHEAD * max(1, sum(self._client.nthreads().values()))
         self._under_way: dict[int, Any] = {}

@@ -20,6 +20,7 @@ from flows.removal import (
     weeks_that_show,
 )
 from flows.settings import Settings
+from flows.shared import come_home
 from transcription.errors import InputError, LockedError
 from transcription.transcript import Call
 from warehouse.connect import Writer, newest_generation, open_published, open_writer
@@ -94,6 +95,7 @@ def _erased(settings: Settings, removal: Removal, outcome: Outcome, also: Collec
 
 
 def _planned(settings: Settings, con: Writer, call_id: str, customer_id: str, reason: str) -> Removal:
+    come_home(settings)
     gone = traces_of_call(con, call_id) if call_id else traces_of_customer(con, customer_id)
     gone = _with_unfinished(settings, gone, lambda call: call_id == call.call_id or _is(customer_id, call))
     if not (gone.calls or gone.recordings or gone.places):

@@ -6,7 +6,7 @@
     audio/<name>.webm                    copies of the sound, until the writer has fetched them
 
 Each attempt at a batch writes under a token of its own, so that nobody reads what another is still writing. What nobody
-came for is cleared when the next run has begun: only one run at a time holds the warehouse.
+came for is cleared when the next run begins: only one at a time holds the warehouse.
 """
 
 import secrets
@@ -20,6 +20,7 @@ from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
 from flows.events import Transcribed
 from flows.judging import Audited, Tally
+from flows.settings import Settings
 from transcription.errors import SetupError
 from transcription.inbox import Quarantined
 from transcription.transcript import Seconds, Transcript
@@ -159,6 +160,17 @@ class Shared:
         with self._files.open_output_stream(partial) as file:
             file.write(content)
         self._files.move(partial, place)
+
+
+def come_home(settings: Settings) -> None:
+    """Bring home what a run on several machines had finished when it was cut off; only while nobody else runs.
+
+    After it words and sound are nowhere else, so that a run goes on from them and an erasure finds them.
+    """
+    if settings.shared:
+        shared = Shared(settings.shared)
+        shared.bring_home(transcripts=settings.staging, audio=settings.audio)
+        shared.clear_audited()
 
 
 def _reached(where: str) -> tuple[Any, str]:

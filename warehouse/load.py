@@ -394,25 +394,42 @@ def quarantined_files(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     }
 
 
-def known_calls(con: duckdb.DuckDBPyConnection) -> dict[str, str | None]:
-    """Every audited call with the sha256 of its recording (None for one that came as text).
+def known_calls(con: duckdb.DuckDBPyConnection, call_ids: Collection[str] | None = None) -> dict[str, str | None]:
+    """The audited calls with the sha256 of their recording (None for one that came as text); all, or those asked for.
 
     Another recording under the same call id would replace the call, so a run looks here first.
     """
-    return dict(
-        con.execute("select call_id, sha256 from core.calls left join core.recordings using (call_id)").fetchall()
-    )
+    with _registered(con, {"asked": arrow_table(_CALL_ID, [[*(call_ids or ())]])}):
+        return dict(
+            con.execute(
+                """
+                select call_id, sha256 from core.calls left join core.recordings using (call_id)
+                where $all or call_id in (from batch_asked)
+                """,
+                {"all": call_ids is None},
+            ).fetchall()
+        )
 
 
-def contacts(con: duckdb.DuckDBPyConnection) -> dict[str, list[tuple[str, datetime, str | None]]]:
-    """The dated calls of each customer id in order: call id, start, direction. Where a kept promise is looked for."""
+def contacts(
+    con: duckdb.DuckDBPyConnection, customers: Collection[str] | None = None
+) -> dict[str, list[tuple[str, datetime, str | None]]]:
+    """The dated calls of each customer id in order: call id, start, direction. Where a kept promise is looked for.
+
+    Of all customers, or of those asked for.
+    """
     found: dict[str, list[tuple[str, datetime, str | None]]] = {}
-    for customer_id, call_id, started_at, direction in con.execute(
-        """
-        select customer_id, call_id, started_at, direction from core.calls
-        where customer_id is not null and started_at is not null order by customer_id, started_at, call_id
-        """
-    ).fetchall():
+    with _registered(con, {"asked": arrow_table(_CUSTOMER_ID, [[*(customers or ())]])}):
+        rows = con.execute(
+            """
+            select customer_id, call_id, started_at, direction from core.calls
+            where customer_id is not null and started_at is not null
+              and ($all or customer_id in (from batch_asked))
+            order by customer_id, started_at, call_id
+            """,
+            {"all": customers is None},
+        ).fetchall()
+    for customer_id, call_id, started_at, direction in rows:
         found.setdefault(customer_id, []).append((call_id, started_at, direction))
     return found
 
@@ -455,6 +472,7 @@ def transcripts(
 
 
 _CALL_ID = pa.schema([("call_id", pa.string())])
+_CUSTOMER_ID = pa.schema([("customer_id", pa.string())])
 _AUDIT_KEY = pa.schema([("call_id", pa.string()), ("rulebook_version", pa.string())])
 _QUARANTINE = pa.schema(
     [
