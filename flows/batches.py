@@ -14,8 +14,9 @@ from audit_rules.conversation import Contact
 from transcription.inbox import Arrival
 from transcription.transcript import Seconds
 
-# More tasks a night than this make Prefect's own history slow; the batches of a larger night are larger.
-MOST_BATCHES = 1000
+# Of exports and of recordings each: two tasks a batch make 2,000 a night, and more make Prefect's own history slow. The
+# batches of a larger night are larger.
+MOST_BATCHES = 500
 
 # A recording that does not say how long it is counts as this.
 USUAL_CALL: Seconds = 300.0
