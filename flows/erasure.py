@@ -15,6 +15,7 @@ from flows.removal import (
     affected_pages,
     begin,
     complete,
+    gather,
     made_elsewhere,
     staged_calls,
     weeks_that_show,
@@ -62,6 +63,7 @@ def erase_now(
     before = complete(settings)
     con = open_writer(settings.warehouse)
     try:
+        gather(settings)
         removal = _planned(settings, con, call_id, customer_id, reason)
     except InputError:
         con.close()

@@ -22,6 +22,7 @@ from flows.kept_files import file_names, review_forms
 from flows.pages import render_call
 from flows.recognition import read_staged
 from flows.settings import Settings
+from flows.shared import Shared
 from reports import weekly
 from reports.page import call_file_name, weekly_file_name
 from reports.weekly.readings import AGENT_WEEKS, WEEKS
@@ -144,6 +145,25 @@ def weeks_that_show(weeks: set[str], *, trends: bool) -> set[str]:
     """The weeks whose page quotes calls of those weeks; with `trends` also those whose trend reaches back to them."""
     dated = [week_start(week) for week in weeks if week]
     return {iso_week(day + timedelta(days=7 * n)) for day in dated for n in range(WEEKS if trends else AGENT_WEEKS)}
+
+
+def gather(settings: Settings) -> None:
+    """Bring home what several machines finished, where a removal looks for it, and forget what they did not finish.
+
+    Only under the warehouse's lock, when no run is on. Raises SetupError where the shared place cannot be used.
+    """
+    if not settings.shared:
+        return
+    try:
+        place = Shared(settings.shared)
+        place.bring_home(transcripts=settings.staging, audio=settings.audio)
+        place.clear_unfinished()
+    except OSError as error:
+        raise SetupError(
+            f"the shared place {settings.shared} cannot be cleared, so nothing was removed",
+            why=str(error),
+            tries=("check that it can be reached and written",),
+        ) from error
 
 
 def staged_calls(settings: Settings, wanted: Callable[[Call], bool]) -> Iterator[tuple[Path, str]]:

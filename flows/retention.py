@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from flows.recognition import read_staged
-from flows.removal import Outcome, Removal, affected_pages, begin, complete, made_elsewhere, weeks_that_show
+from flows.removal import Outcome, Removal, affected_pages, begin, complete, gather, made_elsewhere, weeks_that_show
 from flows.settings import Settings
 from warehouse.connect import newest_generation, open_published, open_writer
 from warehouse.erase import Aged, ages, traces_of_calls
@@ -50,6 +50,8 @@ def retain(settings: Settings, *, today: date | None = None, dry_run: bool = Fal
         return nothing
     con = open_writer(settings.warehouse)
     try:
+        if not dry_run:
+            gather(settings)
         due = _due(settings, ages(con), today or datetime.now(UTC).date())
         if dry_run or not due:
             return Retained(due=due, outcome=None)

@@ -96,6 +96,15 @@ class Shared:
         """Forget every batch: they belong to runs that were cut off, and their calls are audited again."""
         self._files.delete_dir_contents(f"{self._base}/audited", missing_dir_ok=True)
 
+    def clear_unfinished(self) -> None:
+        """Forget every batch and what killed workers had half written; no run may be on."""
+        self.clear_audited()
+        for kind in ("transcripts", "audio"):
+            found = self._files.get_file_info(FileSelector(f"{self._base}/{kind}", allow_not_found=True))
+            for info in found:
+                if info.base_name.endswith(".part"):
+                    self._files.delete_file(info.path)
+
     def put_transcript(self, name: str, transcript: Transcript) -> None:
         """Put finished words aside, whole or not at all."""
         self._write(f"transcripts/{name}", msgspec.json.encode(transcript))

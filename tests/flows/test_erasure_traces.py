@@ -18,7 +18,8 @@ from flows.kept_files import file_names, files_that_name
 from flows.pages import make_report
 from flows.removal import complete
 from flows.review import sample
-from flows.settings import MailSettings, Settings, WatchSettings
+from flows.settings import MailSettings, RunSettings, Settings, WatchSettings
+from flows.shared import Shared
 from flows.weekly_mail import write_draft
 from reports.page import environment
 from tests.flows.test_erasure import (  # noqa: F401  Fixtures.
@@ -34,10 +35,11 @@ from tests.flows.test_erasure import (  # noqa: F401  Fixtures.
     settings,
 )
 from transcription.errors import SetupError
-from warehouse.connect import open_writer
+from warehouse.connect import open_published, open_writer
 from warehouse.erase import rewrite
 from warehouse.publish import publish
 from warehouse.search import tables_that_name
+from warehouse.stored import calls_in
 
 IDS = (CUSTOMER, NAME, "C-5501", "C-5502")
 
@@ -91,6 +93,24 @@ def test_backups_of_migrations_and_what_kills_left_are_traces(settings: Settings
     assert [path for path in left if path.exists()] == []
     assert files_with(settings, *TRACES) == set()
     assert not list(settings.home.glob("*.before-*"))
+
+
+def test_what_other_machines_left_in_the_shared_place_is_a_trace(settings: Settings):  # noqa: F811
+    settings = msgspec.structs.replace(settings, run=RunSettings(shared="shared"))
+    place = Path(settings.shared)
+    with open_published(settings.published) as published:
+        transcripts = list(calls_in(published.connection).transcripts)
+    for transcript in transcripts:
+        Shared(settings.shared).put_transcript(f"{transcript.recording.sha256[:40]}-abc.json", transcript)
+    (place / "transcripts" / "0123-abc.json.77.part").write_text(NAME)
+    (place / "audited" / "token").mkdir(parents=True)
+    (place / "audited" / "token" / "outcome.json").write_text(NAME)
+
+    erase_now(settings, customer_id=CUSTOMER)
+
+    assert [path for path in place.rglob("*") if path.is_file()] == []
+    assert len(list(settings.staging.iterdir())) == len(transcripts) - 2
+    assert files_with(settings, *TRACES) == set()
 
 
 def test_the_log_keeps_the_lines_of_others(settings: Settings):  # noqa: F811
