@@ -1,4 +1,4 @@
-"""Runs that are killed at random moments end as a quiet run does; the benchmark with its figures, a few kills long."""
+"""Runs that are killed at random moments end as a quiet run does; the benchmark with its figures, one kill long."""
 
 import os
 import subprocess
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 @pytest.mark.slow
 def test_killed_runs_end_with_the_rows_of_a_quiet_run_and_hear_nothing_twice():
     done = subprocess.run(
-        [sys.executable, "benchmarks/resume_rounds.py", "2"],
+        [sys.executable, "benchmarks/resume_rounds.py", "1"],
         cwd=ROOT, env={**os.environ, "PYTHONPATH": str(ROOT)}, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
