@@ -436,8 +436,8 @@ def contacts(
 
 def horizon(con: duckdb.DuckDBPyConnection) -> datetime | None:
     """The newest start of a call: a promise that is due after it cannot be judged yet."""
-    row = con.execute("select max(started_at) from core.calls").fetchone()
-    return row[0] if row is not None else None
+    rows: list[tuple[datetime | None]] = con.execute("select max(started_at) from core.calls").fetchall()
+    return rows[0][0]
 
 
 def transcripts(

@@ -92,8 +92,9 @@ def contact_gaps(con: duckdb.DuckDBPyConnection) -> set[str]:
 
 def calls_in(con: duckdb.DuckDBPyConnection, call_ids: Collection[str] | None = None) -> StoredCalls:
     """The calls behind an open connection; `call_ids` asks for the transcripts of these only."""
-    (stored,) = con.execute("select count(*) from core.transcripts where words_removed_on is null").fetchone() or (0,)
-    count = stored if call_ids is None else len(call_ids)
+    # Read to its end: DuckDB registers no table on a connection whose last answer was not.
+    ((stored,),) = con.execute("select count(*) from core.transcripts where words_removed_on is null").fetchall()
+    count = int(stored) if call_ids is None else len(call_ids)
     contacts = {
         customer: [Contact(call_id=c, started_at=at, direction=direction) for c, at, direction in calls]
         for customer, calls in load.contacts(con).items()
