@@ -84,7 +84,7 @@ def _prefect_deploy(settings: Settings, names: list[str]) -> None:
     done = subprocess.run(  # noqa: S603  Words of our own, and no shell.
         [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--prefect-file", str(file), *asked],
         cwd=settings.root,
-        env={**ENVIRONMENT, **os.environ, "NO_COLOR": "1"},
+        env={**ENVIRONMENT, **os.environ, "PREFECT_API_URL": PREFECT_API_URL.value() or "", "NO_COLOR": "1"},
         capture_output=True,
         text=True,
         check=False,

@@ -27,6 +27,8 @@ from transcription.inbox import Arrival
 
 _SEARCH_LIMIT = 2 * 3600.0
 """Seconds after which looking through the sources is given up: a store that neither answers nor fails."""
+_BATCH_LIMIT = 6 * 3600.0
+"""The same for one batch, which is minutes of work: a recogniser that hangs."""
 
 
 @flow(
@@ -101,7 +103,7 @@ def find_recordings(run: AuditRun, folders: list[str], retry_failed: bool) -> li
     return run.find(*map(Path, folders), retry_failed=retry_failed)
 
 
-@task(**BACK_OFF, cache_policy=NO_CACHE, tags=["recognition"])
+@task(**BACK_OFF, cache_policy=NO_CACHE, tags=["recognition"], timeout_seconds=_BATCH_LIMIT)
 def audit(run: AuditRun, batch: Batch) -> Audited:
     """Read or hear a batch and judge it; finished transcripts are not made again when this is retried."""
     return run.audit(batch)

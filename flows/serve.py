@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -25,7 +26,6 @@ from prefect.client.schemas.filters import (
 from prefect.client.schemas.objects import StateType
 from prefect.client.schemas.sorting import FlowRunSort
 from prefect.deployments.runner import RunnerDeployment
-from prefect.exceptions import TerminationSignal
 from prefect.flows import load_flow_from_entrypoint
 from prefect.runner import Runner
 from prefect.schedules import Cron
@@ -39,7 +39,7 @@ from flows.schedule import Schedule, schedules
 from flows.settings import Settings
 from transcription.errors import SetupError
 
-_START_LIMIT = 120.0
+_START_LIMIT = 300.0
 
 
 def serve(settings: Settings, *, port: int = 4200, quiet: bool = False) -> None:
@@ -57,16 +57,25 @@ def serve(settings: Settings, *, port: int = 4200, quiet: bool = False) -> None:
         )
         for schedule in asked:
             served = cast("UUID", runner.add_deployment(_deployment(schedule)))
-            _leave_one_late_run(client, served)
+            leave_one_late_run(client, served)
         for name in FLOWS.keys() - {schedule.name for schedule in asked}:
             take_away(client, name)
         watch_for_zombies(client)
         if not quiet:
             out.print("Waiting; Ctrl-C stops.", markup=False)
-        with suppress(KeyboardInterrupt, TerminationSignal):
-            asyncio.run(runner.start())
+        asyncio.run(_until_stopped(runner))
     if not quiet:
         out.print("Stopped. Nothing starts by itself until callaudit serve is started again.")
+
+
+async def _until_stopped(runner: Runner) -> None:
+    """Poll for runs until a signal comes; then stop those that are under way."""
+    serving = asyncio.ensure_future(runner.start())
+    await asyncio.sleep(0)  # It sets a handler of its own first, which forgets to wait for what it stops.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    with suppress(asyncio.CancelledError):
+        await serving
 
 
 def _deployment(schedule: Schedule) -> RunnerDeployment:
@@ -149,7 +158,7 @@ def _wait_for(own: "subprocess.Popen[bytes]", url: str, port: int) -> None:
     )
 
 
-def _leave_one_late_run(client: SyncPrefectClient, deployment: UUID) -> None:
+def leave_one_late_run(client: SyncPrefectClient, deployment: UUID) -> None:
     """Of the runs whose time passed while nothing was served keep the last: it finds all that the others would have."""
     late = client.read_flow_runs(
         deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])),

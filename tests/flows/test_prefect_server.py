@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,9 +17,12 @@ from typing import Any, ClassVar
 import httpx
 import pytest
 import yaml
+from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.states import Scheduled
 
-from flows.deployments import deploy
+from flows.deployments import deploy, server
+from flows.serve import leave_one_late_run
 from flows.settings import load_settings
 from tests.flows.conftest import Installation
 from warehouse.connect import open_published
@@ -246,6 +250,21 @@ def test_a_run_that_is_killed_is_marked_as_crashed_and_people_are_told(site):
 def _waits(site: Site, run: str) -> bool:
     tasks = site.ask("task_runs/filter", flow_runs={"id": {"any_": [run]}})
     return any(task["state_name"] == "AwaitingRetry" for task in tasks)
+
+
+@pytest.mark.slow
+def test_of_the_nights_that_passed_unserved_one_is_made_up_for(site):
+    """What served a deployment was away for three nights: the last of them finds all that the others would have."""
+    with temporary_settings({PREFECT_API_URL: site.api}), server() as client:
+        flow = client.create_flow_from_name("nobody-runs-this")
+        deployment = client.create_deployment(flow_id=flow, name="away")
+        now = datetime.now(UTC)
+        times = [now + timedelta(days=days) for days in (-3, -2, -1, 1)]
+        for when in times:
+            client.create_flow_run_from_deployment(deployment, state=Scheduled(scheduled_time=when))
+        leave_one_late_run(client, deployment)
+        left = client.read_flow_runs(deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment])))
+    assert sorted(run.expected_start_time.date() for run in left) == [when.date() for when in times[-2:]]
 
 
 @pytest.mark.slow
