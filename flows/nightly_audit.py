@@ -171,7 +171,7 @@ def summary_table(summary: RunSummary, settings: Settings, *, failed: int = 0) -
 
 def links(settings: Settings, week: str = "") -> str:
     """Where the newest weekly report and the call pages are: at their web address where one is set, else on disk."""
-    pages = sorted(settings.reports.glob("weekly-*.html"))
+    pages = sorted(settings.reports.glob("weekly-????-W??.html"))
     page = weekly_file_name(week) if week else pages[-1].name if pages else ""
     where = settings.report.url.rstrip("/") or settings.reports.resolve().as_uri()
     if not page:
