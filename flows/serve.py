@@ -61,19 +61,19 @@ def serve(settings: Settings, *, port: int = 4200, quiet: bool = False) -> None:
         for name in FLOWS.keys() - {schedule.name for schedule in asked}:
             take_away(client, name)
         watch_for_zombies(client)
-        if not quiet:
-            out.print("Waiting; Ctrl-C stops.", markup=False)
-        asyncio.run(_until_stopped(runner))
+        asyncio.run(_until_stopped(runner, quiet=quiet))
     if not quiet:
         out.print("Stopped. Nothing starts by itself until callaudit serve is started again.")
 
 
-async def _until_stopped(runner: Runner) -> None:
+async def _until_stopped(runner: Runner, *, quiet: bool) -> None:
     """Poll for runs until a signal comes; then stop those that are under way."""
     serving = asyncio.ensure_future(runner.start())
     await asyncio.sleep(0)  # It sets a handler of its own first, which forgets to wait for what it stops.
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, serving.cancel)
+    if not quiet:
+        out.print("Waiting; Ctrl-C stops.", markup=False)
     with suppress(asyncio.CancelledError):
         await serving
 
