@@ -141,10 +141,12 @@ class Night:
     def __init__(self, root: Path) -> None:
         self.log = root / "log.jsonl"
         self.seen = self.log.stat().st_size if self.log.exists() else 0
+        # Into a file: a pipe that nobody empties while faults are made would stop the run.
+        self.output_file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  Open as long as the run.
         self.process = subprocess.Popen(
             [sys.executable, "-m", "flows.cli", "run"],
             cwd=root,
-            stdout=subprocess.PIPE,
+            stdout=self.output_file,
             stderr=subprocess.STDOUT,
             text=True,
             env={
@@ -172,7 +174,10 @@ class Night:
 
     def end(self) -> int:
         """Its exit code, once it has ended."""
-        self.output, _ = self.process.communicate()
+        self.process.wait()
+        with self.output_file as file:
+            file.seek(0)
+            self.output = file.read()
         return self.process.returncode
 
     def workers(self) -> list[int]:
