@@ -29,9 +29,9 @@ from types import SimpleNamespace
 import duckdb
 
 from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Measures, Verdict
-from flows import erasure
-from flows.kept_files import files_that_name
-from flows.removal import Outcome, Removal, complete
+from flows.removing import erasure
+from flows.removing.kept_files import files_that_name
+from flows.removing.removal import Outcome, Removal, complete
 from flows.settings import Paths, Settings
 from transcription.transcript import Call, Provenance, Recording, RolesFrom, SpeakerRole, Transcript, Utterance
 from warehouse.connect import MIGRATIONS, Writer, newest_generation, open_published, open_writer

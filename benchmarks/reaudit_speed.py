@@ -21,7 +21,7 @@ from pathlib import Path
 from audit_rules.audit import audit, audit_each
 from audit_rules.rulebook import Rulebook, load_rulebook
 from benchmarks.rules_speed import CONVERSATIONS, as_transcript, cycled
-from flows.audit_again import audit_again
+from flows.auditing.audit_again import audit_again
 from flows.settings import Settings
 from warehouse import load
 from warehouse.connect import open_published, open_writer

@@ -30,10 +30,10 @@ from pathlib import Path
 import numpy as np
 from night import make_night
 
-from flows import audit_run
-from flows.audit_run import AuditRun
+from flows.auditing import audit_run
+from flows.auditing.audit_run import AuditRun
 from flows.settings import Settings, load_settings
-from flows.watch import watched
+from flows.watching.watch import watched
 from transcription.audio import Audio, decode, write_copy
 from warehouse.connect import look_into
 

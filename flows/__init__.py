@@ -14,7 +14,7 @@ Nothing leaves the machine, no browser is sent for assets, and a slow disk may t
 """
 
 HEART_BEAT = {"PREFECT_FLOWS_HEARTBEAT_FREQUENCY": "30"}
-"""What scheduled runs are told besides: a machine that died is known by this pulse stopping (`flows.deployments`).
+"""What scheduled runs are told besides: a machine that died is known by this pulse stopping.
 
 It is in seconds; Prefect allows no quicker one.
 """

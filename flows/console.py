@@ -17,7 +17,7 @@ from rich.table import Table
 from audit_rules.finding import Audit, EvidenceKind, Verdict
 from audit_rules.rulebook import Rulebook
 from audit_rules.scorecard import CallScore
-from flows.events import LOGGER, Doing, Event, Refused, Started, Stored, Transcribed
+from flows.watching.events import LOGGER, Doing, Event, Refused, Started, Stored, Transcribed
 from transcription.errors import CallauditError
 from transcription.inbox import Preview, Source
 from transcription.inbox.metadata import printable

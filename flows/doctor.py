@@ -17,9 +17,9 @@ import msgspec
 from audit_rules.examples import run_examples
 from audit_rules.lint import advice
 from audit_rules.rulebook import load_rulebook
-from flows.recognition import choose_engine
+from flows.auditing.recognition import choose_engine
+from flows.mailing.smtp import greet
 from flows.settings import MailSettings, Settings, load_settings, mail_password
-from flows.smtp import greet
 from reports.mail import draw
 from reports.printed import write_pdf
 from transcription.errors import CallauditError, LockedError

@@ -1,6 +1,6 @@
 """The nightly audit: every recording that is not audited yet, in one Prefect flow.
 
-The tasks wrap the steps of `flows.audit_run.AuditRun`, which knows nothing of Prefect. DuckDB, not Prefect,
+The tasks wrap the steps of `flows.auditing.audit_run.AuditRun`, which knows nothing of Prefect. DuckDB, not Prefect,
 remembers what is done: a run that died is simply run again.
 """
 
@@ -13,14 +13,14 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from flows.alerts import tell_of_night
-from flows.audit_run import AuditRun, RunSummary
-from flows.batches import Batch
-from flows.judging import Audited
-from flows.retention import retain
+from flows.auditing.audit_run import AuditRun, RunSummary
+from flows.auditing.batches import Batch
+from flows.auditing.judging import Audited
+from flows.removing.retention import retain
+from flows.scheduling.unattended import BACK_OFF, is_scheduled, run_name, tell_failure
 from flows.settings import Settings, load_settings
-from flows.unattended import BACK_OFF, is_scheduled, run_name, tell_failure
-from flows.watch import watched
+from flows.watching.alerts import tell_of_night
+from flows.watching.watch import watched
 from reports.page import weekly_file_name
 from transcription.errors import LockedError, SetupError
 from transcription.inbox import Arrival

@@ -3,7 +3,7 @@
 import secrets
 from pathlib import Path
 
-from flows.recognition import choose_engine, read_arrival
+from flows.auditing.recognition import choose_engine, read_arrival
 from flows.settings import load_settings
 from transcription.captions import Format
 from transcription.errors import SetupError

@@ -11,7 +11,7 @@ from flows.cli.app import DAILY, SOME_FAILED, SOMETHING_LEFT, counted, given, sc
 from transcription.errors import InputError, SetupError
 
 if TYPE_CHECKING:
-    from flows.audit_run import RunSummary
+    from flows.auditing.audit_run import RunSummary
 
 commands = typer.Typer()
 
@@ -121,8 +121,8 @@ def audit(
     from audit_rules.audit import audit as judge
     from audit_rules.rulebook import load_rulebook
     from audit_rules.scorecard import score
+    from flows.auditing.recognition import choose_engine, read_arrival
     from flows.console import out, show_scorecard
-    from flows.recognition import choose_engine, read_arrival
     from flows.settings import load_settings
     from transcription.inbox import arrival_of
     from transcription.transcribe import transcribe
@@ -191,7 +191,7 @@ def reaudit(
 
     Example: callaudit reaudit --week 2026-W10
     """
-    from flows.audit_again import audit_again
+    from flows.auditing.audit_again import audit_again
     from flows.console import out, shown
     from flows.settings import load_settings
 
@@ -232,9 +232,9 @@ def erase(
     Example: callaudit erase --customer K-4711 --reason "request of 3 March"
     """
     from flows.console import out
-    from flows.erasure import erase_now, plan_erasure
-    from flows.kept_files import prefect_history
-    from flows.removal_shown import show_erased, show_removal
+    from flows.removing.erasure import erase_now, plan_erasure
+    from flows.removing.kept_files import prefect_history
+    from flows.removing.removal_shown import show_erased, show_removal
     from flows.settings import load_settings
 
     if bool(call) == bool(customer):
@@ -262,8 +262,8 @@ def keep_only_so_long(
 
     Example: callaudit retain --dry-run
     """
-    from flows.removal_shown import show_retained
-    from flows.retention import retain
+    from flows.removing.removal_shown import show_retained
+    from flows.removing.retention import retain
     from flows.settings import load_settings
 
     settings = load_settings(given.config)
@@ -279,7 +279,7 @@ def scan_stored() -> None:
     Says where, never what. Exit code 0: nothing is left; 1: something is.
     """
     from flows.console import out, show_rows
-    from flows.leftover_scan import leftovers
+    from flows.removing.leftover_scan import leftovers
     from flows.settings import load_settings
 
     left = leftovers(load_settings(given.config))

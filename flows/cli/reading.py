@@ -87,8 +87,8 @@ def mail(
     Example: callaudit mail --week last --dry-run
     """
     from flows.console import out
+    from flows.mailing.weekly_mail import send_weekly, write_draft
     from flows.settings import load_settings
-    from flows.weekly_mail import send_weekly, write_draft
 
     settings = load_settings(given.config)
     card = scorecard or settings.report.scorecard
@@ -131,8 +131,8 @@ def query(
 
     Example: callaudit query one_agent agent='Marco Lee' --out marco.csv
     """
+    from flows.cli.query_output import format_of, question, write_answer
     from flows.console import out, show_rows
-    from flows.query_output import format_of, question, write_answer
     from flows.settings import load_settings
     from warehouse.connect import open_published
     from warehouse.queries import saved_queries

@@ -25,7 +25,7 @@ def nightly(
 
     Example: callaudit schedule nightly --at 02:00 --zone America/New_York
     """
-    from flows.schedule import set_times
+    from flows.scheduling.schedule import set_times
     from flows.settings import load_settings
 
     settings = load_settings(given.config)
@@ -44,7 +44,7 @@ def weekly(
 
     Example: callaudit schedule weekly --on monday --at 07:00
     """
-    from flows.schedule import checked_weekday, set_times
+    from flows.scheduling.schedule import checked_weekday, set_times
     from flows.settings import load_settings
 
     settings = load_settings(given.config)
@@ -73,8 +73,8 @@ def deploy() -> None:
     Can be given again at any time; what is no longer scheduled is taken away.
     """
     from flows.console import out
-    from flows.deployments import deploy as hand_over
-    from flows.schedule import write_prefect_yaml
+    from flows.scheduling.deployments import deploy as hand_over
+    from flows.scheduling.schedule import write_prefect_yaml
     from flows.settings import load_settings
 
     settings = load_settings(given.config)
@@ -97,7 +97,7 @@ def serve(
 
     A Prefect server for this machine only is started beside it, unless PREFECT_API_URL names one.
     """
-    from flows.serve import serve as keep_schedules
+    from flows.scheduling.serve import serve as keep_schedules
     from flows.settings import load_settings
 
     settings = load_settings(given.config)
@@ -129,7 +129,7 @@ def run_prefect(context: typer.Context) -> None:
 
 def _write(settings: "Settings") -> None:
     from flows.console import out
-    from flows.schedule import write_prefect_yaml
+    from flows.scheduling.schedule import write_prefect_yaml
 
     path = write_prefect_yaml(settings)
     if given.quiet:
@@ -147,7 +147,7 @@ def _show(settings: "Settings", *, count: int) -> None:
     from datetime import UTC, datetime
 
     from flows.console import out, show_rows
-    from flows.schedule import fire_times, schedules
+    from flows.scheduling.schedule import fire_times, schedules
 
     asked = schedules(settings)
     rows = [

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.audit_run import AuditRun, RunSummary
+from flows.auditing.audit_run import AuditRun, RunSummary
 from flows.settings import load_settings
 from transcription.audio import Audio, decode, write_copy
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from flows.audit_run import AuditRun
+from flows.auditing.audit_run import AuditRun
 from flows.settings import load_settings
 from transcription.transcript import SpeakerRole, Transcript, Utterance
 from warehouse.connect import open_published, open_writer

@@ -2,7 +2,7 @@
 
 import pytest
 
-from flows import judging, recognition
+from flows.auditing import judging, recognition
 from flows.settings import load_settings
 from transcription.engines import Written
 from transcription.errors import SetupError

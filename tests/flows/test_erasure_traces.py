@@ -13,14 +13,14 @@ import xlsxwriter
 
 import warehouse.connect
 import warehouse.publish
-from flows.erasure import erase_now, plan_erasure
-from flows.kept_files import file_names, files_that_name
+from flows.auditing.shared import Shared
+from flows.mailing.weekly_mail import write_draft
 from flows.pages import make_report
-from flows.removal import complete
+from flows.removing.erasure import erase_now, plan_erasure
+from flows.removing.kept_files import file_names, files_that_name
+from flows.removing.removal import complete
 from flows.review import sample
 from flows.settings import MailSettings, RunSettings, Settings, WatchSettings
-from flows.shared import Shared
-from flows.weekly_mail import write_draft
 from reports.page import environment
 from tests.flows.test_erasure import (  # noqa: F401  Fixtures.
     CUSTOMER,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.audit_run import AuditRun
+from flows.auditing.audit_run import AuditRun
 from flows.pages import make_report
 from flows.settings import Settings, load_settings
 from warehouse.connect import open_published

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from audit_rules.audit import audit
 from audit_rules.rulebook import load_rulebook
-from flows.leftover_scan import Leftover, leftovers
+from flows.removing.leftover_scan import Leftover, leftovers
 from flows.settings import Settings, load_settings
 from reports.printed import write_pdf
 from transcription.errors import LockedError

@@ -11,10 +11,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from flows.audit_run import AuditRun
+from flows.auditing.audit_run import AuditRun
+from flows.auditing.shared import Shared
+from flows.auditing.workers import Workers
 from flows.settings import load_settings
-from flows.shared import Shared
-from flows.workers import Workers
 from transcription.errors import SetupError
 from warehouse.connect import open_published
 
@@ -112,7 +112,7 @@ def test_the_call_that_kills_its_worker_is_refused_and_the_others_are_audited(ma
 def test_workers_end_when_their_run_is_killed(many, tmp_path):
     pids = tmp_path / "pids"
     script = (
-        "import os, sys, time\nfrom pathlib import Path\nfrom flows.audit_run import AuditRun\n"
+        "import os, sys, time\nfrom pathlib import Path\nfrom flows.auditing.audit_run import AuditRun\n"
         "from flows.settings import load_settings\n"
         "if __name__ == '__main__':\n"
         f"    with AuditRun(load_settings(Path({str(many.settings)!r}))) as run:\n"

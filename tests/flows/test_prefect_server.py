@@ -21,8 +21,8 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Scheduled
 
-from flows.deployments import deploy, server
-from flows.serve import leave_one_late_run
+from flows.scheduling.deployments import deploy, server
+from flows.scheduling.serve import leave_one_late_run
 from flows.settings import load_settings
 from tests.flows.conftest import Installation
 from warehouse.connect import open_published

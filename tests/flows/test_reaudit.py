@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from audit_rules.rulebook import load_rulebook
-from flows.audit_again import audit_again
-from flows.erasure import erase_now
+from flows.auditing.audit_again import audit_again
 from flows.pages import make_report
+from flows.removing.erasure import erase_now
 from flows.settings import Settings, load_settings
 from tests.flows.conftest import Installation
 from tests.flows.test_erasure import rows
@@ -135,7 +135,7 @@ def test_a_re_audit_that_is_killed_goes_on_where_it_stopped(settings, house):
     code = """
         import os, signal, sys
         from pathlib import Path
-        from flows import audit_again
+        from flows.auditing import audit_again
         from flows.settings import load_settings
         from warehouse import load
         audit_again._BATCH = 1

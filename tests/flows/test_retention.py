@@ -8,8 +8,8 @@ import pytest
 from msgspec.structs import replace
 
 from flows.pages import make_report, render_call
-from flows.removal import weeks_that_show
-from flows.retention import retain
+from flows.removing.removal import weeks_that_show
+from flows.removing.retention import retain
 from flows.settings import Settings, load_settings
 from tests.flows.conftest import Installation
 from tests.flows.test_erasure import databases, files_with, rows, rows_with

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from audit_rules.rulebook import load_rulebook
-from flows.audit_run import AuditRun
+from flows.auditing.audit_run import AuditRun
 from flows.cli import daily
+from flows.mailing.smtp import greet
 from flows.past_runs import past_runs, run_facts
 from flows.settings import MailSettings, load_settings
-from flows.smtp import greet
 from transcription.engines import choose
 from transcription.errors import CallauditError
 from warehouse import load

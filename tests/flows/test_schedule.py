@@ -13,7 +13,7 @@ from prefect.server.schemas.schedules import RRuleSchedule
 from typer.testing import CliRunner
 
 from flows.cli import app
-from flows.schedule import Schedule, checked_weekday, fire_times, schedules, set_times, write_prefect_yaml
+from flows.scheduling.schedule import Schedule, checked_weekday, fire_times, schedules, set_times, write_prefect_yaml
 from flows.settings import ScheduleSettings, Settings, Site, load_settings
 from transcription.errors import InputError, SetupError
 from warehouse.connect import open_published

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from flows.audit_run import AuditRun
+from flows.auditing.audit_run import AuditRun
 from flows.settings import load_settings
 from warehouse.connect import open_published, open_writer
 

@@ -7,7 +7,7 @@ from prefect.states import exception_to_failed_state
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from flows.nightly_audit import audit, find_recordings, open_warehouse, settle_and_publish, store
-from flows.unattended import can_heal, error_of
+from flows.scheduling.unattended import can_heal, error_of
 from transcription.errors import InputError, LockedError, SetupError, Unreadable
 
 

@@ -10,12 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from flows import events
-from flows.audit_run import AuditRun
-from flows.events import LOGGER, Ended, Event, Refused, Stored, step, tell
-from flows.journal import SAYS, line_of
+from flows.auditing.audit_run import AuditRun
 from flows.settings import load_settings
-from flows.watch import watched
+from flows.watching import events
+from flows.watching.events import LOGGER, Ended, Event, Refused, Stored, step, tell
+from flows.watching.journal import SAYS, line_of
+from flows.watching.watch import watched
 from transcription.errors import SetupError
 
 NIGHT = datetime(2026, 3, 9, 2, tzinfo=UTC)

@@ -16,10 +16,10 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from flows.mailed import open_mailed
+from flows.mailing.mailed import open_mailed
+from flows.mailing.smtp import deliver
+from flows.mailing.weekly_mail import send_weekly, write_draft
 from flows.settings import MailSettings, Settings, load_settings, mail_password
-from flows.smtp import deliver
-from flows.weekly_mail import send_weekly, write_draft
 from transcription.errors import CallauditError, InputError, SetupError
 
 pytest.importorskip("resvg_py", reason="the extra `mail` is not installed")
@@ -295,7 +295,7 @@ def test_a_run_killed_between_sending_and_writing_it_down_is_not_repeated_unaske
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr("flows.mailed.Mailed.sent", killed)
+        patched.setattr("flows.mailing.mailed.Mailed.sent", killed)
         with pytest.raises(Killed):
             post_week(settings)
     assert len(post.mails) == 1

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from flows.kept_files import files_that_name, naming
-from flows.removal import (
+from flows.auditing.shared import come_home
+from flows.removing.kept_files import files_that_name, naming
+from flows.removing.removal import (
     Outcome,
     Removal,
     affected_pages,
@@ -21,7 +22,6 @@ from flows.removal import (
     weeks_that_show,
 )
 from flows.settings import Settings
-from flows.shared import come_home
 from transcription.errors import InputError, LockedError
 from transcription.transcript import Call
 from warehouse.connect import Writer, newest_generation, open_published, open_writer
@@ -58,7 +58,7 @@ def erase_now(
 ) -> Erased:
     """Take every trace of a call or a customer, and look afterwards, also in further files that are not ours.
 
-    An erasure that was cut off before is completed first. Raises as `plan_erasure` and `flows.removal.begin` do.
+    An erasure that was cut off before is completed first. Raises as `plan_erasure` and `removal.begin` do.
     """
     before = complete(settings)
     con = open_writer(settings.warehouse)

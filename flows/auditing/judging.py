@@ -14,9 +14,9 @@ from audit_rules.audit import audit_each
 from audit_rules.conversation import Contact
 from audit_rules.finding import Audit, Verdict
 from audit_rules.rulebook import Rulebook
-from flows.batches import Batch
-from flows.events import Transcribed
-from flows.recognition import Heard, broke_down, read_arrival
+from flows.auditing.batches import Batch
+from flows.auditing.recognition import Heard, broke_down, read_arrival
+from flows.watching.events import Transcribed
 from transcription.errors import CallauditError, Unreadable
 from transcription.inbox import Arrival, Quarantined
 from transcription.transcribe import TranscriptionSettings

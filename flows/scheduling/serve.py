@@ -34,8 +34,8 @@ from prefect.types.entrypoint import EntrypointType
 
 from flows import ENVIRONMENT
 from flows.console import out
-from flows.deployments import FLOWS, SILENCE, server, take_away, watch_for_zombies
-from flows.schedule import Schedule, schedules
+from flows.scheduling.deployments import FLOWS, SILENCE, server, take_away, watch_for_zombies
+from flows.scheduling.schedule import Schedule, schedules
 from flows.settings import Settings
 from transcription.errors import SetupError
 

@@ -17,7 +17,7 @@ from typing import Any, TextIO
 
 import msgspec
 
-from flows.events import Ended, Event, Opened, Refused
+from flows.watching.events import Ended, Event, Opened, Refused
 from transcription.errors import SetupError
 
 SAYS = frozenset({"run_id", "call_id", "recording", "code", "engine", "step", "state", "error_kind"})

@@ -7,8 +7,17 @@ from pathlib import Path
 
 import msgspec
 
-from flows.recognition import read_staged
-from flows.removal import Outcome, Removal, affected_pages, begin, complete, gather, made_elsewhere, weeks_that_show
+from flows.auditing.recognition import read_staged
+from flows.removing.removal import (
+    Outcome,
+    Removal,
+    affected_pages,
+    begin,
+    complete,
+    gather,
+    made_elsewhere,
+    weeks_that_show,
+)
 from flows.settings import Settings
 from warehouse.connect import newest_generation, open_published, open_writer
 from warehouse.erase import Aged, ages, traces_of_calls
@@ -40,7 +49,7 @@ def retain(settings: Settings, *, today: date | None = None, dry_run: bool = Fal
     """Take away what is past the age that `[retention]` keeps it for; `today` is the day in UTC that ages count to.
 
     A call that goes takes what is left of its words and sound with it. Raises LockedError while a run holds the
-    warehouse, and as `flows.removal.begin` does.
+    warehouse, and as `flows.removing.removal.begin` does.
     """
     if not dry_run:
         complete(settings)

@@ -18,9 +18,9 @@ import msgspec
 import pyarrow.parquet as pq
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
-from flows.events import Transcribed
-from flows.judging import Audited, Tally
+from flows.auditing.judging import Audited, Tally
 from flows.settings import Settings
+from flows.watching.events import Transcribed
 from transcription.errors import SetupError
 from transcription.inbox import Quarantined
 from transcription.transcript import Seconds, Transcript

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import msgspec
 
-from flows.kept_files import documents, kept_files
-from flows.recognition import read_staged
+from flows.auditing.recognition import read_staged
+from flows.removing.kept_files import documents, kept_files
 from flows.settings import Settings
 from transcription.errors import SetupError
 from transcription.redaction import find

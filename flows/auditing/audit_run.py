@@ -17,14 +17,14 @@ from audit_rules.audit import audit_each
 from audit_rules.conversation import Contact
 from audit_rules.rulebook import load_rulebook
 from flows.access import keep_private
-from flows.batches import Batch, parted
-from flows.events import Doing, Opened, Refused, Spent, Started, Stored, step, tell
-from flows.judging import Audited, Tally, contacts_in, judge, read_and_judge, told_of
-from flows.recognition import Recognition
-from flows.removal import complete
+from flows.auditing.batches import Batch, parted
+from flows.auditing.judging import Audited, Tally, contacts_in, judge, read_and_judge, told_of
+from flows.auditing.recognition import Recognition
+from flows.auditing.shared import come_home
+from flows.auditing.workers import FEW, Ways, Workers
+from flows.removing.removal import complete
 from flows.settings import Settings
-from flows.shared import come_home
-from flows.workers import FEW, Ways, Workers
+from flows.watching.events import Doing, Opened, Refused, Spent, Started, Stored, step, tell
 from transcription.audio import declared_duration
 from transcription.errors import InputError, SetupError, Unreadable
 from transcription.inbox import Arrival, Fingerprints, Quarantined, scan
@@ -38,7 +38,7 @@ from warehouse.publish import publish
 from warehouse.tables import AuditedCall
 
 if TYPE_CHECKING:
-    from flows.elsewhere import Elsewhere
+    from flows.auditing.elsewhere import Elsewhere
 
 # Whoever only looks holds the warehouse for less than this.
 _BRIEF: Seconds = 5.0
@@ -202,7 +202,7 @@ class AuditRun:
 
     def _elsewhere(self, batches: Sequence[Batch]) -> "Elsewhere":
         try:
-            from flows.elsewhere import Elsewhere  # noqa: PLC0415  An extra, which takes seconds to import.
+            from flows.auditing.elsewhere import Elsewhere  # noqa: PLC0415  An extra, which takes seconds to import.
         except ImportError as error:
             raise SetupError(
                 "Dask is not installed",

@@ -22,7 +22,7 @@ from prefect.settings import PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
 
 from flows import ENVIRONMENT
-from flows.schedule import PREFECT_FILE, schedules
+from flows.scheduling.schedule import PREFECT_FILE, schedules
 from flows.settings import Settings
 from transcription.errors import CallauditError, SetupError
 

@@ -18,7 +18,7 @@ from typing import TypeVar
 
 import msgspec
 
-from flows.batches import USUAL_CALL
+from flows.auditing.batches import USUAL_CALL
 from flows.interrupt import stay_with_the_run, stop
 from flows.settings import EngineSettings, Settings
 from transcription.audio import declared_duration

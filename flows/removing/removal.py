@@ -16,13 +16,13 @@ from shutil import rmtree
 import msgspec
 
 from flows.access import readable
-from flows.events import Doing, tell
-from flows.journal import forget_calls
-from flows.kept_files import file_names, review_forms
+from flows.auditing.recognition import read_staged
+from flows.auditing.shared import Shared
 from flows.pages import render_call
-from flows.recognition import read_staged
+from flows.removing.kept_files import file_names, review_forms
 from flows.settings import Settings
-from flows.shared import Shared
+from flows.watching.events import Doing, tell
+from flows.watching.journal import forget_calls
 from reports import weekly
 from reports.page import call_file_name, weekly_file_name
 from reports.weekly.readings import AGENT_WEEKS, WEEKS

@@ -23,9 +23,9 @@ from prefect.events import emit_event
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_logger, get_run_logger
 
-from flows.audit_run import RunSummary
+from flows.auditing.audit_run import RunSummary
+from flows.mailing.smtp import deliver
 from flows.settings import AlertSettings, Settings, mail_password, webhook_header
-from flows.smtp import deliver
 from reports.mail import address_of
 from transcription.errors import CallauditError, LockedError, SetupError
 from warehouse.connect import Published, open_published

@@ -10,9 +10,9 @@ import msgspec
 from audit_rules.audit import audit_each
 from audit_rules.finding import Audit, Verdict
 from audit_rules.rulebook import Rulebook, load_rulebook
-from flows.events import Doing, Stored, tell
-from flows.removal import complete
+from flows.removing.removal import complete
 from flows.settings import Settings
+from flows.watching.events import Doing, Stored, tell
 from transcription.errors import InputError
 from warehouse import load
 from warehouse.connect import Writer, open_writer

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from rich.markup import escape
 
 from flows.console import out, show_rows
-from flows.erasure import Erased
-from flows.removal import Outcome, Removal
-from flows.retention import Retained
+from flows.removing.erasure import Erased
+from flows.removing.removal import Outcome, Removal
+from flows.removing.retention import Retained
 from flows.settings import RetentionSettings
 from transcription.inbox.metadata import printable
 

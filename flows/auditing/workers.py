@@ -14,9 +14,9 @@ from pathlib import Path
 import msgspec
 
 from audit_rules.rulebook import Rulebook, load_rulebook
-from flows.batches import Batch
+from flows.auditing.batches import Batch
+from flows.auditing.judging import Audited, joined, read_and_judge
 from flows.interrupt import stay_with_the_run, stop
-from flows.judging import Audited, joined, read_and_judge
 from transcription.errors import SetupError, Unreadable
 from transcription.inbox import Arrival, Quarantined
 from transcription.transcribe import TranscriptionSettings

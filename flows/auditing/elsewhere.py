@@ -1,9 +1,9 @@
 """The same night on several machines: Dask workers read, hear and judge batches, this process loads what they finish.
 
 Workers need callaudit of the same version and the same rules, the recordings under the same paths or in an object
-store, and the shared place of `flows.shared`. A worker that dies takes nothing with it: Dask gives its batches to
-another one, which finds the words that were finished, and only what the last attempt wrote is loaded, once. Prefect's
-tasks wait in the process of the flow, so workers need no way to Prefect's server. The only importer of Dask.
+store, and the shared place of `flows.auditing.shared`. A worker that dies takes nothing with it: Dask gives its batches
+to another one, which finds the words that were finished, and only what the last attempt wrote is loaded, once.
+Prefect's tasks wait in the process of the flow, so workers need no way to Prefect's server. The only importer of Dask.
 """
 
 from collections.abc import Sequence
@@ -17,12 +17,12 @@ import distributed
 from prefect_dask.task_runners import DaskTaskRunner
 
 from flows.access import keep_private
-from flows.batches import Batch
-from flows.judging import Audited, judge
-from flows.recognition import Heard, choose_engine, heard_of, staged_name
+from flows.auditing.batches import Batch
+from flows.auditing.judging import Audited, judge
+from flows.auditing.recognition import Heard, choose_engine, heard_of, staged_name
+from flows.auditing.shared import Shared
+from flows.auditing.workers import Ways, audit_batch, loaded
 from flows.settings import EngineSettings
-from flows.shared import Shared
-from flows.workers import Ways, audit_batch, loaded
 from transcription.engines import Engine
 from transcription.errors import SetupError
 from transcription.transcript import Seconds, Transcript

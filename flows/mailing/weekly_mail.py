@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 import msgspec
 from prefect import flow
 
-from flows.mailed import Mailed, open_mailed
+from flows.mailing.mailed import Mailed, open_mailed
+from flows.mailing.smtp import WAITS, Delivery, deliver
 from flows.pages import Report, make_report
 from flows.settings import Settings, load_settings, mail_password
-from flows.smtp import WAITS, Delivery, deliver
 from reports import Format
 from reports.formats import address
 from reports.mail import Letter, address_of, letter, message

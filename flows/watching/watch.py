@@ -5,8 +5,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flows.events import LOGGER, Ended, tell
 from flows.settings import Settings
+from flows.watching.events import LOGGER, Ended, tell
 from transcription.errors import CallauditError
 
 
@@ -41,11 +41,11 @@ def watched(settings: Settings) -> Iterator[None]:
 def _handlers(settings: Settings) -> list[logging.Handler]:
     handlers: list[logging.Handler] = []
     if settings.watch.log:
-        from flows.journal import Journal  # noqa: PLC0415  Only where it is asked for.
+        from flows.watching.journal import Journal  # noqa: PLC0415  Only where it is asked for.
 
         handlers.append(Journal(settings.log))
     if settings.metrics is not None:
-        from flows.metrics import Metrics  # noqa: PLC0415  Only where it is asked for.
+        from flows.watching.metrics import Metrics  # noqa: PLC0415  Only where it is asked for.
 
         handlers.append(Metrics(settings.metrics))
     return handlers

@@ -1,0 +1,1 @@
+"""The weekly mail: written, sent once, remembered."""

@@ -1,0 +1,1 @@
+"""Erasing, keeping only so long, and searching for what is left."""
