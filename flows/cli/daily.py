@@ -90,6 +90,11 @@ def _say_summary(summary: "RunSummary") -> None:
     if not summary.found and not summary.quarantined:
         out.print(f"[bold]Nothing new:[/] {summary.already} recordings audited or refused before{before}.{waiting}")
         return
+    if not summary.audited and not summary.quarantined:
+        tried = counted(summary.found, "file")
+        out.print(f"[bold]Nothing new:[/] {tried} tried again, and refused as before.{waiting}")
+        out.print("\nNext: [bold]callaudit calls refused[/]")
+        return
     refused = f" {summary.quarantined} refused." if summary.quarantined else ""
     copies = f" {summary.duplicates} copies of another file left out." if summary.duplicates else ""
     times = f" ({summary.times_real_time:.1f}x real time)" if summary.audio_seconds else ""

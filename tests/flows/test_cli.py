@@ -112,8 +112,8 @@ def test_a_night_from_recordings_to_pages(installation, clip, other_clip):
     assert "embedded demo engine" in first.stdout
     assert "Traceback" not in first.stderr
 
-    again = installation.callaudit("run")
-    assert "Nothing new" in again.stdout
+    again = installation.callaudit("run", "--retry-failed")
+    assert "Nothing new: 1 file tried again, and refused as before." in again.stdout
 
     refused = json.loads(installation.callaudit("query", "from not_audited order by code", "-f", "json").stdout)
     assert [r["code"] for r in refused] == ["metadata_missing", "not_audio"]
