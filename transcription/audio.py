@@ -132,7 +132,7 @@ def declared_duration(path: Path) -> Seconds | None:
 
     For progress and planning only: what was really heard is `Audio.duration`.
     """
-    import av  # noqa: PLC0415
+    import av  # noqa: PLC0415  Only who needs it waits for it.
 
     try:
         with path.open("rb") as source:
@@ -150,7 +150,7 @@ def write_copy(path: Path, audio: Audio, *, silence: Iterable[Span] = ()) -> Non
     More than two channels are mixed into one. `silence` are times to mute (masked personal data). The file appears
     whole or not at all.
     """
-    import av  # noqa: PLC0415
+    import av  # noqa: PLC0415  Only who needs it waits for it.
 
     samples = audio.samples
     channels = len(samples) if len(samples) <= 2 else 1
@@ -240,7 +240,7 @@ class _Heard(msgspec.Struct):
 
 
 def _read(container: "InputContainer", sample_rate: int) -> tuple[Audio, _Heard]:
-    import av  # noqa: PLC0415
+    import av  # noqa: PLC0415  Only who needs it waits for it.
 
     stream = container.streams.audio[0]
     heard = _Heard(container=container.format.name.split(",")[0])
@@ -281,7 +281,7 @@ def _read(container: "InputContainer", sample_rate: int) -> tuple[Audio, _Heard]
 
 
 def _packets(container: "InputContainer", stream: "av.AudioStream") -> Iterator["av.Packet[Any]"]:
-    import av  # noqa: PLC0415
+    import av  # noqa: PLC0415  Only who needs it waits for it.
 
     packets = container.demux(stream)
     while True:
@@ -320,7 +320,7 @@ class _Sink:
 
     def add(self, frame: "av.AudioFrame") -> None:
         """Take one decoded frame, after silence where the recorder's clock jumped."""
-        import av  # noqa: PLC0415
+        import av  # noqa: PLC0415  Only who needs it waits for it.
 
         shape = (frame.format.name, frame.layout.name, frame.sample_rate)
         if frame.sample_rate not in _RATES:

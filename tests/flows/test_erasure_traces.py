@@ -71,7 +71,7 @@ def test_the_bytes_of_deleted_rows_are_in_no_block_of_any_file(settings: Setting
     assert b"I am so sorry that your heater broke" in settings.warehouse.read_bytes()
 
 
-def test_backups_of_migrations_and_what_kills_left_are_traces(settings: Settings):  # noqa: F811
+def test_backups_of_migrations_and_what_kills_left_are_traces(settings: Settings):  # noqa: F811  The fixture.
     shutil.copy(settings.warehouse, settings.warehouse.with_name("warehouse.duckdb.before-0007"))
     shutil.copy(settings.warehouse, settings.warehouse.with_name("warehouse.duckdb.before-0008.part"))
     settings.staging.mkdir(exist_ok=True)
@@ -95,7 +95,7 @@ def test_backups_of_migrations_and_what_kills_left_are_traces(settings: Settings
     assert not list(settings.home.glob("*.before-*"))
 
 
-def test_what_other_machines_left_in_the_shared_place_is_a_trace(settings: Settings):  # noqa: F811
+def test_what_other_machines_left_in_the_shared_place_is_a_trace(settings: Settings):  # noqa: F811  The fixture.
     settings = msgspec.structs.replace(settings, run=RunSettings(shared="shared"))
     place = Path(settings.shared)
     with open_published(settings.published) as published:
@@ -113,7 +113,7 @@ def test_what_other_machines_left_in_the_shared_place_is_a_trace(settings: Setti
     assert files_with(settings, *TRACES) == set()
 
 
-def test_the_log_keeps_the_lines_of_others(settings: Settings):  # noqa: F811
+def test_the_log_keeps_the_lines_of_others(settings: Settings):  # noqa: F811  The fixture.
     log = settings.root / "audit.jsonl"
     (sha256,) = (r["sha256"] for r in rows(settings, "select sha256 from calls where call_id = 'C-5502'"))
     lines = ('{"event":"stored","call_id":"C-5501"}', f'{{"event":"refused","recording":"{sha256[:12]}"}}',
@@ -131,7 +131,7 @@ def test_what_another_program_keeps_is_looked_through_and_named(settings: Settin
     assert erase_now(settings, customer_id=CUSTOMER, also=[history]).files_left == (str(history),)
 
 
-def test_every_form_of_the_report_goes_with_the_calls_it_shows(settings: Settings):  # noqa: F811
+def test_every_form_of_the_report_goes_with_the_calls_it_shows(settings: Settings):  # noqa: F811  The fixture.
     pytest.importorskip("weasyprint", reason="the extra pdf makes and reads PDFs")
     for week in ("2026-W09", "2026-W10"):
         make_report(
@@ -216,7 +216,7 @@ def test_a_name_is_found_in_every_spelling_that_a_format_gives_it(tmp_path: Path
     assert not file_names(path, ["Nobody"])
 
 
-def test_a_dry_run_names_the_forms_that_would_go(settings: Settings):  # noqa: F811
+def test_a_dry_run_names_the_forms_that_would_go(settings: Settings):  # noqa: F811  The fixture.
     form = sample(settings, week="2026-W10", random=9, targeted=9, out=settings.root / "review-2026-W10.json").path
     other = settings.root / "review-2026-W09.json"
     other.write_text("{}")

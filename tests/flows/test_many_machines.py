@@ -135,7 +135,7 @@ def test_workers_end_when_their_run_is_killed(many, tmp_path):
 
 
 def test_two_machines_find_the_same_and_a_killed_worker_loses_and_doubles_nothing(many):
-    distributed = pytest.importorskip("distributed")
+    distributed = pytest.importorskip("distributed", reason="needs the extra dask")
     settings = load_settings(many.settings)
     here = run_once(apart(settings, "here"))
     shared = many.root / "shared"
@@ -151,7 +151,7 @@ def test_two_machines_find_the_same_and_a_killed_worker_loses_and_doubles_nothin
 
 
 def test_a_shared_place_that_is_not_set_is_told(many):
-    pytest.importorskip("distributed")
+    pytest.importorskip("distributed", reason="needs the extra dask")
     with pytest.raises(SetupError, match="several machines need a shared place"):
         run_once(apart(load_settings(many.settings), "nowhere", scheduler="tcp://127.0.0.1:9"))
 

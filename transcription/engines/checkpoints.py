@@ -88,7 +88,7 @@ def weights_on_disk(weights_folder: Path | None = None) -> dict[str, Path | None
 
 def check_checkpoint(path: Path) -> None:
     """A checkpoint of one's own must be in Whisper's format; only tensors are read, never code."""
-    import torch  # noqa: PLC0415
+    import torch  # noqa: PLC0415  Only who needs it waits for it.
 
     try:
         checkpoint = torch.load(path, map_location="cpu", weights_only=True, mmap=True)
@@ -143,7 +143,7 @@ def _cache() -> Path:
 
 
 def _published() -> dict[str, str]:
-    import whisper  # noqa: PLC0415
+    import whisper  # noqa: PLC0415  Only who needs it waits for it.
 
     models: dict[str, str] = whisper._MODELS
     return models

@@ -116,7 +116,7 @@ class FasterWhisper:
 
     def _languages(
         self,
-        model: Any,  # noqa: ANN401
+        model: Any,  # noqa: ANN401  The library has no types.
         heard: Sequence[Channel],
         cut: Sequence[Sequence[Window]],
     ) -> list[str | None]:
@@ -149,7 +149,7 @@ _COMPUTE = {
 
 def _batch_words(model: Any, sounds: Sequence[Samples], way: dict[str, Any]) -> list[list[Word]]:  # noqa: ANN401
     """The words of each window, with times in it."""
-    from faster_whisper import BatchedInferencePipeline  # noqa: PLC0415
+    from faster_whisper import BatchedInferencePipeline  # noqa: PLC0415  Only who needs it waits for it.
 
     slot = round(_SLOT * _SAMPLE_RATE)
     line = np.zeros((len(sounds) + 1) * slot, np.float32)
@@ -178,9 +178,9 @@ def _batch_words(model: Any, sounds: Sequence[Samples], way: dict[str, Any]) -> 
     ]
 
 
-def _alone(model: Any, sound: Samples, way: dict[str, Any]) -> list[Word]:  # noqa: ANN401
+def _alone(model: Any, sound: Samples, way: dict[str, Any]) -> list[Word]:  # noqa: ANN401  The library has no types.
     """The words of one window by the library's usual way, from cold to warm; the same lots each time."""
-    import ctranslate2  # noqa: PLC0415
+    import ctranslate2  # noqa: PLC0415  Only who needs it waits for it.
 
     ctranslate2.set_random_seed(0)
     segments, _ = model.transcribe(
@@ -195,7 +195,7 @@ def _alone(model: Any, sound: Samples, way: dict[str, Any]) -> list[Word]:  # no
     return _words(list(segments), before=0.0)
 
 
-def _must_be_tried_again(segment: Any) -> bool:  # noqa: ANN401
+def _must_be_tried_again(segment: Any) -> bool:  # noqa: ANN401  The library has no types.
     if segment.no_speech_prob > _NO_SPEECH and segment.avg_logprob < _IMPROBABLE:
         return False
     return bool(segment.compression_ratio > _REPETITIVE or segment.avg_logprob < _IMPROBABLE)
@@ -218,7 +218,7 @@ def _words(segments: Sequence[Any], *, before: Seconds) -> list[Word]:
     ]
 
 
-def _prompt(model: Any, glossary: tuple[str, ...]) -> str | None:  # noqa: ANN401
+def _prompt(model: Any, glossary: tuple[str, ...]) -> str | None:  # noqa: ANN401  The library has no types.
     def tokens(text: str) -> int:
         return len(model.hf_tokenizer.encode(" " + text, add_special_tokens=False).ids)
 
@@ -226,8 +226,8 @@ def _prompt(model: Any, glossary: tuple[str, ...]) -> str | None:  # noqa: ANN40
 
 
 @lru_cache(maxsize=1)
-def _loaded(folder: Path, device: str, compute: str, threads: int) -> Any:  # noqa: ANN401
-    from faster_whisper import WhisperModel  # noqa: PLC0415
+def _loaded(folder: Path, device: str, compute: str, threads: int) -> Any:  # noqa: ANN401  The library has no types.
+    from faster_whisper import WhisperModel  # noqa: PLC0415  Only who needs it waits for it.
 
     return WhisperModel(
         str(folder), device=device, compute_type=compute, cpu_threads=threads, num_workers=1, local_files_only=True
@@ -261,7 +261,7 @@ def _find(model: str, weights_folder: Path | None) -> Path:
 
 
 def _cached(model: str) -> Path | None:
-    from faster_whisper.utils import available_models, download_model  # noqa: PLC0415
+    from faster_whisper.utils import available_models, download_model  # noqa: PLC0415  Only who needs it waits for it.
 
     if model not in available_models():
         return None
@@ -282,6 +282,6 @@ def _check_installed() -> None:
 
 
 def _device() -> str:
-    import ctranslate2  # noqa: PLC0415
+    import ctranslate2  # noqa: PLC0415  Only who needs it waits for it.
 
     return "cuda" if ctranslate2.get_cuda_device_count() else "cpu"

@@ -110,14 +110,14 @@ def _words(pcm: bytes, offset: Seconds) -> list[Word]:
 
 @cache
 def _decoder() -> Any:  # noqa: ANN401  The library has no types.
-    import pocketsphinx  # noqa: PLC0415
+    import pocketsphinx  # noqa: PLC0415  Only who needs it waits for it.
 
     return pocketsphinx.Decoder(samprate=_SAMPLE_RATE, cmn="batch", loglevel="FATAL", **_SEARCH)
 
 
 @cache
 def _weights_hash() -> str:
-    import pocketsphinx  # noqa: PLC0415
+    import pocketsphinx  # noqa: PLC0415  Only who needs it waits for it.
 
     folder = Path(pocketsphinx.get_model_path("en-us"))
     digest = sha256()

@@ -141,21 +141,21 @@ class Whisper:
         return [found[channel.call] for channel in heard]
 
     def _model(self) -> Any:  # noqa: ANN401  The library has no types.
-        import torch  # noqa: PLC0415
+        import torch  # noqa: PLC0415  Only who needs it waits for it.
 
         if self._device == "cpu" and torch.get_num_threads() != self._threads:
             torch.set_num_threads(self._threads)
         return _loaded(self._weights, self._device, self._quantise)
 
 
-def _hearing() -> Any:  # noqa: ANN401
+def _hearing() -> Any:  # noqa: ANN401  The library has no types.
     """The module that needs torch, imported when it is needed."""
     return import_module("transcription.engines.hearing")
 
 
 @lru_cache(maxsize=1)
 def _loaded(weights: Weights, device: str, quantise: bool) -> Any:  # noqa: ANN401  The library has no types.
-    import whisper  # noqa: PLC0415
+    import whisper  # noqa: PLC0415  Only who needs it waits for it.
 
     # Loaded by path: by name, the library would download what it does not find.
     model = whisper.load_model(str(weights.path), device=device)
@@ -172,7 +172,7 @@ def _loaded(weights: Weights, device: str, quantise: bool) -> Any:  # noqa: ANN4
 
 def halve(model: Any) -> None:  # noqa: ANN401  The library has no types.
     """The model's products in 16-bit floats; left in 32, each would be converted anew for every token."""
-    import torch  # noqa: PLC0415
+    import torch  # noqa: PLC0415  Only who needs it waits for it.
 
     for part in model.modules():
         if isinstance(part, torch.nn.Linear | torch.nn.Conv1d):
@@ -185,9 +185,9 @@ def quantise_encoder(model: Any) -> None:  # noqa: ANN401  The library has no ty
     Only the encoder: the scale of the integers is that of the whole input, and only the encoder hears one window at
     a time. In the decoder a window's words would come to depend on what shares its batch.
     """
-    import warnings  # noqa: PLC0415
+    import warnings  # noqa: PLC0415  Only who needs it waits for it.
 
-    import torch  # noqa: PLC0415
+    import torch  # noqa: PLC0415  Only who needs it waits for it.
 
     for part in model.encoder.modules():
         if isinstance(part, torch.nn.Linear):
@@ -199,7 +199,7 @@ def quantise_encoder(model: Any) -> None:  # noqa: ANN401  The library has no ty
 
 
 def _check_language(weights: Weights, language: str) -> None:
-    from whisper.tokenizer import LANGUAGES  # noqa: PLC0415
+    from whisper.tokenizer import LANGUAGES  # noqa: PLC0415  Only who needs it waits for it.
 
     if language != "auto" and language not in LANGUAGES:
         raise EngineUnavailable(
@@ -216,6 +216,6 @@ def _check_language(weights: Weights, language: str) -> None:
 
 
 def _device() -> str:
-    import torch  # noqa: PLC0415
+    import torch  # noqa: PLC0415  Only who needs it waits for it.
 
     return "cuda" if torch.cuda.is_available() else "cpu"

@@ -224,14 +224,14 @@ class _ObjectStore:
 @cache
 def _reach(url: str) -> tuple[Any, str]:
     """The file system of a URL and the path in it; kept, because finding a bucket's region asks the network."""
-    from pyarrow.fs import FileSystem  # noqa: PLC0415
+    from pyarrow.fs import FileSystem  # noqa: PLC0415  Only who needs it waits for it.
 
     filesystem, base = FileSystem.from_uri(url)
     return filesystem, base.rstrip("/")
 
 
 def _everything_below(base: str) -> Any:  # noqa: ANN401  pyarrow is untyped.
-    from pyarrow.fs import FileSelector  # noqa: PLC0415
+    from pyarrow.fs import FileSelector  # noqa: PLC0415  Only who needs it waits for it.
 
     return FileSelector(base, recursive=True)
 
