@@ -10,11 +10,13 @@ import msgspec
 import numpy as np
 import yaml
 
-from audit_rules.conversation import Conversation, hear
+from audit_rules.acts.recognise import recognise
+from audit_rules.acts.said import Place
+from audit_rules.conversation import Conversation
 from audit_rules.document import suggest
+from audit_rules.episode import upset_turns
 from audit_rules.estimates import Estimate, Floats, f1_interval, percentiles, resampled_sums, wilson
 from audit_rules.finding import EvidenceKind
-from audit_rules.index import Place
 from audit_rules.matchers.timing import interruptions
 from audit_rules.rulebook import SHIPPED, Rulebook
 from transcription.errors import InputError, SetupError
@@ -307,7 +309,7 @@ def _in_context(row: Labelled, rulebook: Rulebook, check: Check) -> tuple[Conver
         roles_from=RolesFrom.LABELS,
     )
     call = Conversation(transcript, rulebook.sources)
-    hear([call], rulebook.index)
+    recognise([call], rulebook.index, rulebook.witnesses, rulebook.act_phrases)
     last = len(utterances) - 1
     turn = next(t for t in call.turns if last in t.utterances)
     offset = sum(len(utterances[i].text) + 1 for i in turn.utterances if i != last)
@@ -316,7 +318,7 @@ def _in_context(row: Labelled, rulebook: Rulebook, check: Check) -> tuple[Conver
 
 def _found(check: Check, call: Conversation, rulebook: Rulebook) -> list[Place]:
     if check.cue == "upset":
-        return rulebook.episode_cues.upset(call)
+        return [said.place for said in upset_turns(call, rulebook.gate).opened_by.values()]
     return [p for rule in check.rules if rule in rulebook.sources for p in call.events(rule)]
 
 

@@ -4,9 +4,10 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
-from audit_rules.conversation import Contact, Conversation, hear
-from audit_rules.finding import Audit, Finding, Verdict
-from audit_rules.index import Place
+from audit_rules.acts.recognise import recognise
+from audit_rules.conversation import Contact, Conversation
+from audit_rules.episode import UpsetTurns, episodes, upset_turns
+from audit_rules.finding import Audit, Finding, Upset, Verdict
 from audit_rules.matchers import Scope
 from audit_rules.matchers.kept_promise import KeptPromiseMatcher
 from audit_rules.measures import measures_of
@@ -22,7 +23,7 @@ LANGUAGE = "en"
 # Enough for array operations to pay, few enough to stay in the processor's cache.
 _AT_ONCE = 100
 Scopes = dict[str, list[Scope]]
-_WORST_FIRST = (Verdict.MISSED, Verdict.MET, Verdict.NOT_ASSESSABLE, Verdict.NOT_APPLICABLE)
+_WORST_FIRST = (Verdict.MISSED, Verdict.UNSURE, Verdict.MET, Verdict.NOT_ASSESSABLE, Verdict.NOT_APPLICABLE)
 
 
 def audit(
@@ -38,7 +39,7 @@ def audit(
     them a promise to call back is `not_assessable`. The result depends on nothing else.
     """
     call = Conversation(transcript, rulebook.sources, contacts=contacts, known_until=known_until)
-    hear([call], rulebook.index)
+    _recognise([call], rulebook)
     return _audit(call, rulebook)
 
 
@@ -53,19 +54,21 @@ def audit_each(
     waiting = iter(transcripts)
     while some := [*islice(waiting, _AT_ONCE)]:
         calls = [Conversation(t, rulebook.sources, contacts=contacts_of(t), known_until=known_until) for t in some]
-        hear(calls, rulebook.index)
+        _recognise(calls, rulebook)
         yield from (_audit(call, rulebook) for call in calls)
+
+
+def _recognise(calls: Sequence[Conversation], rulebook: Rulebook) -> None:
+    recognise(calls, rulebook.index, rulebook.witnesses, rulebook.act_phrases)
 
 
 def _audit(call: Conversation, rulebook: Rulebook) -> Audit:
     transcript = call.transcript
-    upset = rulebook.episode_cues.upset(call)
-    call.episodes = rulebook.episode_cues.episodes(call, upset)
-    openings: dict[int, Place] = {}
-    for place in upset:
-        openings.setdefault(place.turn, place)
+    upset = upset_turns(call, rulebook.gate)
+    call.upset = upset.degree
+    call.episodes = episodes(call, upset, rulebook.gate)
     unassessable = _cannot_be_judged(transcript, call)
-    scopes = _scopes_of(call, openings)
+    scopes = _scopes_of(call, upset, rulebook)
     findings = tuple(_judge(compiled, call, scopes, unassessable) for compiled in rulebook.compiled)
     promising = [c.matcher for c in rulebook.compiled if isinstance(c.matcher, KeptPromiseMatcher)]
     bouncing = rulebook.sources.get("ownership.avoids_bouncing")
@@ -103,25 +106,39 @@ def _judge(compiled: CompiledRule, call: Conversation, applying: Scopes, unasses
         return answer.not_assessable(unassessable)
     scopes = _narrowed(compiled, call, applying[rule.applies])
     if not scopes:
-        never_upset = rule.applies == "episode" and not call.episodes
+        never_upset = rule.applies == "upset" and not call.episodes
         return answer.never_upset if never_upset else answer.not_called_for
     if rule.needs_times and not call.transcript.has_times:
         return answer.not_assessable("The recording does not show when each party speaks.")
-    if len(scopes) == 1:
-        return compiled.matcher.judge(call, scopes[0])
     # One finding a call: a miss anywhere is the one to hear about, then what was met.
-    return min((compiled.matcher.judge(call, scope) for scope in scopes), key=lambda f: _WORST_FIRST.index(f.verdict))
+    finding = min((compiled.matcher.judge(call, s) for s in scopes), key=lambda f: _WORST_FIRST.index(f.verdict))
+    perhaps = rule.applies == "upset" and call.upset is Upset.PERHAPS
+    return _without_accusing(rule.feeling, finding, compiled) if perhaps else finding
 
 
-def _scopes_of(call: Conversation, openings: dict[int, Place]) -> Scopes:
+def _without_accusing(feeling: bool, finding: Finding, compiled: CompiledRule) -> Finding:
+    """What a rule for upset customers says where the customer was only perhaps upset."""
+    judged = finding.verdict in (Verdict.MET, Verdict.MISSED)
+    if finding.verdict is Verdict.MISSED or (feeling and judged):
+        reason = "The customer was perhaps upset; a person should listen."
+        return compiled.answer.unsure(reason, *finding.evidence)
+    return finding
+
+
+def _scopes_of(call: Conversation, upset: UpsetTurns, rulebook: Rulebook) -> Scopes:
     """Where a rule applies before its own conditions narrow it."""
     last = len(call.turns) - 1
+    always = [Scope(trigger=None, last_turn=last, called_for_by="the start")]
+    if upset.degree is Upset.PERHAPS:
+        reported = [s.place for act in rulebook.gate.problem for s in call.acts.get(act, ())]
+        first = min([*reported, *(s.place for s in upset.opened_by.values())])
+        return {"always": always, "upset": [Scope(trigger=first, last_turn=last, called_for_by="the problem")]}
     # What calms a customer may be said after the thanks that end an episode, so its window stays open until the next.
     until = [e.first_turn - 1 for e in call.episodes[1:]] + [last]
     return {
-        "always": [Scope(trigger=None, last_turn=last, called_for_by="the start")],
-        "episode": [
-            Scope(trigger=openings[e.first_turn], last_turn=end, called_for_by="the upset")
+        "always": always,
+        "upset": [
+            Scope(trigger=upset.opened_by[e.first_turn].place, last_turn=end, called_for_by="the upset")
             for e, end in zip(call.episodes, until, strict=False)
         ],
     }

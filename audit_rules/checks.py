@@ -5,9 +5,10 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
+from audit_rules.acts.inventory import Act
 from audit_rules.document import Document, Keys, suggest
 from audit_rules.phrases import Language, PhraseError
-from audit_rules.rule import MATCHERS, Cues, Phrases, Rule, Scorecard
+from audit_rules.rule import MATCHERS, Gate, Phrases, Rule, Scorecard, Speaker
 from audit_rules.window import parse_window
 
 Words = Mapping[str, tuple[str, ...]]
@@ -37,6 +38,7 @@ def check_rule(
     document: Document,
     *,
     rules: Mapping[str, Rule],
+    acts: Mapping[str, Act],
     unreadable: Collection[str],
     language: Language,
 ) -> None:
@@ -56,8 +58,10 @@ def check_rule(
         if event not in rules and event not in unreadable:
             document.problem((*at, *keys), f"there is no rule {event}{suggest(event, rules)}")
     for keys, phrases in phrase_lists(rule):
-        if not phrases.any_of and not phrases.events:
-            document.problem((*at, *keys), f"“{keys[-1]}” needs any_of or events: it has nothing to look for")
+        if not phrases.any_of and not phrases.events and not phrases.acts:
+            document.problem((*at, *keys), f"“{keys[-1]}” needs acts, any_of or events: it has nothing to look for")
+        for key in ("acts", "unless_acts"):
+            _check_acts(getattr(phrases, key), (*at, *keys, key), document, acts, speaker=phrases.speaker)
     for keys, within in _windows(rule):
         try:
             parse_window(within)
@@ -69,10 +73,32 @@ def check_rule(
         document.problem(at, f"the events of {rule.id} refer back to itself: {' > '.join(cycle)}")
 
 
-def check_cues(cues: Cues, document: Document, language: Language) -> None:
-    """Note every phrase of episodes.yaml that cannot be read."""
-    for key, phrases in msgspec.structs.asdict(cues).items():
-        _check_list(phrases, (key,), document, language)
+def check_act(act: Act, document: Document, acts: Mapping[str, Act], language: Language) -> None:
+    """Note a name that is not its file's, a parent that is no act of the same party, phrases that cannot be read."""
+    if act.name != document.path.stem:
+        document.problem(("name",), f"{act.name} belongs in {act.name}.yaml: the name is the file's")
+    if act.parent is not None:
+        _check_acts((act.parent,), ("parent",), document, acts, speaker=act.who)
+    for key in ("phrases", "unless"):
+        _check_list(getattr(act, key), (key,), document, language)
+
+
+def check_gate(gate: Gate, document: Document, acts: Mapping[str, Act]) -> None:
+    """Note every name in gate.yaml that is no act of the customer."""
+    for key in ("upset", "clearly", "accepted", "thanked", "persists", "problem"):
+        _check_acts(getattr(gate, key), (key,), document, acts, speaker="customer")
+
+
+def _check_acts(
+    names: Collection[str], at: Keys, document: Document, acts: Mapping[str, Act], *, speaker: Speaker
+) -> None:
+    for n, name in enumerate(names):
+        if name not in acts:
+            document.problem((*at, n), f"there is no act {name}{suggest(name, acts)}")
+        elif acts[name].who != speaker:
+            document.problem(
+                (*at, n), f"{name} is done by the {acts[name].who}, and here the {speaker}'s are asked for"
+            )
 
 
 def check_words(own: Words, document: Document, language: Language) -> None:

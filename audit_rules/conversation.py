@@ -7,9 +7,10 @@ from typing import Protocol
 
 import msgspec
 
+from audit_rules.acts.said import Certainty, Place, Said
 from audit_rules.content import content_stems
-from audit_rules.finding import Episode, Evidence, EvidenceKind
-from audit_rules.index import Found, Index, PhraseList, Place, places_of
+from audit_rules.finding import Episode, Evidence, EvidenceKind, Upset
+from audit_rules.index import Found, PhraseList, places_of
 from audit_rules.rule import Speaker
 from audit_rules.spoken import Spoken
 from transcription.speech import both_silent
@@ -18,7 +19,7 @@ from transcription.turns import Turn, is_listening_signal, turns_of
 
 # Both silent for this long is a hold; shorter is thinking or looking something up.
 HOLD_FROM: Seconds = 8.0
-_SPEAKER: dict[SpeakerRole, Speaker] = {SpeakerRole.AGENT: "agent", SpeakerRole.CUSTOMER: "customer"}
+SPEAKER: dict[SpeakerRole, Speaker] = {SpeakerRole.AGENT: "agent", SpeakerRole.CUSTOMER: "customer"}
 
 
 class EventSource(Protocol):
@@ -55,29 +56,65 @@ class Conversation:
         self.contacts = contacts
         self.known_until = known_until
         self.turns: tuple[Turn, ...] = turns_of(transcript)
-        self._spoken = [Spoken(t.text) for t in self.turns]
-        self.texts: list[str] = [s.normal for s in self._spoken]
+        self.spoken = [Spoken(t.text) for t in self.turns]
+        self.texts: list[str] = [s.normal for s in self.spoken]
         self.episodes: tuple[Episode, ...] = ()
         self._sources = sources
-        self._found: Found = {}
+        self.acts: Mapping[str, Sequence[Said]] = {}
+        """Where each act is, in order; of an act with children the children's places are there too."""
+        self.found: Found = {}
+        self.upset = Upset.NONE
         self._lists: dict[int, list[Place]] = {}
         self._events: dict[str, list[Place]] = {}
         self._stems: dict[int, frozenset[str]] = {}
         self._where: dict[Place, tuple[Seconds | None, Seconds | None, int, int]] = {}
 
     def hits(self, phrases: PhraseList) -> list[Place]:
-        """Places of the phrases and of the events they name."""
+        """Places of the phrases, of the acts that are likely there, and of the events, in order."""
         found = self._lists.get(phrases.number)
         if found is None:
-            found = places_of(self._found, phrases)
+            found = places_of(self.found, phrases)
+            if phrases.acts:
+                found = _apart([*found, *(s.place for s in self.said(phrases, at_least=Certainty.LIKELY))])
             if phrases.events:
                 found = _apart([*found, *(p for rule in phrases.events for p in self.events(rule))])
             self._lists[phrases.number] = found
         return found
 
+    def said(self, phrases: PhraseList, *, at_least: Certainty = Certainty.POSSIBLE) -> list[Said]:
+        """Where the acts that a list names were recognised, surely enough, without the turns it excepts; in order."""
+        excepted = {
+            s.place.turn
+            for act in phrases.unless_acts
+            for s in self.acts.get(act, ())
+            if s.certainty >= Certainty.LIKELY
+        }
+        return sorted(
+            (
+                s
+                for act in phrases.acts
+                for s in self.acts.get(act, ())
+                if s.certainty >= at_least and s.place.turn not in excepted
+            ),
+            key=lambda s: (s.place, -s.certainty),
+        )
+
+    def best(self, phrases: PhraseList, turn: int) -> Said | None:
+        """What is most surely one of the list's acts in a turn."""
+        return max(
+            (s for s in self.said(phrases) if s.place.turn == turn),
+            key=lambda s: (s.certainty, s.probability or 0.0),
+            default=None,
+        )
+
+    def surest(self, phrases: PhraseList, hit: Place) -> Certainty:
+        """How surely a hit is what the list looks for; a rule's own phrases and other rules' findings are sure."""
+        said = self.best(phrases, hit.turn)
+        return Certainty.SURE if said is None else said.certainty
+
     def said_by_other(self, phrases: PhraseList) -> list[Place]:
         """Places of the phrases in the other party's words; the list must be looked for in both parties'."""
-        return places_of(self._found, phrases, by_other=True)
+        return places_of(self.found, phrases, by_other=True)
 
     def events(self, rule_id: str) -> list[Place]:
         """What that rule's matcher found anywhere in the call."""
@@ -145,7 +182,7 @@ class Conversation:
     def certainty(self, place: Place) -> float | None:
         """The lowest confidence of the words of a place, on the recogniser's own scale; None where none is known."""
         turn = self.turns[place.turn]
-        first, last = self._spoken[place.turn].original(place.start, place.end)
+        first, last = self.spoken[place.turn].original(place.start, place.end)
         known: list[float] = []
         at = 0
         for number in turn.utterances:
@@ -160,11 +197,11 @@ class Conversation:
 
     def quote(self, place: Place) -> str:
         """The original words of a place."""
-        first, last = self._spoken[place.turn].original(place.start, place.end)
+        first, last = self.spoken[place.turn].original(place.start, place.end)
         return self.turns[place.turn].text[first:last]
 
-    def evidence(self, kind: EvidenceKind, place: Place, note: str = "") -> Evidence:
-        """The quote of a place, with its times and its characters in the turn's text."""
+    def evidence(self, kind: EvidenceKind, place: Place, note: str = "", said: Said | None = None) -> Evidence:
+        """The quote of a place, with its times and its characters in the turn's text, and as what act it was heard."""
         start, end, first, last = self._located(place)
         turn = self.turns[place.turn]
         return Evidence(
@@ -177,6 +214,8 @@ class Conversation:
             char_start=first,
             char_end=last,
             note=note,
+            act=said.act if said else "",
+            probability=said.probability if said else None,
         )
 
     def turn_evidence(self, kind: EvidenceKind, turn: Turn, note: str = "") -> Evidence:
@@ -201,7 +240,7 @@ class Conversation:
 
     def _locate(self, place: Place) -> tuple[Seconds | None, Seconds | None, int, int]:
         turn = self.turns[place.turn]
-        first, last = self._spoken[place.turn].original(place.start, place.end)
+        first, last = self.spoken[place.turn].original(place.start, place.end)
         start, end = turn.start, turn.end
         offset = 0
         for number in turn.utterances:
@@ -219,13 +258,6 @@ class Conversation:
                 at += len(word.text) + 1
             offset += len(utterance.text) + 1
         return start, end, first, last
-
-
-def hear(calls: Sequence[Conversation], index: Index) -> None:
-    """Find the phrases of all rules in the calls: many calls at once take little longer than one."""
-    said = [[(_SPEAKER.get(t.role), s.words) for t, s in zip(c.turns, c._spoken, strict=True)] for c in calls]
-    for call, found in zip(calls, index.find(said), strict=True):
-        call._found = found
 
 
 def _apart(places: list[Place]) -> list[Place]:

@@ -1,81 +1,107 @@
-"""Tense calls: where an episode opens, and where the customer lets it close.
+"""Whether, from when and until when the customer is upset with the company: the gate of many rules.
 
-An episode opens with the first customer turn that shows upset: one strong phrase, or two weak words within
-two turns (measured on support chats, single words are right two times in three, phrases nearly always). It
-closes with the customer's acceptance or thanks in a turn that shows no upset; upset after that opens another.
+Upset is heard by what customers do, not by anger words: annoyance, weariness and sarcasm, open anger, threats to leave.
+One turn that is clearly so, or several that are mildly so, make a call tense; less makes it "perhaps". An episode opens
+with the first such turn and closes when the customer accepts, thanks or warms up in a turn without upset; upset after
+that opens another.
 """
 
-from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
+import msgspec
+
+from audit_rules.acts.said import Place, Said
 from audit_rules.conversation import Conversation
-from audit_rules.finding import Episode, EvidenceKind
-from audit_rules.index import Index, PhraseList, Place
-from audit_rules.rule import Cues, Phrases
+from audit_rules.finding import Episode, EvidenceKind, Upset
+from audit_rules.rule import Gate
+
+# What a phrase is worth where there is no recogniser to weigh it.
+_BY_PHRASE = 0.9
 
 
-class EpisodeCues:
-    """The customer's words that open and close an episode, compiled."""
+class UpsetTurns(msgspec.Struct, frozen=True):
+    """The customer's upset in one call: how sure it is, and in which turns it is heard, with the words that show it."""
 
-    def __init__(self, cues: Cues, index: Index) -> None:
-        def compile_list(phrases: tuple[str, ...]) -> PhraseList:
-            return index.add(Phrases(speaker="customer", any_of=phrases, unless=cues.unless))
+    degree: Upset
+    opened_by: dict[int, Said]
 
-        self.strong = compile_list(cues.strong)
-        self.weak = compile_list(cues.weak)
-        self.accepts = index.add(Phrases(speaker="customer", any_of=cues.accepts, unless=cues.unsolved))
-        self.thanks = index.add(Phrases(speaker="customer", any_of=cues.thanks, unless=cues.unsolved))
-        self.persists = index.add(Phrases(speaker="customer", any_of=cues.persists))
 
-    def upset(self, call: Conversation) -> list[Place]:
-        """Every place that shows upset: strong phrases, and weak words that have company within two customer turns."""
-        strong = call.hits(self.strong)
-        weak = call.hits(self.weak)
-        heard: dict[int, set[str]] = defaultdict(set)
-        for place in weak:
-            heard[place.turn].add(call.texts[place.turn][place.start : place.end])
-        strong_turns = {p.turn for p in strong}
-        floor = call.floor("customer")
-        company: set[int] = set()
-        for n, turn in enumerate(floor):
-            near = floor[max(n - 1, 0) : n + 2] if turn in heard else []
-            # A word said twice is one sign; two different ones, or one beside a strong phrase, are company.
-            if len({w for t in near for w in heard.get(t, ())}) > 1 or not strong_turns.isdisjoint(near):
-                company.add(turn)
-        return sorted({*strong, *(w for w in weak if w.turn in company)})
+def upset_turns(call: Conversation, gate: Gate) -> UpsetTurns:
+    """Weigh every customer turn; the turns of the answer are those that make the call tense or perhaps tense."""
+    any_of = _strengths(call, gate.upset)
+    clear = _strengths(call, gate.clearly)
+    strong = {t for t, (p, _) in any_of.items() if p >= gate.from_turn}
+    open_anger = {t for t, (p, _) in clear.items() if p >= gate.from_clear_turn}
+    weak = {t for t, (p, _) in any_of.items() if p >= gate.from_perhaps}
+    if open_anger or len(strong) >= gate.turns:
+        degree, turns = Upset.CLEAR, strong | open_anger
+    elif strong or weak:
+        degree, turns = Upset.PERHAPS, strong | weak
+    else:
+        degree, turns = Upset.NONE, set[int]()
+    return UpsetTurns(degree, {t: (any_of.get(t) or clear[t])[1] for t in sorted(turns)})
 
-    def episodes(self, call: Conversation, places: Sequence[Place]) -> tuple[Episode, ...]:
-        """The call's episodes in order, given where it shows upset; the opening comes before the closing."""
-        upset: dict[int, Place] = {}
-        for place in places:
-            upset.setdefault(place.turn, place)
-        if not upset:
-            return ()
-        persisting = {p.turn: p.end for p in call.hits(self.persists)}
-        accepts = {p.turn for p in call.hits(self.accepts) if p.start >= persisting.get(p.turn, 0)}
-        closing = accepts | {p.turn for p in call.hits(self.thanks) if p.turn not in persisting}
-        found: list[Episode] = []
-        opened: int | None = None
-        for turn in call.customer_turns:
-            if turn.index in upset:
-                opened = turn.index if opened is None else opened
-            elif opened is not None and turn.index in closing:
-                how = "accepted" if turn.index in accepts else "thanked"
-                found.append(self._episode(call, len(found) + 1, upset[opened], turn.index, how))
-                opened = None
-        if opened is not None:
-            found.append(self._episode(call, len(found) + 1, upset[opened], call.turns[-1].index, "call_end"))
-        return tuple(found)
 
-    def _episode(self, call: Conversation, number: int, opening: Place, last: int, closed_by: str) -> Episode:
-        start, _ = call.time(opening)
-        turn = call.turns[opening.turn]
-        return Episode(
-            number=number,
-            first_turn=opening.turn,
-            last_turn=last,
-            start=start if start is not None else turn.start,
-            end=call.turns[last].end,
-            opened_by=call.evidence(EvidenceKind.TRIGGER, opening).quote,
-            closed_by=closed_by,
-        )
+def _strengths(call: Conversation, acts: Sequence[str]) -> dict[int, tuple[float, Said]]:
+    """By turn: the probability that any of the acts is done there (as if independent), and the likeliest of them."""
+    found: dict[int, list[Said]] = {}
+    for act in acts:
+        best: dict[int, Said] = {}
+        for said in call.acts.get(act, ()):
+            kept = best.get(said.place.turn)
+            if kept is None or (said.probability or 0) > (kept.probability or 0):
+                best[said.place.turn] = said
+        for turn, said in best.items():
+            found.setdefault(turn, []).append(said)
+    strengths: dict[int, tuple[float, Said]] = {}
+    for turn, several in found.items():
+        none = 1.0
+        for said in several:
+            none *= 1 - _probability(said)
+        strengths[turn] = (1 - none, max(several, key=_probability))
+    return strengths
+
+
+def _probability(said: Said) -> float:
+    return _BY_PHRASE if said.probability is None else said.probability
+
+
+def episodes(call: Conversation, upset: UpsetTurns, gate: Gate) -> tuple[Episode, ...]:
+    """The episodes of a tense call in order; none where the customer was not, or only perhaps, upset."""
+    if upset.degree is not Upset.CLEAR:
+        return ()
+    closing: Mapping[int, str] = {
+        said.place.turn: how
+        for how, acts in (("thanked", gate.thanked), ("accepted", gate.accepted))
+        for act in acts
+        for said in call.acts.get(act, ())
+        if said.certainty >= gate.closes_from
+    }
+    persisting = {
+        s.place.turn for act in gate.persists for s in call.acts.get(act, ()) if s.certainty >= gate.closes_from
+    }
+    found: list[Episode] = []
+    opened: int | None = None
+    for turn in call.customer_turns:
+        if turn.index in upset.opened_by:
+            opened = turn.index if opened is None else opened
+        elif opened is not None and turn.index in closing and turn.index not in persisting:
+            found.append(_episode(call, len(found) + 1, upset.opened_by[opened].place, turn.index, closing[turn.index]))
+            opened = None
+    if opened is not None:
+        found.append(_episode(call, len(found) + 1, upset.opened_by[opened].place, call.turns[-1].index, "call_end"))
+    return tuple(found)
+
+
+def _episode(call: Conversation, number: int, opening: Place, last: int, closed_by: str) -> Episode:
+    start, _ = call.time(opening)
+    turn = call.turns[opening.turn]
+    return Episode(
+        number=number,
+        first_turn=opening.turn,
+        last_turn=last,
+        start=start if start is not None else turn.start,
+        end=call.turns[last].end,
+        opened_by=call.evidence(EvidenceKind.TRIGGER, opening).quote,
+        closed_by=closed_by,
+    )

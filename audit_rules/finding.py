@@ -4,14 +4,20 @@ from enum import StrEnum
 
 import msgspec
 
+from audit_rules.acts.said import Certainty, Witness
 from transcription.transcript import Seconds, SpeakerRole
 
 
 class Verdict(StrEnum):
-    """The four honest answers. Only MET and MISSED count in a score; coverage shows the rest."""
+    """The five honest answers. Only MET and MISSED count in a score; coverage shows the rest.
+
+    UNSURE says that something near enough was said, that one witness alone heard it, or that the customer was perhaps
+    upset: a person should listen.
+    """
 
     MET = "met"
     MISSED = "missed"
+    UNSURE = "unsure"
     NOT_APPLICABLE = "not_applicable"
     NOT_ASSESSABLE = "not_assessable"
 
@@ -33,7 +39,9 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A quote or a stretch of time that a person can check.
 
     `turn` is an index into `turns_of(transcript)`; `char_start` and `char_end` delimit `quote` in that
-    turn's text. Timing evidence has times and a `note` but may have no words.
+    turn's text. Timing evidence has times and a `note` but may have no words. Where the quote was recognised as an act,
+    `act` names it, `probability` (0 to 1) says how surely, and `like` is the nearest known line of the corpus where the
+    words alone did not tell.
     """
 
     kind: EvidenceKind
@@ -45,15 +53,32 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     char_start: int | None = None
     char_end: int | None = None
     note: str = ""
+    act: str = ""
+    probability: float | None = None
+    like: str = ""
 
 
 class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
-    """One rule's verdict on one call; `reason` is a sentence for the person it concerns."""
+    """One rule's verdict on one call; `reason` is a sentence for the person it concerns.
+
+    `certainty` and `witness` say how surely, and by what, the words that decided were recognised as the act the rule
+    asks for; None where no act decided.
+    """
 
     rule_id: str
     verdict: Verdict
     reason: str
     evidence: tuple[Evidence, ...] = ()
+    certainty: Certainty | None = None
+    witness: Witness | None = None
+
+
+class Upset(StrEnum):
+    """Whether the customer was upset with the company, as far as their acts tell."""
+
+    NONE = "none"
+    PERHAPS = "perhaps"
+    CLEAR = "clear"
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,6 +123,7 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     median_answer_gap: float | None = None
     longest_dead_air: float | None = None
     transfers: int = 0
+    upset: Upset = Upset.NONE
     tense: bool = False
     upset_at_start: bool = False
     upset_at_end: bool = False

@@ -5,8 +5,8 @@ agent. So words that count against the agent need each of their words heard with
 that earn a `met` do not, because a praise too many harms nobody.
 """
 
+from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
-from audit_rules.index import Place
 
 # The least certainty of a word that accuses, by engine; a recogniser's certainty is no probability, so there is no
 # one scale. Of PocketSphinx, 0.1 takes out 35 % of the wrong words and 6 % of the right ones (747 words of clear

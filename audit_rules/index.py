@@ -1,22 +1,15 @@
-"""Every phrase of a rulebook, searched once however many rules share it."""
+"""Every phrase of a rulebook, searched once however many acts and rules share it."""
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from audit_rules.acts.said import Place
 from audit_rules.phrases import Language
 from audit_rules.rule import Phrases, Speaker
 from audit_rules.search import PhraseSet
 from audit_rules.tolerance import with_one_misheard
-
-
-class Place(msgspec.Struct, frozen=True, array_like=True, order=True, gc=False):
-    """Where words were found: a turn and characters of its normalised text."""
-
-    turn: int
-    start: int
-    end: int
 
 
 class PhraseList(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,6 +17,8 @@ class PhraseList(msgspec.Struct, frozen=True, kw_only=True):
 
     speaker: Speaker
     events: tuple[str, ...]
+    acts: tuple[str, ...]
+    unless_acts: tuple[str, ...]
     number: int
 
 
@@ -47,7 +42,13 @@ class Index:
 
     def add(self, phrases: Phrases, *, by_both: bool = False) -> PhraseList:
         """Register a list, to be looked for `by_both` parties; raises PhraseError for a phrase that cannot be read."""
-        compiled = PhraseList(speaker=phrases.speaker, events=phrases.events, number=self._numbers)
+        compiled = PhraseList(
+            speaker=phrases.speaker,
+            events=phrases.events,
+            acts=phrases.acts,
+            unless_acts=phrases.unless_acts,
+            number=self._numbers,
+        )
         self._numbers += _NUMBERS
         self._want(phrases, phrases.speaker, compiled.number)
         if by_both:

@@ -2,9 +2,9 @@
 
 import re
 
+from audit_rules.acts.said import Place
 from audit_rules.content import content_stems, stem
 from audit_rules.conversation import Conversation
-from audit_rules.index import Place
 from audit_rules.spoken import normalise
 
 # Where the next clause begins, heard without punctuation: what follows it is no longer what the agent is sorry for.

@@ -5,25 +5,26 @@ from statistics import median
 import msgspec
 
 from audit_rules.conversation import Conversation
-from audit_rules.finding import Measures
-from audit_rules.index import Place
+from audit_rules.episode import UpsetTurns
+from audit_rules.finding import Measures, Upset
 from audit_rules.matchers.timing import answer_gaps
 from transcription.speech import overlaps
 from transcription.transcript import SpeakerRole
 from transcription.turns import Turn
 
 
-def measures_of(call: Conversation, *, upset: list[Place], transfers: int) -> Measures:
+def measures_of(call: Conversation, *, upset: UpsetTurns, transfers: int) -> Measures:
     """The measures of one call; None where the recording cannot show it."""
     agent, customer = call.agent_turns, call.customer_turns
     words = {role: sum(_words(call, t) for t in call.turns if t.role is role) for role in SpeakerRole}
-    upset_turns = {p.turn for p in upset}
+    upset_turns = set(upset.opened_by) if upset.degree is not Upset.NONE else set[int]()
     base = Measures(
         turns_agent=len(agent),
         turns_customer=len(customer),
         words_agent=words[SpeakerRole.AGENT],
         words_customer=words[SpeakerRole.CUSTOMER],
         transfers=transfers,
+        upset=upset.degree,
         tense=bool(call.episodes),
         upset_at_start=any(t.index in upset_turns for t in customer[:2]),
         upset_at_end=any(t.index in upset_turns for t in customer[-2:]) if len(customer) > 2 else bool(upset_turns),

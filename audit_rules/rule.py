@@ -20,6 +20,8 @@ from typing import Literal
 
 import msgspec
 
+from audit_rules.acts.said import Certainty
+
 Speaker = Literal["agent", "customer"]
 Status = Literal["live", "trial", "retired"]
 
@@ -31,13 +33,16 @@ class Block(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 class Phrases(Block, frozen=True, kw_only=True):
     """Words of one speaker. A hit that overlaps a hit of `unless` does not count.
 
-    `events` adds whatever other rules found, by rule id, so that phrases are written once. With `tolerance: 1` one
+    `acts` adds where these acts were recognised (`callaudit acts list`), except in a turn that also does one of
+    `unless_acts`. `events` adds whatever other rules found, by rule id, so that phrases are written once. With `tolerance: 1` one
     small word inside a phrase of four words or more may have been misheard (see `audit_rules/tolerance.py`).
     """
 
     speaker: Speaker = "agent"
     any_of: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
+    acts: tuple[str, ...] = ()
+    unless_acts: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     tolerance: Literal[0, 1] = 0
 
@@ -106,12 +111,13 @@ class UsesName(Block, frozen=True, kw_only=True):
     """How a name that the metadata does not give is learnt.
 
     `heard` are the customer's words before it ("my name is"), `asked` the agent's question for it, answered in a few
-    words, and `addressed` the agent's words before it ("thank you", "mr").
+    words, and `addressed` the agent's words before it ("thank you", "mr"). By the `acts` a name is heard that was misspelt.
     """
 
     heard: tuple[str, ...] = ()
     asked: tuple[str, ...] = ()
     addressed: tuple[str, ...] = ()
+    acts: tuple[str, ...] = ()
 
 
 class Slot(Block, frozen=True, kw_only=True):
@@ -136,6 +142,7 @@ class Hold(Block, frozen=True, kw_only=True):
     """
 
     aspect: Literal["asked", "reason", "duration", "returns"]
+    acts: tuple[str, ...] = ()
     any_of: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     announces: tuple[str, ...] = ()
@@ -150,6 +157,7 @@ class Timing(Block, frozen=True, kw_only=True):
     longest_turn: float = 15.0
     median_gap: float = 3.0
     longest_silence: float = 10.0
+    acts: tuple[str, ...] = ()
     acknowledged_by: tuple[str, ...] = ()
 
 
@@ -182,8 +190,9 @@ MATCHERS = (
 class Rule(Block, frozen=True, kw_only=True):
     """One criterion. `id` is `step.criterion`, named so that "met" reads as good; ids are never reused.
 
-    `when` opens a window at each of its hits. `only_if` opens none: it says which calls (or episodes) the rule is
-    about, wherever in them it is heard.
+    `applies` says where: in every call, or only where the customer is upset with the company, from then on. A rule
+    about the customer's `feeling` is `unsure` where they are only perhaps upset. `when` opens a window at each of its
+    hits. `only_if` opens none: it says which calls (or episodes) the rule is about, wherever in them it is heard.
     """
 
     id: str
@@ -191,7 +200,8 @@ class Rule(Block, frozen=True, kw_only=True):
     why: str
     sources: tuple[str, ...]
     status: Status = "live"
-    applies: Literal["always", "episode"] = "always"
+    applies: Literal["always", "upset"] = "always"
+    feeling: bool = False
     needs_times: bool = False
     when: Phrases | None = None
     only_if: Phrases | None = None
@@ -218,20 +228,26 @@ class Rule(Block, frozen=True, kw_only=True):
         return self.id.partition(".")[0]
 
 
-class Cues(Block, frozen=True, kw_only=True):
-    """What opens and closes an episode, in the customer's words.
+class Gate(Block, frozen=True, kw_only=True):
+    """When a call is tense, in terms of the customer's acts (`rules/gate.yaml`).
 
-    `unsolved` takes back the thanks and acceptance that it overlaps. `persists` says that the problem is still there:
-    thanks beside it are only polite, and an acceptance counts only if it comes after it ("oh, now it works").
+    A turn is upset where the probability that it does one of `upset` is `from_turn` or more, and clearly upset where
+    that of `clearly` is `from_clear_turn` or more. One clearly upset turn, or `turns` upset ones, make a call tense; a
+    single one, or `from_perhaps`, makes it perhaps tense. `accepted` and `thanked` close an episode from the certainty
+    `closes_from` on, unless the turn also does one of `persists`. A perhaps tense call is judged from the `problem` on.
     """
 
-    strong: tuple[str, ...]
-    weak: tuple[str, ...]
-    unless: tuple[str, ...] = ()
-    accepts: tuple[str, ...] = ()
-    thanks: tuple[str, ...] = ()
-    unsolved: tuple[str, ...] = ()
+    upset: tuple[str, ...] = ()
+    clearly: tuple[str, ...] = ()
+    from_turn: float = 0.7
+    from_clear_turn: float = 0.6
+    from_perhaps: float = 0.5
+    turns: int = 2
+    accepted: tuple[str, ...] = ()
+    thanked: tuple[str, ...] = ()
     persists: tuple[str, ...] = ()
+    closes_from: Certainty = Certainty.LIKELY
+    problem: tuple[str, ...] = ()
 
 
 class Step(Block, frozen=True, kw_only=True):

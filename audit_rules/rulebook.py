@@ -1,7 +1,7 @@
 """Rule files in, a rulebook out: checked, compiled, and named by a hash of what it says.
 
-A folder holds `<step>.yaml` files (lists of rule blocks), `words.yaml` (word lists for `<name>`),
-`episodes.yaml` (cues) and `scorecards/<name>.yaml`. Later folders add to earlier ones and override by id.
+A folder holds `<step>.yaml` files (lists of rule blocks), `words.yaml` (word lists for `<name>`), `gate.yaml` (when a
+call is tense), `acts/<name>.yaml` and `scorecards/<name>.yaml`. Later folders add to earlier ones and override by id.
 """
 
 import difflib
@@ -13,9 +13,11 @@ from typing import Any
 
 import msgspec
 
-from audit_rules.checks import Words, check_cues, check_rule, check_scorecard, check_words
+from audit_rules.acts.inventory import Act, Levels
+from audit_rules.acts.recogniser import Recogniser, shipped_recogniser
+from audit_rules.acts.witnesses import Witnesses, levels_version, read_levels
+from audit_rules.checks import Words, check_act, check_gate, check_rule, check_scorecard, check_words
 from audit_rules.document import Document, Keys, Problem
-from audit_rules.episode import EpisodeCues
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Build, Matcher
 from audit_rules.matchers.asks_again import AsksAgainMatcher
@@ -29,7 +31,7 @@ from audit_rules.matchers.restates import RestatesMatcher
 from audit_rules.matchers.timing import TimingMatcher
 from audit_rules.matchers.uses_name import UsesNameMatcher
 from audit_rules.phrases import Language
-from audit_rules.rule import Cues, Rule, Scorecard
+from audit_rules.rule import Gate, Phrases, Rule, Scorecard
 from transcription.errors import SetupError
 
 SHIPPED = Path(str(files("audit_rules")))
@@ -71,21 +73,33 @@ class CompiledRule(msgspec.Struct, frozen=True):
 
 
 class Rulebook:
-    """All rules, compiled. Two rulebooks that say the same have the same `version`."""
+    """All rules and acts, compiled. Two rulebooks that say the same have the same `version`.
+
+    Without a `recogniser` acts are heard by their phrases alone.
+    """
 
     def __init__(
         self,
         rules: Mapping[str, Rule],
         words: Mapping[str, tuple[str, ...]],
-        cues: Cues,
+        acts: Mapping[str, Act],
+        gate: Gate,
         scorecards: Mapping[str, Scorecard],
+        *,
+        recogniser: Recogniser | None = None,
+        levels: Mapping[str, Levels] | None = None,
     ) -> None:
         self.rules = tuple(rules.values())
         self.words = words
-        self.cues = cues
+        self.acts = dict(acts)
+        self.gate = gate
         self.scorecards = dict(scorecards)
         self.index = Index(words)
-        self.episode_cues = EpisodeCues(cues, self.index)
+        self.witnesses = Witnesses(acts, recogniser, levels or {})
+        self.act_phrases = {
+            name: self.index.add(Phrases(speaker=act.who, any_of=act.phrases, unless=act.unless))
+            for name, act in acts.items()
+        }
         # A retired rule judges no more, but the rules that build on its words go on finding them.
         self.sources = {r.id: _BUILD[r.matcher](r.id, getattr(r, r.matcher), self.index) for r in self.rules}
         self.compiled = tuple(
@@ -100,7 +114,8 @@ class Rulebook:
             if rule.status != "retired"
         )
         self.index.compile()
-        self.version = _version(self.rules, words, cues, self.scorecards)
+        heard_by = [recogniser.version, levels_version(levels or {})] if recogniser else []
+        self.version = _version([sorted(self.rules, key=lambda r: r.id), words, acts, gate, self.scorecards, heard_by])
 
     def rule(self, rule_id: str) -> Rule:
         """The rule of that id; raises SetupError with the nearest ids."""
@@ -112,30 +127,39 @@ class Rulebook:
         return found
 
 
-def load_rulebook(*folders: Path, shipped: bool = True) -> Rulebook:
-    """The shipped rules with those of the folders added; raises RulebookError naming every problem."""
-    rulebook, problems = read_rulebook(*folders, shipped=shipped)
+def load_rulebook(*folders: Path, shipped: bool = True, recogniser: bool = True) -> Rulebook:
+    """The shipped rules with those of the folders added; raises RulebookError naming every problem.
+
+    Without the `recogniser` acts are heard by phrases alone: many times as fast, and deaf to unforeseen wording.
+    """
+    rulebook, problems = read_rulebook(*folders, shipped=shipped, recogniser=recogniser)
     if rulebook is None:
         raise RulebookError(problems)
     return rulebook
 
 
-def read_rulebook(*folders: Path, shipped: bool = True) -> tuple[Rulebook | None, list[Problem]]:
+def read_rulebook(
+    *folders: Path, shipped: bool = True, recogniser: bool = True
+) -> tuple[Rulebook | None, list[Problem]]:
     """As `load_rulebook`, but hands the problems over, sorted; the rulebook is None where there are any.
 
     `shipped=False` leaves the shipped rules out, so that a folder stands for itself.
     """
     read = _Reader()
+    # Acts are the language that rules are written in, so they are there even for a folder that stands for itself.
+    read.acts_of(SHIPPED / "acts")
     if shipped:
         read.folder(SHIPPED / "rules")
         read.scorecards_of(SHIPPED / "scorecards")
     for folder in folders:
+        read.acts_of(folder / "acts")
         read.folder(folder)
         read.scorecards_of(folder / "scorecards")
     read.check()
     if read.problems:
         return None, sorted(read.problems)
-    return Rulebook(read.rules, read.words, read.cues, read.scorecards), []
+    heard = {"recogniser": shipped_recogniser(), "levels": read_levels()} if recogniser else {}
+    return Rulebook(read.rules, read.words, read.acts, read.gate, read.scorecards, **heard), []
 
 
 class _Reader:
@@ -145,25 +169,27 @@ class _Reader:
         self.problems: list[Problem] = []
         self.rules: dict[str, Rule] = {}
         self.words: dict[str, tuple[str, ...]] = {}
-        self.cues = Cues(strong=(), weak=())
+        self.acts: dict[str, Act] = {}
+        self.gate = Gate()
         self.scorecards: dict[str, Scorecard] = {}
         self._places: dict[str, tuple[Keys, Document]] = {}
         self._word_files: list[tuple[Document, Words]] = []
-        self._cue_file: Document | None = None
+        self._gate_file: Document | None = None
+        self._act_files: dict[str, Document] = {}
         self._card_files: dict[str, Document] = {}
         self._unreadable: set[str] = set()
 
     def folder(self, folder: Path) -> None:
-        """Add the rules, words and cues of one folder; the same id twice in one folder is a mistake."""
+        """Add the rules, words and gate of one folder; the same id twice in one folder is a mistake."""
         seen: dict[str, str] = {}
         for document in self._documents(folder):
             if document.path.stem == "words":
                 own = document.convert(document.value, dict[str, tuple[str, ...]]) or {}
                 self.words |= own
                 self._word_files.append((document, own))
-            elif document.path.stem == "episodes":
-                self.cues = document.convert(document.value, Cues) or self.cues
-                self._cue_file = document
+            elif document.path.stem == "gate":
+                self.gate = document.convert(document.value, Gate) or self.gate
+                self._gate_file = document
             else:
                 self._rules(document, seen)
 
@@ -178,6 +204,14 @@ class _Reader:
             seen[rule.id] = document.path.name
             self.rules[rule.id] = rule
             self._places[rule.id] = (at, document)
+
+    def acts_of(self, folder: Path) -> None:
+        """Add the acts of one folder."""
+        for document in self._documents(folder):
+            act = document.convert(document.value, Act)
+            if act is not None:
+                self.acts[act.name] = act
+                self._act_files[act.name] = document
 
     def scorecards_of(self, folder: Path) -> None:
         """Add the scorecards of one folder."""
@@ -199,21 +233,24 @@ class _Reader:
         language = Language(self.words)
         for document, own in self._word_files:
             check_words(own, document, language)
-        if self._cue_file is not None:
-            check_cues(self.cues, self._cue_file, language)
+        for act in self.acts.values():
+            check_act(act, self._act_files[act.name], self.acts, language)
+        if self._gate_file is not None:
+            check_gate(self.gate, self._gate_file, self.acts)
         for rule in self.rules.values():
             at, document = self._places[rule.id]
-            check_rule(rule, at, document, rules=self.rules, unreadable=self._unreadable, language=language)
+            check_rule(
+                rule, at, document, rules=self.rules, acts=self.acts, unreadable=self._unreadable, language=language
+            )
         known = {*self.rules, *self._unreadable}
         for card in self.scorecards.values():
             check_scorecard(card, self._card_files[card.name], known)
 
 
 # Raised whenever the matchers or the phrase language begin to judge the same rules differently.
-_JUDGING = 2
+_JUDGING = 3
 
 
-def _version(rules: tuple[Rule, ...], words: object, cues: Cues, scorecards: object) -> str:
+def _version(said: list[object]) -> str:
     # Examples and prose may be mended without changing a verdict, but they are part of what was agreed.
-    said = msgspec.json.encode([_JUDGING, sorted(rules, key=lambda r: r.id), words, cues, scorecards], order="sorted")
-    return hashlib.sha256(said).hexdigest()[:12]
+    return hashlib.sha256(msgspec.json.encode([_JUDGING, *said], order="sorted")).hexdigest()[:12]

@@ -11,9 +11,10 @@ from typing import Any, Protocol
 
 import msgspec
 
+from audit_rules.acts.said import Place, Said
 from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding, Verdict
-from audit_rules.index import Index, Place
+from audit_rules.index import Index
 from audit_rules.rule import Speaker
 from audit_rules.window import Window
 
@@ -54,13 +55,27 @@ class Answer:
         self.never_upset = self.not_applicable("The customer was never upset.")
         self.not_called_for = self.not_applicable("Nothing called for it.")
 
-    def met(self, reason: str, *evidence: Evidence) -> Finding:
-        """Earned by the evidence."""
-        return Finding(rule_id=self.rule_id, verdict=Verdict.MET, reason=reason, evidence=evidence)
+    def met(self, reason: str, *evidence: Evidence, said: Said | None = None) -> Finding:
+        """Earned by the evidence; `said` is the act that decided."""
+        return self._finding(Verdict.MET, reason, evidence, said)
 
-    def missed(self, reason: str, *evidence: Evidence) -> Finding:
-        """Called for by the evidence and not found."""
-        return Finding(rule_id=self.rule_id, verdict=Verdict.MISSED, reason=reason, evidence=evidence)
+    def missed(self, reason: str, *evidence: Evidence, said: Said | None = None) -> Finding:
+        """Called for by the evidence and not found, or an offence that is sure."""
+        return self._finding(Verdict.MISSED, reason, evidence, said)
+
+    def unsure(self, reason: str, *evidence: Evidence, said: Said | None = None) -> Finding:
+        """Near enough to one of the two that a person should listen."""
+        return self._finding(Verdict.UNSURE, reason, evidence, said)
+
+    def _finding(self, verdict: Verdict, reason: str, evidence: tuple[Evidence, ...], said: Said | None) -> Finding:
+        return Finding(
+            rule_id=self.rule_id,
+            verdict=verdict,
+            reason=reason,
+            evidence=evidence,
+            certainty=said.certainty if said else None,
+            witness=said.witness if said else None,
+        )
 
     def not_applicable(self, reason: str, *evidence: Evidence) -> Finding:
         """Nothing called for it."""

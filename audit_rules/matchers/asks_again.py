@@ -10,10 +10,11 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 
+from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
 from audit_rules.hearing import heard_surely, too_uncertain
-from audit_rules.index import Index, Place
+from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, searched
 from audit_rules.rule import AsksAgain, Phrases
 from transcription.turns import is_listening_signal

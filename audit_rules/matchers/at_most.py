@@ -5,17 +5,18 @@ at_most: {times: 2, any_of: [sorry], unless_said: {events: [apology.is_specific]
 
 from collections.abc import Sequence
 
+from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
 from audit_rules.hearing import heard_surely, too_uncertain
-from audit_rules.index import Index, Place
-from audit_rules.matchers import Answer, Scope, answering_turns, inside, searched
+from audit_rules.index import Index
+from audit_rules.matchers import Answer, Scope, answering_turns, inside
 from audit_rules.rule import AtMost
 from audit_rules.window import Window
 
 
 class AtMostMatcher:
-    """See the module."""
+    """Judges a rule that sets a limit to how often something is said."""
 
     def __init__(self, rule_id: str, spec: AtMost, index: Index) -> None:
         self.times = spec.times
@@ -34,8 +35,10 @@ class AtMostMatcher:
             return self.answer.not_applicable("The agent said nothing here.")
         hits = inside(call.hits(self.phrases), turns)
         said = [call.evidence(EvidenceKind.MET, p) for p in hits]
+        if not hits:
+            return self.answer.not_applicable("It was never said, so never too often.")
         if len(hits) <= self.times:
-            return self.answer.met(_said(len(hits), self.times), *(said or [searched(call, turns)]))
+            return self.answer.met(_said(len(hits), self.times), *said)
         redeeming = inside(call.hits(self.redeemed), turns) if self.redeemed else []
         if redeeming:
             return self.answer.met(

@@ -10,9 +10,10 @@ said about it is looked for in the agent's two turns before it, what is said on 
 import re
 from collections.abc import Sequence
 
+from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding
-from audit_rules.index import Index, Place
+from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, inside
 from audit_rules.rule import Hold, Phrases
 from transcription.speech import overlaps
@@ -38,7 +39,7 @@ class HoldMatcher:
 
     def __init__(self, rule_id: str, spec: Hold, index: Index) -> None:
         self.spec = spec
-        self.phrases = index.add(Phrases(any_of=spec.any_of, unless=spec.unless))
+        self.phrases = index.add(Phrases(any_of=spec.any_of, unless=spec.unless, acts=spec.acts))
         self.announces = index.add(Phrases(any_of=spec.announces))
         self.answer = Answer(rule_id)
 

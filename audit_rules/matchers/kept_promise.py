@@ -10,9 +10,10 @@ import re
 from collections.abc import Sequence
 from datetime import timedelta
 
+from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding, Promise
-from audit_rules.index import Index, Place
+from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
 from audit_rules.rule import KeptPromise, Phrases
 

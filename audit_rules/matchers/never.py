@@ -1,22 +1,25 @@
-"""The agent never says something, or makes it good soon after.
+"""The agent never does or says something, or makes it good soon after.
 
-never: {any_of: ["calm down"], unless: [been very calm]}
-never: {any_of: [there is nothing i can do], followed_by: {any_of: [what i can do]}, within: 1 agent turns}
+    never: {acts: [tells_to_calm]}
+    never: {acts: [refuses], followed_by: {acts: [offers_instead]}, within: 1 agent turns}
+
+Only what is sure is a miss; what is likely but not sure is `unsure`, and what is only possible accuses nobody.
 """
 
 from collections.abc import Sequence
 
+from audit_rules.acts.said import Certainty, Place
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
 from audit_rules.hearing import heard_surely, too_uncertain
-from audit_rules.index import Index, Place
+from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside, searched
 from audit_rules.rule import Never
 from audit_rules.window import Window, parse_window
 
 
 class NeverMatcher:
-    """See the module."""
+    """Judges a rule that asks for something not to be said or done."""
 
     def __init__(self, rule_id: str, spec: Never, index: Index) -> None:
         self.phrases = index.add(spec)
@@ -29,19 +32,27 @@ class NeverMatcher:
         return call.hits(self.phrases)
 
     def judge(self, call: Conversation, scope: Scope) -> Finding:
-        """Missed by the first hit that nothing makes good and that was surely heard."""
+        """Missed by a sure hit that nothing makes good and whose words were surely heard."""
         turns = answering_turns(call, scope, Window("rest"))
         if not turns:
             return self.answer.not_applicable("The agent said nothing here.")
         hits = inside(call.hits(self.phrases), turns)
         excuses = {hit: self._excuse(call, hit, scope) for hit in hits}
         offending = [hit for hit, excuse in excuses.items() if excuse is None]
-        sure = [hit for hit in offending if heard_surely(call, hit)]
-        against = (call.evidence(EvidenceKind.AGAINST, p) for p in sure or offending)
+        certain = [hit for hit in offending if call.surest(self.phrases, hit) is Certainty.SURE]
+        sure = [hit for hit in certain if heard_surely(call, hit)]
+        against = (
+            call.evidence(EvidenceKind.AGAINST, p, said=call.best(self.phrases, p.turn))
+            for p in sure or certain or offending
+        )
         if sure:
-            return self.answer.missed("Said once." if len(sure) == 1 else f"Said {len(sure)} times.", *against)
+            reason = "Said once." if len(sure) == 1 else f"Said {len(sure)} times."
+            return self.answer.missed(reason, *against, said=call.best(self.phrases, sure[0].turn))
+        if certain:
+            return self.answer.not_assessable(too_uncertain(call, certain), *against)
         if offending:
-            return self.answer.not_assessable(too_uncertain(call, offending), *against)
+            reason = "What was said may be it, and nobody is accused on a guess; a person should listen."
+            return self.answer.unsure(reason, *against, said=call.best(self.phrases, offending[0].turn))
         if hits:
             return self.answer.met(
                 "Said, and followed by what can be done.",

@@ -1,21 +1,23 @@
 """One thing comes before another.
 
-    order: {first: {events: [apology.given]}, then: {events: [solution.is_offered]}}
+    order: {first: {acts: [apologises]}, then: {acts: [proposes]}}
 
-Not applicable where neither is found, or only `first` is found when nothing followed it.
+Not applicable where the second never came. Where the first came too late or not at all, but something near enough to it
+came in time, the answer is `unsure`.
 """
 
 from collections.abc import Sequence
 
+from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
-from audit_rules.index import Index, Place
+from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
 from audit_rules.rule import Order
 
 
 class OrderMatcher:
-    """See the module."""
+    """Judges a rule that asks for one thing before another."""
 
     def __init__(self, rule_id: str, spec: Order, index: Index) -> None:
         self.first = index.add(spec.first)
@@ -40,6 +42,15 @@ class OrderMatcher:
                 call.evidence(EvidenceKind.MET, first, "first"),
                 call.evidence(EvidenceKind.MET, then, "then"),
             )
+        if first is not None and first.turn == then.turn:
+            # In one breath: which of the two was meant first cannot be told from where its words stand.
+            return self.answer.met("Both in one turn.", call.evidence(EvidenceKind.MET, first, "together"))
+        near = next(
+            (s for s in call.said(self.first) if s.place < then and (earlier or self._inside(s.place, scope))), None
+        )
+        if near is not None:
+            evidence = call.evidence(EvidenceKind.NEAR_MISS, near.place, "may be it", near)
+            return self.answer.unsure("Something near enough came first; a person should listen.", evidence, said=near)
         against = call.evidence(EvidenceKind.AGAINST, then, "came first")
         if first is None:
             return self.answer.missed("Came without the other before it.", against)

@@ -11,10 +11,11 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
+from audit_rules.acts.said import Place
 from audit_rules.content import content_stems
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
-from audit_rules.index import Index, Place
+from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, answering_turns, inside
 from audit_rules.rule import Phrases, Restates
 from audit_rules.window import Window

@@ -11,9 +11,10 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from statistics import median
 
+from audit_rules.acts.said import Place
 from audit_rules.conversation import HOLD_FROM, Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding
-from audit_rules.index import Index, Place
+from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, searched
 from audit_rules.rule import Phrases, Timing
 from transcription.transcript import Seconds, Span, SpeakerRole
@@ -33,7 +34,7 @@ class TimingMatcher:
 
     def __init__(self, rule_id: str, spec: Timing, index: Index) -> None:
         self.spec = spec
-        self.acknowledged = index.add(Phrases(any_of=spec.acknowledged_by))
+        self.acknowledged = index.add(Phrases(any_of=spec.acknowledged_by, acts=spec.acts))
         self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
@@ -114,6 +115,9 @@ class TimingMatcher:
                 place = acknowledged.get(reply.index)
                 kind = EvidenceKind.MET
                 evidence += [call.turn_evidence(kind, reply) if place is None else call.evidence(kind, place), vent]
+            elif reply is not None and (near := call.best(self.acknowledged, reply.index)) is not None:
+                reason = "What was said right after may be an acknowledgement; a person should listen."
+                return self.answer.unsure(reason, call.evidence(EvidenceKind.NEAR_MISS, near.place, said=near), vent)
             else:
                 reason = f"No listening signal in {_duration(turn):.0f} s of venting, and none right after."
                 return self.answer.missed(reason, vent)

@@ -9,10 +9,11 @@ the lack of one judges nothing.
 import re
 from collections.abc import Iterator, Sequence
 
+from audit_rules.acts.said import Certainty, Place
 from audit_rules.content import STOP
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding
-from audit_rules.index import Index, Place
+from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
 from audit_rules.rule import Phrases, UsesName
 from audit_rules.spoken import normalise
@@ -42,6 +43,7 @@ class UsesNameMatcher:
         self.heard = index.add(Phrases(speaker="customer", any_of=spec.heard))
         self.asked = index.add(Phrases(any_of=spec.asked))
         self.addressed = index.add(Phrases(any_of=spec.addressed))
+        self.by_act = index.add(Phrases(acts=spec.acts))
         self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
@@ -67,6 +69,10 @@ class UsesNameMatcher:
             return self.answer.not_applicable("The customer's name is not known.")
         if hits:
             return self.answer.met("Uses the customer's name.", call.evidence(EvidenceKind.MET, hits[0]))
+        meant = call.said(self.by_act, at_least=Certainty.LIKELY)
+        if meant:
+            evidence = call.evidence(EvidenceKind.MET, meant[0].place, said=meant[0])
+            return self.answer.met("Uses the customer's name, as it was understood.", evidence, said=meant[0])
         if any(_MASKED_NAME.search(call.turns[turn].text) for turn in call.floor("agent")):
             return self.answer.not_assessable("Names are masked in the imported transcript.")
         return self.answer.missed(f"The customer's name ({', '.join(sorted(names))}) is never used.")

@@ -1,0 +1,84 @@
+"""The two witnesses together: phrases that are sure where they are heard, and the recogniser that hears the rest."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+import msgspec
+import numpy as np
+
+from audit_rules.acts.inventory import Act, Levels, with_children
+from audit_rules.acts.recogniser import SHIPPED, Heard, Recogniser
+from audit_rules.acts.said import Certainty, Place, Said, Witness
+
+# A place of a recognised act is the sentence around the words that spoke most, and no more than this many words of it.
+_SENTENCE = re.compile(r"[^.?]+[.?]? ?")
+_MOST_WORDS = 24
+# Probabilities are compared and shown to this many places, so that the last bits of a sum decide nothing.
+_PLACES = 3
+
+
+class Witnesses:
+    """Joins what both witnesses say of a call into acts, by levels that were chosen on held-out authors."""
+
+    def __init__(self, acts: Mapping[str, Act], recogniser: Recogniser | None, levels: Mapping[str, Levels]) -> None:
+        self.acts = dict(acts)
+        self.recogniser = recogniser
+        self.levels = {name: levels.get(act.tag, Levels()) for name, act in acts.items()}
+        self.counting_as = with_children(self.acts)
+        tags = recogniser.tags if recogniser else ()
+        self._columns = {name: tags.index(act.tag) for name, act in acts.items() if act.tag in tags}
+
+    def said(
+        self, texts: Sequence[str], phrases: Mapping[str, Sequence[Place]], heard: Heard | None
+    ) -> dict[str, list[Said]]:
+        """Each act's places in order. `phrases` are the places of each act's phrases, `heard` what the model says."""
+        return {name: [*self._said(name, texts, phrases.get(name, ()), heard)] for name in self.acts}
+
+    def _said(self, name: str, texts: Sequence[str], by_phrase: Sequence[Place], heard: Heard | None) -> Iterator[Said]:
+        if heard is None or name not in self._columns:
+            yield from (Said(place, name, Certainty.SURE, Witness.PHRASES) for place in by_phrase)
+            return
+        levels, column = self.levels[name], self._columns[name]
+        spoken = np.zeros(len(texts), np.float64)
+        spoken[[p.turn for p in by_phrase]] = 1
+        odds = heard.odds[:, column].astype(np.float64)
+        scores = levels.slope * odds + levels.phrase * spoken + levels.offset
+        probabilities = np.round(1 / (1 + np.exp(-np.clip(scores, -30, 30))), _PLACES)
+        likely_alone = odds * levels.slope + levels.offset >= np.log(levels.likely / (1 - levels.likely))
+        for turn in np.flatnonzero(probabilities >= levels.possible).tolist():
+            probability = float(probabilities[turn])
+            certainty = _certainty(probability, levels)
+            places = [p for p in by_phrase if p.turn == turn]
+            witness = Witness.RECOGNISER if not places else Witness.BOTH if likely_alone[turn] else Witness.PHRASES
+            for place in places or [_sentence(turn, texts[turn], int(heard.at[turn, column]))]:
+                yield Said(place, name, certainty, witness, probability)
+
+
+def _certainty(probability: float, levels: Levels) -> Certainty:
+    if probability >= levels.sure:
+        return Certainty.SURE
+    return Certainty.LIKELY if probability >= levels.likely else Certainty.POSSIBLE
+
+
+def _sentence(turn: int, text: str, at: int) -> Place:
+    """The sentence around a character, and of a long one only the words around it."""
+    found = next((m for m in _SENTENCE.finditer(text) if m.start() <= at < m.end()), None)
+    start, end = found.span() if found else (0, len(text))
+    before, after = text[start:at].split(" "), text[at:end].split(" ")
+    if len(before) + len(after) > _MOST_WORDS:
+        half = _MOST_WORDS // 2
+        start = at - len(" ".join(before[-half:]))
+        end = at + len(" ".join(after[:half]))
+    return Place(turn, start, max(len(text[:end].rstrip(" .?")), start + 1))
+
+
+def read_levels(folder: Path = SHIPPED) -> dict[str, Levels]:
+    """The levels of each tag that were chosen when the model was trained."""
+    return msgspec.json.decode((folder / "levels.json").read_bytes(), type=dict[str, Levels])
+
+
+def levels_version(levels: Mapping[str, Levels]) -> str:
+    """The levels as text, for a rulebook's version."""
+    return json.dumps({tag: msgspec.to_builtins(one) for tag, one in levels.items()}, sort_keys=True)
