@@ -96,9 +96,7 @@ def _check_acts(
         if name not in acts:
             document.problem((*at, n), f"there is no act {name}{suggest(name, acts)}")
         elif acts[name].who != speaker:
-            document.problem(
-                (*at, n), f"{name} is done by the {acts[name].who}, and here the {speaker}'s are asked for"
-            )
+            document.problem((*at, n), f"{name} is an act of the {acts[name].who}, and the {speaker}'s are asked for")
 
 
 def check_words(own: Words, document: Document, language: Language) -> None:

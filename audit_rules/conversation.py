@@ -1,13 +1,13 @@
 """A transcript as the matchers see it: turns, found phrases, episodes, holds, quotes."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
 from typing import Protocol
 
 import msgspec
 
-from audit_rules.acts.said import Certainty, Place, Said
+from audit_rules.acts.said import Certainty, Place, Said, Witness
 from audit_rules.content import content_stems
 from audit_rules.finding import Episode, Evidence, EvidenceKind, Upset
 from audit_rules.index import Found, PhraseList, places_of
@@ -62,6 +62,8 @@ class Conversation:
         self._sources = sources
         self.acts: Mapping[str, Sequence[Said]] = {}
         """Where each act is, in order; of an act with children the children's places are there too."""
+        self.like: Callable[[Said], str] = lambda _: ""
+        """The known line nearest to what was recognised, where there is one."""
         self.found: Found = {}
         self.upset = Upset.NONE
         self._lists: dict[int, list[Place]] = {}
@@ -216,6 +218,7 @@ class Conversation:
             note=note,
             act=said.act if said else "",
             probability=said.probability if said else None,
+            like=self.like(said) if said and said.witness is Witness.RECOGNISER else "",
         )
 
     def turn_evidence(self, kind: EvidenceKind, turn: Turn, note: str = "") -> Evidence:

@@ -43,22 +43,13 @@ def upset_turns(call: Conversation, gate: Gate) -> UpsetTurns:
 
 
 def _strengths(call: Conversation, acts: Sequence[str]) -> dict[int, tuple[float, Said]]:
-    """By turn: the probability that any of the acts is done there (as if independent), and the likeliest of them."""
-    found: dict[int, list[Said]] = {}
-    for act in acts:
-        best: dict[int, Said] = {}
-        for said in call.acts.get(act, ()):
-            kept = best.get(said.place.turn)
-            if kept is None or (said.probability or 0) > (kept.probability or 0):
-                best[said.place.turn] = said
-        for turn, said in best.items():
-            found.setdefault(turn, []).append(said)
+    """By turn, what is most surely one of the acts there, with its probability."""
     strengths: dict[int, tuple[float, Said]] = {}
-    for turn, several in found.items():
-        none = 1.0
-        for said in several:
-            none *= 1 - _probability(said)
-        strengths[turn] = (1 - none, max(several, key=_probability))
+    for act in acts:
+        for said in call.acts.get(act, ()):
+            p = _probability(said)
+            if p > strengths.get(said.place.turn, (0.0, said))[0]:
+                strengths[said.place.turn] = (p, said)
     return strengths
 
 

@@ -34,8 +34,9 @@ class Phrases(Block, frozen=True, kw_only=True):
     """Words of one speaker. A hit that overlaps a hit of `unless` does not count.
 
     `acts` adds where these acts were recognised (`callaudit acts list`), except in a turn that also does one of
-    `unless_acts`. `events` adds whatever other rules found, by rule id, so that phrases are written once. With `tolerance: 1` one
-    small word inside a phrase of four words or more may have been misheard (see `audit_rules/tolerance.py`).
+    `unless_acts`. `events` adds whatever other rules found, by rule id, so that phrases are written once. With
+    `tolerance: 1` one small word inside a phrase of four words or more may have been misheard (see
+    `audit_rules/tolerance.py`).
     """
 
     speaker: Speaker = "agent"
@@ -111,7 +112,7 @@ class UsesName(Block, frozen=True, kw_only=True):
     """How a name that the metadata does not give is learnt.
 
     `heard` are the customer's words before it ("my name is"), `asked` the agent's question for it, answered in a few
-    words, and `addressed` the agent's words before it ("thank you", "mr"). By the `acts` a name is heard that was misspelt.
+    words, and `addressed` the agent's words before it ("thank you", "mr"). The `acts` hear a name that was misspelt.
     """
 
     heard: tuple[str, ...] = ()

@@ -158,7 +158,7 @@ def read_rulebook(
     read.check()
     if read.problems:
         return None, sorted(read.problems)
-    heard = {"recogniser": shipped_recogniser(), "levels": read_levels()} if recogniser else {}
+    heard = {"recogniser": shipped_recogniser(), "levels": read_levels(*folders)} if recogniser else {}
     return Rulebook(read.rules, read.words, read.acts, read.gate, read.scorecards, **heard), []
 
 

@@ -1,7 +1,7 @@
 """The acts: what a turn of a call can do, one block a file, readable by a QA lead.
 
-An act is the smallest thing that rules speak of: an apology, a refusal, a promise to call back. Each file says who does
-it, what it means and what it is not, the phrases that show it surely, and lines that are it and lines that only look so.
+An act is the smallest thing that rules speak of: an apology, a refusal, a promise to call back. Each file says who
+does it, what it means and what it is not, the phrases that show it, and lines that are it and lines that only look so.
 """
 
 import msgspec
@@ -11,6 +11,8 @@ from audit_rules.rule import Block, Speaker
 
 class Act(Block, frozen=True, kw_only=True):
     """One act. `tag` is its short name in the corpus; an act with a `parent` counts as the parent too.
+
+    A parent may have no tag: it is then done wherever one of its children is.
 
     `phrases` and `unless` are in the phrase language of the rules. With `names_the_issue` a phrase counts only where
     the clause it opens is about something (see `audit_rules/issue.py`).
@@ -35,7 +37,7 @@ def with_children(acts: dict[str, Act]) -> dict[str, tuple[str, ...]]:
 
 
 class Levels(msgspec.Struct, frozen=True, kw_only=True):
-    """How one act's probability is made and read.
+    """How one act's probability is made and read (the acts of `levels.json` by name).
 
     The probability is the logistic function of `slope` x the recogniser's log odds + `phrase` where a phrase was heard
     + `offset` (Platt 1999); an act is sure, likely or possible from that probability on.
@@ -47,3 +49,6 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True):
     sure: float = 0.9
     likely: float = 0.5
     possible: float = 0.3
+
+
+STANDARD = Levels()

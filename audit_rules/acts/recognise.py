@@ -1,8 +1,11 @@
 """Every turn's acts, for many calls at once."""
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 
 from audit_rules.acts.inventory import Act
+from audit_rules.acts.known_lines import shipped_lines
+from audit_rules.acts.recogniser import Heard
 from audit_rules.acts.said import Place, Said
 from audit_rules.acts.witnesses import Witnesses
 from audit_rules.conversation import SPEAKER, Conversation
@@ -17,27 +20,32 @@ def recognise(
 
     Many calls at once take little longer than one.
     """
+    by_phrase = phrases_of_acts(calls, index, witnesses.acts, lists)
+    spoken = [[(SPEAKER.get(t.role), text) for t, text in zip(c.turns, c.texts, strict=True)] for c in calls]
+    heard = witnesses.recogniser.hear(spoken) if witnesses.recogniser else [None] * len(calls)
+    for call, phrases, one in zip(calls, by_phrase, heard, strict=True):
+        call.acts = witnesses.said(call.texts, phrases, one)
+        if one is not None:
+            call.like = partial(_like, witnesses, one)
+
+
+def _like(witnesses: Witnesses, heard: Heard, said: Said) -> str:
+    tags = witnesses.tags_of(said.act)
+    return shipped_lines().nearest(tags, heard.vectors[said.place.turn])
+
+
+def phrases_of_acts(
+    calls: Sequence[Conversation], index: Index, acts: Mapping[str, Act], lists: Mapping[str, PhraseList]
+) -> list[dict[str, list[Place]]]:
+    """For each call where the phrases of each act are said; what is found of all lists stays with the call."""
     said = [[(SPEAKER.get(t.role), s.words) for t, s in zip(c.turns, c.spoken, strict=True)] for c in calls]
     for call, found in zip(calls, index.find(said), strict=True):
         call.found = found
-    if witnesses.recogniser is None:
-        heard = [None] * len(calls)
-    else:
-        spoken = [[(SPEAKER.get(t.role), text) for t, text in zip(c.turns, c.texts, strict=True)] for c in calls]
-        heard = [*witnesses.recogniser.hear(spoken)]
-    for call, one in zip(calls, heard, strict=True):
-        phrases = {
-            act: _of_issue(call, witnesses.acts[act], places_of(call.found, phrases)) for act, phrases in lists.items()
-        }
-        own = witnesses.said(call.texts, phrases, one)
-        call.acts = {act: _together(own, names) for act, names in witnesses.counting_as.items()}
+    return [
+        {act: _of_issue(call, acts[act], places_of(call.found, phrases)) for act, phrases in lists.items()}
+        for call in calls
+    ]
 
 
 def _of_issue(call: Conversation, act: Act, places: list[Place]) -> list[Place]:
     return [p for p in places if names_the_issue(call, p)] if act.names_the_issue else places
-
-
-def _together(own: Mapping[str, Sequence[Said]], names: Sequence[str]) -> list[Said]:
-    if len(names) == 1:
-        return [*own[names[0]]]
-    return sorted((s for name in names for s in own[name]), key=lambda s: (s.place, -s.certainty))

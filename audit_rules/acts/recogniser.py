@@ -131,7 +131,7 @@ class Recogniser:
         said = [
             (turn, speaker, piece)
             for turn, (speaker, text) in enumerate(call)
-            if speaker is not None
+            if speaker is not None and text
             for piece in wanted[speaker, text]
         ]
         if not said:

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import msgspec
 import numpy as np
+import numpy.typing as npt
 
-from audit_rules.acts.inventory import Act, Levels, with_children
-from audit_rules.acts.recogniser import SHIPPED, Heard, Recogniser
+from audit_rules.acts.inventory import STANDARD, Act, Levels, with_children
+from audit_rules.acts.recogniser import SHIPPED, Floats, Heard, Recogniser
 from audit_rules.acts.said import Certainty, Place, Said, Witness
 
+LEVELS = "levels.json"
 # A place of a recognised act is the sentence around the words that spoke most, and no more than this many words of it.
 _SENTENCE = re.compile(r"[^.?]+[.?]? ?")
 _MOST_WORDS = 24
@@ -25,25 +27,31 @@ class Witnesses:
     def __init__(self, acts: Mapping[str, Act], recogniser: Recogniser | None, levels: Mapping[str, Levels]) -> None:
         self.acts = dict(acts)
         self.recogniser = recogniser
-        self.levels = {name: levels.get(act.tag, Levels()) for name, act in acts.items()}
-        self.counting_as = with_children(self.acts)
-        tags = recogniser.tags if recogniser else ()
-        self._columns = {name: tags.index(act.tag) for name, act in acts.items() if act.tag in tags}
+        self.levels = {name: levels.get(name, STANDARD) for name in acts}
+        self._columns = columns_of(acts, recogniser.tags) if recogniser else {}
+        self._counting_as = with_children(self.acts)
+
+    def tags_of(self, act: str) -> list[str]:
+        """The corpus' tags of an act and its children."""
+        return [tag for name in self._counting_as[act] if (tag := self.acts[name].tag)]
 
     def said(
         self, texts: Sequence[str], phrases: Mapping[str, Sequence[Place]], heard: Heard | None
     ) -> dict[str, list[Said]]:
         """Each act's places in order. `phrases` are the places of each act's phrases, `heard` what the model says."""
-        return {name: [*self._said(name, texts, phrases.get(name, ()), heard)] for name in self.acts}
+        return {
+            name: [*self._said(name, texts, sorted({p for n in names for p in phrases.get(n, ())}), heard)]
+            for name, names in self._counting_as.items()
+        }
 
     def _said(self, name: str, texts: Sequence[str], by_phrase: Sequence[Place], heard: Heard | None) -> Iterator[Said]:
-        if heard is None or name not in self._columns:
+        if heard is None or not self._columns[name]:
             yield from (Said(place, name, Certainty.SURE, Witness.PHRASES) for place in by_phrase)
             return
-        levels, column = self.levels[name], self._columns[name]
+        levels, columns = self.levels[name], self._columns[name]
         spoken = np.zeros(len(texts), np.float64)
         spoken[[p.turn for p in by_phrase]] = 1
-        odds = heard.odds[:, column].astype(np.float64)
+        odds = any_of(heard.odds, columns)
         scores = levels.slope * odds + levels.phrase * spoken + levels.offset
         probabilities = np.round(1 / (1 + np.exp(-np.clip(scores, -30, 30))), _PLACES)
         likely_alone = odds * levels.slope + levels.offset >= np.log(levels.likely / (1 - levels.likely))
@@ -52,8 +60,26 @@ class Witnesses:
             certainty = _certainty(probability, levels)
             places = [p for p in by_phrase if p.turn == turn]
             witness = Witness.RECOGNISER if not places else Witness.BOTH if likely_alone[turn] else Witness.PHRASES
+            column = columns[int(np.argmax(heard.odds[turn, columns]))]
             for place in places or [_sentence(turn, texts[turn], int(heard.at[turn, column]))]:
                 yield Said(place, name, certainty, witness, probability)
+
+
+def columns_of(acts: Mapping[str, Act], tags: Sequence[str]) -> dict[str, list[int]]:
+    """For each act the recogniser's columns that are it: its own and those of its children."""
+    return {
+        name: [tags.index(acts[n].tag) for n in names if acts[n].tag in tags]
+        for name, names in with_children(acts).items()
+    }
+
+
+def any_of(odds: Floats, columns: Sequence[int]) -> npt.NDArray[np.float64]:
+    """By turn, the log odds that at least one of several acts is done, taken as independent (noisy or, Pearl 1988)."""
+    chosen = odds[:, columns].astype(np.float64)
+    if len(columns) == 1:
+        return chosen[:, 0]
+    none = -np.logaddexp(0, chosen).sum(axis=1)
+    return np.log(-np.expm1(np.minimum(none, -1e-12))) - none
 
 
 def _certainty(probability: float, levels: Levels) -> Certainty:
@@ -74,9 +100,13 @@ def _sentence(turn: int, text: str, at: int) -> Place:
     return Place(turn, start, max(len(text[:end].rstrip(" .?")), start + 1))
 
 
-def read_levels(folder: Path = SHIPPED) -> dict[str, Levels]:
-    """The levels of each tag that were chosen when the model was trained."""
-    return msgspec.json.decode((folder / "levels.json").read_bytes(), type=dict[str, Levels])
+def read_levels(*folders: Path) -> dict[str, Levels]:
+    """The levels of each act: those chosen when the model was trained, or what a folder of the user learnt since."""
+    levels: dict[str, Levels] = {}
+    for path in (SHIPPED / LEVELS, *(folder / "acts" / LEVELS for folder in folders)):
+        if path.exists():
+            levels |= msgspec.json.decode(path.read_bytes(), type=dict[str, Levels])
+    return levels
 
 
 def levels_version(levels: Mapping[str, Levels]) -> str:

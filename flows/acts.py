@@ -1,0 +1,126 @@
+"""What `callaudit acts` does: explain a turn, measure acts on tagged calls, learn from them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import msgspec
+
+from audit_rules.acts.corpus import TaggedCall, TaggedTurn, read_corpus
+from audit_rules.acts.evaluation import ActAgreement, agreement, conversation_of, macro_f1, observe
+from audit_rules.acts.inventory import Act, Levels
+from audit_rules.acts.levels import calibrated
+from audit_rules.acts.recognise import recognise
+from audit_rules.acts.recogniser import Recogniser
+from audit_rules.acts.said import Certainty
+from audit_rules.acts.witnesses import LEVELS
+from audit_rules.checks import phrase_lists
+from audit_rules.document import suggest
+from audit_rules.rulebook import Rulebook
+from transcription.errors import InputError, SetupError
+
+
+def act_called(rulebook: Rulebook, name: str) -> Act:
+    """The act of that name or tag; raises SetupError with the nearest."""
+    found = rulebook.acts.get(name) or next((a for a in rulebook.acts.values() if a.tag == name), None)
+    if found is None:
+        raise SetupError(f"no act is called “{name}”{suggest(name, rulebook.acts)}", tries=("callaudit acts list",))
+    return found
+
+
+def rules_asking_for(rulebook: Rulebook, act: str) -> list[str]:
+    """Ids of the rules whose lists name the act."""
+    return [r.id for r in rulebook.rules if any(act in phrases.acts for _, phrases in phrase_lists(r))]
+
+
+def explain(
+    turn: str, rulebook: Rulebook, *, customer: bool = False, before: Sequence[str] = ()
+) -> list[dict[str, object]]:
+    """One row an act recognised in a turn, surest first; `before` are the lines said before, as “A: ...” or “C: ...”.
+
+    Raises:
+        InputError: a line before does not say who speaks.
+    """
+    turns = [_line(line) for line in before]
+    turns.append(TaggedTurn("customer" if customer else "agent", turn, frozenset()))
+    call, _ = conversation_of(TaggedCall(call_id="explained", author="", quality=3, upset="no", turns=tuple(turns)))
+    recognise([call], rulebook.index, rulebook.witnesses, rulebook.act_phrases)
+    last = call.turns[-1].index
+    said = {(s.act, s.place): s for several in call.acts.values() for s in several if s.place.turn == last}
+    found = sorted(said.values(), key=lambda s: (-s.certainty, -(s.probability or 0), s.act))
+    return [
+        {
+            "act": s.act,
+            "certainty": Certainty(s.certainty).name.lower(),
+            "probability": "" if s.probability is None else f"{s.probability:.0%}",
+            "witness": s.witness.value,
+            "words": call.quote(s.place),
+            "like": call.like(s),
+        }
+        for s in found
+    ]
+
+
+def _line(line: str) -> TaggedTurn:
+    who, _, text = line.partition(":")
+    if who not in ("A", "C") or not text.strip():
+        raise InputError(f"“{line}” does not say who speaks", tries=("C: nobody rang me back", "A: good morning"))
+    return TaggedTurn("agent" if who == "A" else "customer", text.strip(), frozenset())
+
+
+def evaluate(folder: Path, rulebook: Rulebook) -> tuple[list[ActAgreement], float]:
+    """How well each act is recognised in tagged calls, worst first, and the mean F1.
+
+    Raises:
+        InputError: there are no tagged calls, or a line of one cannot be read.
+        SetupError: the rulebook has no recogniser.
+    """
+    recogniser = _recogniser_of(rulebook)
+    observed = observe(read_corpus(folder, recogniser.tags), recogniser, rulebook)
+    levels = rulebook.witnesses.levels
+    found = sorted(agreement(observed, levels), key=lambda a: (a.f1, a.act))
+    return found, macro_f1(observed, levels)
+
+
+def learn(
+    folder: Path, rulebook: Rulebook, rules: Path, *, switch_on: bool = False
+) -> tuple[float, float, Path | None]:
+    """Fit the levels of all acts on half of the tagged calls; mean F1 on the other half before and after.
+
+    With `switch_on` the levels are fitted on all calls and written to `rules/acts/levels.json`, which is used from then
+    on; its path is the third of the answer.
+
+    Raises:
+        InputError: there are fewer than four tagged calls, or a line of one cannot be read.
+        SetupError: the rulebook has no recogniser.
+    """
+    recogniser = _recogniser_of(rulebook)
+    calls = read_corpus(folder, recogniser.tags)
+    if len(calls) < 4:
+        raise InputError(f"{folder} has {len(calls)} tagged calls; to learn and to measure takes at least 4")
+    now = rulebook.witnesses.levels
+    teaching, measuring = calls[::2], calls[1::2]
+    learnt = _fitted(teaching, rulebook, recogniser, now)
+    held_back = observe(measuring, recogniser, rulebook)
+    before, after = macro_f1(held_back, now), macro_f1(held_back, learnt)
+    if not switch_on:
+        return before, after, None
+    path = rules / "acts" / LEVELS
+    path.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = path.with_suffix(".part")
+    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(_fitted(calls, rulebook, recogniser, now))) + b"\n")
+    unfinished.replace(path)
+    return before, after, path
+
+
+def _fitted(
+    calls: list[TaggedCall], rulebook: Rulebook, recogniser: Recogniser, now: dict[str, Levels]
+) -> dict[str, Levels]:
+    observed = observe(calls, recogniser, rulebook)
+    # Each act keeps the levels it has; only the way from odds to probabilities is learnt.
+    return now | {act: calibrated(one, now[act]) for act, one in observed.items()}
+
+
+def _recogniser_of(rulebook: Rulebook) -> Recogniser:
+    if rulebook.witnesses.recogniser is None:
+        raise SetupError("the recogniser of acts is switched off", tries=("acts = true  under [rules]",))
+    return rulebook.witnesses.recogniser
