@@ -126,22 +126,19 @@ def _without_accusing(feeling: bool, finding: Finding, compiled: CompiledRule) -
 
 
 def _scopes_of(call: Conversation, upset: UpsetTurns, rulebook: Rulebook) -> Scopes:
-    """Where a rule applies before its own conditions narrow it."""
+    """Where a rule applies before its own conditions narrow it.
+
+    What calms a customer may be said long after they were upset, so a rule for upset customers looks from the first sign
+    of it to the end of the call. What is answered to the report of the problem counts: upset is seldom heard at once.
+    """
     last = len(call.turns) - 1
-    always = [Scope(trigger=None, last_turn=last, called_for_by="the start")]
-    if upset.degree is Upset.PERHAPS:
-        reported = [s.place for act in rulebook.gate.problem for s in call.acts.get(act, ())]
-        first = min([*reported, *(s.place for s in upset.opened_by.values())])
-        return {"always": always, "upset": [Scope(trigger=first, last_turn=last, called_for_by="the problem")]}
-    # What calms a customer may be said after the thanks that end an episode, so its window stays open until the next.
-    until = [e.first_turn - 1 for e in call.episodes[1:]] + [last]
-    return {
-        "always": always,
-        "upset": [
-            Scope(trigger=upset.opened_by[e.first_turn].place, last_turn=end, called_for_by="the upset")
-            for e, end in zip(call.episodes, until, strict=False)
-        ],
-    }
+    scopes: Scopes = {"always": [Scope(trigger=None, last_turn=last, called_for_by="the start")], "upset": []}
+    if upset.degree is not Upset.NONE:
+        first = min(s.place for s in upset.opened_by.values())
+        signs = [s.place for act in rulebook.gate.problem for s in call.acts.get(act, ()) if s.place < first]
+        called_for_by = "the upset" if upset.degree is Upset.CLEAR else "the problem"
+        scopes["upset"] = [Scope(trigger=min([first, *signs]), last_turn=last, called_for_by=called_for_by)]
+    return scopes
 
 
 def _narrowed(compiled: CompiledRule, call: Conversation, scopes: list[Scope]) -> list[Scope]:

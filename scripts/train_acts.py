@@ -20,7 +20,6 @@ import zipfile
 from collections.abc import Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import onnx
@@ -249,17 +248,20 @@ class Graph:
     def __init__(self, weights: dict[str, np.ndarray]) -> None:
         self.w, self.nodes, self.constants = weights, [], []
 
-    def const(self, value: Any) -> str:
+    def const(self, value: np.ndarray | list[int] | np.float32) -> str:
+        """Name of a new constant."""
         name = f"c{len(self.constants)}"
         self.constants.append(numpy_helper.from_array(np.asarray(value), name))
         return name
 
-    def op(self, kind: str, *inputs: str, out: str = "", **attributes: Any) -> str:
+    def op(self, kind: str, *inputs: str, out: str = "", **attributes: float | list[int]) -> str:
+        """Name of what an operation gives."""
         name = out or f"n{len(self.nodes)}"
         self.nodes.append(helper.make_node(kind, list(inputs), [name], **attributes))
         return name
 
     def small(self, value: np.ndarray, axis: int) -> str:
+        """Name of a matrix that is stored in 8 bits, with a scale for each row or column."""
         scale = np.abs(value).max(axis=1 - axis).astype(np.float32) / 127
         scale[scale == 0] = 1
         steps = np.clip(np.round(value / np.expand_dims(scale, 1 - axis)), -127, 127).astype(np.int8)
@@ -267,10 +269,12 @@ class Graph:
         return self.op("DequantizeLinear", self.const(steps), self.const(scale), self.const(zero), axis=axis)
 
     def linear(self, x: str, name: str) -> str:
+        """Name of x times a weight, plus its bias."""
         weight = self.small(self.w[f"encoder.{name}_weight"].T.copy(), 1)
         return self.op("Add", self.op("MatMul", x, weight), self.const(self.w[f"encoder.{name}_bias"]))
 
     def norm(self, x: str, name: str) -> str:
+        """Name of x normalised over its width."""
         gain, bias = self.const(self.w[f"encoder.{name}_weight"]), self.const(self.w[f"encoder.{name}_bias"])
         return self.op("LayerNormalization", x, gain, bias, epsilon=1e-12, axis=-1)
 
@@ -313,8 +317,11 @@ def encoder_graph(weights: dict[str, np.ndarray], layers: int, acts: int) -> onn
         g.nodes,
         "acts",
         [value("ids", TensorProto.INT64, ["turns", "words"]), value("mask", floats, ["turns", "words"])],
-        [value("vector", floats, ["turns", WIDTH]), value("odds", floats, ["turns", acts])]
-        + [value("at", TensorProto.INT64, ["turns", acts])],
+        [
+            value("vector", floats, ["turns", WIDTH]),
+            value("odds", floats, ["turns", acts]),
+            value("at", TensorProto.INT64, ["turns", acts]),
+        ],
         g.constants,
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], producer_name="callaudit")
