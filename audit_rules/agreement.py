@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 
 from audit_rules.acts.recognise import recognise
-from audit_rules.acts.said import Place
+from audit_rules.acts.said import Certainty, Place
 from audit_rules.conversation import Conversation
 from audit_rules.document import suggest
 from audit_rules.episode import upset_turns
@@ -28,13 +28,14 @@ _LABELLED = Provenance(engine="written", model="labelled", weights_hash="", sett
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Which rules answer a label; predicted where one of `rules` finds its words and none of `unless` does.
+    """Which rules or acts answer a label; predicted where one of them is found.
 
     A `cue` answers a label that no rule's words do: words that show upset, an utterance that is nothing but a listening
     signal, or one that by its times interrupts the utterance before it, as `listen.lets_customer_finish` judges it.
     """
 
     rules: tuple[str, ...] = ()
+    acts: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
     cue: Literal["upset", "signal", "interruption"] | None = None
 
@@ -319,7 +320,8 @@ def _in_context(row: Labelled, rulebook: Rulebook, check: Check) -> tuple[Conver
 def _found(check: Check, call: Conversation, rulebook: Rulebook) -> list[Place]:
     if check.cue == "upset":
         return [said.place for said in upset_turns(call, rulebook.gate).opened_by.values()]
-    return [p for rule in check.rules if rule in rulebook.sources for p in call.events(rule)]
+    likely = [s.place for act in check.acts for s in call.acts.get(act, ()) if s.certainty >= Certainty.LIKELY]
+    return [*likely, *(p for rule in check.rules if rule in rulebook.sources for p in call.events(rule))]
 
 
 def _inside(call: Conversation, place: Place, turn: Turn, offset: int) -> bool:

@@ -128,8 +128,8 @@ def _without_accusing(feeling: bool, finding: Finding, compiled: CompiledRule) -
 def _scopes_of(call: Conversation, upset: UpsetTurns, rulebook: Rulebook) -> Scopes:
     """Where a rule applies before its own conditions narrow it.
 
-    What calms a customer may be said long after they were upset, so a rule for upset customers looks from the first sign
-    of it to the end of the call. What is answered to the report of the problem counts: upset is seldom heard at once.
+    What calms a customer may be said long after they were upset, so a rule for upset customers looks from the first
+    sign of it to the end of the call. An answer to the report of the problem counts: upset is seldom heard at once.
     """
     last = len(call.turns) - 1
     scopes: Scopes = {"always": [Scope(trigger=None, last_turn=last, called_for_by="the start")], "upset": []}

@@ -19,6 +19,8 @@ from transcription.turns import Turn, is_listening_signal, turns_of
 
 # Both silent for this long is a hold; shorter is thinking or looking something up.
 HOLD_FROM: Seconds = 8.0
+# The engine of conversations that were typed and never spoken: rules' examples and labelled chats.
+TYPED = "written"
 SPEAKER: dict[SpeakerRole, Speaker] = {SpeakerRole.AGENT: "agent", SpeakerRole.CUSTOMER: "customer"}
 
 
@@ -62,6 +64,9 @@ class Conversation:
         self._sources = sources
         self.acts: Mapping[str, Sequence[Said]] = {}
         """Where each act is, in order; of an act with children the children's places are there too."""
+        self.typed = transcript.provenance.engine == TYPED
+        self.heard = False
+        """Whether the recogniser listened; otherwise there are only phrases to go by."""
         self.like: Callable[[Said], str] = lambda _: ""
         """The known line nearest to what was recognised, where there is one."""
         self.found: Found = {}

@@ -28,8 +28,8 @@ class UpsetTurns(msgspec.Struct, frozen=True):
 
 def upset_turns(call: Conversation, gate: Gate) -> UpsetTurns:
     """Weigh every customer turn; the turns of the answer are those that make the call tense or perhaps tense."""
-    any_of = _strengths(call, gate.upset)
-    clear = _strengths(call, gate.clearly)
+    any_of = _strengths(call, gate.upset, gate.elsewhere)
+    clear = _strengths(call, gate.clearly, gate.elsewhere)
     strong = {t for t, (p, _) in any_of.items() if p >= gate.from_turn}
     open_anger = {t for t, (p, _) in clear.items() if p >= gate.from_clear_turn}
     weak = {t for t, (p, _) in any_of.items() if p >= gate.from_perhaps}
@@ -42,12 +42,13 @@ def upset_turns(call: Conversation, gate: Gate) -> UpsetTurns:
     return UpsetTurns(degree, {t: (any_of.get(t) or clear[t])[1] for t in sorted(turns)})
 
 
-def _strengths(call: Conversation, acts: Sequence[str]) -> dict[int, tuple[float, Said]]:
-    """By turn, what is most surely one of the acts there, with its probability."""
+def _strengths(call: Conversation, acts: Sequence[str], elsewhere: Sequence[str]) -> dict[int, tuple[float, Said]]:
+    """By turn, what is most surely one of the acts there; the likelier the upset is about something else, the less."""
+    others = {turn: p for turn, (p, _) in _strengths(call, elsewhere, ()).items()} if elsewhere else {}
     strengths: dict[int, tuple[float, Said]] = {}
     for act in acts:
         for said in call.acts.get(act, ()):
-            p = _probability(said)
+            p = _probability(said) * (1 - others.get(said.place.turn, 0.0))
             if p > strengths.get(said.place.turn, (0.0, said))[0]:
                 strengths[said.place.turn] = (p, said)
     return strengths

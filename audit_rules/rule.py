@@ -95,13 +95,15 @@ class Restates(Block, frozen=True, kw_only=True):
     understand you correctly") is followed by any content word, for a paraphrase may share none. A phrase that
     overlaps a hit of `unless` does not count, and no sentence that has one restates by its words alone. With `asks`
     the agent must ask for confirmation in that sentence or the next, and then one shared word, or any content word
-    after a `lead`, is enough. `events` adds whatever other rules found. With `during` only the turns in which those
-    events happen count, and there `words` shared words are enough.
+    after a `lead`, is enough. `events` adds whatever other rules found; `acts` adds what was recognised, and in speech
+    that alone counts. With `during` only the turns in which those events happen count, and there `words` shared words
+    are enough.
     """
 
     words: int = 3
     lead: tuple[str, ...] = ()
     says_so: tuple[str, ...] = ()
+    acts: tuple[str, ...] = ()
     events: tuple[str, ...] = ()
     during: tuple[str, ...] = ()
     asks: tuple[str, ...] = ()
@@ -233,13 +235,15 @@ class Gate(Block, frozen=True, kw_only=True):
     """When a call is tense, in terms of the customer's acts (`rules/gate.yaml`).
 
     A turn is upset where the probability that it does one of `upset` is `from_turn` or more, and clearly upset where
-    that of `clearly` is `from_clear_turn` or more. One clearly upset turn, or `turns` upset ones, make a call tense; a
-    single one, or `from_perhaps`, makes it perhaps tense. `accepted` and `thanked` close an episode from the certainty
-    `closes_from` on, unless the turn also does one of `persists`. A perhaps tense call is judged from the `problem` on.
+    that of `clearly` is `from_clear_turn` or more; both count less, the more probably it does one of `elsewhere`. One
+    clearly upset turn, or `turns` upset ones, make a call tense; a single one, or `from_perhaps`, makes it perhaps
+    tense, and it is judged from the `problem` on. `accepted` and `thanked` close an episode from the certainty
+    `closes_from` on, unless the turn also does one of `persists`.
     """
 
     upset: tuple[str, ...] = ()
     clearly: tuple[str, ...] = ()
+    elsewhere: tuple[str, ...] = ()
     from_turn: float = 0.7
     from_clear_turn: float = 0.6
     from_perhaps: float = 0.5

@@ -15,7 +15,7 @@ from audit_rules.conversation import SPEAKER, Conversation
 from audit_rules.rulebook import Rulebook
 from transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
 
-_TAGGED = Provenance(engine="written", model="tagged", weights_hash="", settings_hash="")
+_TAGGED = Provenance(engine="tagged", model="corpus", weights_hash="", settings_hash="")
 # Fewer cases than these say nothing of an act.
 FEWEST_CASES = 8
 

@@ -46,9 +46,9 @@ class Levels(msgspec.Struct, frozen=True, kw_only=True):
     slope: float = 1.0
     offset: float = 0.0
     phrase: float = 2.0
-    sure: float = 0.9
-    likely: float = 0.5
-    possible: float = 0.3
+    sure: float = 0.55
+    likely: float = 0.4
+    possible: float = 0.33
 
 
 STANDARD = Levels()

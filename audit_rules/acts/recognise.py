@@ -24,8 +24,9 @@ def recognise(
     spoken = [[(SPEAKER.get(t.role), text) for t, text in zip(c.turns, c.texts, strict=True)] for c in calls]
     heard = witnesses.recogniser.hear(spoken) if witnesses.recogniser else [None] * len(calls)
     for call, phrases, one in zip(calls, by_phrase, heard, strict=True):
-        call.acts = witnesses.said(call.texts, phrases, one)
+        call.acts = witnesses.said(call.texts, phrases, one, typed=call.typed)
         if one is not None:
+            call.heard = True
             call.like = partial(_like, witnesses, one)
 
 

@@ -19,6 +19,8 @@ _SENTENCE = re.compile(r"[^.?]+[.?]? ?")
 _MOST_WORDS = 24
 # Probabilities are compared and shown to this many places, so that the last bits of a sum decide nothing.
 _PLACES = 3
+# What a phrase is worth in typed conversations: how often the phrases are right on labelled chats (docs/accuracy.md).
+_TYPED = 0.95
 
 
 class Witnesses:
@@ -36,33 +38,40 @@ class Witnesses:
         return [tag for name in self._counting_as[act] if (tag := self.acts[name].tag)]
 
     def said(
-        self, texts: Sequence[str], phrases: Mapping[str, Sequence[Place]], heard: Heard | None
+        self, texts: Sequence[str], phrases: Mapping[str, Sequence[Place]], heard: Heard | None, *, typed: bool = False
     ) -> dict[str, list[Said]]:
-        """Each act's places in order. `phrases` are the places of each act's phrases, `heard` what the model says."""
+        """Each act's places in order. `phrases` are the places of each act's phrases, `heard` what the model says.
+
+        In `typed` conversations a phrase is sure by itself: the phrases were written for such, and are right there. In
+        speech they are worth what the corpus showed them to be worth.
+        """
         return {
-            name: [*self._said(name, texts, sorted({p for n in names for p in phrases.get(n, ())}), heard)]
+            name: [*self._said(name, texts, sorted({p for n in names for p in phrases.get(n, ())}), heard, typed)]
             for name, names in self._counting_as.items()
         }
 
-    def _said(self, name: str, texts: Sequence[str], by_phrase: Sequence[Place], heard: Heard | None) -> Iterator[Said]:
+    def _said(
+        self, name: str, texts: Sequence[str], by_phrase: Sequence[Place], heard: Heard | None, typed: bool
+    ) -> Iterator[Said]:
         if heard is None or not self._columns[name]:
             yield from (Said(place, name, Certainty.SURE, Witness.PHRASES) for place in by_phrase)
             return
         levels, columns = self.levels[name], self._columns[name]
         spoken = np.zeros(len(texts), np.float64)
         spoken[[p.turn for p in by_phrase]] = 1
-        odds = any_of(heard.odds, columns)
-        scores = levels.slope * odds + levels.phrase * spoken + levels.offset
-        probabilities = np.round(1 / (1 + np.exp(-np.clip(scores, -30, 30))), _PLACES)
-        likely_alone = odds * levels.slope + levels.offset >= np.log(levels.likely / (1 - levels.likely))
+        own = levels.slope * any_of(heard.odds, columns) + levels.offset
+        with_phrase = own + levels.phrase * spoken
+        probabilities = np.round(1 / (1 + np.exp(-np.clip(with_phrase, -30, 30))), _PLACES)
+        if typed:
+            probabilities[spoken > 0] = np.maximum(probabilities[spoken > 0], _TYPED)
+        likely_alone = own >= np.log(levels.likely / (1 - levels.likely))
         for turn in np.flatnonzero(probabilities >= levels.possible).tolist():
             probability = float(probabilities[turn])
-            certainty = _certainty(probability, levels)
             places = [p for p in by_phrase if p.turn == turn]
             witness = Witness.RECOGNISER if not places else Witness.BOTH if likely_alone[turn] else Witness.PHRASES
             column = columns[int(np.argmax(heard.odds[turn, columns]))]
             for place in places or [_sentence(turn, texts[turn], int(heard.at[turn, column]))]:
-                yield Said(place, name, certainty, witness, probability)
+                yield Said(place, name, _certainty(probability, levels), witness, probability)
 
 
 def columns_of(acts: Mapping[str, Act], tags: Sequence[str]) -> dict[str, list[int]]:

@@ -2,8 +2,8 @@
 
     order: {first: {acts: [apologises]}, then: {acts: [proposes]}}
 
-Not applicable where the second never came. Where the first came too late or not at all, but something near enough to it
-came in time, the answer is `unsure`.
+Not applicable where neither came. Where the first came too late or not at all, but something near enough to it came in
+time, the answer is `unsure`.
 """
 
 from collections.abc import Sequence
@@ -34,17 +34,13 @@ class OrderMatcher:
         earlier = self.since == "call"
         first = next((p for p in call.hits(self.first) if earlier or self._inside(p, scope)), None)
         then = next((p for p in call.hits(self.then) if self._inside(p, scope)), None)
-        if then is None:
-            return self.answer.not_applicable("The second of the two never came, so there is no order to judge.")
-        if first is not None and first < then:
-            return self.answer.met(
-                "In the right order.",
-                call.evidence(EvidenceKind.MET, first, "first"),
-                call.evidence(EvidenceKind.MET, then, "then"),
-            )
-        if first is not None and first.turn == then.turn:
+        if first is not None and (then is None or first < then or first.turn == then.turn):
             # In one breath: which of the two was meant first cannot be told from where its words stand.
-            return self.answer.met("Both in one turn.", call.evidence(EvidenceKind.MET, first, "together"))
+            reason = "Nothing went before it." if then is None else "In the right order."
+            second = () if then is None else (call.evidence(EvidenceKind.MET, then, "then"),)
+            return self.answer.met(reason, call.evidence(EvidenceKind.MET, first, "first"), *second)
+        if then is None:
+            return self.answer.not_applicable("Neither of the two came, so there is no order to judge.")
         near = next(
             (s for s in call.said(self.first) if s.place < then and (earlier or self._inside(s.place, scope))), None
         )

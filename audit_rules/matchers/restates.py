@@ -38,12 +38,15 @@ class RestatesMatcher:
         self.says_so = index.add(Phrases(any_of=spec.says_so, unless=spec.unless))
         self.asks = index.add(Phrases(any_of=spec.asks, unless=spec.unless))
         self.unless = index.add(Phrases(any_of=spec.unless))
-        self.others = index.add(Phrases(events=spec.events))
+        self.others = index.add(Phrases(events=spec.events, acts=spec.acts))
         self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
         """One place for each turn that restates: from its lead phrase, or its sentence, to the end of that sentence."""
         found = {p.turn: p for p in reversed(call.hits(self.others))}
+        if self.spec.acts and call.heard and not call.typed:
+            # In speech shared words prove little: everybody talks of the same thing. The recogniser hears the rest.
+            return [found[t] for t in sorted(found)]
         during = {p.turn for rule in self.spec.during for p in call.events(rule)}
         led = {p.turn for phrases in (self.says_so, self.lead) for p in call.hits(phrases)}
         asking = {p.turn for p in call.hits(self.asks)}
@@ -100,8 +103,6 @@ class RestatesMatcher:
         turns = answering_turns(call, scope, Window("rest"))
         if not turns:
             return self.answer.not_applicable("The call ended before there was a chance to.")
-        if self.spec.during and not any(inside(call.events(rule), turns) for rule in self.spec.during):
-            return self.answer.not_applicable("Nothing was offered that could fit or not fit the case.")
         hits = inside(self.events(call), turns)
         trigger = [call.evidence(EvidenceKind.TRIGGER, scope.trigger)] if scope.trigger else []
         if hits:
