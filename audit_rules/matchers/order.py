@@ -34,8 +34,7 @@ class OrderMatcher:
         earlier = self.since == "call"
         first = next((p for p in call.hits(self.first) if earlier or self._inside(p, scope)), None)
         then = next((p for p in call.hits(self.then) if self._inside(p, scope)), None)
-        if first is not None and (then is None or first < then or first.turn == then.turn):
-            # In one breath: which of the two was meant first cannot be told from where its words stand.
+        if first is not None and (then is None or first <= then):
             reason = "Nothing went before it." if then is None else "In the right order."
             second = () if then is None else (call.evidence(EvidenceKind.MET, then, "then"),)
             return self.answer.met(reason, call.evidence(EvidenceKind.MET, first, "first"), *second)
