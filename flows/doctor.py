@@ -112,7 +112,7 @@ def _engine(settings: Settings) -> Check:
     if provenance.notice:
         step = f"callaudit models fetch {settings.engine.model}"
         if find_spec("whisper") is None:
-            step = 'pip install "call-audit[whisper]"'
+            step = 'pip install "call-audit[whisper]"  (or a folder of a converted model: docs/recognition.md)'
         return Check("warn", "engine", f"{provenance.engine}: {provenance.notice}", (step,))
     return Check("ok", "engine", f"{provenance.engine} {provenance.model}")
 

@@ -102,7 +102,11 @@ class Recognition:
         # The parent chooses, so that all workers use the same engine and weights are fetched once.
         self.engine = choose_engine(settings.engine, fetch=True)
         self.provenance: Provenance = provenance_of(self.engine, settings.transcription)
-        self.chosen = msgspec.structs.replace(settings.engine, name=msgspec.convert(self.provenance.engine, EngineName))
+        self.chosen = msgspec.structs.replace(
+            settings.engine,
+            name=msgspec.convert(self.provenance.engine, EngineName),
+            model=self.engine.model,
+        )
         self._pool: ProcessPoolExecutor | None = None
 
     @property

@@ -71,7 +71,7 @@ def test_an_installation_in_order_has_nothing_to_try_and_is_left_as_it_is(instal
     before = files_of(installation)
     checks = {check.name: check for check in examine(installation.settings)}
     assert files_of(installation) == before
-    # The only engine here is the one for demonstrations, and doctor does not hide that.
+    # The only model here is the one for demonstrations, and doctor does not hide that.
     assert {name for name, check in checks.items() if check.state != "ok"} == {"engine"}
     assert "1 calls" in checks["warehouse"].says
     assert "1 of 1 audited" in checks["last run"].says

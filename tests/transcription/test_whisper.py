@@ -14,7 +14,6 @@ import pytest
 from tests.transcription.conftest import RATE, spoken, write_sound
 from tests.transcription.random_whisper import random_model, save_checkpoint
 from transcription.engines import Channel, EngineUnavailable, choose, weights
-from transcription.engines.sphinx import NOTICE
 from transcription.inbox import arrival_of
 from transcription.transcribe import TranscriptionSettings, transcribe
 from transcription.transcript import Span
@@ -85,15 +84,7 @@ def test_missing_weights_are_never_replaced_by_another_engine(tmp_path: Path):
     assert str(tmp_path / "weights") in message
     assert str(tmp_path / ".cache" / "whisper") in message
     assert "callaudit models fetch base.en" in message
-    assert 'engine = "sphinx"' in message
-
-
-def test_auto_says_so_when_it_takes_the_demo_engine(tmp_path: Path):
-    pytest.importorskip("pocketsphinx", reason="the package pocketsphinx is not installed")
-
-    engine = choose("auto", model="base.en", weights_folder=tmp_path, download_timeout=0.0)
-
-    assert (engine.provenance.engine, engine.provenance.notice) == ("sphinx", NOTICE)
+    assert 'model = "tiny.en"' in message
 
 
 def test_auto_takes_whisper_when_its_weights_are_there(folder: Path):

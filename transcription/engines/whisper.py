@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 from transcription.engines import Channel, EngineUnavailable, Written, settings_hash
-from transcription.engines import weights as weights_file
 from transcription.engines.checkpoints import Weights, check_checkpoint, installed_version, obtain
 from transcription.engines.windows import JOIN, LONGEST, PADDING, Window, moved_back, sound_of, windows
 from transcription.transcript import Provenance, Seconds, Word
@@ -36,7 +35,7 @@ def ready(
 ) -> "Whisper":
     """The engine for `model`; see `checkpoints.obtain` and `Whisper`. Raises `EngineUnavailable`."""
     weights = obtain(model, weights_folder, download_timeout=download_timeout)
-    return Whisper(weights, language=language, batch=batch, threads=threads, quantise=quantise)
+    return Whisper(weights, asked=model, language=language, batch=batch, threads=threads, quantise=quantise)
 
 
 class Whisper:
@@ -54,6 +53,7 @@ class Whisper:
         self,
         weights: Weights,
         *,
+        asked: str = "",
         language: str = "en",
         device: str | None = None,
         batch: int = 0,
@@ -63,6 +63,7 @@ class Whisper:
     ) -> None:
         hearing = _hearing()
         self._weights = weights
+        self.model = asked or str(weights.path)
         self._language = language
         if not weights.published:
             check_checkpoint(weights.path)
@@ -75,7 +76,8 @@ class Whisper:
         self.provenance = Provenance(
             engine="whisper",
             model=weights.name,
-            weights_hash=weights_file.sha256_of(weights.path)[:12],
+            weights_hash=weights.sha256[:12],
+            notice=weights.notice,
             settings_hash=settings_hash(
                 {
                     "openai-whisper": installed_version(),
