@@ -139,7 +139,7 @@ class Whisper:
                 for n in range(len(heard))
                 if heard[n].call == call and cut[n]
             ]
-            found[call] = _hearing().spoken_language(self._model(), fullest, batch=self.batch) if fullest else None
+            found[call] = _hearing().spoken_language(self._model(), fullest) if fullest else None
         return [found[channel.call] for channel in heard]
 
     def _model(self) -> Any:  # noqa: ANN401  The library has no types.
