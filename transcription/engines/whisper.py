@@ -15,6 +15,7 @@ from typing import Any
 from transcription.engines import Channel, EngineUnavailable, Written, settings_hash
 from transcription.engines.checkpoints import Weights, check_checkpoint, installed_version, obtain
 from transcription.engines.windows import JOIN, LONGEST, PADDING, Window, moved_back, sound_of, windows
+from transcription.speech import total
 from transcription.transcript import Provenance, Seconds, Word
 
 _SAMPLE_RATE = 16000
@@ -109,7 +110,8 @@ class Whisper:
         voiced = [n for n in range(len(heard)) if cut[n]]
         ways = sorted(voiced, key=lambda n: (languages[n] or "", heard[n].glossary))
         for (language, glossary), channels in groupby(ways, key=lambda n: (languages[n], heard[n].glossary)):
-            places = [(n, window) for n in channels for window in cut[n]]
+            # The longest first: at the end, when fewer are left than are heard at once, only short ones are.
+            places = sorted(((n, window) for n in channels for window in cut[n]), key=lambda place: -total(place[1]))
             found = _hearing().hear(
                 self._model(),
                 (sound_of(heard[n], window) for n, window in places),
@@ -118,7 +120,7 @@ class Whisper:
                 batch=self.batch,
                 temperatures=self._temperatures,
             )
-            for (n, window), said in zip(places, found, strict=True):
+            for (n, window), said in sorted(zip(places, found, strict=True), key=lambda told: told[0]):
                 words[n] += moved_back(said, window)
         return [Written(said, language) for said, language in zip(words, languages, strict=True)]
 
