@@ -183,8 +183,9 @@ def test_a_warehouse_in_use_is_said_with_who_holds_it(installation, clip):
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_at_once_and_the_next_run_goes_on(installation, clip, other_clip):
+def test_ctrl_c_stops_at_once_and_the_next_run_goes_on(installation, clip, other_clip, monkeypatch):
     """The finished transcript of a stopped run is used by the next; nobody is left running."""
+    monkeypatch.setenv("CALLAUDIT_ENGINE__BATCH", "1")  # One call after the other: together they would end together.
     installation.add(clip, "one", call_id="T-1", started_at="2026-03-03T10:15:00-05:00")
     for n in range(2, 5):
         path = installation.add(other_clip, f"call{n}", call_id=f"T-{n}", started_at="2026-03-03T10:15:00-05:00")

@@ -61,7 +61,7 @@ class Rows:
         half = model.encoder.conv1.weight.dtype == torch.float16
         self._kind = torch.float16 if half else torch.float32
         # Once, and not for each token.
-        self._names = self._decoder.token_embedding.weight.to(self._kind).T
+        self._names = self._decoder.token_embedding.weight.to(self._kind).T.contiguous()
         dims, device = model.dims, model.device
         heads, width = dims.n_text_head, dims.n_text_state // dims.n_text_head
         layers, reach = dims.n_text_layer, len(self._first_tokens) + self._longest

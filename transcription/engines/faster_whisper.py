@@ -42,6 +42,7 @@ def ready(
     batch: int = 0,
     threads: int = 0,
     quantise: bool = False,
+    beam: int = _BEAM,
 ) -> "FasterWhisper":
     """The engine for `model`: a folder, the name of one in `weights_folder`, or a size in Hugging Face's cache.
 
@@ -61,12 +62,22 @@ def ready(
     if folder is None:
         raise _missing(model, weights_folder)
     return FasterWhisper(
-        folder, model=model, notice=notice, language=language, batch=batch, threads=threads, quantise=quantise
+        folder,
+        model=model,
+        notice=notice,
+        language=language,
+        batch=batch,
+        threads=threads,
+        quantise=quantise,
+        beam=beam,
     )
 
 
 class FasterWhisper:
-    """One converted model, loaded when the first words are wanted. The settings are those of `Whisper`."""
+    """One converted model, loaded when the first words are wanted.
+
+    The settings are those of `Whisper`; and `beam` texts are followed at once for each window.
+    """
 
     takes_glossary = True
 
@@ -80,10 +91,12 @@ class FasterWhisper:
         batch: int = 0,
         threads: int = 0,
         quantise: bool = False,
+        beam: int = _BEAM,
     ) -> None:
         self._folder = folder
         self.model = model
         self._language = language
+        self._beam = beam
         self._device = _device()
         self._compute = _COMPUTE[self._device, quantise]
         self._threads = threads or len(os.sched_getaffinity(0))
@@ -99,7 +112,7 @@ class FasterWhisper:
                     "ctranslate2": version("ctranslate2"),
                     "language": language,
                     "compute": self._compute,
-                    "beam": _BEAM,
+                    "beam": beam,
                     "temperatures": _TEMPERATURES,
                     "window": LONGEST,
                     "padding": PADDING,
@@ -121,7 +134,7 @@ class FasterWhisper:
         for n, channel in enumerate(heard):
             groups.setdefault((languages[n], channel.glossary), []).append(n)
         for (language, glossary), channels in groups.items():
-            way = {"language": language, "initial_prompt": _prompt(model, glossary)}
+            way = {"language": language, "beam_size": self._beam, "initial_prompt": _prompt(model, glossary)}
             all_places = [(n, window) for n in channels for window in cut[n]]
             for first in range(0, len(all_places), self.batch):
                 places = all_places[first : first + self.batch]
@@ -181,7 +194,6 @@ def _batch_words(model: Any, sounds: Sequence[Samples], way: dict[str, Any]) -> 
         vad_filter=False,
         word_timestamps=True,
         without_timestamps=False,
-        beam_size=_BEAM,
         temperature=0.0,
         **way,
     )
@@ -203,7 +215,6 @@ def _alone(model: Any, sound: Samples, way: dict[str, Any]) -> list[Word]:  # no
         sound,
         word_timestamps=True,
         condition_on_previous_text=False,
-        beam_size=_BEAM,
         best_of=1,
         temperature=_TEMPERATURES,
         **way,
