@@ -106,6 +106,19 @@ def test_everything_that_is_wrong_is_said_at_once_with_what_to_try(installation,
     assert "warehouse.duckdb" in checks["access"]["says"]
 
 
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_a_faster_engine_that_is_not_installed_is_said(installation, monkeypatch, is_installed):
+    pytest.importorskip("whisper", reason="the package whisper is not installed")
+    pytest.importorskip("faster_whisper", reason="the package faster_whisper is not installed")
+    monkeypatch.setenv("CALLAUDIT_ENGINE__NAME", "whisper")
+    if not is_installed:
+        monkeypatch.setitem(sys.modules, "faster_whisper", None)
+    checks = {check.name: check for check in examine(installation.settings)}
+    assert ("speed" in checks) == (not is_installed)
+    if not is_installed:
+        assert "call-audit[faster-whisper]" in checks["speed"].tries[0]
+
+
 def test_a_mail_server_that_does_not_answer_now_is_a_warning(installation):
     mailing(installation, 1)
     check = check_mail(load_settings(installation.settings))
