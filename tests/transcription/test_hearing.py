@@ -1,4 +1,4 @@
-"""Windows are heard together as `whisper.transcribe` hears each: random weights do all that a model can, and tiny.en."""
+"""Windows are heard together as `whisper.transcribe` hears each: by random weights that do all, and by tiny.en."""
 
 from collections.abc import Iterator
 from pathlib import Path
