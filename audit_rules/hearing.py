@@ -1,24 +1,22 @@
 """How surely words were heard: what was heard too uncertainly accuses nobody.
 
 A recogniser that is unsure of a word is often wrong about it, and a word that was never said must not stand against an
-agent. So words that count against the agent need each of their words heard with the certainty of `FLOORS`; words
+agent. So words that count against the agent need each of their words heard with the certainty of `FLOOR`; words
 that earn a `met` do not, because a praise too many harms nobody.
 """
 
 from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
 
-# The least certainty of a word that accuses, by engine; a recogniser's certainty is no probability, so there is no
-# one scale. Of PocketSphinx, 0.1 takes out 35 % of the wrong words and 6 % of the right ones (747 words of clear
-# synthetic speech); Whisper's is nearer to a probability, and half is the point from which a word is rather right.
-FLOORS = {"sphinx": 0.1}
-OTHERS = 0.5
+# The least certainty of a word that accuses: Whisper's is nearly a probability, and half is the point from which a word
+# is rather right.
+FLOOR = 0.5
 
 
 def heard_surely(call: Conversation, place: Place) -> bool:
     """Whether no word of the place is below the floor; words whose certainty is not known are."""
     certainty = call.certainty(place)
-    return certainty is None or certainty >= FLOORS.get(call.transcript.provenance.engine, OTHERS)
+    return certainty is None or certainty >= FLOOR
 
 
 def too_uncertain(call: Conversation, places: list[Place]) -> str:

@@ -1,17 +1,23 @@
 #!/usr/bin/env python
-"""How fast Whisper is here against `whisper.transcribe` on the same sound in the same run, and what memory it needs.
+"""How fast Whisper is here against the libraries' own ways on the same sound in the same run, and what memory it needs.
 
-    python benchmarks/recognition_speed.py                               # tiny, a minute of a call
-    python benchmarks/recognition_speed.py --sizes tiny base small --minutes 10 --tokens 80
-    python benchmarks/recognition_speed.py --sizes --lengths 10 60 180   # memory by length of the call, in minutes
+    python benchmarks/recognition_speed.py                               # tiny.en, two minutes of a demo call
+    python benchmarks/recognition_speed.py --call call.wav               # of a call of yours
+    python benchmarks/recognition_speed.py --sizes base small --minutes 10 --tokens 80
+    python benchmarks/recognition_speed.py --lengths 10 60 180           # memory by length of the call, in minutes
 
-The models have the true sizes and random weights. Such a model never ends its text by itself, so it is made to end it
-after `--tokens` tokens (fast speech has 80 in a window): the cap is in the weights and the same for both sides. All is
-decoded at temperature 0, since random text would fail every check and be tried again. The call is one of the demo's,
-repeated, with a minute of silence after each time. `whisper.transcribe` is measured twice: on each channel, as a user
-would run it, and on each of our windows alone, which shows what batches alone are worth. Random weights write as much
-into silence as into speech; real ones write less there, so that the first ratio is too high by up to the share of time
-that silent windows spend in the decoder.
+tiny.en has its real weights (the extra `tiny`). openai-whisper's engine is compared with `whisper.transcribe` on each
+channel, as a user would run it; faster-whisper's engine with its own batched pipeline (`BatchedInferencePipeline` with
+its own search for speech) at the same compute type, beam and batch. "Same words" is 1 minus the word error rate of ours
+against theirs. Time is that of the processor, so that what else the machine does counts little.
+
+The other sizes have random weights. Such a model never ends its text by itself, so it is made to end it after
+`--tokens` tokens (fast speech has 80 in a window): the cap is in the weights, the same for both sides. All is decoded
+at temperature 0, since random text would fail every check and be tried again. Random weights write as much into silence
+as into speech; real ones write less there, so that the ratio is too high by up to the share of time that silent windows
+spend in the decoder.
+
+Without `--call` the call is one of the demo's, repeated, with a minute of silence after each time.
 """
 
 import argparse
@@ -23,25 +29,36 @@ import time
 import wave
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import jiwer
 import msgspec
 import numpy as np
 
 ROOT = Path(__file__).parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
+
+from word_error_rate import normalised  # noqa: E402  The path or a skip comes first.
 
 from tests.transcription.random_whisper import random_model, save_checkpoint  # noqa: E402  The path or a skip comes first.
 from transcription.audio import Samples, decode  # noqa: E402  The path or a skip comes first.
+from transcription.engines import Engine, checkpoints, faster_whisper, tiny  # noqa: E402  The path or a skip comes first.
 from transcription.engines.checkpoints import Weights  # noqa: E402  The path or a skip comes first.
+from transcription.engines.hearing import TEMPERATURES  # noqa: E402  The path or a skip comes first.
 from transcription.engines.whisper import Whisper  # noqa: E402  The path or a skip comes first.
-from transcription.engines.windows import sound_of, windows  # noqa: E402  The path or a skip comes first.
 from transcription.inbox import arrival_of  # noqa: E402  The path or a skip comes first.
 from transcription.speech import total  # noqa: E402  The path or a skip comes first.
-from transcription.transcribe import TranscriptionSettings, prepare, recognise, transcribe  # noqa: E402  The path or a skip comes first.
+from transcription.transcribe import (  # noqa: E402  The path or a skip comes first.
+    Prepared,
+    TranscriptionSettings,
+    prepare,
+    recognise,
+    transcribe,
+)
 from transcription.transcript import Span  # noqa: E402  The path or a skip comes first.
 
 DEMO = ROOT / "samples" / "recordings" / "2026-03-04_C-1004_charged_twice.flac"
@@ -52,66 +69,131 @@ RATE = 16000
 def main(arguments: Sequence[str] | None = None) -> int:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--sizes", nargs="*", default=["tiny"], choices=["tiny", "base", "small"])
-    parser.add_argument("--minutes", type=float, default=1.0, help="of two-channel sound (default: %(default)s)")
+    parser.add_argument("--call", type=Path, help="a recording (default: one of the demo's, repeated)")
+    parser.add_argument("--sizes", nargs="*", default=[], choices=["base", "small"], help="with random weights")
+    parser.add_argument("--minutes", type=float, default=2.0, help="of two-channel sound (default: %(default)s)")
     parser.add_argument("--tokens", type=int, default=40, help="written in each window (default: %(default)s)")
     parser.add_argument("--lengths", nargs="*", type=float, default=[], help="minutes of calls to measure memory with")
-    parser.add_argument("--batch", type=int, default=0, help="windows decoded together (default: the engine's own)")
+    parser.add_argument("--threads", type=int, default=1, help="of the processor (default: %(default)s)")
     options = parser.parse_args(arguments)
-    print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}")
-    with TemporaryDirectory() as folder:
-        for size in options.sizes:
-            speed(Path(folder), size, minutes=options.minutes, tokens=options.tokens, batch=options.batch)
+    print(f"{len(os.sched_getaffinity(0))} cores, load {os.getloadavg()[0]:.1f}, {options.threads} threads")
+    with TemporaryDirectory() as made:
+        folder = Path(made)
+        path = options.call or call_of(folder / "call.wav", options.minutes)
+        if options.sizes:
+            for size in options.sizes:
+                speed_of_random(folder, size, path, tokens=options.tokens, threads=options.threads)
+        elif not options.lengths:
+            speed(path, threads=options.threads)
         for length in options.lengths:
             # A process of its own each, so that one does not inherit the peak of another.
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                print(pool.submit(memory, Path(folder), length).result(), flush=True)
+                print(pool.submit(memory, folder, length).result(), flush=True)
     return 0
 
 
-def speed(folder: Path, size: str, *, minutes: float, tokens: int, batch: int) -> None:
-    """Our way through a call, then the library's, on the same sound."""
+def speed(path: Path, *, threads: int) -> None:
+    """Both engines with tiny.en, and each library's own way, on one call."""
+    import torch  # noqa: PLC0415  Heavy: after the arguments are read.
+    import whisper  # noqa: PLC0415  Heavy: after the arguments are read.
+    from faster_whisper import BatchedInferencePipeline, WhisperModel  # noqa: PLC0415  Likewise.
+
+    torch.set_num_threads(threads)
+    call = prepared(path)
+    alone = {
+        "language": "en", "temperature": TEMPERATURES, "condition_on_previous_text": False, "word_timestamps": True,
+    }  # fmt: skip
+    channels = [np.ascontiguousarray(c.samples) for c in call.channels]
+    checkpoint = checkpoints.obtain(tiny.MODEL)
+    library = whisper.load_model(str(checkpoint.path))
+    library.set_alignment_heads(whisper._ALIGNMENT_HEADS[tiny.MODEL])
+    theirs = measured(
+        "whisper.transcribe",
+        call,
+        lambda: " ".join(whisper.transcribe(library, c, fp16=False, **alone)["text"] for c in channels),
+    )
+    for quantise in (False, True):
+        engine = Whisper(checkpoint, threads=threads, quantise=quantise)
+        measured(f"whisper, {'int8 encoder' if quantise else 'float32'}", call, ours(engine, call), against=theirs)
+    for kind, beam in (("float32", 5), ("int8", 5), ("float32", 1), ("int8", 1)):
+        engine = faster_whisper.ready(tiny.MODEL, threads=threads, quantise=kind == "int8", beam=beam)
+        pipeline = BatchedInferencePipeline(
+            WhisperModel(str(tiny.folder()), device="cpu", compute_type=kind, cpu_threads=threads)
+        )
+
+        settings = {"language": "en", "beam_size": beam, "batch_size": engine.batch, "word_timestamps": True}
+        work = partial(piped, pipeline, channels, settings)
+        theirs = measured(f"batched pipeline, {kind}, beam {beam}", call, work)
+        measured(f"faster-whisper, {kind}, beam {beam}", call, ours(engine, call), against=theirs)
+
+
+def piped(pipeline: Any, channels: Sequence[Samples], settings: dict[str, Any]) -> str:  # noqa: ANN401  No types.
+    """What faster-whisper's own pipeline writes for the channels, with its own search for speech."""
+    return " ".join(s.text.strip() for c in channels for s in pipeline.transcribe(c, **settings)[0])
+
+
+def ours(engine: Engine, call: Prepared) -> Callable[[], str]:
+    """What the engine writes for the call, with its weights loaded."""
+    first, *_ = call.channels
+    start = first.spans[0].start
+    # Weights are loaded and numba compiles; a second of speech is enough for that.
+    engine.transcribe([msgspec.structs.replace(first, spans=(Span(start, start + 1.0),))])
+    return lambda: " ".join(w.text for channel in recognise([call], engine)[0] for w in channel.words)
+
+
+class Work(msgspec.Struct, frozen=True):
+    """What was written, and the processor's seconds that it took."""
+
+    text: str
+    seconds: float
+
+
+def measured(name: str, call: Prepared, work: Callable[[], str], *, against: Work | None = None) -> Work:
+    """Do the work and print how long it took, and how that compares with theirs."""
+    began = time.process_time()
+    text = work()
+    done = Work(text, time.process_time() - began)
+    rate = call.audio.duration / done.seconds
+    says = f"  {name:34} {done.seconds:7.1f} s {rate:6.1f} audio hours an hour {len(done.text.split()):6} words"
+    if against is not None:
+        same = 1 - jiwer.wer(normalised(against.text), normalised(text))
+        says += f"   {against.seconds / done.seconds:.2f} x as fast, {same:.1%} the same words"
+    print(says, flush=True)
+    return done
+
+
+def speed_of_random(folder: Path, size: str, path: Path, *, tokens: int, threads: int) -> None:
+    """Our way through a call with random weights of a size, then the library's, on the same sound."""
     import torch  # noqa: PLC0415  Heavy: after the arguments are read.
     import whisper  # noqa: PLC0415  Heavy: after the arguments are read.
 
-    torch.set_num_threads(len(os.sched_getaffinity(0)))
-    path = call_of(folder / "call.wav", minutes)
-    began = time.perf_counter()
-    audio = decode(path)
-    decoding = time.perf_counter() - began
-    call = prepare(arrival_of(path, zone="UTC"))
-    hours = audio.duration / 3600
-    spoken = sum(total(c.spans) for c in call.channels) / audio.duration / len(call.channels)
+    torch.set_num_threads(threads)
+    call = prepared(path)
     model = random_model(seed=1, size=size, says=tokens, stamps={tokens - 1: 28.0})
     checkpoint = Weights(name=size, path=save_checkpoint(folder / f"{size}.pt", model))
-    print(f"{size}: {60 * hours:.1f} minutes, 2 channels, speech in {spoken:.0%} of each")
-    print(f"  random weights that end their text after {tokens} tokens in each window, ours and the library's alike")
-    print(
-        f"  decoding the file             {decoding:8.1f} s   {audio.duration / decoding:7.0f} x real time", flush=True
-    )
-
-    heard: dict[str, float] = {}
-
-    def measured(name: str, work: Callable[[], Any]) -> None:
-        took = heard[name] = seconds(work)
-        says = f"  {name:28} {took:8.1f} s   {audio.duration / took:7.2f} audio hours an hour"
-        print(says + (f"   ours is {took / heard['ours']:.2f} x as fast" if name != "ours" else ""), flush=True)
-
-    first, *_ = call.channels
-    for name, quantise in (("ours", False), ("ours, int8 encoder", True)):
-        engine = Whisper(checkpoint, batch=batch, quantise=quantise, temperatures=(0.0,))
-        # Weights are loaded and numba compiles; a second of speech is enough for that.
-        start = first.spans[0].start
-        engine.transcribe([msgspec.structs.replace(first, spans=(Span(start, start + 1.0),))])
-        measured(name, lambda engine=engine: recognise([call], engine))
+    print(f"{size}: random weights that end their text after {tokens} tokens in each window, on both sides")
+    channels = [np.ascontiguousarray(c.samples) for c in call.channels]
     alone = {
         "temperature": 0.0, "language": "en", "condition_on_previous_text": False, "word_timestamps": True,
         "fp16": False,
     }  # fmt: skip
-    cuts = [sound_of(c, window) for c in call.channels for window in windows(c)]
-    measured("transcribe, our windows", lambda: [whisper.transcribe(model, sound, **alone) for sound in cuts])
-    channels = [np.ascontiguousarray(c.samples) for c in call.channels]
-    measured("transcribe, whole channels", lambda: [whisper.transcribe(model, c, **alone) for c in channels])
+    theirs = measured(
+        "whisper.transcribe", call, lambda: " ".join(whisper.transcribe(model, c, **alone)["text"] for c in channels)
+    )
+    for quantise in (False, True):
+        engine = Whisper(checkpoint, threads=threads, quantise=quantise, temperatures=(0.0,))
+        measured(f"whisper, {'int8 encoder' if quantise else 'float32'}", call, ours(engine, call), against=theirs)
+
+
+def prepared(path: Path) -> Prepared:
+    """The call decoded and its speech found, with how long both took."""
+    began = time.process_time()
+    call = prepare(arrival_of(path, zone="UTC"))
+    took = time.process_time() - began
+    spoken = sum(total(c.spans) for c in call.channels) / call.audio.duration / len(call.channels)
+    print(f"{call.audio.duration:.0f} s, {len(call.channels)} channels, speech in {spoken:.0%} of each")
+    print(f"  {'decoding and finding the speech':34} {took:7.1f} s", flush=True)
+    return call
 
 
 def memory(folder: Path, minutes: float) -> str:
@@ -152,13 +234,6 @@ def anonymous() -> float:
     """Memory of this process that no file backs, in MB."""
     status = Path("/proc/self/status").read_text(encoding="ascii")
     return int(status.split("RssAnon:")[1].split()[0]) / 1e3
-
-
-def seconds(work: Callable[[], Any]) -> float:
-    """How long it takes."""
-    began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
 
 
 def call_of(path: Path, minutes: float, *, silence: float = SILENCE) -> Path:

@@ -2,8 +2,8 @@
 
     python benchmarks/resume_rounds.py [KILLS] [SEED]     6 kills unless told otherwise; 100 take some 20 minutes
 
-The night is 45 exports, which a worker process reads and judges, and 3 recordings of four seconds, which the embedded
-engine hears. (Workers are otherwise for nights of more than 300 exports: here they begin at 20.) A child makes the run
+The night is 45 exports, which a worker process reads and judges, and 3 recordings of four seconds, which Whisper
+tiny.en hears. (Workers are otherwise for nights of more than 300 exports: here they begin at 20.) A child makes the run
 as `callaudit run` does, without Prefect's server, which knows nothing that is needed. It is killed at a moment drawn
 evenly from the length of a quiet run; the next child goes on; when one comes to its end, the warehouse is compared and
 a new night begins. Exit code 1 at the first of these:
@@ -42,7 +42,8 @@ EXPORTS, RECORDINGS, SECONDS = 45, 3, 4
 SETTINGS = """[site]
 timezone = "America/New_York"
 [engine]
-name = "sphinx"
+name = "faster-whisper"
+model = "tiny.en"
 [run]
 workers = 1
 calls_per_batch = 15

@@ -37,7 +37,8 @@ SAMPLES = ROOT / "samples" / "recordings"
 SETTINGS = """[site]
 timezone = "America/New_York"
 [engine]
-name = "sphinx"
+name = "faster-whisper"
+model = "tiny.en"
 [paths]
 home = "disk/home"
 [run]

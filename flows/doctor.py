@@ -55,7 +55,7 @@ def examine(config: Path | None) -> Iterator[Check]:
     yield _time_zone(settings)
     yield _rules(settings)
     yield from _sources(settings)
-    yield _engine(settings)
+    yield from _engine(settings)
     yield from check_warehouse(settings)
     yield _published(settings)
     yield from _readable_by_others(settings)
@@ -103,18 +103,23 @@ def _sources(settings: Settings) -> Iterator[Check]:
             yield Check("ok", "recordings", f"{source.folder} ({source.name}): {seen.recordings} files")
 
 
-def _engine(settings: Settings) -> Check:
+def _engine(settings: Settings) -> Iterator[Check]:
     try:
         engine = choose_engine(settings.engine, fetch=False)
     except CallauditError as error:
-        return _failed("engine", error)
+        yield _failed("engine", error)
+        return
     provenance = engine.provenance
     if provenance.notice:
         step = f"callaudit models fetch {settings.engine.model}"
         if find_spec("whisper") is None:
-            step = 'pip install "call-audit[whisper]"'
-        return Check("warn", "engine", f"{provenance.engine}: {provenance.notice}", (step,))
-    return Check("ok", "engine", f"{provenance.engine} {provenance.model}")
+            step = 'pip install "call-audit[whisper]"  (or a folder of a converted model: docs/recognition.md)'
+        yield Check("warn", "engine", f"{provenance.engine}: {provenance.notice}", (step,))
+    else:
+        yield Check("ok", "engine", f"{provenance.engine} {provenance.model}")
+    if provenance.engine == "whisper" and find_spec("faster_whisper") is None:
+        says = "faster-whisper, which writes more words an hour on a CPU, is not installed (docs/recognition.md)"
+        yield Check("warn", "speed", says, ('pip install "call-audit[faster-whisper]"', 'then name = "faster-whisper"'))
 
 
 def check_warehouse(settings: Settings) -> Iterator[Check]:

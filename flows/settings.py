@@ -1,6 +1,6 @@
 """`callaudit.toml` and the environment: the only place that reads either.
 
-Every key has a default, so an empty file (or none) works. `CALLAUDIT_ENGINE__NAME=sphinx` overrides
+Every key has a default, so an empty file (or none) works. `CALLAUDIT_ENGINE__NAME=faster-whisper` overrides
 `[engine] name`, and so on for every key of a section. Paths are relative to the file.
 """
 

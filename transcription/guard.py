@@ -12,10 +12,8 @@ from typing import NamedTuple
 
 from transcription.transcript import Seconds, Span, Word
 
-# Words less certain than this are dropped, by engine.
-# On clear synthetic speech (747 words) a floor of 0.1 for PocketSphinx drops 35 % of its wrong words and 6 % of its
-# right ones; it stays at 0 until the cost to what rules find is measured. Whisper's is not measured either.
-FLOORS: Mapping[str, float] = {"sphinx": 0.0, "whisper": 0.15, "faster-whisper": 0.15}
+# Words less certain than this are dropped, by engine; its cost to what rules find is not measured.
+FLOORS: Mapping[str, float] = {"whisper": 0.15, "faster-whisper": 0.15}
 
 # Recognisers place words up to a fifth of a second beside the sound.
 _REACH: Seconds = 0.2

@@ -131,7 +131,7 @@ class Span(msgspec.Struct, frozen=True, array_like=True, order=True):
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """What wrote the words, so that a figure can be traced and a transcript is never paid for twice.
 
-    `notice` is a sentence that every reader must see ("words by the embedded demo engine; ..."), or "".
+    `notice` is a sentence that every reader must see ("words by Whisper tiny.en, the smallest model; ..."), or "".
     """
 
     engine: str

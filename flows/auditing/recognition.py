@@ -38,8 +38,8 @@ from transcription.transcribe import (
 )
 from transcription.transcript import Provenance, Seconds, Transcript
 
-# What one row of a batch holds, more or less; a portion is several batches, so that few of them are half full.
-_SPEECH_PER_ROW: Seconds = 28.0
+# What one row hears at once, more or less: several windows one after the other, so that few rows stand idle at the end.
+_SPEECH_PER_ROW: Seconds = 120.0
 _AUDIO_PER_ROW: Seconds = 120.0
 # A batch of the run: four portions; or half an hour for each worker that hears one window at a time.
 _PORTIONS_AT_ONCE = 4
@@ -102,7 +102,11 @@ class Recognition:
         # The parent chooses, so that all workers use the same engine and weights are fetched once.
         self.engine = choose_engine(settings.engine, fetch=True)
         self.provenance: Provenance = provenance_of(self.engine, settings.transcription)
-        self.chosen = msgspec.structs.replace(settings.engine, name=msgspec.convert(self.provenance.engine, EngineName))
+        self.chosen = msgspec.structs.replace(
+            settings.engine,
+            name=msgspec.convert(self.provenance.engine, EngineName),
+            model=self.engine.model,
+        )
         self._pool: ProcessPoolExecutor | None = None
 
     @property

@@ -49,7 +49,8 @@ class Installation:
         self.inbox.mkdir()
         self.settings = root / "callaudit.toml"
         self.settings.write_text(
-            '[site]\ntimezone = "America/New_York"\n[engine]\nname = "sphinx"\n[[sources]]\nfolder = "inbox"\n'
+            '[site]\ntimezone = "America/New_York"\n[[sources]]\nfolder = "inbox"\n'
+            '[engine]\nname = "faster-whisper"\nmodel = "tiny.en"\n'
             '[run]\nworkers = 1\n[report]\ncall_pages = "all"\n',
             encoding="utf-8",
         )

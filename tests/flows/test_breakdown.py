@@ -16,7 +16,7 @@ class Fragile:
 
     batch = 8
     takes_glossary = False
-    provenance = Provenance(engine="sphinx", model="m", weights_hash="w", settings_hash="s")
+    provenance = Provenance(engine="fragile", model="m", weights_hash="w", settings_hash="s")
 
     def __init__(self, *, breaks_on: set[str], error: Exception) -> None:
         self.breaks_on, self.error = breaks_on, error

@@ -74,7 +74,7 @@ def test_auditing_a_file_that_is_not_there_names_it(installation):
 def test_one_recording_is_audited_on_the_terminal_and_nothing_is_stored(installation, clip):
     done = installation.callaudit("audit", str(clip))
     assert "House" in done.stdout
-    assert "embedded demo engine" in done.stdout
+    assert "Whisper tiny.en, the smallest model" in done.stdout
     assert not (installation.root / "callaudit-home").exists()
 
 
@@ -109,7 +109,7 @@ def test_a_night_from_recordings_to_pages(installation, clip, other_clip):
     first = installation.callaudit("run", check=5)
     assert "1 of 3 calls audited" in first.stdout
     assert "2 refused" in first.stdout
-    assert "embedded demo engine" in first.stdout
+    assert "Whisper tiny.en, the smallest model" in first.stdout
     assert "Traceback" not in first.stderr
 
     again = installation.callaudit("run", "--retry-failed")
@@ -128,7 +128,7 @@ def test_a_night_from_recordings_to_pages(installation, clip, other_clip):
     shown = installation.callaudit("report", "--week", "newest").stdout
     assert "2026-W10" in shown
     page = (installation.root / "reports" / "weekly-2026-W10.html").read_text()
-    assert "embedded demo engine" in page
+    assert "Whisper tiny.en, the smallest model" in page
     assert (installation.root / "reports" / "calls" / "T-1.html").exists()
 
     # The same report as a Prefect flow, as a schedule would run it.
@@ -183,8 +183,9 @@ def test_a_warehouse_in_use_is_said_with_who_holds_it(installation, clip):
 
 
 @pytest.mark.slow
-def test_ctrl_c_stops_at_once_and_the_next_run_goes_on(installation, clip, other_clip):
+def test_ctrl_c_stops_at_once_and_the_next_run_goes_on(installation, clip, other_clip, monkeypatch):
     """The finished transcript of a stopped run is used by the next; nobody is left running."""
+    monkeypatch.setenv("CALLAUDIT_ENGINE__BATCH", "1")  # One call after the other: together they would end together.
     installation.add(clip, "one", call_id="T-1", started_at="2026-03-03T10:15:00-05:00")
     for n in range(2, 5):
         path = installation.add(other_clip, f"call{n}", call_id=f"T-{n}", started_at="2026-03-03T10:15:00-05:00")

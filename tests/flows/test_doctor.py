@@ -71,7 +71,7 @@ def test_an_installation_in_order_has_nothing_to_try_and_is_left_as_it_is(instal
     before = files_of(installation)
     checks = {check.name: check for check in examine(installation.settings)}
     assert files_of(installation) == before
-    # The only engine here is the one for demonstrations, and doctor does not hide that.
+    # The only model here is the one for demonstrations, and doctor does not hide that.
     assert {name for name, check in checks.items() if check.state != "ok"} == {"engine"}
     assert "1 calls" in checks["warehouse"].says
     assert "1 of 1 audited" in checks["last run"].says
@@ -104,6 +104,19 @@ def test_everything_that_is_wrong_is_said_at_once_with_what_to_try(installation,
     assert [name for name, check in checks.items() if check["state"] != "ok" and not check["tries"]] == []
     assert "days ago" in checks["last run"]["says"]
     assert "warehouse.duckdb" in checks["access"]["says"]
+
+
+@pytest.mark.parametrize("is_installed", [True, False])
+def test_a_faster_engine_that_is_not_installed_is_said(installation, monkeypatch, is_installed):
+    pytest.importorskip("whisper", reason="the package whisper is not installed")
+    pytest.importorskip("faster_whisper", reason="the package faster_whisper is not installed")
+    monkeypatch.setenv("CALLAUDIT_ENGINE__NAME", "whisper")
+    if not is_installed:
+        monkeypatch.setitem(sys.modules, "faster_whisper", None)
+    checks = {check.name: check for check in examine(installation.settings)}
+    assert ("speed" in checks) == (not is_installed)
+    if not is_installed:
+        assert "call-audit[faster-whisper]" in checks["speed"].tries[0]
 
 
 def test_a_mail_server_that_does_not_answer_now_is_a_warning(installation):

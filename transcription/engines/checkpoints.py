@@ -1,23 +1,35 @@
 """Whisper's checkpoints: where they are on disk, whether they are what they say, how they are fetched."""
 
 import importlib.util
+import os
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from pickle import UnpicklingError
 
 import msgspec
 
-from transcription.engines import EngineUnavailable
+from transcription.engines import EngineUnavailable, tiny
 from transcription.engines import weights as weights_file
 from transcription.transcript import Seconds
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):
-    """A checkpoint on disk: its model's `name`, the file, and the published size it is, or "" for one's own."""
+    """A checkpoint on disk: its model's `name`, the file, and the published size it is, or "" for one's own.
+
+    `notice` is a sentence that every reader of its words must see, or "". `made_from` is the sha256 of the file that
+    the checkpoint was made from, where it was not published as it lies here.
+    """
 
     name: str
     path: Path
     published: str = ""
+    notice: str = ""
+    made_from: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """What tells these weights from all others."""
+        return self.made_from or weights_file.sha256_of(self.path)
 
 
 def obtain(model: str, weights_folder: Path | None = None, *, download_timeout: Seconds = 0.0) -> Weights:
@@ -36,7 +48,10 @@ def obtain(model: str, weights_folder: Path | None = None, *, download_timeout: 
 
 
 def find(model: str, weights_folder: Path | None = None) -> Weights | None:
-    """The checkpoint of `model` on disk, or None; a published size whose sha256 is wrong raises `EngineUnavailable`."""
+    """The checkpoint of `model` on disk, or None; tiny.en also from its package (`transcription.engines.tiny`).
+
+    A published size whose sha256 is wrong raises `EngineUnavailable`.
+    """
     if model.endswith(".pt"):
         path = next((p for p in (Path(model), *_in(weights_folder, model)) if p.is_file()), None)
         return Weights(name=path.stem, path=path) if path else None
@@ -46,7 +61,7 @@ def find(model: str, weights_folder: Path | None = None) -> Weights | None:
         return Weights(name=model, path=path) if path else None
     path = next((p for p in _in(weights_folder, _file_name(url)) if p.is_file()), None)
     if path is None:
-        return None
+        return _packaged(weights_folder) if model == tiny.MODEL else None
     if weights_file.sha256_of(path) != _published_sha256(url):
         raise EngineUnavailable(
             f"the Whisper weights {path.name} are not the published ones",
@@ -57,6 +72,13 @@ def find(model: str, weights_folder: Path | None = None) -> Weights | None:
             ),
         )
     return Weights(name=model, path=path, published=model)
+
+
+def _packaged(weights_folder: Path | None) -> Weights | None:
+    path = tiny.checkpoint(weights_folder or _caches() / "callaudit")
+    if path is None:
+        return None
+    return Weights(name=tiny.MODEL, path=path, published=tiny.MODEL, notice=tiny.NOTICE, made_from=tiny.SHA256)
 
 
 def fetch(model: str, weights_folder: Path | None = None, *, timeout: Seconds | None = None) -> Path:
@@ -103,7 +125,7 @@ def _no_checkpoint(path: Path, why: str) -> EngineUnavailable:
     return EngineUnavailable(
         f"{path.name} is no Whisper checkpoint",
         why=f"{path}: {why}",
-        tries=("callaudit models fetch base.en", 'engine = "sphinx" (demo)'),
+        tries=("callaudit models fetch base.en",),
     )
 
 
@@ -119,7 +141,7 @@ def check_installed() -> None:
         raise EngineUnavailable(
             "Whisper is not installed",
             why=f"missing: {', '.join(missing)}",
-            tries=("pip install 'call-audit[whisper]'", 'engine = "sphinx" (demo)'),
+            tries=("pip install 'call-audit[whisper]'", 'engine = "faster-whisper"'),
         )
 
 
@@ -130,7 +152,7 @@ def _missing(model: str, weights_folder: Path | None) -> EngineUnavailable:
     return EngineUnavailable(
         f"no Whisper weights for model {model!r}",
         why=f"looked in {looked}",
-        tries=(fetching, "set weights_folder to where they are", 'engine = "sphinx" for a demo'),
+        tries=(fetching, "set weights_folder to where they are", f'model = "{tiny.MODEL}" for a demo'),
     )
 
 
@@ -139,7 +161,12 @@ def _in(weights_folder: Path | None, name: str) -> tuple[Path, ...]:
 
 
 def _cache() -> Path:
-    return Path.home() / ".cache" / "whisper"
+    return _caches() / "whisper"
+
+
+def _caches() -> Path:
+    # Where openai-whisper itself looks.
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
 
 
 def _published() -> dict[str, str]:

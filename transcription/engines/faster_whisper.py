@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from transcription.audio import Samples
-from transcription.engines import Channel, EngineUnavailable, Written, prompt_text, settings_hash
+from transcription.engines import Channel, EngineUnavailable, Written, prompt_text, settings_hash, tiny
 from transcription.engines import weights as weights_file
 from transcription.engines.windows import JOIN, LONGEST, PADDING, Window, moved_back, sound_of, windows
 from transcription.transcript import Provenance, Seconds, Word
@@ -42,18 +42,42 @@ def ready(
     batch: int = 0,
     threads: int = 0,
     quantise: bool = False,
+    beam: int = _BEAM,
 ) -> "FasterWhisper":
     """The engine for `model`: a folder, the name of one in `weights_folder`, or a size in Hugging Face's cache.
 
-    Nothing is downloaded. Raises `EngineUnavailable`.
+    tiny.en is also found in its package (`transcription.engines.tiny`). Nothing is downloaded. Raises
+    `EngineUnavailable`.
     """
     _check_installed()
-    folder = _find(model, weights_folder)
-    return FasterWhisper(folder, model=model, language=language, batch=batch, threads=threads, quantise=quantise)
+    if Path(model).name.endswith(".en") and language not in {"en", "auto"}:
+        raise EngineUnavailable(
+            f"the Whisper model {Path(model).name} only knows English, not {language!r}",
+            why=f"language = {language!r}",
+            tries=(f'model = "{model.removesuffix(".en")}"', 'language = "en"'),
+        )
+    folder, notice = _find(model, weights_folder), ""
+    if folder is None and model == tiny.MODEL:
+        folder, notice = tiny.folder(), tiny.NOTICE
+    if folder is None:
+        raise _missing(model, weights_folder)
+    return FasterWhisper(
+        folder,
+        model=model,
+        notice=notice,
+        language=language,
+        batch=batch,
+        threads=threads,
+        quantise=quantise,
+        beam=beam,
+    )
 
 
 class FasterWhisper:
-    """One converted model, loaded when the first words are wanted. The settings are those of `Whisper`."""
+    """One converted model, loaded when the first words are wanted.
+
+    The settings are those of `Whisper`; and `beam` texts are followed at once for each window.
+    """
 
     takes_glossary = True
 
@@ -62,13 +86,17 @@ class FasterWhisper:
         folder: Path,
         *,
         model: str,
+        notice: str = "",
         language: str = "en",
         batch: int = 0,
         threads: int = 0,
         quantise: bool = False,
+        beam: int = _BEAM,
     ) -> None:
         self._folder = folder
+        self.model = model
         self._language = language
+        self._beam = beam
         self._device = _device()
         self._compute = _COMPUTE[self._device, quantise]
         self._threads = threads or len(os.sched_getaffinity(0))
@@ -77,13 +105,14 @@ class FasterWhisper:
             engine="faster-whisper",
             model=Path(model).name,
             weights_hash=weights_file.sha256_of(folder / "model.bin")[:12],
+            notice=notice,
             settings_hash=settings_hash(
                 {
                     "faster-whisper": version("faster-whisper"),
                     "ctranslate2": version("ctranslate2"),
                     "language": language,
                     "compute": self._compute,
-                    "beam": _BEAM,
+                    "beam": beam,
                     "temperatures": _TEMPERATURES,
                     "window": LONGEST,
                     "padding": PADDING,
@@ -105,7 +134,7 @@ class FasterWhisper:
         for n, channel in enumerate(heard):
             groups.setdefault((languages[n], channel.glossary), []).append(n)
         for (language, glossary), channels in groups.items():
-            way = {"language": language, "initial_prompt": _prompt(model, glossary)}
+            way = {"language": language, "beam_size": self._beam, "initial_prompt": _prompt(model, glossary)}
             all_places = [(n, window) for n in channels for window in cut[n]]
             for first in range(0, len(all_places), self.batch):
                 places = all_places[first : first + self.batch]
@@ -165,7 +194,6 @@ def _batch_words(model: Any, sounds: Sequence[Samples], way: dict[str, Any]) -> 
         vad_filter=False,
         word_timestamps=True,
         without_timestamps=False,
-        beam_size=_BEAM,
         temperature=0.0,
         **way,
     )
@@ -187,7 +215,6 @@ def _alone(model: Any, sound: Samples, way: dict[str, Any]) -> list[Word]:  # no
         sound,
         word_timestamps=True,
         condition_on_previous_text=False,
-        beam_size=_BEAM,
         best_of=1,
         temperature=_TEMPERATURES,
         **way,
@@ -234,22 +261,11 @@ def _loaded(folder: Path, device: str, compute: str, threads: int) -> Any:  # no
     )
 
 
-def _find(model: str, weights_folder: Path | None) -> Path:
-    """The folder of a converted model. Raises `EngineUnavailable` where there is none or something is missing."""
-    places = [Path(model)]
-    if weights_folder is not None:
-        places += [weights_folder / model, weights_folder / f"faster-whisper-{model}"]
-    folder = next((p for p in places if p.is_dir()), None) or _cached(model)
+def _find(model: str, weights_folder: Path | None) -> Path | None:
+    """The folder of a converted model, or None. Raises `EngineUnavailable` where something of it is missing."""
+    folder = next((p for p in _places(model, weights_folder) if p.is_dir()), None) or _cached(model)
     if folder is None:
-        raise EngineUnavailable(
-            f"no faster-whisper model is called {model!r} here",
-            why=f"looked in {', '.join(map(str, places))} and in Hugging Face's cache; nothing is downloaded in a run",
-            tries=(
-                f"python -c \"import faster_whisper; faster_whisper.download_model('{model}')\"",
-                "set weights_folder to where the converted models are",
-                'engine = "whisper"',
-            ),
-        )
+        return None
     missing = [name for name in ("model.bin", "config.json", "tokenizer.json") if not (folder / name).is_file()]
     if missing:
         raise EngineUnavailable(
@@ -258,6 +274,24 @@ def _find(model: str, weights_folder: Path | None) -> Path:
             tries=("copy the whole folder of the converted model", 'engine = "whisper"'),
         )
     return folder
+
+
+def _places(model: str, weights_folder: Path | None) -> list[Path]:
+    beside = [] if weights_folder is None else [weights_folder / model, weights_folder / f"faster-whisper-{model}"]
+    return [Path(model), *beside]
+
+
+def _missing(model: str, weights_folder: Path | None) -> EngineUnavailable:
+    places = ", ".join(map(str, _places(model, weights_folder)))
+    return EngineUnavailable(
+        f"no faster-whisper model is called {model!r} here",
+        why=f"looked in {places} and in Hugging Face's cache; nothing is downloaded in a run",
+        tries=(
+            f"python -c \"import faster_whisper; faster_whisper.download_model('{model}')\"",
+            "set weights_folder to where the converted models are",
+            'engine = "whisper"',
+        ),
+    )
 
 
 def _cached(model: str) -> Path | None:
@@ -277,7 +311,7 @@ def _check_installed() -> None:
         raise EngineUnavailable(
             "faster-whisper is not installed",
             why=f"missing: {', '.join(missing)}",
-            tries=("pip install 'call-audit[faster-whisper]'", 'engine = "whisper"', 'engine = "sphinx" (demo)'),
+            tries=("pip install 'call-audit[faster-whisper]'", 'engine = "whisper"'),
         )
 
 

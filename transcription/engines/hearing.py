@@ -7,28 +7,27 @@ the library in the same order, the same limits for text that is tried again warm
 moving on inside a window that was not heard to its end. One thing differs: a window is decoded at most `PASSES` times,
 where the library moves on by as little as 0.02 s and can spend minutes on one noisy clip.
 
-A window's words do not depend on its batch. On a CPU the encoder hears one window at a time, since it gains nothing
-from more; the decoder always has the same number of rows, the last one repeated where there are fewer, because a matrix
-product gives a row the same bits wherever it stands, but other bits when the number of rows changes; word times are
-found one window at a time; and each window draws its own lots.
+A window's words do not depend on what is heard with it. The encoder hears one window at a time; the decoder always has
+the same number of rows (`transcription.engines.decoding`), because a matrix product gives a row the same bits wherever
+it stands, but other bits when the number of rows changes; word times are found one window at a time; and each window
+draws its own lots.
 """
 
 import math
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 import torch
 import whisper
-from torch.nn.functional import log_softmax, softmax
-from whisper.decoding import DecodingTask, GreedyDecoder
 from whisper.timing import add_word_timestamps
 from whisper.tokenizer import get_tokenizer
 from whisper.utils import get_end
 
 from transcription.audio import Samples
 from transcription.engines import prompt_text
+from transcription.engines.decoding import Rows, Text
 from transcription.transcript import Seconds, Word
 
 # Greedy first, then warmer where the text repeats itself or is improbable. Whisper's own tool takes six steps.
@@ -59,52 +58,67 @@ def hear(
 ) -> list[list[Word]]:
     """The words of each sound (float32 [n] at 16 kHz, up to 30 s), with times in it.
 
-    `sounds` is drawn from as room becomes free: no more than twice `batch` of them are held at once.
+    `sounds` is drawn from as rows become free: no more than `batch` of them are held at once.
     """
     with torch.inference_mode():
         ear = _Ear(model, language, glossary, batch)
         heard: list[list[Word]] = []
-        coming = iter(sounds)
-        # One queue for each temperature. Full batches go first, the warmest before all, so that no queue grows.
-        queues: list[deque[_Hearing]] = [deque() for _ in temperatures]
+
+        def drawn() -> Iterator[_Hearing]:
+            for sound in sounds:
+                hearing = ear.begun(sound)
+                heard.append(hearing.words)
+                yield hearing
+
+        coming = drawn()
+        waiting: deque[_Hearing] = deque()
+        at_work: dict[int, _Hearing] = {}
+
+        def ended(hearing: _Hearing, text: Text) -> None:
+            if _must_be_tried_again(text) and hearing.step + 1 < len(temperatures):
+                hearing.step += 1
+                waiting.append(hearing)
+                return
+            hearing.step = 0
+            ear.accept(hearing, text)
+            if hearing.at < hearing.frames:
+                waiting.append(hearing)
+
         while True:
-            while len(queues[0]) < batch and (sound := next(coming, None)) is not None:
-                queues[0].append(ear.begun(sound))
-                heard.append(queues[0][-1].words)
-            full = [n for n, queue in enumerate(queues) if len(queue) >= batch]
-            some = [n for n, queue in enumerate(queues) if queue]
-            if not some:
+            while free := ear.rows.free:
+                hearing = waiting.popleft() if waiting else next(coming, None)
+                if hearing is None:
+                    break
+                at_work[free[0]] = hearing
+                text = ear.begin(hearing, free[0], temperatures[hearing.step])
+                if text is not None:
+                    ended(at_work.pop(free[0]), text)
+            if not at_work:
                 return heard
-            step = full[-1] if full else some[0]
-            group = [queues[step].popleft() for _ in range(min(batch, len(queues[step])))]
-            for hearing, text in zip(group, ear.texts(group, temperatures[step]), strict=True):
-                if _must_be_tried_again(text) and step + 1 < len(temperatures):
-                    queues[step + 1].append(hearing)
-                    continue
-                ear.accept(hearing, text)
-                if hearing.at < hearing.frames:
-                    queues[0].append(hearing)
+            for row, text in ear.rows.step().items():
+                ended(at_work.pop(row), text)
 
 
-def spoken_language(model: Any, sounds: Sequence[Samples], *, batch: int = 8) -> str:  # noqa: ANN401
+def spoken_language(model: Any, sounds: Sequence[Samples]) -> str:  # noqa: ANN401
     """The language that is most probable over all the sounds together, as Whisper's code for it: "en"."""
     with torch.inference_mode():
-        ear = _Ear(model, "en", (), batch)
-        features = ear.encoded([ear.window(ear.begun(sound)) for sound in sounds])
+        ear = _Ear(model, "en", (), 1)
         # One by one: a mean over rows of a batch would depend on its size.
+        features = [ear.encoded(ear.begun(sound)) for sound in sounds]
         found = [whisper.decoding.detect_language(model, row[None], ear.tokenizer)[1][0] for row in features]
         codes: list[str] = sorted(found[0])
         return max(codes, key=lambda code: sum(probabilities[code] for probabilities in found))
 
 
 class _Hearing:
-    """One window on its way: `at` is the mel frame that is reached, of `frames`."""
+    """One window on its way: `at` is the mel frame that is reached, of `frames`; `step` that of the temperatures."""
 
     def __init__(self, mel: torch.Tensor, frames: int) -> None:
         self.mel = mel
         self.frames = frames
         self.at = 0
         self.passes = 0
+        self.step = 0
         self.spoken_until: Seconds = 0.0
         self.features: torch.Tensor | None = None
         self.words: list[Word] = []
@@ -117,13 +131,11 @@ class _Ear:
 
     def __init__(self, model: Any, language: str, glossary: Sequence[str], batch: int) -> None:  # noqa: ANN401
         self.model = model
-        self.batch = batch
-        self.language = language
-        self.half = bool(model.encoder.conv1.weight.dtype == torch.float16)
         self.tokenizer = get_tokenizer(
             model.is_multilingual, num_languages=model.num_languages, language=language, task="transcribe"
         )
-        self.prompt = prompt_of(glossary, self.tokenizer, room=model.dims.n_text_ctx // 2 - 1)
+        prompt = prompt_of(glossary, self.tokenizer, room=model.dims.n_text_ctx // 2 - 1)
+        self.rows = Rows(model, language=language, prompt=prompt, count=batch)
 
     def begun(self, sound: Samples) -> _Hearing:
         """The window at its beginning, with nothing heard."""
@@ -131,31 +143,21 @@ class _Ear:
         frames = mel.shape[-1] - whisper.audio.N_FRAMES
         return _Hearing(mel[:, :frames].clone(), frames)
 
-    def window(self, hearing: _Hearing) -> torch.Tensor:
-        """What is still to be heard, [n_mels, 3000]."""
+    def encoded(self, hearing: _Hearing) -> torch.Tensor:
+        """The model's view of what is still to be heard, [1500, width]; alone, so that it depends on nothing else."""
         left: torch.Tensor = whisper.pad_or_trim(hearing.mel[:, hearing.at :], whisper.audio.N_FRAMES)
-        return left.to(self.model.device, torch.float16 if self.half else torch.float32)
-
-    def encoded(self, mels: Sequence[torch.Tensor]) -> list[torch.Tensor]:
-        """The model's view of each mel, [1500, n]."""
-        if self.model.device.type == "cpu":
-            return [self.model.encoder(mel[None])[0] for mel in mels]
-        return list(self.model.encoder(_rows(mels, self.batch))[: len(mels)])
-
-    def texts(self, group: Sequence[_Hearing], temperature: float) -> list[Any]:
-        """A `DecodingResult` for each window of a batch."""
-        new = [hearing for hearing in group if hearing.features is None]
-        for hearing, features in zip(new, self.encoded([self.window(h) for h in new]) if new else (), strict=True):
-            hearing.features = features
-        options = whisper.DecodingOptions(
-            language=self.language, temperature=temperature, prompt=self.prompt, fp16=self.half
+        features: torch.Tensor = self.model.encoder(
+            left[None].to(self.model.device, self.model.encoder.conv1.weight.dtype)
         )
-        task = DecodingTask(self.model, options)
-        task.decoder = _Decoder(temperature, self.tokenizer.eot, [hearing.lots for hearing in group])
-        decoded: list[Any] = task.run(_rows([h.features for h in group if h.features is not None], self.batch))
-        return decoded[: len(group)]
+        return features[0]
 
-    def accept(self, hearing: _Hearing, text: Any) -> None:  # noqa: ANN401  The library has no types.
+    def begin(self, hearing: _Hearing, row: int, temperature: float) -> Text | None:
+        """Let a row write what is still to be heard; the text, if it ends at once."""
+        if hearing.features is None:
+            hearing.features = self.encoded(hearing)
+        return self.rows.begin(row, hearing.features, temperature=temperature, lots=hearing.lots)
+
+    def accept(self, hearing: _Hearing, text: Text) -> None:
         """Take the words of a text, with their times, and move on in the window."""
         features, hearing.features = hearing.features, None
         hearing.passes += 1
@@ -216,34 +218,6 @@ class _Ear:
         return {"seek": hearing.at, "start": began + start, "end": began + end, "tokens": tokens}
 
 
-class _Decoder(GreedyDecoder):  # type: ignore[misc]
-    """The most probable token, or when warm one that is drawn by the row's own lots as torch would draw it."""
-
-    def __init__(self, temperature: float, eot: int, lots: Sequence[torch.Generator]) -> None:
-        super().__init__(temperature, eot)
-        self.lots = lots
-
-    def update(
-        self, tokens: torch.Tensor, logits: torch.Tensor, sum_logprobs: torch.Tensor
-    ) -> tuple[torch.Tensor, bool]:
-        """The tokens with the next of each row, and whether all rows are at their end."""
-        following = logits.argmax(dim=-1)
-        if self.temperature > 0:
-            chances = softmax(logits / self.temperature, dim=-1)
-            for row, lot in enumerate(self.lots):
-                # A row at its end draws no more: how long the others go on must not change its next lots.
-                if tokens[row, -1] != self.eot:
-                    draws = torch.empty(chances.shape[-1]).exponential_(generator=lot).to(chances.device)
-                    following[row] = (chances[row] / draws).argmax()
-            # The repeated rows end with the one they repeat.
-            following[len(self.lots) :] = following[len(self.lots) - 1]
-        logprobs = log_softmax(logits.float(), dim=-1)
-        sum_logprobs += logprobs[torch.arange(len(logprobs)), following] * (tokens[:, -1] != self.eot)
-        following[tokens[:, -1] == self.eot] = self.eot
-        tokens = torch.cat([tokens, following[:, None]], dim=-1)
-        return tokens, bool((tokens[:, -1] == self.eot).all())
-
-
 class _Encoded:
     """The model as `add_word_timestamps` calls it, but taking sound that is already encoded: half the cost."""
 
@@ -263,16 +237,10 @@ def prompt_of(glossary: Sequence[str], tokenizer: Any, *, room: int) -> list[int
     return tokens
 
 
-def _must_be_tried_again(text: Any) -> bool:  # noqa: ANN401  The library has no types.
+def _must_be_tried_again(text: Text) -> bool:
     if text.no_speech_prob > _NO_SPEECH and text.avg_logprob < _IMPROBABLE:
         return False
     return bool(text.compression_ratio > _REPETITIVE or text.avg_logprob < _IMPROBABLE)
-
-
-def _rows(given: Sequence[torch.Tensor], count: int) -> torch.Tensor:
-    """The tensors as rows of a batch of `count`, the last one repeated."""
-    rows = torch.stack(list(given))
-    return torch.cat([rows, rows[-1:].expand(count - len(rows), *rows.shape[1:])])
 
 
 def _words(found: Sequence[dict[str, Any]], *, believed: bool) -> list[Word]:

@@ -60,10 +60,7 @@ def _not_fetched(target: Path, url: str, reason: str) -> EngineUnavailable:
     return EngineUnavailable(
         f"{target.name} could not be fetched",
         why=f"{url}: {reason}",
-        tries=(
-            f"fetch that address on another machine and put the file into {target.parent}",
-            'engine = "sphinx" (demo)',
-        ),
+        tries=(f"fetch that address on another machine and put the file into {target.parent}",),
     )
 
 

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from transcription.engines import Channel, EngineUnavailable, Written, settings_hash
-from transcription.engines import weights as weights_file
 from transcription.engines.checkpoints import Weights, check_checkpoint, installed_version, obtain
 from transcription.engines.windows import JOIN, LONGEST, PADDING, Window, moved_back, sound_of, windows
+from transcription.speech import total
 from transcription.transcript import Provenance, Seconds, Word
 
 _SAMPLE_RATE = 16000
@@ -36,7 +36,7 @@ def ready(
 ) -> "Whisper":
     """The engine for `model`; see `checkpoints.obtain` and `Whisper`. Raises `EngineUnavailable`."""
     weights = obtain(model, weights_folder, download_timeout=download_timeout)
-    return Whisper(weights, language=language, batch=batch, threads=threads, quantise=quantise)
+    return Whisper(weights, asked=model, language=language, batch=batch, threads=threads, quantise=quantise)
 
 
 class Whisper:
@@ -54,6 +54,7 @@ class Whisper:
         self,
         weights: Weights,
         *,
+        asked: str = "",
         language: str = "en",
         device: str | None = None,
         batch: int = 0,
@@ -63,6 +64,7 @@ class Whisper:
     ) -> None:
         hearing = _hearing()
         self._weights = weights
+        self.model = asked or str(weights.path)
         self._language = language
         if not weights.published:
             check_checkpoint(weights.path)
@@ -75,7 +77,8 @@ class Whisper:
         self.provenance = Provenance(
             engine="whisper",
             model=weights.name,
-            weights_hash=weights_file.sha256_of(weights.path)[:12],
+            weights_hash=weights.sha256[:12],
+            notice=weights.notice,
             settings_hash=settings_hash(
                 {
                     "openai-whisper": installed_version(),
@@ -107,7 +110,8 @@ class Whisper:
         voiced = [n for n in range(len(heard)) if cut[n]]
         ways = sorted(voiced, key=lambda n: (languages[n] or "", heard[n].glossary))
         for (language, glossary), channels in groupby(ways, key=lambda n: (languages[n], heard[n].glossary)):
-            places = [(n, window) for n in channels for window in cut[n]]
+            # The longest first: at the end, when fewer are left than are heard at once, only short ones are.
+            places = sorted(((n, window) for n in channels for window in cut[n]), key=lambda place: -total(place[1]))
             found = _hearing().hear(
                 self._model(),
                 (sound_of(heard[n], window) for n, window in places),
@@ -116,7 +120,7 @@ class Whisper:
                 batch=self.batch,
                 temperatures=self._temperatures,
             )
-            for (n, window), said in zip(places, found, strict=True):
+            for (n, window), said in sorted(zip(places, found, strict=True), key=lambda told: told[0]):
                 words[n] += moved_back(said, window)
         return [Written(said, language) for said, language in zip(words, languages, strict=True)]
 
@@ -137,7 +141,7 @@ class Whisper:
                 for n in range(len(heard))
                 if heard[n].call == call and cut[n]
             ]
-            found[call] = _hearing().spoken_language(self._model(), fullest, batch=self.batch) if fullest else None
+            found[call] = _hearing().spoken_language(self._model(), fullest) if fullest else None
         return [found[channel.call] for channel in heard]
 
     def _model(self) -> Any:  # noqa: ANN401  The library has no types.
