@@ -117,14 +117,15 @@ class Conversation:
 
     @cached_property
     def silences(self) -> tuple[Span, ...]:
-        """Where neither party speaks, between the first and the last word of the call."""
+        """Where neither party nor a recording speaks, between the first and the last word of the call."""
         speech = self.transcript.speech
         if not self.transcript.has_times:
             return ()
         agent, customer = speech[SpeakerRole.AGENT], speech[SpeakerRole.CUSTOMER]
         spans = (*agent, *customer)
         first, last = min((s.start for s in spans), default=0.0), max((s.end for s in spans), default=0.0)
-        return tuple(s for s in both_silent(agent, customer, duration=last) if s.start > first)
+        heard = (*agent, *speech.get(SpeakerRole.SYSTEM, ()))
+        return tuple(s for s in both_silent(heard, customer, duration=last) if first < s.start < last)
 
     @cached_property
     def holds(self) -> tuple[Span, ...]:

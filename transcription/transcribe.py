@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from transcription import echo, guard, redaction, speech
+from transcription import announcements, echo, guard, redaction, speech
 from transcription.audio import Audio, decode, write_copy
 from transcription.engines import Channel, Engine, Written, settings_hash
 from transcription.errors import Unreadable
@@ -89,7 +89,7 @@ def provenance_of(engine: Engine, settings: TranscriptionSettings, glossary: Seq
     relevant = {
         "engine": engine.provenance.settings_hash,
         "weights": engine.provenance.weights_hash,
-        "versions": [VERSION, speech.VERSION, redaction.VERSION],
+        "versions": [VERSION, speech.VERSION, announcements.VERSION, redaction.VERSION],
         "pause": settings.pause,
         "min_confidence": _floor(engine, settings),
         "redact": settings.redact,
@@ -190,7 +190,7 @@ def finish(
         # What is left of an echo comes later than the words.
         late = [Span(one.start, one.end + call.echo_lag) for one in muted]
         write_copy(audio_copy, audio, silence=speech.padded(speech.union(late), _MUTED_MARGIN, duration=audio.duration))
-    return Transcript(
+    transcript = Transcript(
         call=arrival.call,
         utterances=told.utterances,
         provenance=provenance_of(engine, settings, glossary_of(arrival)),
@@ -213,6 +213,7 @@ def finish(
         redactions=told.times,
         warnings=tuple(warnings),
     )
+    return announcements.marked(transcript)
 
 
 def _utterances(parties: Sequence[Party], roles: Sequence[SpeakerRole], pause: Seconds) -> tuple[Utterance, ...]:

@@ -182,13 +182,14 @@ def interruptions(call: Conversation) -> list[tuple[Span, Span]]:
 
 
 def answer_gaps(call: Conversation) -> list[Span]:
-    """How long the customer waited for each answer, holds and what the customer asked for left out.
+    """How long the customer waited for each answer, without holds, recordings and what the customer asked for.
 
     An answer that begins before the customer ends is no wait: its span is empty.
     """
     agents = call.transcript.speech.get(SpeakerRole.AGENT, ())
     customers = call.transcript.speech.get(SpeakerRole.CUSTOMER, ())
-    announced = [s for s in call.silences if s not in call.dead_air]
+    recorded = call.transcript.speech.get(SpeakerRole.SYSTEM, ())
+    others = [*recorded, *(s for s in call.silences if s not in call.dead_air)]
     found: list[Span] = []
     for n, customer in enumerate(customers):
         at = bisect_left(agents, customer.end, key=_start)
@@ -199,7 +200,7 @@ def answer_gaps(call: Conversation) -> list[Span]:
         if at == len(agents) or (resumed_at is not None and resumed_at < agents[at].start):
             continue
         gap = Span(customer.end, agents[at].start)
-        if gap not in announced:
+        if not any(s.start < gap.end and gap.start < s.end for s in others):
             found.append(gap)
     return found
 
