@@ -3,7 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -13,14 +13,18 @@ from audit_rules.finding import Episode, Evidence, EvidenceKind, Upset
 from audit_rules.index import Found, PhraseList, places_of
 from audit_rules.rule import Speaker
 from audit_rules.spoken import Spoken
-from transcription.speech import both_silent
+from transcription.speech import both_silent, overlaps, total
 from transcription.transcript import Seconds, Span, SpeakerRole, Transcript
 from transcription.turns import Turn, is_listening_signal, turns_of
 
-# Both silent for this long is a hold; shorter is thinking or looking something up.
+# A silence that was announced is a hold from this length on; shorter is thinking or looking something up.
 HOLD_FROM: Seconds = 8.0
 # The engine of conversations that were typed and never spoken: rules' examples and labelled chats.
 TYPED = "written"
+# An announcement counts for a silence that begins within so many of the speaker's turns.
+_ANNOUNCED_WITHIN = 2
+# Words and speech are timed by different ears, so they may disagree by this much.
+EARLY: Seconds = 0.5
 SPEAKER: dict[SpeakerRole, Speaker] = {SpeakerRole.AGENT: "agent", SpeakerRole.CUSTOMER: "customer"}
 
 
@@ -29,6 +33,14 @@ class EventSource(Protocol):
 
     def events(self, call: "Conversation") -> Sequence[Place]:
         """Places in the call, in order."""
+
+
+@runtime_checkable
+class Announcing(Protocol):
+    """An event source that also knows the words which prepare the other party for a silence."""
+
+    def announcements(self, call: "Conversation") -> Sequence[Place]:
+        """Places in the words of either party, in order."""
 
 
 class Contact(msgspec.Struct, frozen=True, kw_only=True):
@@ -64,6 +76,7 @@ class Conversation:
         self._sources = sources
         self.acts: Mapping[str, Sequence[Said]] = {}
         """Where each act is, in order; of an act with children the children's places are there too."""
+        self.act_phrases: Mapping[str, PhraseList] = {}
         self.typed = transcript.provenance.engine == TYPED
         self.heard = False
         """Whether the recogniser listened; otherwise there are only phrases to go by."""
@@ -148,20 +161,83 @@ class Conversation:
         return {"agent": [t.index for t in self.agent_turns], "customer": [t.index for t in self.customer_turns]}
 
     @cached_property
-    def holds(self) -> tuple[Span, ...]:
-        """Where both parties are silent for `HOLD_FROM` seconds or more between their first and last word."""
-        return tuple(s for s in self.silences if s.duration >= HOLD_FROM)
-
-    @cached_property
     def silences(self) -> tuple[Span, ...]:
-        """Where neither party speaks, between the first and the last word of the call."""
+        """Where neither party nor a recording speaks, between the first and the last word of the call."""
         speech = self.transcript.speech
         if not self.transcript.has_times:
             return ()
         agent, customer = speech[SpeakerRole.AGENT], speech[SpeakerRole.CUSTOMER]
         spans = (*agent, *customer)
         first, last = min((s.start for s in spans), default=0.0), max((s.end for s in spans), default=0.0)
-        return tuple(s for s in both_silent(agent, customer, duration=last) if s.start > first)
+        heard = (*agent, *speech.get(SpeakerRole.SYSTEM, ()))
+        return tuple(s for s in both_silent(heard, customer, duration=last) if first < s.start < last)
+
+    @cached_property
+    def holds(self) -> tuple[Span, ...]:
+        """Silences of `HOLD_FROM` seconds or more that the agent announced or came back from, or that music fills."""
+        by_agent = SpeakerRole.AGENT
+        return tuple(
+            s
+            for s in self.silences
+            if s.duration >= HOLD_FROM and (self.has_music(s) or self._was_announced(s, by_agent) or self._was_named(s))
+        )
+
+    @cached_property
+    def dead_air(self) -> tuple[Span, ...]:
+        """Silences that are the agent's to fill: no music, announced by nobody, and no customer looking for an answer.
+
+        Where the agent has asked and the customer speaks next, the customer was thinking.
+        """
+        return tuple(
+            s
+            for s in self.silences
+            if not self.has_music(s)
+            and not any(self._was_announced(s, role) for role in SPEAKER)
+            and not self._is_answered_by_customer(s)
+        )
+
+    def has_music(self, silence: Span) -> bool:
+        """Whether music fills at least half of a silence."""
+        return any(
+            total(overlaps(music, [silence])) >= silence.duration / 2 for music in self.transcript.music.values()
+        )
+
+    def turns_before(self, silence: Span, role: SpeakerRole) -> list[Turn]:
+        """The turns of a party in which words about that silence count: the last two that begin before it."""
+        floor = self.agent_turns if role is SpeakerRole.AGENT else self.customer_turns
+        return [t for t in floor if t.start is not None and t.start < silence.start + EARLY][-_ANNOUNCED_WITHIN:]
+
+    def is_said_before(self, place: Place, silence: Span) -> bool:
+        """Whether words begin before a silence does."""
+        start, _ = self.time(place)
+        return start is None or start < silence.start + EARLY
+
+    def _was_named(self, silence: Span) -> bool:
+        """Whether the agent's first turn after a silence comes back from it: “thanks for holding”."""
+        after = next((t for t in self.agent_turns if t.start is not None and t.start >= silence.end - EARLY), None)
+        return after is not None and any(
+            s.place.turn == after.index and s.certainty >= Certainty.LIKELY for s in self.acts.get("is_back", ())
+        )
+
+    def _was_announced(self, silence: Span, role: SpeakerRole) -> bool:
+        before = {t.index for t in self.turns_before(silence, role)}
+        return any(p.turn in before and self.is_said_before(p, silence) for p in self._announcements)
+
+    @cached_property
+    def _announcements(self) -> list[Place]:
+        announcing = [source for source in self._sources.values() if isinstance(source, Announcing)]
+        return sorted({place for source in announcing for place in source.announcements(self)})
+
+    def _is_answered_by_customer(self, silence: Span) -> bool:
+        timed = [t for t in self.turns if t.start is not None]
+        before = [t for t in timed if (t.start or 0.0) < silence.start + EARLY]
+        after = [t for t in timed if (t.start or 0.0) >= silence.end - EARLY]
+        return (
+            bool(before and after)
+            and before[-1].role is SpeakerRole.AGENT
+            and before[-1].text.rstrip().endswith("?")
+            and after[0].role is SpeakerRole.CUSTOMER
+        )
 
     def stems(self, turn: int) -> frozenset[str]:
         """Stems of the content words of a turn."""

@@ -40,7 +40,7 @@ def measures_of(call: Conversation, *, upset: UpsetTurns, transfers: int) -> Mea
     starts_agent = {s.start for s in agent_speech}
     by_agent = sum(o.start in starts_agent for o in both)
     waits = answer_gaps(call)
-    dead = [s.duration for s in call.silences if s not in call.holds]
+    dead = [s.duration for s in call.dead_air]
     return msgspec.structs.replace(
         base,
         talk_share_agent=_round(spoken_agent / spoken) if spoken else None,

@@ -97,7 +97,7 @@ class Rulebook:
         self.index = Index(words)
         self.witnesses = Witnesses(acts, recogniser, levels or {})
         self.act_phrases = {
-            name: self.index.add(Phrases(speaker=act.who, any_of=act.phrases, unless=act.unless))
+            name: self.index.add(Phrases(speaker=act.who, any_of=act.phrases, unless=act.unless), by_both=True)
             for name, act in acts.items()
         }
         # A retired rule judges no more, but the rules that build on its words go on finding them.

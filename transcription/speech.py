@@ -1,4 +1,4 @@
-"""Where there is speech on each channel, and what follows from it: overlaps, shared silence, dual mono.
+"""Where there is speech on each channel, and what follows from it: overlaps, shared silence.
 
 A moment is speech where `voice` hears a voice; where it begins and ends is read off the sound's own loudness, which
 is right to about 40 ms where the voice alone is 100 ms late (`docs/speech_activity.md` has the figures). Music,
@@ -12,14 +12,15 @@ import msgspec
 import numpy as np
 
 from transcription.audio import Samples
+from transcription.echo import Echo
 from transcription.loudness import FRAME, SILENCE, Flags, Levels, held, levels_of, loud_frames, runs, without_runs
 from transcription.music import music_spans
 from transcription.transcript import Seconds, Span
 from transcription.voice import FRAME as VOICE_FRAME
-from transcription.voice import SAMPLE_RATE, Probabilities, voice_probabilities
+from transcription.voice import Probabilities, at_rate, voice_probabilities
 
 # Raised whenever the same sound gives other spans.
-VERSION = 2
+VERSION = 3
 
 # A voice is there from where its probability passes the second number to where it falls below it again, if it reaches
 # the first in between. Of the demo's voices 0.3 keeps 0.1 to 0.9 % more than 0.4, 0.5 loses 0.1 to 0.3 %; but noise
@@ -51,12 +52,22 @@ _LEAK_SHARE = 0.25
 _ABOVE_LEAK = 12.0
 _LEAK = 30.0
 
+# Against an echo that was taken out, in dB: what is this much weaker is the rest of it, and what is not this much
+# louder may be. A voice of one's own is as loud as the other party's, an echo seldom.
+_REST = 3.0
+# So much doubtful speech at a stretch could be judged as speaking over somebody.
+_DOUBTFUL: Seconds = 0.5
+
 
 class Heard(msgspec.Struct, frozen=True):
-    """What is on one channel: sorted, disjoint spans of speech and of music."""
+    """What is on one channel: sorted, disjoint spans of speech and of music.
+
+    `doubtful` is where speech may be the rest of an echo that was taken out: it is as loud as that was.
+    """
 
     speech: tuple[Span, ...]
     music: tuple[Span, ...]
+    doubtful: tuple[Span, ...] = ()
 
 
 def speech_spans(samples: Samples, sample_rate: int) -> tuple[Span, ...]:
@@ -69,9 +80,10 @@ def speech_by_channel(samples: Samples, sample_rate: int) -> tuple[tuple[Span, .
     return tuple(one.speech for one in heard_by_channel(samples, sample_rate))
 
 
-def heard_by_channel(samples: Samples, sample_rate: int) -> tuple[Heard, ...]:
-    """What is on each channel of float32 [channels, n], full scale 1.0, without the other party's echo.
+def heard_by_channel(samples: Samples, sample_rate: int, *, echoes: Sequence[Echo | None] = ()) -> tuple[Heard, ...]:
+    """What is on each channel of float32 [channels, n], full scale 1.0.
 
+    `echoes` is what `echo.without_echo` took out of each channel; what is left of it there is no speech.
     With two channels, a moment while the other party speaks is crosstalk and not speech when it is
 
     - 30 dB or more weaker than the other party (the loudest of the 0.1 s before), whatever else holds, or
@@ -82,7 +94,7 @@ def heard_by_channel(samples: Samples, sample_rate: int) -> tuple[Heard, ...]:
     No span of speech is shorter than 0.1 s. Memory beside the sound grows by some kilobytes a minute.
     """
     duration = samples.shape[1] / sample_rate
-    probabilities = voice_probabilities(_at_rate(samples, sample_rate, SAMPLE_RATE))
+    probabilities = voice_probabilities(at_rate(samples, sample_rate))
     channels = [_Channel.of(*one, sample_rate) for one in zip(samples, probabilities, strict=True)]
     flags = [one.speech for one in channels]
     if len(channels) == 2:
@@ -90,31 +102,23 @@ def heard_by_channel(samples: Samples, sample_rate: int) -> tuple[Heard, ...]:
             _without_echo(flags[0], _crosstalk(channels[0].levels, channels[1].levels, flags[1])),
             _without_echo(flags[1], _crosstalk(channels[1].levels, channels[0].levels, flags[0])),
         ]
-    return tuple(Heard(speech=_spans(own, duration), music=one.music) for own, one in zip(flags, channels, strict=True))
+    heard = []
+    for own, one, echo in zip(flags, channels, echoes or (None,) * len(channels), strict=True):
+        rest = doubt = np.zeros_like(own)
+        if echo is not None:
+            above_echo = one.levels - held(echo.taken)
+            sounding = echo.taken > SILENCE
+            rest, doubt = sounding & (above_echo < -_REST), sounding & (above_echo < _REST)
+        spoken = _without_echo(own, rest) if rest.any() else own
+        doubtful = without_runs(spoken & doubt, value=False, shorter_than=round(_WITHIN_SOUND / FRAME))
+        doubtful = without_runs(doubtful, value=True, shorter_than=round(_DOUBTFUL / FRAME))
+        heard.append(Heard(_spans(spoken, duration), one.music, _spans(doubtful, duration)))
+    return tuple(heard)
 
 
 def is_silent(samples: Samples, sample_rate: int) -> bool:
     """Whether nobody speaks on a channel [n]."""
     return not speech_spans(samples, sample_rate)
-
-
-def is_dual_mono(samples: Samples) -> bool:
-    """Whether two channels carry the same mix of both parties, so that they cannot tell them apart.
-
-    True for a correlation above 0.99 (either polarity, so that lossy copies count) at levels within 6 dB;
-    a faint copy is crosstalk of a one-sided call, not dual mono. False where a channel is silent.
-    """
-    if len(samples) != 2:
-        return False
-    # In blocks and in double precision: an hour of squares in float32 loses the small ones.
-    left = right = both = 0.0
-    for start in range(0, samples.shape[1], 1 << 20):
-        a, b = samples[:, start : start + (1 << 20)].astype(np.float64)
-        left, right, both = left + float(a @ a), right + float(b @ b), both + float(a @ b)
-    quiet = samples.shape[1] * 10 ** (SILENCE / 10)
-    if min(left, right) <= quiet:
-        return False
-    return abs(both) / (left * right) ** 0.5 > 0.99 and max(left, right) / min(left, right) < 4.0
 
 
 # Laws of spans. All take and return sorted, disjoint spans.
@@ -255,12 +259,3 @@ def _spans(flags: Flags, duration: Seconds) -> tuple[Span, ...]:
     spans = [Span(round(float(s) * FRAME, 3), round(float(e) * FRAME, 3)) for s, e in runs(flags)]
     # Words begin and end below the threshold.
     return padded(spans, _EDGE, duration=duration)
-
-
-def _at_rate(samples: Samples, sample_rate: int, wanted: int) -> Samples:
-    """The sound at another rate, linear between samples; `audio.decode` gives the wanted one already."""
-    if sample_rate == wanted or not samples.shape[1]:
-        return samples
-    places = np.arange(round(samples.shape[1] * wanted / sample_rate)) * (sample_rate / wanted)
-    known = np.arange(samples.shape[1])
-    return np.stack([np.interp(places, known, one) for one in samples]).astype(np.float32)

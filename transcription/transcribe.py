@@ -9,7 +9,7 @@ from pathlib import Path
 
 import msgspec
 
-from transcription import guard, redaction, speech
+from transcription import announcements, echo, guard, redaction, speech
 from transcription.audio import Audio, decode, write_copy
 from transcription.engines import Channel, Engine, Written, settings_hash
 from transcription.errors import Unreadable
@@ -53,11 +53,15 @@ _MANY_DROPPED = 0.3
 
 
 class Prepared(msgspec.Struct, frozen=True, kw_only=True):
-    """A call that is decoded and waits to be heard; `layout` is what its sound says about who speaks."""
+    """A call that is decoded and waits to be heard; `layout` is what its sound says about who speaks.
+
+    `audio` is without the other party's echo; the latest of that came `echo_lag` seconds late.
+    """
 
     arrival: Arrival
     audio: Audio
     layout: Layout
+    echo_lag: Seconds = 0.0
 
     @property
     def channels(self) -> tuple[Channel, ...]:
@@ -85,7 +89,7 @@ def provenance_of(engine: Engine, settings: TranscriptionSettings, glossary: Seq
     relevant = {
         "engine": engine.provenance.settings_hash,
         "weights": engine.provenance.weights_hash,
-        "versions": [VERSION, speech.VERSION, redaction.VERSION],
+        "versions": [VERSION, speech.VERSION, announcements.VERSION, redaction.VERSION],
         "pause": settings.pause,
         "min_confidence": _floor(engine, settings),
         "redact": settings.redact,
@@ -122,7 +126,9 @@ def prepare(
     """
     with at_hand(arrival) as path:
         audio = decode(path)
-    heard = speech.heard_by_channel(audio.samples, audio.sample_rate)
+    samples, echoes = echo.without_echo(audio.samples, audio.sample_rate)
+    audio = msgspec.structs.replace(audio, samples=samples)
+    heard = speech.heard_by_channel(samples, audio.sample_rate, echoes=echoes)
     if audio.duration < settings.shortest_call and not any(one.speech for one in heard):
         raise Unreadable(
             "too_short",
@@ -131,8 +137,13 @@ def prepare(
             tries=("check whether the call was answered", "lower shortest_call to audit such clips"),
         )
     source = arrival.source
-    layout = layout_of(audio, heard, agent_channel=source.agent_channel, source=source.name)
-    return Prepared(arrival=arrival, audio=audio, layout=layout)
+    layout = layout_of(audio, heard, echoes=echoes, agent_channel=source.agent_channel, source=source.name)
+    return Prepared(
+        arrival=arrival,
+        audio=audio,
+        layout=layout,
+        echo_lag=max((one.lag for one in echoes if one), default=0.0),
+    )
 
 
 def recognise(calls: Sequence[Prepared], engine: Engine) -> list[list[Written]]:
@@ -176,10 +187,10 @@ def finish(
     if dropped.total() > _MANY_DROPPED * (dropped.total() + kept) or guard.is_a_failure(dropped):
         warnings.append(guard.warning_of(dropped, kept))
     if audio_copy is not None:
-        write_copy(
-            audio_copy, audio, silence=speech.padded(speech.union(muted), _MUTED_MARGIN, duration=audio.duration)
-        )
-    return Transcript(
+        # What is left of an echo comes later than the words.
+        late = [Span(one.start, one.end + call.echo_lag) for one in muted]
+        write_copy(audio_copy, audio, silence=speech.padded(speech.union(late), _MUTED_MARGIN, duration=audio.duration))
+    transcript = Transcript(
         call=arrival.call,
         utterances=told.utterances,
         provenance=provenance_of(engine, settings, glossary_of(arrival)),
@@ -202,6 +213,7 @@ def finish(
         redactions=told.times,
         warnings=tuple(warnings),
     )
+    return announcements.marked(transcript)
 
 
 def _utterances(parties: Sequence[Party], roles: Sequence[SpeakerRole], pause: Seconds) -> tuple[Utterance, ...]:

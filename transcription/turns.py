@@ -73,8 +73,12 @@ def turns_of(transcript: Transcript) -> tuple[Turn, ...]:
 
 
 def turn_groups(utterances: tuple[Utterance, ...]) -> list[tuple[list[int], bool]]:
-    """The turns without their texts: the positions of the utterances of each, and whether it is a listening signal."""
-    order = _by_start(utterances)
+    """The turns without their texts: the positions of the utterances of each, and whether it is a listening signal.
+
+    A recorded announcement is a turn of its own that ends nobody's.
+    """
+    everything = _by_start(utterances)
+    order = [i for i in everything if utterances[i].role is not SpeakerRole.SYSTEM]
     spoken = [utterances[i] for i in order]
     signals = {
         i
@@ -85,8 +89,10 @@ def turn_groups(utterances: tuple[Utterance, ...]) -> list[tuple[list[int], bool
     groups: list[tuple[list[int], bool]] = []
     floor: list[int] = []
     speaker = None
-    for i in order:
-        if i in signals:
+    for i in everything:
+        if utterances[i].role is SpeakerRole.SYSTEM:
+            groups.append(([i], False))
+        elif i in signals:
             groups.append(([i], True))
         elif utterances[i].role is speaker:
             floor.append(i)

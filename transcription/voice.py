@@ -53,6 +53,15 @@ def voice_probabilities(samples: Samples) -> Probabilities:
     return found
 
 
+def at_rate(samples: Samples, sample_rate: int) -> Samples:
+    """Sound at another rate as `voice_probabilities` takes it, linear between samples; `audio.decode` gives it so."""
+    if sample_rate == SAMPLE_RATE or not samples.shape[1]:
+        return samples
+    places = np.arange(round(samples.shape[1] * SAMPLE_RATE / sample_rate)) * (sample_rate / SAMPLE_RATE)
+    known = np.arange(samples.shape[1])
+    return np.stack([np.interp(places, known, one) for one in samples]).astype(np.float32)
+
+
 def _framed(samples: Samples, first: int, last: int) -> Samples:
     """[channels, frames, 640]: each frame with what came before it, and its end mirrored."""
     start, end = first * _FRAME - _CONTEXT, last * _FRAME

@@ -24,6 +24,7 @@ def recognise(
     spoken = [[(SPEAKER.get(t.role), text) for t, text in zip(c.turns, c.texts, strict=True)] for c in calls]
     heard = witnesses.recogniser.hear(spoken) if witnesses.recogniser else [None] * len(calls)
     for call, phrases, one in zip(calls, by_phrase, heard, strict=True):
+        call.act_phrases = lists
         call.acts = witnesses.said(call.texts, phrases, one, typed=call.typed)
         if one is not None:
             call.heard = True

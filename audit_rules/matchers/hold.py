@@ -3,22 +3,21 @@
     hold: {aspect: asked, any_of: [may i (put|place) you on hold]}
     hold: {aspect: returns, any_of: [thank you for (holding|waiting)], longest: 120}
 
-A hold is silence of both parties (see `conversation.HOLD_FROM`), with music or without: music is no speech. What is
-said about it is looked for in the agent's two turns before it, what is said on return in the first one after it.
+A hold is a silence of both parties that was announced, asked for or filled with music (`Conversation.holds`); every
+other silence is dead air, which `timing` judges. What is said about a hold is looked for in the agent's two turns
+before it, what is said on return in the first one after it.
 """
 
 import re
 from collections.abc import Sequence
 
 from audit_rules.acts.said import Place
-from audit_rules.conversation import Conversation
+from audit_rules.conversation import EARLY, Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, inside
 from audit_rules.rule import Hold, Phrases
-from transcription.speech import overlaps
-from transcription.transcript import Seconds, Span
-from transcription.turns import Turn
+from transcription.transcript import Seconds, Span, SpeakerRole
 
 _MISSING = {
     "asked": "not asked for before the silence",
@@ -30,8 +29,6 @@ _COUNT = {w: n for n, w in enumerate("zero one two three four five six seven eig
 }  # fmt: skip
 _DURATION = re.compile(r"(?:^|(?<= ))(\d+(?:\.\d+)?|" + "|".join(_COUNT) + r") (?:of )?(?:more )?(second|minute)")
 _SHORTEST_PROMISE: Seconds = 10.0
-# Words and energy are timed by different ears, so they may disagree by this much.
-_EARLY: Seconds = 0.5
 
 
 class HoldMatcher:
@@ -39,13 +36,21 @@ class HoldMatcher:
 
     def __init__(self, rule_id: str, spec: Hold, index: Index) -> None:
         self.spec = spec
-        self.phrases = index.add(Phrases(any_of=spec.any_of, unless=spec.unless, acts=spec.acts))
-        self.announces = index.add(Phrases(any_of=spec.announces))
+        self.phrases = index.add(Phrases(any_of=spec.any_of, unless=spec.unless, acts=spec.acts), by_both=True)
+        self.announces = index.add(Phrases(any_of=spec.announces), by_both=True)
         self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
         """Every hit, whether a hold follows or not."""
         return call.hits(self.phrases)
+
+    def announcements(self, call: Conversation) -> Sequence[Place]:
+        """What either party says before a silence, by the rule that looks for the asking."""
+        if self.spec.aspect != "asked":
+            return ()
+        # Customers ask for a moment in the same words.
+        lists = (self.phrases, self.announces, *(call.act_phrases[a] for a in self.spec.acts if a in call.act_phrases))
+        return [p for one in lists for p in (*call.hits(one), *call.said_by_other(one))]
 
     def judge(self, call: Conversation, scope: Scope) -> Finding:
         """Every hold must pass."""
@@ -64,11 +69,11 @@ class HoldMatcher:
         )
 
     def _announced(self, call: Conversation, hold: Span) -> tuple[str, list[Evidence]]:
-        before = [t.index for t in _before(call, hold)]
+        before = [t.index for t in call.turns_before(hold, SpeakerRole.AGENT)]
         said = call.hits(self.phrases)
         if hold.duration <= self.spec.announced_up_to:
             said = sorted({*said, *call.hits(self.announces)})
-        hits = [p for p in inside(said, before) if _starts(call, p) < hold.start + _EARLY]
+        hits = [p for p in inside(said, before) if call.is_said_before(p, hold)]
         silence = _silence(call, hold)
         if hits:
             return "", [call.evidence(EvidenceKind.MET, hits[-1]), silence]
@@ -83,30 +88,21 @@ class HoldMatcher:
         after = next((t for t in call.agent_turns if t.end is not None and t.end > hold.end), None)
         said = inside(call.hits(self.phrases), [after.index]) if after is not None else []
         # The same turn may hold what was said before the silence.
-        thanks = [p for p in said if _ends(call, p) > hold.end - _EARLY]
+        thanks = [p for p in said if _ends(call, p) > hold.end - EARLY]
         if not thanks:
             return f"back after {hold.duration:.0f} s without thanks for waiting", evidence
         return "", [call.evidence(EvidenceKind.MET, thanks[0]), *evidence]
 
     def _limit(self, call: Conversation, hold: Span) -> tuple[Seconds, list[Evidence]]:
-        for turn in reversed(_before(call, hold)):
+        for turn in reversed(call.turns_before(hold, SpeakerRole.AGENT)):
             for match in _DURATION.finditer(call.texts[turn.index]):
                 number = float(_COUNT.get(match[1], match[1]))
                 seconds = number * (60 if match[2] == "minute" else 1)
                 place = Place(turn.index, match.start(), match.end())
                 # "Just a second" and "one minute" are manners of speaking, not promises.
-                if number > 1 and seconds >= _SHORTEST_PROMISE and _starts(call, place) < hold.start + _EARLY:
+                if number > 1 and seconds >= _SHORTEST_PROMISE and call.is_said_before(place, hold):
                     return seconds, [call.evidence(EvidenceKind.TRIGGER, place, "promised")]
         return self.spec.longest, []
-
-
-def _before(call: Conversation, hold: Span) -> list[Turn]:
-    return [t for t in call.agent_turns if t.start is not None and t.start < hold.start + _EARLY][-2:]
-
-
-def _starts(call: Conversation, place: Place) -> Seconds:
-    start, _ = call.time(place)
-    return 0.0 if start is None else start
 
 
 def _ends(call: Conversation, place: Place) -> Seconds:
@@ -115,6 +111,7 @@ def _ends(call: Conversation, place: Place) -> Seconds:
 
 
 def _silence(call: Conversation, hold: Span) -> Evidence:
-    music = any(overlaps(spans, [hold], shortest=hold.duration / 2) for spans in call.transcript.music.values())
-    note = f"music on hold for {hold.duration:.0f} s" if music else f"both silent for {hold.duration:.0f} s"
+    note = (
+        f"music on hold for {hold.duration:.0f} s" if call.has_music(hold) else f"both silent for {hold.duration:.0f} s"
+    )
     return Evidence(kind=EvidenceKind.TRIGGER, start=hold.start, end=hold.end, note=note)

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from statistics import median
 
 from audit_rules.acts.said import Place
-from audit_rules.conversation import HOLD_FROM, Conversation
+from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Finding
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, searched
@@ -101,7 +101,9 @@ class TimingMatcher:
             return self.answer.not_applicable(f"The customer never spoke for {limit:.0f} s at a stretch.")
         # Taking the floor from someone is no sign of listening to them.
         cut_in = {agent for agent, _ in interruptions(call)}
-        agent_speech = [s for s in call.transcript.speech.get(SpeakerRole.AGENT, ()) if s not in cut_in]
+        sounds = [s for s in call.transcript.speech.get(SpeakerRole.AGENT, ()) if s not in cut_in]
+        # A sound without a word of the agent may be a cough, or the rest of an echo.
+        agent_speech = [s for s in sounds if _has_words(call, s)]
         acknowledged = {p.turn: p for p in reversed(call.hits(self.acknowledged))}
         evidence: list[Evidence] = []
         for turn in venting:
@@ -118,6 +120,9 @@ class TimingMatcher:
             elif reply is not None and (near := call.best(self.acknowledged, reply.index)) is not None:
                 reason = "What was said right after may be an acknowledgement; a person should listen."
                 return self.answer.unsure(reason, call.evidence(EvidenceKind.NEAR_MISS, near.place, said=near), vent)
+            elif any(start < s.start < end for s in sounds):
+                reason = "The agent was heard while the customer spoke, but no words of it."
+                return self.answer.not_assessable(reason, vent)
             else:
                 reason = f"No listening signal in {_duration(turn):.0f} s of venting, and none right after."
                 return self.answer.missed(reason, vent)
@@ -125,8 +130,14 @@ class TimingMatcher:
 
     def _answer_gap(self, call: Conversation) -> Finding:
         waits = answer_gaps(call)
-        silences = [s for s in call.silences if s.duration < HOLD_FROM]
-        longest = max(silences, key=lambda s: s.duration, default=None)
+        dead = [s for s in call.dead_air if s.duration > self.spec.longest_silence]
+        if dead:
+            times = "" if len(dead) == 1 else f", {len(dead)} times in all"
+            longest = max(dead, key=lambda s: s.duration)
+            return self.answer.missed(
+                f"Dead air of {longest.duration:.1f} s{times}; limit {self.spec.longest_silence:.1f} s.",
+                *(Evidence(kind=EvidenceKind.AGAINST, start=s.start, end=s.end, note="dead air") for s in dead),
+            )
         if not waits:
             return self.answer.not_applicable("The agent never had to answer.")
         typical = median(s.duration for s in waits)
@@ -135,11 +146,6 @@ class TimingMatcher:
             return self.answer.missed(
                 f"Half of the answers took longer than {typical:.1f} s; limit {self.spec.median_gap:.1f} s.",
                 Evidence(kind=EvidenceKind.AGAINST, start=slowest.start, end=slowest.end, note="the slowest answer"),
-            )
-        if longest is not None and longest.duration > self.spec.longest_silence:
-            return self.answer.missed(
-                f"Dead air of {longest.duration:.1f} s; limit {self.spec.longest_silence:.1f} s.",
-                Evidence(kind=EvidenceKind.AGAINST, start=longest.start, end=longest.end, note="dead air"),
             )
         return self.answer.met(
             f"Answers came after {typical:.1f} s (median).",
@@ -180,19 +186,38 @@ def interruptions(call: Conversation) -> list[tuple[Span, Span]]:
 
 
 def answer_gaps(call: Conversation) -> list[Span]:
-    """How long the customer waited for each answer, holds left out."""
+    """How long the customer waited for each answer, without holds, recordings and what the customer asked for.
+
+    An answer that begins before the customer ends is no wait: its span is empty.
+    """
     agents = call.transcript.speech.get(SpeakerRole.AGENT, ())
     customers = call.transcript.speech.get(SpeakerRole.CUSTOMER, ())
+    recorded = call.transcript.speech.get(SpeakerRole.SYSTEM, ())
+    others = [*recorded, *(s for s in call.silences if s not in call.dead_air)]
     found: list[Span] = []
     for n, customer in enumerate(customers):
         at = bisect_left(agents, customer.end, key=_start)
+        if at and agents[at - 1].end > customer.end:
+            found.append(Span(customer.end, customer.end))
+            continue
         resumed_at = customers[n + 1].start if n + 1 < len(customers) else None
         if at == len(agents) or (resumed_at is not None and resumed_at < agents[at].start):
             continue
         gap = Span(customer.end, agents[at].start)
-        if not any(h.start < gap.end and gap.start < h.end for h in call.holds):
+        if not any(s.start < gap.end and gap.start < s.end for s in others):
             found.append(gap)
     return found
+
+
+def _has_words(call: Conversation, span: Span) -> bool:
+    return any(
+        u.role is SpeakerRole.AGENT
+        and u.start is not None
+        and u.end is not None
+        and u.start < span.end
+        and span.start < u.end
+        for u in call.transcript.utterances
+    )
 
 
 def _start(span: Span) -> Seconds:

@@ -1,11 +1,23 @@
 """`hold`: asked for, explained, limited, kept."""
 
+import msgspec
 import pytest
 
+from audit_rules.audit import audit
+from audit_rules.examples import parse_example
 from audit_rules.finding import EvidenceKind, Verdict
-from tests.audit_rules.conftest import Judge
+from tests.audit_rules.conftest import Judge, RulebookOf, block
+from transcription.transcript import Span, SpeakerRole
 
 ASKED = "hold: {aspect: asked, any_of: [hold on, bear with me]}"
+ANNOUNCED = """
+- id: apology.asks_first
+  asks: Is it so?
+  why: Because.
+  sources: [A1]
+  hold: {aspect: asked, any_of: [hold on, just a second]}
+  examples: {met: 'A: yes'}
+"""
 RETURNS = "hold: {aspect: returns, longest: 60, any_of: [thank you for (waiting|holding)]}"
 BEFORE = "[0-3] C: The lamp is broken.\n[3.2-6] A: "
 
@@ -23,16 +35,20 @@ def test_a_hold_that_was_asked_for_is_met(judge: Judge) -> None:
     ]  # fmt: skip
 
 
-def test_silence_without_a_word_is_missed(judge: Judge) -> None:
-    found = judge(ASKED, call("I see.", 30, "Thanks."))
+@pytest.mark.parametrize("back", ["Thanks.", "Hold on."], ids=["never", "too late"])
+def test_a_silence_that_nobody_asked_for_is_no_hold_but_dead_air(judge: Judge, back: str) -> None:
+    found = judge(ASKED, call("I see what you mean.", 30, back))
 
-    assert (found.verdict, found.reason) == (
-        Verdict.MISSED, "A hold of 24 s: not asked for before the silence.",
-    )  # fmt: skip
+    assert (found.verdict, found.reason) == (Verdict.NOT_APPLICABLE, "There was no hold.")
 
 
-def test_asking_once_the_silence_is_over_is_too_late(judge: Judge) -> None:
-    assert judge(ASKED, call("I see what you mean there.", 30, "Bear with me.")).verdict is Verdict.MISSED
+def test_music_makes_a_hold_that_nobody_asked_for(rulebook_of: RulebookOf) -> None:
+    example = parse_example(call("I see what you mean.", 30, "Thanks.")).transcript
+    transcript = msgspec.structs.replace(example, music={SpeakerRole.AGENT: (Span(8.0, 28.0),)})
+
+    found = audit(transcript, rulebook_of(hold=block(ASKED, rule_id="hold.asks_first"))).findings[0]
+
+    assert (found.verdict, found.reason) == (Verdict.MISSED, "A hold of 24 s: not asked for before the silence.")
 
 
 @pytest.mark.parametrize(("back_at", "verdict"), [(13.9, Verdict.NOT_APPLICABLE), (14.0, Verdict.MET)])
@@ -46,12 +62,13 @@ def test_without_times_there_is_no_hold_to_judge(judge: Judge) -> None:
     assert judge(body, "C: The lamp is broken.\nA: Please hold on.").verdict is Verdict.NOT_ASSESSABLE
 
 
-def test_one_unannounced_hold_of_two_is_a_miss(judge: Judge) -> None:
+def test_one_of_two_holds_that_was_only_announced_for_a_moment_is_a_miss(judge: Judge) -> None:
+    asked = "hold: {aspect: asked, any_of: [hold on], announces: [let me check], announced_up_to: 30}"
     two = call("Please hold on.", 30, "It is in stock.") + (
-        "\n[35-36] C: Good.\n[37-38] A: Great news indeed.\n[39-40] C: Yes?\n[41-42] A: So then.\n[70-71] A: Done."
+        "\n[35-36] C: Good.\n[37-38] A: Great news indeed.\n[39-40] C: Yes?\n[41-42] A: Let me check.\n[90-91] A: Done."
     )
 
-    assert judge(ASKED, two).verdict is Verdict.MISSED
+    assert judge(asked, two).verdict is Verdict.MISSED
 
 
 @pytest.mark.parametrize(
@@ -73,11 +90,14 @@ def test_one_unannounced_hold_of_two_is_a_miss(judge: Judge) -> None:
 def test_the_agent_returns_in_time_and_thanks(
     judge: Judge, asked: str, back_at: float, said: str, verdict: Verdict, reason: str
 ) -> None:
-    found = judge(RETURNS, call(asked, back_at, said))
+    found = judge(RETURNS, call(asked, back_at, said), also=ANNOUNCED)
 
     assert (found.verdict, found.reason) == (verdict, reason)
 
 
 def test_a_strange_number_is_survived(judge: Judge) -> None:
     for asked in ("Hold on for zero minutes.", "Hold on for 99999999999999999999 minutes.", "Hold on ٣ minutes."):
-        assert judge(RETURNS, call(asked, 60, "Thank you for waiting.")).verdict in (Verdict.MET, Verdict.MISSED)
+        assert judge(RETURNS, call(asked, 60, "Thank you for waiting."), also=ANNOUNCED).verdict in (
+            Verdict.MET,
+            Verdict.MISSED,
+        )

@@ -1,9 +1,17 @@
 """`timing`: interruptions, listening signals, answer gaps, all from when each channel speaks."""
 
+from pathlib import Path
+
 import pytest
 
-from audit_rules.finding import EvidenceKind, Verdict
+from audit_rules.audit import audit
+from audit_rules.finding import EvidenceKind, Finding, Verdict
+from audit_rules.rulebook import load_rulebook
 from tests.audit_rules.conftest import Judge
+from transcription.exports import read_export
+from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
+
+CASES = Path(__file__).parents[1] / "cases"
 
 CUTS_IN = "applies: episode\nneeds_times: true\ntiming: {aspect: interruption}"
 VENT = "This is ridiculous, it came on Monday and it was broken"
@@ -93,10 +101,16 @@ PROMPT = "needs_times: true\ntiming: {aspect: answer_gap, median_gap: 3, longest
         ("[0-3] C: Hi.\n[6.2-7] A: Hello there.", Verdict.MISSED,
          "Half of the answers took longer than 3.2 s; limit 3.0 s."),
         ("[0-3] C: Hi.\n[4-5] A: Hello there.\n[12.5-13] A: So.", Verdict.MISSED, "Dead air of 7.5 s; limit 7.0 s."),
-        ("[0-3] C: Hi.\n[4-5] A: Hello there.\n[13-14] A: So.", Verdict.MET, "Answers came after 1.0 s (median)."),
-        ("[0-3] A: Hello there.\n[4-5] C: Hi.", Verdict.NOT_APPLICABLE, "The agent never had to answer."),
-        ("[0-3] C: Hi.\n[15-16] A: Hello there.\n[17-18] C: So.\n[19-20] A: Yes.", Verdict.MET,
+        ("[0-3] C: Hi.\n[4-5] A: Hello there.\n[35-36] A: So.", Verdict.MISSED, "Dead air of 30.0 s; limit 7.0 s."),
+        ("[0-3] C: Hi.\n[4-5] A: Hello there?\n[35-36] C: So.\n[37-38] A: Yes.", Verdict.MET,
          "Answers came after 1.0 s (median)."),
+        ("[0-3] C: Hi.\n[4-5] A: Hello there.\n[35-36] C: So.\n[37-38] A: Yes.", Verdict.MISSED,
+         "Dead air of 30.0 s; limit 7.0 s."),
+        ("[0-3] A: Hello there.\n[4-5] C: Hi.", Verdict.NOT_APPLICABLE, "The agent never had to answer."),
+        ("[0-3] C: Hi.\n[15-16] A: Hello there.\n[37-38] C: So.\n[39-40] A: Yes.", Verdict.MISSED,
+         "Dead air of 21.0 s, 2 times in all; limit 7.0 s."),
+        ("[0-3] C: Hi.\n[2.8-5] A: Hello there.\n[9-11] C: So.\n[10.9-12] A: Yes.", Verdict.MET,
+         "Answers came after 0.0 s (median)."),
         ("[0-3] C: Hi.\n[6-7] C: Are you there?\n[8-9] A: Yes, I am.", Verdict.MET,
          "Answers came after 1.0 s (median)."),
     ],
@@ -105,3 +119,67 @@ def test_answers_come_promptly(judge: Judge, call: str, verdict: Verdict, reason
     found = judge(PROMPT, call)
 
     assert (found.verdict, found.reason) == (verdict, reason)
+
+
+def of_case(name: str) -> Finding:
+    """What the shipped rule says of a call that was once judged wrongly."""
+    transcript = read_export(CASES / f"{name}.json", call=Call(call_id=name, source="cases"))
+    findings = audit(transcript, load_rulebook()).findings
+    return next(f for f in findings if f.rule_id == "pace.answers_promptly")
+
+
+def test_an_answer_that_begins_before_the_customer_ends_is_no_wait() -> None:
+    found = of_case("latch")
+
+    assert (found.verdict, found.reason) == (Verdict.MET, "Answers came after 0.0 s (median).")
+
+
+def test_long_silences_that_nobody_announced_are_dead_air() -> None:
+    found = of_case("deadair")
+
+    assert (found.verdict, found.reason) == (Verdict.MISSED, "Dead air of 45.0 s, 2 times in all; limit 10.0 s.")
+    assert [(e.start, e.end) for e in found.evidence] == [(12.0, 42.0), (46.0, 91.0)]
+
+
+HOLDS = """
+- id: apology.asks_first
+  asks: Is it so?
+  why: Because.
+  sources: [A1]
+  hold: {aspect: asked, any_of: [hold on, one moment]}
+  examples: {met: 'A: yes'}
+"""
+
+
+@pytest.mark.parametrize(
+    "said",
+    ["[4-5] A: Hold on please.", "[3.2-5] A: I see.\n[5.2-6] C: One moment, I will get the bill."],
+    ids=["by the agent", "by the customer"],
+)
+def test_a_silence_that_was_announced_is_no_dead_air(judge: Judge, said: str) -> None:
+    found = judge(PROMPT, f"[0-3] C: Hi.\n{said}\n[40-42] A: It is in stock.", also=HOLDS)
+
+    assert found.verdict is Verdict.MET
+
+
+def test_a_sound_without_words_is_no_listening_signal_and_no_silence_either() -> None:
+    call = Call(call_id="C-1", source="cases")
+    said = (
+        Utterance(role=SpeakerRole.CUSTOMER, text=VENT, start=0.0, end=20.0),
+        Utterance(role=SpeakerRole.AGENT, text="Account number?", start=20.5, end=22.0),
+    )
+    transcript = Transcript(
+        call=call,
+        utterances=said,
+        provenance=Provenance(engine="test", model="", weights_hash="", settings_hash=""),
+        roles_from=RolesFrom.CHANNELS,
+        speech={SpeakerRole.AGENT: (Span(9.0, 9.6), Span(20.5, 22.0)), SpeakerRole.CUSTOMER: (Span(0.0, 20.0),)},
+    )
+
+    found = next(
+        f for f in audit(transcript, load_rulebook()).findings if f.rule_id == "listen.gives_listening_signals"
+    )
+
+    assert (found.verdict, found.reason) == (
+        Verdict.NOT_ASSESSABLE, "The agent was heard while the customer spoke, but no words of it.",
+    )  # fmt: skip

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from tests.transcription.conftest import RATE, RECORDINGS, spoken, voice
 from transcription.audio import Samples, decode
+from transcription.echo import is_dual_mono
 from transcription.engines import Channel, choose
 from transcription.speech import (
     both_silent,
     heard_by_channel,
-    is_dual_mono,
     is_silent,
     overlaps,
     padded,

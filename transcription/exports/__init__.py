@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from transcription import redaction
+from transcription import announcements, redaction
 from transcription.engines import settings_hash
 from transcription.errors import Unreadable
 from transcription.exports.assemblyai import ASSEMBLYAI
@@ -153,7 +153,7 @@ def read_export(
         warnings.append("the exporting system masked personal data: names may be missing from the words")
     if timed:
         warnings.append(f"when each party speaks is taken from the times in the {shapes[0]} export, not from sound")
-    return Transcript(
+    transcript = Transcript(
         call=call,
         utterances=told.utterances,
         provenance=Provenance(
@@ -162,7 +162,7 @@ def read_export(
             weights_hash="",
             settings_hash=settings_hash(
                 {
-                    "versions": [VERSION, redaction.VERSION],
+                    "versions": [VERSION, announcements.VERSION, redaction.VERSION],
                     "pause": pause,
                     "redact": redact,
                     "speakers": {label: role.value for label, role in speakers.items()},
@@ -186,6 +186,7 @@ def read_export(
         redactions=told.times,
         warnings=tuple(warnings),
     )
+    return announcements.marked(transcript)
 
 
 def digest_of(contents: Sequence[bytes]) -> str:

@@ -12,6 +12,7 @@ import numpy as np
 
 from transcription import speech
 from transcription.audio import Audio
+from transcription.echo import Echo, is_dual_mono
 from transcription.errors import SetupError
 from transcription.speakers.naming import (
     SURE_AGAINST_A_SETTING,
@@ -38,6 +39,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     - `names`: what to call each channel of the recording.
     - `agent`: the agent's channel by the source's setting, None where it says none or the channel holds nobody alone.
     - `voices`: the voices on the channel, where only one is worth hearing.
+    - `times_known`: whether the spans can be trusted to be the party's own, and no rest of the other one's echo.
     """
 
     channels: tuple[int, ...]
@@ -46,6 +48,7 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
     names: tuple[str, ...]
     agent: int | None = None
     voices: Voices | None = None
+    times_known: bool = True
     warnings: tuple[str, ...] = ()
 
 
@@ -69,9 +72,14 @@ class Cast(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def layout_of(
-    audio: Audio, heard: Sequence[speech.Heard], *, agent_channel: int | None = None, source: str = ""
+    audio: Audio,
+    heard: Sequence[speech.Heard],
+    *,
+    echoes: Sequence[Echo | None] = (),
+    agent_channel: int | None = None,
+    source: str = "",
 ) -> Layout:
-    """Which channels hold a party, given what is on each (`speech.heard_by_channel`).
+    """Which channels hold a party, given what is on each (`speech.heard_by_channel`) and what echo it had.
 
     `agent_channel` is the agent's by the settings of `source`, None where they do not say.
     Silent channels, copies of another channel and the mix of two others are left out, and that is said. Where one
@@ -91,7 +99,8 @@ def layout_of(
         spans=tuple(one.speech for one in own),
         music=tuple(one.music for one in own),
         names=names,
-        warnings=warnings,
+        times_known=not any(one.doubtful for one in own),
+        warnings=(*warnings, *_echoed(echoes, own, names)),
     )
     if len(left) == 1:
         voices = told_apart(audio.samples[left[0]], audio.sample_rate, own[0].speech)
@@ -170,8 +179,8 @@ def _of_two_channels(layout: Layout, wordings: Sequence[Wording]) -> Cast:
         roles=set_so,
         roles_from=RolesFrom.CHANNELS,
         confidence=1.0,
-        speech=_by_role(layout.spans, set_so),
-        music=_present(_by_role(layout.music, set_so)),
+        speech=_by_role(layout.spans, set_so) if layout.times_known else {},
+        music=_present(_by_role(layout.music, set_so)) if layout.times_known else {},
     )
 
 
@@ -200,8 +209,8 @@ def _unnamed(named: Named) -> Cast:
 
 
 def _guessed(layout: Layout, named: Named, *warnings: str) -> Cast:
-    # Silence can only be judged where everybody is known.
-    all_known = set(named.roles) <= _BOTH
+    # Silence can only be judged where everybody is known, and known to speak.
+    all_known = set(named.roles) <= _BOTH and layout.times_known
     return Cast(
         roles=named.roles,
         roles_from=RolesFrom.GUESSED,
@@ -237,7 +246,7 @@ def _worth_hearing(
     """The channels that hold somebody of their own, at least one, and what was left out."""
     if audio.channels == 1:
         return (0,), ()
-    if audio.channels == 2 and speech.is_dual_mono(audio.samples):
+    if audio.channels == 2 and is_dual_mono(audio.samples):
         return (0,), ("both channels carry the same mix: treated as mono",)
     left = [n for n in range(audio.channels) if heard[n].speech]
     warnings: list[str] = []
@@ -253,7 +262,7 @@ def _worth_hearing(
             )
     if audio.channels > 2:
         for a, b in combinations(tuple(left), 2):
-            if {a, b} <= set(left) and speech.is_dual_mono(audio.samples[[a, b]]):
+            if {a, b} <= set(left) and is_dual_mono(audio.samples[[a, b]]):
                 left.remove(b)
                 warnings.append(f"channel {names[b]} is a copy of channel {names[a]}")
         if len(left) == 3:
@@ -267,10 +276,24 @@ def _worth_hearing(
     return tuple(left or range(min(2, audio.channels))), tuple(warnings)
 
 
+def _echoed(echoes: Sequence[Echo | None], own: Sequence[speech.Heard], names: Sequence[str]) -> list[str]:
+    """What is said of the echoes that two channels had of each other."""
+    warnings = [
+        f"the {names[n]} channel carried an echo of the {names[1 - n]} one ({echo.level:.0f} dB, "
+        f"{1000 * echo.lag:.0f} ms late): taken out"
+        for n, echo in enumerate(echoes)
+        if echo is not None
+    ]
+    doubtful = speech.total(span for one in own for span in one.doubtful)
+    if doubtful:
+        warnings.append(f"{doubtful:.1f} s may be speech or the rest of an echo: when each party speaks is not known")
+    return warnings
+
+
 def _is_mix(audio: Audio, one: int, others: Sequence[int]) -> bool:
     both = audio.samples[list(others)].sum(axis=0)
     level = float(np.sqrt(np.mean(audio.samples[one] ** 2) / max(float(np.mean(both**2)), 1e-12)))
-    return level > 0 and speech.is_dual_mono(np.stack([audio.samples[one], both * np.float32(level)]))
+    return level > 0 and is_dual_mono(np.stack([audio.samples[one], both * np.float32(level)]))
 
 
 def _listed(names: Sequence[str]) -> str:
