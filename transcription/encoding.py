@@ -2,10 +2,10 @@
 
 
 def text_of(content: bytes, *, windows: bool = False) -> str:
-    """The text of a file, without its byte order mark and with "\\n" at the ends of its lines.
+    """The text of a file, without its byte order mark and with a line feed at the ends of its lines.
 
-    UTF-8 and UTF-16, with a byte order mark or without; `windows`: else Windows-1252, for words in English whose accents
-    matter little. Raises `UnicodeDecodeError` for everything else.
+    UTF-8 and UTF-16, with a byte order mark or without; `windows`: else Windows-1252, for words in English whose
+    accents matter little. Raises `UnicodeDecodeError` for everything else.
     """
     # Each second byte of Latin text is nought in UTF-16, and none is in any other text.
     pairs = content[:4]

@@ -13,9 +13,9 @@ from pathlib import Path
 import msgspec
 
 from transcription import redaction
+from transcription.encoding import text_of
 from transcription.engines import settings_hash
 from transcription.errors import Unreadable
-from transcription.encoding import text_of
 from transcription.exports.assemblyai import ASSEMBLYAI
 from transcription.exports.azure import AZURE
 from transcription.exports.captions import SRT, WEBVTT
@@ -94,7 +94,8 @@ def unknown_shape(path: Path, content: bytes) -> Unreadable:
     try:
         _seen(content)
     except Flaw as flaw:
-        return Unreadable(flaw.code, f"{path.name}: {flaw.what}", why=str(path), tries=flaw.tries)
+        why = f"{path}: {flaw.why}" if flaw.why else str(path)
+        return Unreadable(flaw.code, f"{path.name}: {flaw.what}", why=why, tries=flaw.tries)
     if path.suffix.lower() == ".txt":
         return Unreadable(
             "no_transcript",
@@ -285,8 +286,8 @@ def _seen(content: bytes) -> tuple[Shape | None, Content]:
         shape, seen = _recognised(Content(text=text.encode("utf-8", "surrogatepass"), keys={}))
         if shape is not None:
             return shape, seen
-        what = f"broken JSON, neither an export nor metadata: {error}"
-        raise Flaw("export_unparsable", what, tries=_AGAIN) from error
+        what = "broken JSON, neither an export nor metadata"
+        raise Flaw("export_unparsable", what, why=str(error), tries=_AGAIN) from error
 
 
 _AGAIN = ("export or copy the file again; it may have been cut off",)

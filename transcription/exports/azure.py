@@ -103,12 +103,9 @@ def _said(phrase: _Phrase, several: bool) -> Said:
     best = phrase.n_best[0] if phrase.n_best else None
     spoken = (best.display_words or best.words if best else phrase.words) or []
     start, end = phrase.times
-    if several:
-        speaker = str(phrase.channel)
-    else:
-        speaker = "" if phrase.speaker is None else str(phrase.speaker)
+    number = phrase.channel if several else phrase.speaker
     return Said(
-        speaker=speaker,
+        speaker="" if number is None else str(number),
         text=(best.display or best.lexical) if best else phrase.text,
         start=start,
         end=end,

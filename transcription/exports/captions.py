@@ -119,14 +119,20 @@ def _collapsed(cues: list[_Cue]) -> list[_Cue]:
         found = _HIGHLIGHT.search(shown)
         here = len(_plain(shown[: found.start()])) if found is not None else -1
         last = kept[-1] if kept else None
-        goes_on = last is not None and abs(cue.start - last.end) <= _NO_GAP
-        if last is not None and goes_on and _plain(shown) == _plain("\n".join(last.lines)) and (here > at or here < 0 <= at):
+        # The highlight moves on, or is off between two words; where it begins anew, the words are said anew.
+        moves_on = here > at or here < 0 <= at
+        same = last is not None and abs(cue.start - last.end) <= _NO_GAP and _plain(shown) == _shown(last)
+        if last is not None and same and moves_on:
             last.end = cue.end
             at = max(at, here)
         else:
             kept.append(_Cue(cue.start, cue.end, cue.lines))
             at = here
     return kept
+
+
+def _shown(cue: _Cue) -> str:
+    return _plain("\n".join(cue.lines))
 
 
 def _voices(text: str) -> list[Piece]:

@@ -2,7 +2,7 @@
 
 Source: transformers, `pipelines/automatic_speech_recognition.py`; Vaibhavs10/insanely-fast-whisper, `utils/result.py`.
 A chunk has two times in seconds, the last of which may be null at the end of the sound; it is a segment, or with
-`return_timestamps="word"` a word. Speakers are only in insanely-fast-whisper's `speakers`, which then repeat the chunks.
+`return_timestamps="word"` a word. Speakers are only in insanely-fast-whisper's `speakers`, which repeat the chunks.
 """
 
 import msgspec

@@ -9,6 +9,7 @@ follow it is not certain.
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 import msgspec
 
@@ -25,8 +26,8 @@ _CLOCK_INSIDE = re.compile(
 )
 # What transcribers put in brackets that is nobody's name.
 _NOTES = frozenset(
-    "laughter laughs laughing laugh music applause silence pause inaudible unintelligible indiscernible crosstalk noise "
-    "ringing beep beeping sigh sighs cough coughs foreign redacted overlapping hold".split()
+    "laughter laughs laughing laugh music applause silence pause inaudible unintelligible indiscernible crosstalk "
+    "noise ringing beep beeping sigh sighs cough coughs foreign redacted overlapping hold".split()
 )
 # Fewer labels do not show by which custom a file sets them.
 _CUSTOM_SHOWS = 3
@@ -122,7 +123,9 @@ def _accepted(cues: Sequence[Sequence[str]], roster: frozenset[str]) -> dict[str
     firsts = [_mark(cue[0]) for cue in cues if cue]
     if len(accepted) > 1 and all(mark is not None and not mark.bare for mark in firsts):
         # Every cue begins with a label, so what is named but once is a label too.
-        accepted |= {mark.label: False for mark in firsts if mark and mark.label not in accepted and _is_name(mark.label)}
+        accepted |= {
+            mark.label: False for mark in firsts if mark and mark.label not in accepted and _is_name(mark.label)
+        }
     return accepted
 
 
@@ -150,5 +153,5 @@ def _is_full_name(label: str) -> bool:
 def _labels_changes_only(cues: Sequence[Sequence[str]], accepted: dict[str, bool]) -> bool:
     marks = [mark for cue in cues for line in cue if (mark := _mark(line)) is not None and mark.label in accepted]
     labels = [mark.label for mark in marks]
-    changes = all(before != after for before, after in zip(labels, labels[1:], strict=False))
+    changes = all(before != after for before, after in pairwise(labels))
     return len(labels) >= _CUSTOM_SHOWS and changes

@@ -103,12 +103,13 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Flaw(Exception):
-    """An export of a known shape that cannot be used; `code` is what reports count by."""
+    """An export of a known shape that cannot be used; `code` is what reports count by, `why` says more than `what`."""
 
-    def __init__(self, code: str, what: str, *, tries: tuple[str, ...] = ()) -> None:
+    def __init__(self, code: str, what: str, *, why: str = "", tries: tuple[str, ...] = ()) -> None:
         super().__init__(what)
         self.code = code
         self.what = what
+        self.why = why
         self.tries = tries
 
 
