@@ -114,9 +114,9 @@ def scan(
     `known` are sha256 already audited or quarantined, `audited` the call and the place of those that were audited,
     `erased` those that must never be audited again. Two calls of the same bytes are a conflict, and both are refused.
     Files that change while they are looked at wait for the next run; files touched in the last seconds are looked at
-    twice, a second apart. `fingerprints` spare reading what has not changed; `fetched` is where recordings from an object store
-    are kept until they are heard. Raises `InputError` for a place that is not there and `SetupError` for a wrong zone,
-    file-name pattern or URL.
+    twice, a second apart. `fingerprints` spare reading what has not changed; `fetched` is where recordings from an
+    object store are kept until they are heard. Raises `InputError` for a place that is not there and `SetupError` for a
+    wrong zone, file-name pattern or URL.
     """
     listing = list_files(source)
     fingerprints = fingerprints or Fingerprints()
