@@ -57,8 +57,9 @@ _HOLES_ARE_NORMAL = {"matroska", "mov", "ogg", "asf"}
 LONGEST: Seconds = 8 * 3600.0
 # No recorder writes so many; FFmpeg is not asked to walk over them.
 _MOST_CHUNKS = 10_000
-# Of a real recording a thousand are many.
-_MOST_STEPS = 100_000
+# A container of live sound has many pieces, but not small ones.
+_SMALL_PIECE = 1024
+_MOST_STEPS = 1_000_000
 _RATES = range(1_000, 768_001)
 _MOST_CHANNELS = 8
 
@@ -110,8 +111,8 @@ def decode(path: Path, *, sample_rate: int = 16000) -> Audio:
                 "empty_file", f"{path.name}: the file is empty (0 bytes)", why=str(path), tries=(_COPY_AGAIN,)
             )
         declared = _declared_by(source, size)
-        if declared.absurd:
-            raise _not_audio(path, declared.absurd)
+        if declared.absurd is not None:
+            raise _refused(path, declared.absurd) from declared.absurd
         try:
             container = _opened(source, declared)
         except (av.FFmpegError, ValueError, OSError) as error:
@@ -141,7 +142,7 @@ def declared_duration(path: Path) -> Seconds | None:
     try:
         with path.open("rb") as source:
             declared = _declared_by(source, path.stat().st_size)
-            if declared.absurd:
+            if declared.absurd is not None:
                 return None
             with _opened(source, declared) as container:
                 return None if container.duration is None else container.duration / av.time_base
@@ -231,7 +232,7 @@ class _Declared(msgspec.Struct):
     frames: int | None = None
     seconds_per_frame: float = 0.0
     broken_off: str = ""
-    absurd: str = ""
+    absurd: _Absurd | None = None
     end: int | None = None
     has_more: bool = False
 
@@ -643,7 +644,7 @@ _NO_SOUND = (
     b"cue ",
     b"fact",
 )
-_ANOTHER = (b"RIFF", b"RF64", b"riff", b"FORM", b"OggS", b"fLaC")
+_ANOTHER = (b"data", b"RIFF", b"RF64", b"riff", b"FORM", b"OggS", b"fLaC")
 
 
 class _Chunks(msgspec.Struct, frozen=True, kw_only=True):
@@ -663,52 +664,66 @@ _W64 = _Chunks(start=40, name=16, length=8, header=24, counts_itself=True, align
 
 
 def _declared_by_wav(source: IO[bytes], size: int, form: _Chunks = _RIFF) -> _Declared:
-    byte_rate = 0
-    long_size: int | None = None
-    position, end, declared, found = form.start, 0, 0, 0
-    seconds = 0.0
+    found = _WavSound()
+    position = form.start
     for _ in range(_MOST_CHUNKS):
         source.seek(position)
         head = source.read(form.header)
         name, length = head[:4], int.from_bytes(head[form.name : form.header], "little")
         length -= form.header if form.counts_itself else 0
         behind = position + form.header
-        if len(head) < form.header or length < 0:
+        is_known = len(head) == form.header and length >= 0
+        if not is_known or (found.end and (name in _ANOTHER or not _is_chunk(name) or behind + length > size)):
             break
-        if name == b"ds64":
-            long_size = int.from_bytes(source.read(16)[8:], "little")
-        elif name == b"fmt ":
-            byte_rate = int.from_bytes(source.read(12)[8:], "little")
-            seconds = 1 / byte_rate if byte_rate else 0.0
-        elif name == b"data" and end:
-            return _Declared(absurd=f"more sound, in a chunk of its own, behind {found * seconds:.1f} s of it")
-        elif name == b"data":
-            if length == 0xFFFFFFFF and long_size:
-                length = long_size
-            elif form is _RIFF and (length == 0 or length >= _UNKNOWN_SIZE):
-                return _Declared()
-            declared, found, end = length, max(0, min(length, size - behind)), behind + length
-        elif end and (name in _ANOTHER or not _is_chunk(name) or behind + length > size):
-            break
+        length = found.take(source, name, length, streams=form is _RIFF)
+        if found.unknown:
+            return _Declared()
+        if name == b"data":
+            found.start, found.end = behind, behind + length
         position = behind + length + -length % form.align
     else:
-        return _Declared(absurd=f"more than {_MOST_CHUNKS:,} chunks in a WAV file")
-    if not end:
+        return _Declared(absurd=_Absurd("not_audio", f"more than {_MOST_CHUNKS:,} chunks in a WAV file"))
+    if not found.end:
         return _Declared(end=min(position, size))
-    what = _left_over(source, size, position, enough=_TOLERANCE * byte_rate)
+    what = _left_over(source, size, position, enough=_TOLERANCE * found.byte_rate)
     if what == "another":
-        return _Declared(
-            absurd=f"another recording begins behind the {found * seconds:.1f} s that its WAV header declares"
-        )
+        return _Declared(absurd=_several(found))
     if what == "sound":
         return _Declared(has_more=True)
     return _Declared(
         by="the size in the WAV header",
-        data_bytes=declared,
-        data_bytes_found=found,
-        seconds_per_byte=seconds,
+        data_bytes=found.end - found.start,
+        data_bytes_found=max(0, min(found.end, size) - found.start),
+        seconds_per_byte=1 / found.byte_rate if found.byte_rate else 0.0,
         end=min(size, position),
     )
+
+
+class _WavSound(msgspec.Struct):
+    """What the chunks of a WAV file tell of its sound, which lies from `start` to `end`."""
+
+    byte_rate: int = 0
+    long_size: int = 0
+    start: int = 0
+    end: int = 0
+    unknown: bool = False
+
+    def take(self, source: IO[bytes], name: bytes, length: int, *, streams: bool) -> int:
+        """Read one chunk, whose content comes next in the source, and give its length."""
+        if name == b"ds64":
+            self.long_size = int.from_bytes(source.read(16)[8:], "little")
+        elif name == b"fmt ":
+            self.byte_rate = int.from_bytes(source.read(12)[8:], "little")
+        elif name == b"data" and length == 0xFFFFFFFF and self.long_size:
+            return self.long_size
+        elif name == b"data":
+            self.unknown = streams and (length == 0 or length >= _UNKNOWN_SIZE)
+        return length
+
+
+def _several(found: _WavSound) -> _Absurd:
+    length = (found.end - found.start) / found.byte_rate if found.byte_rate else 0.0
+    return _Absurd("several_recordings", f"another recording begins behind the first {length:.1f} s")
 
 
 def _is_chunk(name: bytes) -> bool:
@@ -731,14 +746,16 @@ def _left_over(source: IO[bytes], size: int, position: int, *, enough: float) ->
     return "sound" if head.strip(b"\0") or any(block.strip(b"\0") for block in blocks) else ""
 
 
-def _flood(source: IO[bytes], size: int, head: bytes) -> str:
-    """Why an MP4, AIFF or CAF file is not opened: it is made of more pieces than any recorder writes; "" for none."""
+def _flood(source: IO[bytes], size: int, head: bytes) -> _Absurd | None:
+    """Why an MP4, AIFF or CAF file is not opened: it is made of more pieces than any recorder writes."""
     position = {b"FORM": 12, b"caff": 8}.get(head[:4], 0)
-    for _ in range(_MOST_CHUNKS):
+    pieces = 0
+    while pieces < _MOST_CHUNKS or position >= pieces * _SMALL_PIECE:
         source.seek(position)
         piece = source.read(16)
         if len(piece) < 8:
-            return ""
+            return None
+        pieces += 1
         if head[:4] == b"FORM":
             length = 8 + int.from_bytes(piece[4:8], "big")
             length += length % 2
@@ -749,7 +766,7 @@ def _flood(source: IO[bytes], size: int, head: bytes) -> str:
             short = int.from_bytes(piece[:4], "big")
             length = int.from_bytes(piece[8:16], "big") if short == 1 else short or size
         position += max(8, length)
-    return f"more than {_MOST_CHUNKS:,} pieces in its container"
+    return _Absurd("not_audio", f"more than {_MOST_CHUNKS:,} small pieces in its container")
 
 
 def _declared_by_ogg(source: IO[bytes], size: int) -> _Declared:
