@@ -13,7 +13,7 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from flows.auditing.audit_run import AuditRun, RunSummary
+from flows.auditing.audit_run import AuditRun, RunSummary, sources_of
 from flows.auditing.batches import Batch
 from flows.auditing.judging import Audited
 from flows.removing.retention import retain
@@ -58,6 +58,7 @@ def nightly_audit(
     settings = load_settings(Path(config) if config else None)
     if scheduler is not None:
         settings = msgspec.structs.replace(settings, run=msgspec.structs.replace(settings.run, scheduler=scheduler))
+    sources_of(settings, *map(Path, folders or []))
     opened = open_warehouse if wait_for_lock else open_warehouse.with_options(retries=0)
     failed: list[Exception] = []
     left = 0

@@ -18,7 +18,7 @@ import msgspec
 from reports import Format
 from transcription.engines import EngineName
 from transcription.errors import SetupError
-from transcription.inbox import SIDECARS, Source, presets
+from transcription.inbox import SIDECARS, Source, check_format, presets
 from transcription.transcribe import TranscriptionSettings
 from transcription.transcript import SpeakerRole
 
@@ -415,6 +415,9 @@ def _checked(values: dict[str, Any], file: Path | None, text: str) -> Settings:
     for zone in {settings.site.timezone, settings.schedule.zone, *(s.zone for s in settings.sources)} - {""}:
         _check_zone(zone, file, text)
     _check_times(settings.schedule, file, text)
+    for source in settings.sources:
+        for key in ("started_format", "sidecar_started_format"):
+            check_format(source.name, key, getattr(source, key))
     root = file.parent if file else Path()
     return msgspec.structs.replace(settings, root=root, file=file)
 

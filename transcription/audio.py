@@ -4,6 +4,10 @@ A recording that lost part of its sound is refused, because a rule would read th
 things left unsaid. Libraries that decode sound are lenient on purpose, so what a file declares is
 compared here with what was found: RIFF `data` size, FLAC STREAMINFO, the Xing/Info/VBRI frame count
 of MP3, the index of MP4 and Matroska, the last Ogg page, and the last frame of MP3, AAC and AMR.
+What lies behind the sound that a WAV file declares is heard where it can be more of it (a recorder that
+did not come to write the length again); a second recording behind the first is refused.
+
+Several sound tracks of one file are its channels: programs that record calls write one for each party.
 
 Not detectable, because nothing in the file says so: an MP3 without a Xing/Info/VBRI header, an ADTS AAC
 or an AMR file cut exactly between two frames, and an Ogg file cut exactly between two pages.
@@ -13,7 +17,7 @@ import contextlib
 import os
 import secrets
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
@@ -37,7 +41,7 @@ _OPTIONS = {"format_whitelist": _CONTAINERS, "protocol_whitelist": "file"}
 # Containers whose duration is written in a header, not estimated from the bit rate.
 _DECLARES_DURATION = {"flac", "mov", "matroska", "aiff", "caf", "au"}
 
-# Headers round to their own clock, and encoders pad; a cut loses more than this.
+# Headers round to their own clock, encoders pad, a last block is incomplete; a cut loses more than this.
 _TOLERANCE: Seconds = 0.25
 
 # A few bad packets in the middle of a long call (a network recorder) cost no rule anything; more than this does.
@@ -51,9 +55,11 @@ _HOLES_ARE_NORMAL = {"matroska", "mov", "ogg", "asf"}
 
 # Headers are damaged too. What lies beyond these is no call, and would ask for more memory than there is.
 LONGEST: Seconds = 8 * 3600.0
-# FFmpeg looks through what follows the sound of a WAV file eight bytes at a time.
-_MOST_LEFT_OVER = 64 << 20
+# No recorder writes so many; FFmpeg is not asked to walk over them.
 _MOST_CHUNKS = 10_000
+# A container of live sound has many pieces, but not small ones.
+_SMALL_PIECE = 1024
+_MOST_STEPS = 1_000_000
 _RATES = range(1_000, 768_001)
 _MOST_CHANNELS = 8
 
@@ -105,12 +111,11 @@ def decode(path: Path, *, sample_rate: int = 16000) -> Audio:
                 "empty_file", f"{path.name}: the file is empty (0 bytes)", why=str(path), tries=(_COPY_AGAIN,)
             )
         declared = _declared_by(source, size)
-        if declared.left_over > _MOST_LEFT_OVER:
-            raise _not_audio(path, f"{declared.left_over:,} bytes follow the sound that its WAV header declares")
-        source.seek(0)
+        if declared.absurd is not None:
+            raise _refused(path, declared.absurd) from declared.absurd
         try:
-            container = av.open(source, mode="r", options=_OPTIONS, metadata_errors="ignore")
-        except (av.FFmpegError, ValueError) as error:
+            container = _opened(source, declared)
+        except (av.FFmpegError, ValueError, OSError) as error:
             raise _unopened(path, source, size) from error
         with container:
             if not container.streams.audio:
@@ -136,10 +141,11 @@ def declared_duration(path: Path) -> Seconds | None:
 
     try:
         with path.open("rb") as source:
-            if _declared_by(source, path.stat().st_size).left_over > _MOST_LEFT_OVER:
+            declared = _declared_by(source, path.stat().st_size)
+            if declared.absurd is not None:
                 return None
-        with path.open("rb") as source, av.open(source, mode="r", options=_OPTIONS) as container:
-            return None if container.duration is None else container.duration / av.time_base
+            with _opened(source, declared) as container:
+                return None if container.duration is None else container.duration / av.time_base
     except (OSError, ValueError, av.FFmpegError):
         return None
 
@@ -214,7 +220,10 @@ _EXPORT_WAV = "export the recording as WAV, MP3, FLAC, Opus, M4A or AMR"
 
 
 class _Declared(msgspec.Struct):
-    """What the file's own header promises; None where it promises nothing."""
+    """What the file's own header promises; None where it promises nothing.
+
+    `end` is where the sound ends and other things begin; `has_more`: there is sound behind the end that is declared.
+    """
 
     by: str = ""
     data_bytes: int | None = None
@@ -223,7 +232,9 @@ class _Declared(msgspec.Struct):
     frames: int | None = None
     seconds_per_frame: float = 0.0
     broken_off: str = ""
-    left_over: int = 0
+    absurd: _Absurd | None = None
+    end: int | None = None
+    has_more: bool = False
 
 
 class _Heard(msgspec.Struct):
@@ -239,51 +250,150 @@ class _Heard(msgspec.Struct):
     last_incomplete: bool = False
 
 
-def _read(container: "InputContainer", sample_rate: int) -> tuple[Audio, _Heard]:
+class _Part:
+    """A file as far as its sound goes, so that no library walks over what lies behind it.
+
+    Until it is `open` only so many steps are taken in it: a header can send its reader from one place to the next for
+    ever.
+    """
+
+    def __init__(self, source: IO[bytes], end: int) -> None:
+        self._source = source
+        self._end = end
+        self._steps = 0
+        self.open = False
+
+    def read(self, size: int = -1) -> bytes:
+        left = max(0, self._end - self._source.tell())
+        return self._source.read(left if size < 0 else min(size, left))
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        self._steps += 1
+        if not self.open and self._steps > _MOST_STEPS:
+            raise OSError("its header leads from place to place without end")
+        if whence == os.SEEK_END:
+            return self._source.seek(self._end + offset)
+        return self._source.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._source.tell()
+
+
+def _opened(source: IO[bytes], declared: _Declared) -> "InputContainer":
     import av  # noqa: PLC0415  Only who needs it waits for it.
 
-    stream = container.streams.audio[0]
-    heard = _Heard(container=container.format.name.split(",")[0])
-    if heard.container in _DECLARES_DURATION:
-        if stream.duration is not None and stream.time_base is not None:
-            heard.declared = float(stream.duration * stream.time_base)
-        elif container.duration is not None:
-            heard.declared = container.duration / av.time_base
-    sink = _Sink(sample_rate)
-    codec = stream.codec_context
-    # PyAV finds no context for a codec that it cannot decode, whatever its stubs say.
-    if codec is None:
-        raise _Absurd("not_audio", "its header names a way of writing sound that nothing here can read")
-    framed = _FRAME_LENGTH.get(heard.container if heard.container in _FRAME_LENGTH else codec.name)
-    for packet in _packets(container, stream):
+    source.seek(0)
+    options = {**_OPTIONS, "ignore_length": "1"} if declared.has_more else _OPTIONS
+    part = _Part(source, os.fstat(source.fileno()).st_size if declared.end is None else declared.end)
+    container = av.open(part, mode="r", options=options, metadata_errors="ignore")
+    part.open = True
+    return container
+
+
+class _Track:
+    """One sound track while it is decoded."""
+
+    def __init__(self, container: "InputContainer", stream: "av.AudioStream", sample_rate: int, *, alone: bool) -> None:
+        self.heard = _Heard(container=container.format.name.split(",")[0])
+        if self.heard.container in _DECLARES_DURATION and stream.duration is not None and stream.time_base is not None:
+            self.heard.declared = float(stream.duration * stream.time_base)
+        self.sink = _Sink(sample_rate, mixed=not alone)
+        # PyAV finds no context for a codec that it cannot decode, whatever its stubs say.
+        if stream.codec_context is None:
+            raise _Absurd("not_audio", "its header names a way of writing sound that nothing here can read")
+        self.codec = stream.codec_context
+        kind = self.heard.container
+        self._framed = _FRAME_LENGTH.get(kind if kind in _FRAME_LENGTH else self.codec.name)
+
+    def take(self, packet: "av.Packet[Any]") -> None:
+        """Decode one packet; one that cannot be is counted."""
+        import av  # noqa: PLC0415  Only who needs it waits for it.
+
+        heard, framed = self.heard, self._framed
         try:
-            frames = codec.decode(packet)
+            frames = self.codec.decode(packet)
         except (av.FFmpegError, ValueError):
             if framed is None or framed(_head(packet)) is not None:  # Anything else is a tag at the end, not sound.
                 heard.undecodable += 1
                 heard.last_undecodable = True
                 if packet.duration and packet.time_base:
                     heard.lost += float(packet.duration * packet.time_base)
-            continue
+            return
         if packet is not None and packet.size:
             heard.packets += 1
             heard.last_undecodable = False
             whole = framed(_head(packet)) if framed else None
             heard.last_incomplete = whole is not None and packet.size < whole
         for frame in frames:
-            sink.add(frame)
-    samples = sink.close()
-    heard.seconds = samples.shape[1] / sample_rate
-    if heard.container not in _HOLES_ARE_NORMAL:
-        heard.seconds -= sink.holes
-        heard.lost = max(heard.lost, sink.holes)
-    return Audio(samples=samples, sample_rate=sample_rate, source_rate=sink.source_rate, codec=codec.name), heard
+            self.sink.add(frame)
+
+    def close(self) -> Samples:
+        """The sound of the track."""
+        samples = self.sink.close()
+        self.heard.seconds = samples.shape[1] / self.sink.sample_rate
+        if self.heard.container not in _HOLES_ARE_NORMAL:
+            self.heard.seconds -= self.sink.holes
+            self.heard.lost = max(self.heard.lost, self.sink.holes)
+        return samples
 
 
-def _packets(container: "InputContainer", stream: "av.AudioStream") -> Iterator["av.Packet[Any]"]:
+def _read(container: "InputContainer", sample_rate: int) -> tuple[Audio, list[_Heard]]:
+    """The sound of all tracks side by side, and what was found on each."""
     import av  # noqa: PLC0415  Only who needs it waits for it.
 
-    packets = container.demux(stream)
+    streams = container.streams.audio
+    if len(streams) > _MOST_CHANNELS:
+        raise _Absurd("unsupported_channels", f"{len(streams)} sound tracks; a call has at most {_MOST_CHANNELS}")
+    tracks = {s.index: _Track(container, s, sample_rate, alone=len(streams) == 1) for s in streams}
+    for packet in _packets(container, streams):
+        tracks[packet.stream.index].take(packet)
+    sounds = [track.close() for track in tracks.values()]
+    began = [track.sink.first or 0.0 for track in tracks.values()]
+    delays = [begin - min(began) for begin in began]
+    heard = [track.heard for track in tracks.values()]
+    if container.duration is not None and heard[0].container in _DECLARES_DURATION:
+        # What the container declares is the length of its longest track.
+        last = max(range(len(heard)), key=lambda n: delays[n] + heard[n].seconds)
+        if heard[last].declared is None:
+            heard[last].declared = container.duration / av.time_base - delays[last]
+    samples = (
+        sounds[0] if len(sounds) == 1 else _side_by_side(sounds, [round(d * sample_rate) for d in delays], sample_rate)
+    )
+    first = next(iter(tracks.values()))
+    rate = max(track.sink.source_rate for track in tracks.values())
+    return Audio(samples=samples, sample_rate=sample_rate, source_rate=rate, codec=first.codec.name), heard
+
+
+def _side_by_side(sounds: list[Samples], delays: list[int], sample_rate: int) -> Samples:
+    """One channel of each track, with silence before one that begins later, and behind one that ends before."""
+    length = max(delay + sound.shape[1] for sound, delay in zip(sounds, delays, strict=True))
+    if length > LONGEST * sample_rate:
+        raise _too_long(length / sample_rate)
+    block = round(_WRITTEN_AT_ONCE * sample_rate)
+    pieces = (_piece(sounds, delays, start, min(block, length - start)) for start in range(0, length, block))
+    if length <= _HELD_IN_MEMORY * sample_rate:
+        return np.concatenate(list(pieces) or [np.zeros((len(sounds), 0), np.float32)], axis=1)
+    with tempfile.TemporaryFile(prefix="callaudit-") as file:
+        for piece in pieces:
+            piece.T.astype(np.float32, order="C").tofile(file)
+        file.flush()
+        return np.asarray(np.memmap(file, np.float32, mode="r", shape=(length, len(sounds)))).T
+
+
+def _piece(sounds: list[Samples], delays: list[int], start: int, length: int) -> Samples:
+    piece = np.zeros((len(sounds), length), np.float32)
+    for channel, sound, delay in zip(piece, sounds, delays, strict=True):
+        found = sound[0, max(0, start - delay) : max(0, start + length - delay)] if len(sound) else sound
+        into = max(0, delay - start)
+        if found.shape[-1] and len(sound):
+            channel[into : into + len(found)] = found
+    return piece
+
+
+def _packets(container: "InputContainer", streams: "Sequence[av.AudioStream]") -> Iterator["av.Packet[Any]"]:
+    import av  # noqa: PLC0415  Only who needs it waits for it.
+
+    packets = container.demux(*streams)
     while True:
         try:
             packet = next(packets)
@@ -301,17 +411,20 @@ def _head(packet: "av.Packet[Any]") -> bytes:
 class _Sink:
     """Collects resampled sound: in memory while it is short, else in a nameless temporary file that is mapped.
 
+    `first` is when its sound begins on the file's own clock; `mixed` makes one channel of all.
+
     Pages of a mapped file are the system's to take back, so that memory does not grow with the length of a call.
     """
 
-    def __init__(self, sample_rate: int) -> None:
+    def __init__(self, sample_rate: int, *, mixed: bool = False) -> None:
         self.sample_rate = sample_rate
+        self._mixed = mixed
         self.source_rate = 0
         self.holes: Seconds = 0.0
         self._resampler: av.AudioResampler | None = None
         self._shape: tuple[str, str, int] | None = None
         self._layout: av.AudioLayout | None = None
-        self._first: Seconds | None = None
+        self.first: Seconds | None = None
         self._clock: Seconds = 0.0
         self._blocks: list[Samples] = []
         self._file: IO[bytes] | None = None
@@ -329,11 +442,11 @@ class _Sink:
             if frame.layout.nb_channels > _MOST_CHANNELS:
                 found = frame.layout.nb_channels
                 raise _Absurd("unsupported_channels", f"{found} channels; a call has at most {_MOST_CHANNELS}")
-            self._layout = frame.layout
+            self._layout = av.AudioLayout("mono") if self._mixed else frame.layout
             self.source_rate = frame.sample_rate
         if frame.time is not None:
-            self._first = frame.time if self._first is None else self._first
-            hole = frame.time - self._first - self._clock
+            self.first = frame.time if self.first is None else self.first
+            hole = frame.time - self.first - self._clock
             if _HOLE < hole < _LONGEST_HOLE:
                 if self._clock + hole > LONGEST:
                     raise _too_long(self._clock + hole)
@@ -392,33 +505,42 @@ class _Sink:
             self._blocks, self._waiting = [], 0
 
 
-def _refuse_if_incomplete(path: Path, declared: _Declared, heard: _Heard) -> None:
-    if declared.data_bytes is not None and declared.data_bytes_found is not None:
-        missing = declared.data_bytes - declared.data_bytes_found
-        if missing > 0:
-            raise _truncated(
-                path,
-                declared.data_bytes * declared.seconds_per_byte,
-                declared.data_bytes_found * declared.seconds_per_byte,
-                declared.by,
-            )
-    if heard.seconds == 0.0:
-        if heard.undecodable and heard.container in {"mp3", "aac"}:
+def _refuse_if_incomplete(path: Path, declared: _Declared, tracks: list[_Heard]) -> None:
+    missing = (declared.data_bytes or 0) - (declared.data_bytes_found or 0)
+    if missing > 0 and (missing * declared.seconds_per_byte > _TOLERANCE or not declared.seconds_per_byte):
+        raise _truncated(
+            path,
+            (declared.data_bytes or 0) * declared.seconds_per_byte,
+            (declared.data_bytes_found or 0) * declared.seconds_per_byte,
+            declared.by,
+        )
+    longest = max(tracks, key=lambda heard: heard.seconds)
+    if longest.seconds == 0.0:
+        if longest.undecodable and longest.container in {"mp3", "aac"}:
             # These two have no header of their own: any bytes can look like the start of a frame.
-            raise _not_audio(path, f"it looks like {heard.container}, but none of its frames can be decoded")
+            raise _not_audio(path, f"it looks like {longest.container}, but none of its frames can be decoded")
         raise Unreadable(
             "no_samples",
-            f"{path.name}: a {heard.container} file without any sound in it",
+            f"{path.name}: a {longest.container} file without any sound in it",
             why=f"{path}: the header is there, the samples are not",
             tries=(_COPY_AGAIN, "check the recorder: it opened the file but wrote nothing"),
         )
-    # The Xing frame itself may or may not be counted, and some encoders count their padding.
-    if declared.frames is not None and heard.packets + heard.undecodable < declared.frames - 2:
+    for heard in tracks:
+        _refuse_if_cut(path, declared, heard)
+
+
+def _refuse_if_cut(path: Path, declared: _Declared, heard: _Heard) -> None:
+    promised, found = heard.declared, heard.seconds
+    by = f"the {heard.container} header"
+    if declared.frames is not None:
+        promised = declared.frames * declared.seconds_per_frame
         found = (heard.packets + heard.undecodable) * declared.seconds_per_frame
-        raise _truncated(path, declared.frames * declared.seconds_per_frame, found, declared.by)
-    if heard.declared is not None and heard.seconds < heard.declared - _TOLERANCE:
-        raise _truncated(path, heard.declared, heard.seconds, f"the {heard.container} header")
-    if declared.broken_off or heard.last_undecodable or heard.last_incomplete:
+        by = declared.by
+    if promised is not None and found < promised - _TOLERANCE:
+        raise _truncated(path, promised, found, by)
+    # Where a length is declared and found, an incomplete last block is no more than that.
+    is_known = promised is not None or declared.data_bytes is not None
+    if declared.broken_off or (not is_known and (heard.last_undecodable or heard.last_incomplete)):
         raise _truncated(path, None, heard.seconds, declared.broken_off or "the last frame is incomplete")
     if heard.lost > _LOST_IN_THE_MIDDLE:
         raise _truncated(
@@ -492,8 +614,12 @@ def _declared_by(source: IO[bytes], size: int) -> _Declared:
     head = source.read(12)
     if head[:4] in {b"RIFF", b"RF64"} and head[8:12] == b"WAVE":
         return _declared_by_wav(source, size)
+    if head == _W64_START:
+        return _declared_by_wav(source, size, _W64)
     if head[:4] == b"OggS":
         return _declared_by_ogg(source, size)
+    if head[4:8] == b"ftyp" or head[:4] in {b"FORM", b"caff"}:
+        return _Declared(absurd=_flood(source, size, head))
     if head[:3] == b"ID3" or _mpeg_frame(head[:4]) is not None:
         return _declared_by_mp3(source, head)
     return _Declared()
@@ -503,36 +629,144 @@ def _declared_by(source: IO[bytes], size: int) -> _Declared:
 _UNKNOWN_SIZE = 0x7FFF0000
 
 
-def _declared_by_wav(source: IO[bytes], size: int) -> _Declared:
-    byte_rate = 0
-    long_size: int | None = None
-    position = 12
+# What writers put behind the sound, and tags that no chunk announces.
+_NO_SOUND = (
+    b"TAG",
+    b"ID3",
+    b"APETAGEX",
+    b"LYRICS",
+    b"LIST",
+    b"INFO",
+    b"id3 ",
+    b"ID3 ",
+    b"bext",
+    b"iXML",
+    b"cue ",
+    b"fact",
+)
+_ANOTHER = (b"data", b"RIFF", b"RF64", b"riff", b"FORM", b"OggS", b"fLaC")
+
+
+class _Chunks(msgspec.Struct, frozen=True, kw_only=True):
+    """How a family of WAV files cuts itself in chunks: Sony's W64 has longer names and lengths than RIFF."""
+
+    start: int
+    name: int
+    length: int
+    header: int
+    counts_itself: bool
+    align: int
+
+
+_W64_START = bytes.fromhex("726966662e91cf11a5d628db")
+_RIFF = _Chunks(start=12, name=4, length=4, header=8, counts_itself=False, align=2)
+_W64 = _Chunks(start=40, name=16, length=8, header=24, counts_itself=True, align=8)
+
+
+def _declared_by_wav(source: IO[bytes], size: int, form: _Chunks = _RIFF) -> _Declared:
+    found = _WavSound()
+    position = form.start
     for _ in range(_MOST_CHUNKS):
-        if position + 8 > size:
-            return _Declared()
         source.seek(position)
-        chunk = source.read(8)
-        name, length = chunk[:4], int.from_bytes(chunk[4:], "little")
+        head = source.read(form.header)
+        name, length = head[:4], int.from_bytes(head[form.name : form.header], "little")
+        length -= form.header if form.counts_itself else 0
+        behind = position + form.header
+        is_known = len(head) == form.header and length >= 0
+        if not is_known or (found.end and (name in _ANOTHER or not _is_chunk(name) or behind + length > size)):
+            break
+        length = found.take(source, name, length, streams=form is _RIFF)
+        if found.unknown:
+            return _Declared()
+        if name == b"data":
+            found.start, found.end = behind, behind + length
+        position = behind + length + -length % form.align
+    else:
+        return _Declared(absurd=_Absurd("not_audio", f"more than {_MOST_CHUNKS:,} chunks in a WAV file"))
+    if not found.end:
+        return _Declared(end=min(position, size))
+    what = _left_over(source, size, position, enough=_TOLERANCE * found.byte_rate)
+    if what == "another":
+        return _Declared(absurd=_several(found))
+    if what == "sound":
+        return _Declared(has_more=True)
+    return _Declared(
+        by="the size in the WAV header",
+        data_bytes=found.end - found.start,
+        data_bytes_found=max(0, min(found.end, size) - found.start),
+        seconds_per_byte=1 / found.byte_rate if found.byte_rate else 0.0,
+        end=min(size, position),
+    )
+
+
+class _WavSound(msgspec.Struct):
+    """What the chunks of a WAV file tell of its sound, which lies from `start` to `end`."""
+
+    byte_rate: int = 0
+    long_size: int = 0
+    start: int = 0
+    end: int = 0
+    unknown: bool = False
+
+    def take(self, source: IO[bytes], name: bytes, length: int, *, streams: bool) -> int:
+        """Read one chunk, whose content comes next in the source, and give its length."""
         if name == b"ds64":
-            long_size = int.from_bytes(source.read(16)[8:], "little")
+            self.long_size = int.from_bytes(source.read(16)[8:], "little")
         elif name == b"fmt ":
-            byte_rate = int.from_bytes(source.read(12)[8:], "little")
+            self.byte_rate = int.from_bytes(source.read(12)[8:], "little")
+        elif name == b"data" and length == 0xFFFFFFFF and self.long_size:
+            return self.long_size
         elif name == b"data":
-            if length == 0xFFFFFFFF and long_size:
-                length = long_size
-            elif length == 0 or length >= _UNKNOWN_SIZE:
-                # The largest number is the only one of these that FFmpeg too takes for "to the end".
-                behind = size - position - 8 - length if 0 < length < 0xFFFFFFFF else 0
-                return _Declared(left_over=max(0, behind))
-            return _Declared(
-                left_over=max(0, size - position - 8 - length),
-                by="the size in the WAV header",
-                data_bytes=length,
-                data_bytes_found=min(length, size - position - 8),
-                seconds_per_byte=1 / byte_rate if byte_rate else 0.0,
-            )
-        position += 8 + length + length % 2
-    return _Declared(left_over=size - position)
+            self.unknown = streams and (length == 0 or length >= _UNKNOWN_SIZE)
+        return length
+
+
+def _several(found: _WavSound) -> _Absurd:
+    length = (found.end - found.start) / found.byte_rate if found.byte_rate else 0.0
+    return _Absurd("several_recordings", f"another recording begins behind the first {length:.1f} s")
+
+
+def _is_chunk(name: bytes) -> bool:
+    return name.isascii() and name.decode("ascii").isprintable()
+
+
+def _left_over(source: IO[bytes], size: int, position: int, *, enough: float) -> str:
+    """What lies behind the last chunk: "another" recording, more "sound", or "" for what is none."""
+    source.seek(position)
+    head = source.read(64)
+    if (
+        size - position <= enough
+        or head.startswith(_NO_SOUND)
+        or _is_chunk(head.replace(b"\n", b"").replace(b"\r", b""))
+    ):
+        return ""
+    if head.startswith(_ANOTHER):
+        return "another"
+    blocks = iter(lambda: source.read(1 << 20), b"")
+    return "sound" if head.strip(b"\0") or any(block.strip(b"\0") for block in blocks) else ""
+
+
+def _flood(source: IO[bytes], size: int, head: bytes) -> _Absurd | None:
+    """Why an MP4, AIFF or CAF file is not opened: it is made of more pieces than any recorder writes."""
+    position = {b"FORM": 12, b"caff": 8}.get(head[:4], 0)
+    pieces = 0
+    while pieces < _MOST_CHUNKS or position >= pieces * _SMALL_PIECE:
+        source.seek(position)
+        piece = source.read(16)
+        if len(piece) < 8:
+            return None
+        pieces += 1
+        if head[:4] == b"FORM":
+            length = 8 + int.from_bytes(piece[4:8], "big")
+            length += length % 2
+        elif head[:4] == b"caff":
+            length = 12 + int.from_bytes(piece[4:12], "big")
+        else:
+            # 1: the length follows in eight bytes; 0: to the end (ISO 14496-12).
+            short = int.from_bytes(piece[:4], "big")
+            length = int.from_bytes(piece[8:16], "big") if short == 1 else short or size
+        position += max(8, length)
+    return _Absurd("not_audio", f"more than {_MOST_CHUNKS:,} small pieces in its container")
 
 
 def _declared_by_ogg(source: IO[bytes], size: int) -> _Declared:

@@ -384,6 +384,12 @@ def known_recordings(con: duckdb.DuckDBPyConnection, *, retry_failed: bool = Fal
     )
 
 
+def audited_recordings(con: duckdb.DuckDBPyConnection) -> dict[str, tuple[str, str]]:
+    """The call and the path of each audited recording or export, by its sha256."""
+    rows = con.execute("select sha256, call_id, path from core.recordings").fetchall()
+    return {sha256: (call_id, path) for sha256, call_id, path in rows}
+
+
 def quarantined_files(con: duckdb.DuckDBPyConnection) -> set[tuple[str, str]]:
     """Path and sha256 ("" where unknown) of every file that is in quarantine now."""
     return {

@@ -23,11 +23,11 @@ from flows.auditing.recognition import Recognition
 from flows.auditing.shared import come_home
 from flows.auditing.workers import FEW, Ways, Workers
 from flows.removing.removal import complete
-from flows.settings import Settings
+from flows.settings import FILE_NAME, Settings
 from flows.watching.events import Doing, Opened, Refused, Spent, Started, Stored, step, tell
 from transcription.audio import declared_duration
 from transcription.errors import InputError, SetupError, Unreadable
-from transcription.inbox import Arrival, Fingerprints, Quarantined, scan
+from transcription.inbox import Arrival, Fingerprints, Quarantined, Source, scan
 from transcription.inbox.metadata import printable
 from transcription.transcript import Seconds
 from warehouse import load
@@ -70,6 +70,27 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     def times_real_time(self) -> float:
         """Seconds of audio per second of work."""
         return self.audio_seconds / self.elapsed_seconds if self.elapsed_seconds else 0.0
+
+
+def sources_of(settings: Settings, *folders: Path) -> tuple[Source, ...]:
+    """Where a run looks: the settings' sources, or the folders instead.
+
+    Raises `SetupError` where there are neither folders nor settings, `InputError` for settings without a source.
+    """
+    sources = settings.inbox_sources(*folders)
+    if not sources and settings.file is None:
+        raise SetupError(
+            f"there is no {FILE_NAME} here",
+            why=f"{Path.cwd()}: the settings say where recordings come from; nothing was looked at or made.",
+            tries=("callaudit init  (writes one)", f"callaudit --config PATH/{FILE_NAME} run", "callaudit run FOLDER"),
+        )
+    if not sources:
+        raise InputError(
+            "no source of recordings is set",
+            why=f"{settings.file} has no [[sources]].",
+            tries=("callaudit run FOLDER", "callaudit init --show  (an example)"),
+        )
+    return sources
 
 
 class AuditRun:
@@ -122,14 +143,9 @@ class AuditRun:
     @step("find")
     def find(self, *folders: Path, retry_failed: bool = False) -> list[Arrival]:
         """The recordings that are not audited yet; what cannot be is put in quarantine."""
-        sources = self.settings.inbox_sources(*folders)
-        if not sources:
-            raise InputError(
-                "no source of recordings is set",
-                why=f"{self.settings.file or 'callaudit.toml'} has no [[sources]].",
-                tries=("callaudit run FOLDER", "callaudit init  (writes an example)"),
-            )
+        sources = sources_of(self.settings, *folders)
         known = load.known_recordings(self.con, retry_failed=retry_failed)
+        audited = load.audited_recordings(self.con)
         erased = erased_recordings(self.con)
         taken: dict[str, str | None] = {}
         arrivals: list[Arrival] = []
@@ -143,7 +159,14 @@ class AuditRun:
         rmtree(self.settings.fetched, ignore_errors=True)
         for source in sources:
             tell(Doing(what=f"looking through {source.folder}"))
-            inbox = scan(source, known=known, erased=erased, fingerprints=fingerprints, fetched=self.settings.fetched)
+            inbox = scan(
+                source,
+                known=known,
+                audited=audited,
+                erased=erased,
+                fingerprints=fingerprints,
+                fetched=self.settings.fetched,
+            )
             refused += inbox.quarantined
             self._already += inbox.already
             self._duplicates += inbox.duplicates

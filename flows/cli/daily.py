@@ -37,9 +37,13 @@ def run(
 
     Example: callaudit run ~/recordings/2026-03-09
     """
+    from flows.auditing.audit_run import sources_of
     from flows.console import out, shown
     from flows.interrupt import stops_at_once
+    from flows.settings import load_settings
 
+    # Before anything is started, and before anything is made.
+    sources_of(load_settings(given.config), *(folders or []))
     with stops_at_once(), shown(quiet=given.quiet):
         if not given.quiet:
             out.print("[dim]starting Prefect ...[/]")

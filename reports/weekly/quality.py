@@ -97,6 +97,12 @@ _REASONS = {
     "metadata_unparsable": "metadata unreadable",
     "metadata_without_recording": "metadata without a recording",
     "duplicate_call_id": "call id used twice",
+    "duplicate_bytes": "same bytes as another call",
+    "several_recordings": "several recordings in one file",
+    "several_calls": "several calls in one file",
+    "archive": "an archive",
+    "no_transcript": "text that is no transcript",
+    "linked_folder": "link to another folder",
 }
 
 

@@ -13,18 +13,25 @@ from pathlib import Path
 import msgspec
 
 from transcription import announcements, redaction
+from transcription.encoding import text_of
 from transcription.engines import settings_hash
 from transcription.errors import Unreadable
 from transcription.exports.assemblyai import ASSEMBLYAI
+from transcription.exports.azure import AZURE
 from transcription.exports.captions import SRT, WEBVTT
 from transcription.exports.contact_lens import CONTACT_LENS
+from transcription.exports.contact_lens_live import CONTACT_LENS_LIVE
 from transcription.exports.deepgram import DEEPGRAM
+from transcription.exports.hugging_face import HUGGING_FACE
+from transcription.exports.plain import PLAIN
+from transcription.exports.rev_ai import REV_AI
 from transcription.exports.roles import Roles, roles_of, roster
 from transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape
 from transcription.exports.transcribe import TRANSCRIBE
 from transcription.exports.transcribe_calls import TRANSCRIBE_CALLS
 from transcription.exports.twilio import TWILIO
 from transcription.exports.whisper import WHISPER
+from transcription.exports.whisper_cpp import WHISPER_CPP
 from transcription.language import code_of, shared
 from transcription.speakers.naming import name_two, wording_of_texts
 from transcription.speech import union
@@ -43,13 +50,19 @@ from transcription.transcript import (
 )
 
 # Changed whenever the code of this room starts to read other words, roles, times or languages from the same file.
-VERSION = 3
+VERSION = 4
 
-SHAPES = (CONTACT_LENS, TRANSCRIBE_CALLS, TRANSCRIBE, DEEPGRAM, ASSEMBLYAI, TWILIO, WHISPER, WEBVTT, SRT)
+SHAPES = (
+    CONTACT_LENS, CONTACT_LENS_LIVE, TRANSCRIBE_CALLS, TRANSCRIBE, DEEPGRAM, ASSEMBLYAI, TWILIO, AZURE, REV_AI,
+    WHISPER_CPP, HUGGING_FACE, WHISPER, WEBVTT, SRT, PLAIN,
+)  # fmt: skip
 """Every shape that is known, the most particular ones first: the first that recognises a file reads it."""
 
 # Silences of a word's own: the closure of a "p" or "t" is shorter than a pause.
 _CLOSURE: Seconds = 0.3
+
+# Words that end before they start by less are out of order; by more their times are wrong.
+_STEP_BACK: Seconds = 1.0
 
 # So many equal words on two channels are one mix on both.
 _SAME_MIX = 5
@@ -57,14 +70,18 @@ _SAME_MIX = 5
 
 def looks_like_text(head: bytes) -> bool:
     """Whether a file that begins so may be an export at all."""
-    text = _as_utf8(head[: len(head) // 2 * 2]) or b""
-    return _TEXT_START.match(text) is not None
+    try:
+        return _TEXT_START.match(text_of(head[: len(head) // 2 * 2], windows=True)) is not None
+    except UnicodeDecodeError:
+        return False
 
 
 def shape_of(content: bytes) -> Shape | None:
     """The shape of export that a file's bytes are in; None for every other file."""
-    seen = _content(content)
-    return next((shape for shape in SHAPES if shape.recognises(seen)), None) if seen is not None else None
+    try:
+        return _seen(content)[0]
+    except Flaw:
+        return None
 
 
 def looked_for() -> str:
@@ -72,15 +89,19 @@ def looked_for() -> str:
     return "; ".join(f"{shape.name} ({shape.known_by})" for shape in SHAPES)
 
 
-def unknown_shape(path: Path) -> Unreadable:
+def unknown_shape(path: Path, content: bytes) -> Unreadable:
     """The error for a file that looks like an export and is none that is known."""
-    broken = _broken_json(path)
-    if broken:
+    try:
+        _seen(content)
+    except Flaw as flaw:
+        why = f"{path}: {flaw.why}" if flaw.why else str(path)
+        return Unreadable(flaw.code, f"{path.name}: {flaw.what}", why=why, tries=flaw.tries)
+    if path.suffix.lower() == ".txt":
         return Unreadable(
-            "export_unparsable",
-            f"{path.name}: broken JSON, neither an export nor metadata",
-            why=f"{path}: {broken}",
-            tries=("export or copy the file again; it may have been cut off",),
+            "no_transcript",
+            f"{path.name}: a text that is no transcript",
+            why=f"{path}: its lines do not say who speaks",
+            tries=("write each turn on a line of its own: “Agent: Hello”", "remove the file if it holds no transcript"),
         )
     return Unreadable(
         "export_unknown",
@@ -92,7 +113,7 @@ def unknown_shape(path: Path) -> Unreadable:
 
 def contact_of(path: Path) -> str:
     """The contact's own id in an export, "" where it has none. Raises `Unreadable` as `read_export` does."""
-    shape, seen = _recognised(path, _bytes(path))
+    shape, seen = _export_in(path, _bytes(path))
     with _told(path, shape):
         return shape.contact(seen)
 
@@ -125,12 +146,12 @@ def read_export(
     shapes: list[str] = []
     exports: list[Export] = []
     for (label, file), content in zip(files, contents, strict=True):
-        shape, seen = _recognised(file, content)
+        shape, seen = _export_in(file, content)
         with _told(file, shape):
             export = shape.read(seen, known)
         shapes.append(shape.name)
         exports.append(_labelled(export, label) if label else export)
-    said = [piece for export in exports for piece in export.said if piece.text.split()]
+    said = [_forward(path, piece) for export in exports for piece in export.said if piece.text.split()]
     if not said:
         raise Unreadable(
             "no_words",
@@ -138,7 +159,6 @@ def read_export(
             why=str(path),
             tries=("check whether the call was answered", "transcribe the recording again"),
         )
-    _check_times(path, said)
     own_channels = all(export.own_channels for export in exports)
     roles, warnings = _roles(said, shapes[0], call, speakers, apart=own_channels or bool(by_speaker))
     guess = _named_by_words(said) if not roles.by_label else None
@@ -211,13 +231,21 @@ def _bytes(path: Path) -> bytes:
         ) from error
 
 
-def _check_times(path: Path, said: Sequence[Said]) -> None:
-    for piece in said:
-        if piece.start is not None and piece.end is not None and piece.end < piece.start:
-            raise _backwards(path, piece.text, piece.start, piece.end)
-        for word in piece.words:
-            if word.end < word.start:
-                raise _backwards(path, word.text, word.start, word.end)
+def _forward(path: Path, piece: Said) -> Said:
+    """The piece with its times in order: recognisers step back by parts of a second. Raises `Unreadable` for more."""
+    if any(word.end < word.start for word in piece.words):
+        words = [Word(w.text, *_in_order_of_time(path, w.text, w.start, w.end), w.confidence) for w in piece.words]
+        piece = msgspec.structs.replace(piece, words=tuple(words))
+    if piece.start is not None and piece.end is not None and piece.end < piece.start:
+        start, end = _in_order_of_time(path, piece.text, piece.start, piece.end)
+        piece = msgspec.structs.replace(piece, start=start, end=end)
+    return piece
+
+
+def _in_order_of_time(path: Path, text: str, start: Seconds, end: Seconds) -> tuple[Seconds, Seconds]:
+    if start - end >= _STEP_BACK:
+        raise _backwards(path, text, start, end)
+    return min(start, end), max(start, end)
 
 
 def _backwards(path: Path, text: str, start: Seconds, end: Seconds) -> Unreadable:
@@ -229,57 +257,101 @@ def _backwards(path: Path, text: str, start: Seconds, end: Seconds) -> Unreadabl
     )
 
 
-_JSON_START = re.compile(rb"\s*[\[{]")
-_TEXT_START = re.compile(rb"\s*[\[{]|WEBVTT|\s*\d+\s*\r?\n\d")
+_TEXT_START = re.compile(r"\s*[\[{]|\s*WEBVTT|\s*(?:\d+\s*\n\s*)?\d+:\d")
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
-_UTF8_MARK, _UTF16_MARKS = b"\xef\xbb\xbf", (b"\xff\xfe", b"\xfe\xff")
+# A text, or one of the numbers that JSON has not and Python writes all the same.
+_NO_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|-?\bInfinity\b|\bNaN\b')
 
 
-def _content(content: bytes) -> Content | None:
-    """What can be seen of a file without knowing its shape; None for what is no text of ours."""
-    text = _as_utf8(content)
-    if text is None:
-        return None
-    if not _JSON_START.match(text):
-        return Content(text=text, keys={})
+def _seen(content: bytes) -> tuple[Shape | None, Content]:
+    """A file's content and the shape that it is in, None for none that is known.
+
+    Raises `Flaw` for what is no text, and for broken JSON.
+    """
     try:
-        if not text.lstrip().startswith(b"["):
-            return Content(text=text, keys=_OBJECT.decode(text))
-        items = _LIST.decode(text)
-        return Content(text=text, keys=_OBJECT.decode(items[0]), is_list=True) if items else None
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return None
-
-
-def _broken_json(path: Path) -> str:
-    """What is wrong with a file that begins as JSON; "" for nothing, or for other text."""
+        text = text_of(content, windows=True)
+    except UnicodeDecodeError as error:
+        what = "neither UTF-8, UTF-16 nor Windows-1252 text"
+        raise Flaw("export_unparsable", f"{what}: byte {error.start + 1} is none", tries=_AGAIN) from error
+    if not text.lstrip().startswith(("{", "[")):
+        return _recognised(Content(text=text.encode("utf-8", "surrogatepass"), keys={}))
+    if "NaN" in text or "Infinity" in text:
+        text = _NO_NUMBER.sub(lambda found: found[0] if found[0].startswith('"') else "null", text)
     try:
-        text = _as_utf8(path.read_bytes()) or b""
-        if _JSON_START.match(text):
-            msgspec.json.decode(text)
-    except OSError:
-        return ""
+        return _seen_json(text.strip().encode("utf-8", "surrogatepass"))
+    except RecursionError as error:
+        raise Flaw("export_unparsable", "JSON that is nested too deeply to be read", tries=_AGAIN) from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        return str(error)
-    return ""
+        # A bracket also begins a line of plain text: "[00:00:05] Agent: Hello".
+        shape, seen = _recognised(Content(text=text.encode("utf-8", "surrogatepass"), keys={}))
+        if shape is not None:
+            return shape, seen
+        what = "broken JSON, neither an export nor metadata"
+        raise Flaw("export_unparsable", what, why=str(error), tries=_AGAIN) from error
 
 
-def _as_utf8(content: bytes) -> bytes | None:
-    """The text without its byte order mark; None for UTF-16 that is none."""
-    if not content.startswith(_UTF16_MARKS):
-        return content.removeprefix(_UTF8_MARK)
+_AGAIN = ("export or copy the file again; it may have been cut off",)
+
+
+def _seen_json(text: bytes) -> tuple[Shape | None, Content]:
+    if text.startswith(b"["):
+        return _seen_pieces([bytes(item) for item in _LIST.decode(text)])
     try:
-        return content.decode("utf-16").encode()
-    except UnicodeError:
-        return None
+        return _recognised(Content(text=text, keys=_OBJECT.decode(text)))
+    except msgspec.DecodeError:
+        lines = [line for line in text.split(b"\n") if line.strip()]
+        if len(lines) == 1 or not lines[0].rstrip().endswith(b"}"):
+            raise
+        try:
+            _OBJECT.decode(lines[0])
+        except msgspec.DecodeError:
+            lines = []
+        if not lines:
+            raise
+    for line in lines:
+        _OBJECT.decode(line)
+    return _seen_pieces(lines)
 
 
-def _recognised(path: Path, content: bytes) -> tuple[Shape, Content]:
-    seen = _content(content)
-    shape = next((shape for shape in SHAPES if shape.recognises(seen)), None) if seen is not None else None
-    if seen is None or shape is None:
-        raise unknown_shape(path)
+def _seen_pieces(pieces: Sequence[bytes]) -> tuple[Shape | None, Content]:
+    """A JSON list or a file with an object on each line: the pages of a transcript, or its turns."""
+    if not pieces or not pieces[0].lstrip().startswith(b"{"):
+        return None, Content(text=b"", keys={})
+    first = Content(text=pieces[0], keys=_OBJECT.decode(pieces[0]))
+    shape, _ = _recognised(first)
+    joined = b",".join(pieces)
+    if shape is not None:
+        return shape, Content(text=b"[" + joined + b"]", keys=first.keys, is_list=True)
+    for shape in SHAPES:
+        if shape.piece and first.has(*shape.piece):
+            whole = joined.join(shape.around)
+            return shape, Content(text=whole, keys=_OBJECT.decode(whole))
+    return None, first
+
+
+def _recognised(seen: Content) -> tuple[Shape | None, Content]:
+    return next((shape for shape in SHAPES if shape.recognises(seen)), None), seen
+
+
+def _export_in(path: Path, content: bytes) -> tuple[Shape, Content]:
+    """Shape and content of an export. Raises `Unreadable`."""
+    try:
+        shape, seen = _seen(content)
+    except Flaw:
+        shape, seen = None, Content(text=b"", keys={})
+    if shape is None:
+        raise unknown_shape(path, content)
+    if seen.is_list and not shape.in_pages:
+        pieces = _LIST.decode(seen.text)
+        if len(pieces) > 1:
+            raise Unreadable(
+                "several_calls",
+                f"{path.name}: {len(pieces)} {shape.name} exports in one file",
+                why=f"{path}: one file is one call",
+                tries=("make a file of each",),
+            )
+        return shape, Content(text=bytes(pieces[0]), keys=seen.keys)
     return shape, seen
 
 
@@ -292,7 +364,7 @@ def _told(path: Path, shape: Shape) -> Iterator[None]:
         raise Unreadable(
             flaw.code, f"{path.name}: {flaw.what}", why=f"{path}, read as {shape.name}", tries=flaw.tries
         ) from flaw
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise Unreadable(
             "export_unparsable",
             f"{path.name}: the {shape.name} export cannot be read",

@@ -111,4 +111,6 @@ ASSEMBLYAI = Shape(
     known_by="JSON with id, status, and audio_duration, utterances or error",
     recognises=lambda c: c.has("id", "status") and (c.has("audio_duration") or c.has("utterances") or c.has("error")),
     read=_read,
+    piece=("text", "start", "end", "speaker", "confidence", "words"),
+    around=(b'{"id":"","status":"completed","utterances":[', b"]}"),
 )

@@ -98,4 +98,6 @@ CONTACT_LENS = Shape(
     recognises=lambda c: c.has("Participants", "Transcript") and not c.inside("Transcript", "ParticipantRole"),
     read=_read,
     contact=_contact,
+    piece=("ParticipantId", "BeginOffsetMillis", "Content"),
+    around=(b'{"Participants":[],"Transcript":[', b"]}"),
 )

@@ -70,7 +70,7 @@ _DETECTED = msgspec.json.Decoder(_Detected)
 
 def _read(content: Content, known: Known) -> Export:
     file = _DECODER.decode(content.text)
-    several = len(file.results.channels) > 1
+    several = len(file.results.channels) > 1 or len({u.channel for u in file.results.utterances or ()}) > 1
     if file.results.utterances:
         said = [_said(utterance, several) for utterance in file.results.utterances]
     else:
@@ -112,4 +112,6 @@ DEEPGRAM = Shape(
     known_by="JSON with metadata and results, and in the results channels with alternatives",
     recognises=lambda c: c.has("metadata") and c.inside("results", "channels") and c.inside("results", "alternatives"),
     read=_read,
+    piece=("start", "channel", "transcript"),
+    around=(b'{"metadata":{},"results":{"channels":[],"utterances":[', b"]}}"),
 )

@@ -10,7 +10,7 @@ from transcription.transcript import Call, SpeakerRole
 # In a source's `speakers`, for every label that is not named.
 ANYONE_ELSE = "*"
 
-_PARTIES = {"agent": SpeakerRole.AGENT, "customer": SpeakerRole.CUSTOMER, "system": SpeakerRole.SYSTEM}
+PARTIES = {"agent": SpeakerRole.AGENT, "customer": SpeakerRole.CUSTOMER, "system": SpeakerRole.SYSTEM}
 _OTHER = {SpeakerRole.AGENT: SpeakerRole.CUSTOMER, SpeakerRole.CUSTOMER: SpeakerRole.AGENT}
 
 
@@ -42,7 +42,7 @@ def roles_of(labels: Iterable[str], *, shape: str, call: Call, speakers: Mapping
         for name, role in ((call.customer_name, SpeakerRole.CUSTOMER), (call.agent_name, SpeakerRole.AGENT))
         if name
     }
-    known = {**_PARTIES, **people, **named}
+    known = {**PARTIES, **people, **named}
     by_label = {label: known[folded(label)] for label in heard if label and folded(label) in known}
     if ANYONE_ELSE in speakers:
         by_label = {**{label: speakers[ANYONE_ELSE] for label in heard if label}, **by_label}
@@ -57,5 +57,5 @@ def roles_of(labels: Iterable[str], *, shape: str, call: Call, speakers: Mapping
 
 def roster(call: Call, speakers: Mapping[str, SpeakerRole]) -> frozenset[str]:
     """The names that may stand before what somebody says, in `folded` form."""
-    people = (call.agent_name, call.customer_name, *speakers, *_PARTIES)
+    people = (call.agent_name, call.customer_name, *speakers, *PARTIES)
     return frozenset(folded(name) for name in people if name and name != ANYONE_ELSE)

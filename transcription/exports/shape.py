@@ -1,7 +1,7 @@
 """What every export is read into, whatever system wrote it."""
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Annotated
 
 import msgspec
@@ -88,7 +88,8 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 
     `known_by` says in words what `recognises` looks for. `read` raises `Flaw` for what cannot be used and
     msgspec.ValidationError for a field that is missing or of another kind. `contact` is the contact's own id, for
-    the shapes that have one.
+    the shapes that have one. `in_pages`: a list of such files is one transcript. `piece` are fields that each of its
+    turns has where a file holds but those, one a line; `around` makes the whole of them.
     """
 
     name: str
@@ -96,15 +97,19 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     recognises: Callable[[Content], bool]
     read: Callable[[Content, Known], Export]
     contact: Callable[[Content], str] = lambda _: ""
+    in_pages: bool = False
+    piece: tuple[str, ...] = ()
+    around: tuple[bytes, bytes] = (b"", b"")
 
 
 class Flaw(Exception):
-    """An export of a known shape that cannot be used; `code` is what reports count by."""
+    """An export of a known shape that cannot be used; `code` is what reports count by, `why` says more than `what`."""
 
-    def __init__(self, code: str, what: str, *, tries: tuple[str, ...] = ()) -> None:
+    def __init__(self, code: str, what: str, *, why: str = "", tries: tuple[str, ...] = ()) -> None:
         super().__init__(what)
         self.code = code
         self.what = what
+        self.why = why
         self.tries = tries
 
 
@@ -165,25 +170,47 @@ def share(written: str | float | None, place: str) -> float | None:
 _MENDED = ("export the transcript again",)
 
 
-def said_in_words(words: Iterable[tuple[str, Word]], pause: Seconds) -> list[Said]:
-    """Words with their speakers as pieces of speech, cut where the speaker changes or `pause` seconds pass."""
-    pieces: list[tuple[str, list[Word]]] = []
+class Token(msgspec.Struct, frozen=True, gc=False):
+    """A word of an export that may leave its times out."""
+
+    text: str
+    start: Seconds | None = None
+    end: Seconds | None = None
+    confidence: float | None = None
+
+
+def said_in_words(words: Iterable[tuple[str, Token | Word]], pause: Seconds) -> list[Said]:
+    """Words with their speakers as pieces of speech, cut where the speaker changes or `pause` seconds pass.
+
+    Who speaks never depends on a word's times: a word without them stays where it stands.
+    """
+    pieces: list[tuple[str, list[Token | Word]]] = []
+    until: Seconds | None = None
     for speaker, word in words:
-        if pieces and pieces[-1][0] == speaker and word.start - pieces[-1][1][-1].end < pause:
+        waited = word.start is not None and until is not None and word.start - until >= pause
+        if pieces and pieces[-1][0] == speaker and not waited:
             pieces[-1][1].append(word)
         else:
             pieces.append((speaker, [word]))
-    return [of_words(tuple(spoken), speaker=speaker) for speaker, spoken in pieces]
+            until = None
+        until = word.end if word.end is not None else until
+    return [of_words(spoken, speaker=speaker) for speaker, spoken in pieces]
 
 
-def of_words(words: tuple[Word, ...], *, speaker: str) -> Said:
-    """One piece of speech made of its words alone (at least one)."""
+def of_words(words: Sequence[Token | Word], *, speaker: str) -> Said:
+    """One piece of speech made of its words alone (at least one); it has words only where all of them have times."""
     known = [w.confidence for w in words if w.confidence is not None]
     return Said(
         speaker=speaker,
         text=" ".join(w.text for w in words),
-        start=words[0].start,
-        end=words[-1].end,
-        words=words,
+        start=next((w.start for w in words if w.start is not None), None),
+        end=next((w.end for w in reversed(words) if w.end is not None), None),
+        words=timed(words),
         confidence=sum(known) / len(known) if known else None,
     )
+
+
+def timed(words: Sequence[Token | Word]) -> tuple[Word, ...]:
+    """The words with their times; none where one of them lacks its own, as the others could not be placed by it."""
+    placed = [Word(w.text, w.start, w.end, w.confidence) for w in words if w.start is not None and w.end is not None]
+    return tuple(placed) if len(placed) == len(words) else ()

@@ -7,8 +7,18 @@ confidences are text, times in seconds. There are no turns, only items; punctuat
 
 import msgspec
 
-from transcription.exports.shape import Content, Export, Known, Shape, failed, said_in_words, seconds, share, unfinished
-from transcription.transcript import Seconds, Word
+from transcription.exports.shape import (
+    Content,
+    Export,
+    Known,
+    Shape,
+    Token,
+    failed,
+    said_in_words,
+    seconds,
+    share,
+    unfinished,
+)
 
 
 class _Alternative(msgspec.Struct):
@@ -40,8 +50,18 @@ class _Speakers(msgspec.Struct):
     segments: list[_Speech] = []
 
 
+class _Channel(msgspec.Struct):
+    channel_label: str
+    items: list[_Item] = []
+
+
+class _Channels(msgspec.Struct):
+    channels: list[_Channel] = []
+
+
 class _Output(msgspec.Struct):
-    items: list[_Item]
+    items: list[_Item] = []
+    channel_labels: _Channels | None = None
     language_code: str | None = None
     speaker_labels: _Speakers | None = None
 
@@ -60,17 +80,29 @@ def _read(content: Content, known: Known) -> Export:
         raise failed("its status is 'FAILED'")
     if file.status != "COMPLETED":
         raise unfinished(file.status)
-    by_channel: dict[str, list[tuple[str, Word]]] = {}
-    labels = _labels(file.results.speaker_labels)
-    for speaker, channel, word in _words(file.results.items, labels):
+    by_channel: dict[str, list[tuple[str, Token]]] = {}
+    for speaker, channel, word in _words(_items(file.results), file.results.speaker_labels):
         by_channel.setdefault(channel, []).append((speaker, word))
     said = [piece for words in by_channel.values() for piece in said_in_words(words, known.pause)]
     return Export(said=tuple(said), own_channels=len(by_channel) > 1, language=file.results.language_code)
 
 
-def _words(items: list[_Item], labels: dict[Seconds | None, str]) -> list[tuple[str, str, Word]]:
+def _items(results: _Output) -> list[_Item]:
+    """All items with their channel: older files have them channel by channel, and beside that once without it."""
+    channels = results.channel_labels.channels if results.channel_labels else []
+    if any(item.channel_label for item in results.items) or not any(channel.items for channel in channels):
+        return results.items
+    return [
+        msgspec.structs.replace(item, channel_label=channel.channel_label)
+        for channel in channels
+        for item in channel.items
+    ]
+
+
+def _words(items: list[_Item], speakers: _Speakers | None) -> list[tuple[str, str, Token]]:
     """Speaker, channel and word; punctuation hangs on the word before it."""
-    words: list[tuple[str, str, Word]] = []
+    labels = _labels(items, speakers)
+    words: list[tuple[str, str, Token]] = []
     last_of: dict[str, int] = {}
     for n, item in enumerate(items):
         if not item.alternatives:
@@ -78,26 +110,29 @@ def _words(items: list[_Item], labels: dict[Seconds | None, str]) -> list[tuple[
         place, best = f"results.items[{n}]", item.alternatives[0]
         channel = item.channel_label or ""
         start, end = seconds(item.start_time, f"{place}.start_time"), seconds(item.end_time, f"{place}.end_time")
-        if item.type == "punctuation":
-            if channel in last_of:
-                at = last_of[channel]
-                speaker, _, word = words[at]
-                words[at] = (speaker, channel, Word(word.text + best.content, word.start, word.end, word.confidence))
-        elif start is not None and end is not None:
-            speaker = channel or item.speaker_label or labels.get(start, "")
+        if item.type == "punctuation" and channel in last_of:
+            at = last_of[channel]
+            speaker, _, word = words[at]
+            words[at] = (speaker, channel, Token(word.text + best.content, word.start, word.end, word.confidence))
+        elif item.type != "punctuation":
             last_of[channel] = len(words)
             confidence = share(best.confidence, f"{place}.alternatives[0].confidence")
-            words.append((speaker, channel, Word(best.content, start, end, confidence)))
+            speaker = channel or item.speaker_label or labels.get(n, "")
+            words.append((speaker, channel, Token(best.content, start, end, confidence)))
     return words
 
 
-def _labels(speakers: _Speakers | None) -> dict[Seconds | None, str]:
-    """Who speaks the word that starts then: older files say it only beside the items."""
-    return {
-        seconds(item.start_time, "results.speaker_labels.segments.items.start_time"): item.speaker_label
-        for piece in (speakers.segments if speakers else ())
-        for item in piece.items
-    }
+def _labels(items: list[_Item], speakers: _Speakers | None) -> dict[int, str]:
+    """Who speaks each item, by its number: older files say it only beside the items, once for each word in order."""
+    beside = [item for piece in (speakers.segments if speakers else ()) for item in piece.items]
+    spoken = [n for n, item in enumerate(items) if item.type != "punctuation"]
+    if len(beside) == len(spoken):
+        return {n: item.speaker_label for n, item in zip(spoken, beside, strict=True)}
+    place = "results.speaker_labels.segments.items.start_time"
+    at = {seconds(item.start_time, place): item.speaker_label for item in beside}
+    starts = {n: seconds(items[n].start_time, f"results.items[{n}].start_time") for n in spoken}
+    # Of a word without a time nobody knows then who says it.
+    return {n: at[start] for n, start in starts.items() if start is not None and start in at}
 
 
 TRANSCRIBE = Shape(
@@ -105,4 +140,6 @@ TRANSCRIBE = Shape(
     known_by="JSON with results, and in them transcripts and items",
     recognises=lambda c: c.inside("results", "transcripts") and c.inside("results", "items"),
     read=_read,
+    piece=("alternatives", "type"),
+    around=(b'{"results":{"transcripts":[],"items":[', b"]}}"),
 )

@@ -94,4 +94,6 @@ TRANSCRIBE_CALLS = Shape(
     known_by="JSON with a JobStatus, and a Transcript whose turns have a ParticipantRole",
     recognises=lambda c: c.has("JobStatus") and c.inside("Transcript", "ParticipantRole"),
     read=_read,
+    piece=("ParticipantRole", "BeginOffsetMillis", "Content"),
+    around=(b'{"JobStatus":"COMPLETED","Transcript":[', b"]}"),
 )

@@ -88,4 +88,7 @@ TWILIO = Shape(
     known_by="JSON with sentences that have a media_channel, or a list of such pages",
     recognises=lambda c: c.has("sentences") and (c.has("meta") or c.inside("sentences", "media_channel")),
     read=_read,
+    in_pages=True,
+    piece=("media_channel", "transcript"),
+    around=(b'{"sentences":[', b"]}"),
 )

@@ -7,8 +7,20 @@ align ("2014.") without times. `avg_logprob` is no confidence of the words, so w
 
 import msgspec
 
-from transcription.exports.shape import Content, Export, Known, Said, Shape, Share, Time, said_in_words
-from transcription.transcript import Seconds, Word
+from transcription.exports.shape import (
+    Content,
+    Export,
+    Flaw,
+    Known,
+    Said,
+    Shape,
+    Share,
+    Time,
+    Token,
+    said_in_words,
+    timed,
+)
+from transcription.transcript import Seconds
 
 
 class _Word(msgspec.Struct, gc=False):
@@ -47,32 +59,46 @@ def _read(content: Content, known: Known) -> Export:
 
 
 def _said(segment: _Segment, pause: Seconds) -> list[Said]:
-    words = _words(segment.words or [])
-    speakers = {w.speaker or segment.speaker or "" for w in segment.words or ()}
-    if len(speakers) > 1 and words:
-        labels = [w.speaker or segment.speaker or "" for w in segment.words or ()]
+    words = [Token((w.word or w.text or "").strip(), w.start, w.end, _sure(w)) for w in segment.words or ()]
+    labels = _labels(segment)
+    if len(set(labels)) > 1:
+        if "".join(w.text for w in words) != "".join(segment.text.split()):
+            raise Flaw(
+                "export_unparsable",
+                f"several speakers in one segment whose words are not its text: {segment.text.strip()[:60]!r}",
+                tries=("export the transcript again, with words and speakers",),
+            )
         return said_in_words(zip(labels, words, strict=True), pause)
-    known = [w.confidence for w in words if w.confidence is not None]
+    known = [w.confidence for w in timed(words) if w.confidence is not None]
     return [
         Said(
-            speaker=segment.speaker or "",
+            speaker=labels[0] if labels else segment.speaker or "",
             text=segment.text,
             start=segment.start,
             end=segment.end,
-            words=words,
+            words=timed(words),
             confidence=sum(known) / len(known) if known else None,
         )
     ]
 
 
-def _words(spoken: list[_Word]) -> tuple[Word, ...]:
-    words: list[Word] = []
-    for one in spoken:
-        if one.start is None or one.end is None:
-            return ()  # A word without its time: none of the segment's words can be placed.
-        sure = next((c for c in (one.probability, one.score, one.confidence) if c is not None), None)
-        words.append(Word((one.word or one.text or "").strip(), one.start, one.end, sure))
-    return tuple(words)
+def _labels(segment: _Segment) -> list[str]:
+    """Who says each word. One without a label goes on with the word before it, or begins a sentence with the next."""
+    spoken = segment.words or []
+    if not any(w.speaker for w in spoken):
+        return [segment.speaker or ""] * len(spoken)
+    labels: list[str] = []
+    for n, word in enumerate(spoken):
+        after = next((w.speaker for w in spoken[n:] if w.speaker), None)
+        # A sentence that has ended is not gone on with.
+        ended = n > 0 and (spoken[n - 1].word or spoken[n - 1].text or "").rstrip().endswith((".", "?", "!"))
+        before = labels[-1] if labels else None
+        labels.append(word.speaker or (after if ended or before is None else before) or before or "")
+    return labels
+
+
+def _sure(word: _Word) -> float | None:
+    return next((c for c in (word.probability, word.score, word.confidence) if c is not None), None)
 
 
 WHISPER = Shape(
@@ -80,4 +106,6 @@ WHISPER = Shape(
     known_by="JSON with segments, and beside them text, language or word_segments",
     recognises=lambda c: c.has("segments") and any(c.has(k) for k in ("text", "language", "word_segments")),
     read=_read,
+    piece=("start", "end", "text"),
+    around=(b'{"text":"","segments":[', b"]}"),
 )

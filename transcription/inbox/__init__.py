@@ -8,7 +8,7 @@ the call: it is never the file's own time and never "now".
 from transcription.inbox.arrival import Arrival, Inbox, Quarantined, at_hand
 from transcription.inbox.fingerprints import Fingerprints
 from transcription.inbox.scan import Preview, arrival_of, preview, scan
-from transcription.inbox.source import SIDECARS, Source, presets
+from transcription.inbox.source import SIDECARS, Source, check_format, presets
 from transcription.inbox.storage import sha256_of
 
 __all__ = [
@@ -21,6 +21,7 @@ __all__ = [
     "Source",
     "arrival_of",
     "at_hand",
+    "check_format",
     "presets",
     "preview",
     "scan",

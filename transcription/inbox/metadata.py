@@ -6,10 +6,9 @@ be read, or not in one way only, is an error: it is never the file's own time an
 
 import csv
 import difflib
-import io
 import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import Any
 from xml.parsers import expat
@@ -17,8 +16,9 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
+from transcription.encoding import text_of
 from transcription.errors import Unreadable
-from transcription.inbox.source import RECORDING, TEXT_FIELDS, Source, Terms
+from transcription.inbox.source import KNOWN_FIELDS, RECORDING, TEXT_FIELDS, Source, Terms
 from transcription.inbox.storage import Found, Storage, read_small
 from transcription.transcript import Call
 
@@ -40,10 +40,14 @@ class Field(msgspec.Struct, frozen=True):
 
 
 class Row(msgspec.Struct, frozen=True):
-    """A line of a table of metadata by its column names; `place` names the file and the line."""
+    """A line of a table of metadata by its column names; `place` names the file and the line.
+
+    `flaw` says what is wrong with the line, "" for nothing; then `values` are as far as they can be made out.
+    """
 
     values: dict[str, str]
     place: str
+    flaw: str = ""
 
 
 class Metadata(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,11 +77,11 @@ def metadata_of(
     named = named_fields(terms, recording, place)
     told: dict[str, Field] = {}
     if sidecar is not None:
-        content = read_sidecar(storage, sidecar)
+        content = read_sidecar(storage, sidecar, terms.source)
         is_row = sidecar.name.lower().endswith(".csv")
         told = _chosen(content, terms.source, storage.place(sidecar.path), is_row=is_row)
     elif row is not None:
-        told = _chosen(row.values, terms.source, row.place, is_row=True)
+        told = _chosen(_sound(row).values, terms.source, row.place, is_row=True)
     if sidecar is None and row is None and not named:
         return None
     from_name = "started_at" not in told
@@ -113,8 +117,10 @@ def call_of(terms: Terms, metadata: Metadata, *, sha256: str, place: str) -> Cal
         if terms.source.metadata == "optional" and not {"started_at"} & {*terms.source.fields, *metadata.fields}:
             return Call(call_id=call_id, source=terms.source.name, started_at=None, **texts)
         raise unparsable(f"{_place(metadata, 'started_at', place)}: field 'started_at'", "it is missing or empty")
+    epoch = metadata.fields.get("started_epoch")
     try:
-        started_at = read_time(started.value, terms.zone, metadata.started_format)
+        near = _counted(epoch.value, terms.zone, 1) if epoch is not None and epoch.value else None
+        started_at = read_time(started.value, terms.zone, metadata.started_format, near=near)
     except ValueError as error:
         raise unparsable(f"{started.place}: field 'started_at'", str(error)) from error
     return Call(call_id=call_id, source=terms.source.name, started_at=started_at, **texts)
@@ -130,7 +136,7 @@ def _place(metadata: Metadata, name: str, otherwise: str) -> str:
 # ---------- sidecars
 
 
-def read_sidecar(storage: Storage, sidecar: Found) -> Mapping[str, Any]:
+def read_sidecar(storage: Storage, sidecar: Found, source: Source) -> Mapping[str, Any]:
     """The one object, row or element of a sidecar file. Raises `Unreadable`."""
     place = storage.place(sidecar.path)
     try:
@@ -143,12 +149,12 @@ def read_sidecar(storage: Storage, sidecar: Found) -> Mapping[str, Any]:
     if ending == "xml":
         return _xml(content, place)
     if ending == "csv":
-        rows = _rows(content, place)
+        rows = _rows(content, place, source.fields.values() or _OUR_COLUMNS)
         if len(rows) != 1:
             raise unparsable(place, f"expected a header and one row, found {len(rows)} rows")
-        return rows[0].values
+        return _sound(rows[0]).values
     try:
-        decoded = msgspec.json.decode(content)
+        decoded = msgspec.json.decode(text_of(content))
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise unparsable(place, f"it is no JSON: {error}") from error
     if not isinstance(decoded, dict):
@@ -157,7 +163,7 @@ def read_sidecar(storage: Storage, sidecar: Found) -> Mapping[str, Any]:
 
 
 def read_table(storage: Storage, table: Found, source: Source) -> list[tuple[str, Row]]:
-    """Each row of a table with the recording that it names. Raises `Unreadable`."""
+    """Each row of a table with the recording that it names, rows with a flaw included. Raises `Unreadable`."""
     place = storage.place(table.path)
     try:
         content = read_small(storage, table.path, most=_MOST_BYTES)
@@ -166,39 +172,102 @@ def read_table(storage: Storage, table: Found, source: Source) -> list[tuple[str
     if len(content) > _MOST_BYTES:
         raise unparsable(place, f"it holds more than {_MOST_BYTES >> 20} MB; split it")
     column = source.fields[RECORDING]
-    rows = _rows(content, place)
-    if rows and column not in rows[0].values:
+    rows = _rows(content, place, (column,))
+    if rows and not any(column in row.values for row in rows):
         raise unparsable(place, _no_column(column, rows[0].values))
-    return [(row.values[column].strip(), row) for row in rows if row.values[column].strip()]
+    named = [(row.values.get(column, "").strip(), row) for row in rows]
+    return [(name, row) for name, row in named if name]
 
 
-def _rows(content: bytes, place: str) -> list[Row]:
+def _sound(row: Row) -> Row:
+    if row.flaw:
+        raise unparsable(row.place, row.flaw)
+    return row
+
+
+# What stands before the header, and how many lines of it, is the exporting program's own affair.
+_MOST_TITLES = 30
+# A cell may hold line breaks; a quote that is never closed must not swallow the table.
+_MOST_LINES_A_ROW = 50
+_SEPARATOR = re.compile(r"sep=(.)\s*", re.IGNORECASE)
+_TOTAL = re.compile(r"(?:grand )?(?:totals?|sum|count|records|rows|gesamt|summe|anzahl)\b[\s:]*[\d.,]*", re.IGNORECASE)
+_OUR_COLUMNS = (*KNOWN_FIELDS, *_ALSO_CALLED)
+
+
+def _rows(content: bytes, place: str, wanted: Collection[str]) -> list[Row]:
+    """The rows below the header, which is the first line that holds one of the `wanted` columns.
+
+    Titles before it and totals at the end are no rows. A line that cannot be read is a row with a flaw.
+    """
     try:
-        text = content.decode("utf-8-sig")
+        text = text_of(content)
     except UnicodeDecodeError as error:
         line = content[: error.start].count(b"\n") + 1
         raise unparsable(f"{place}: line {line}", f"it is not UTF-8 text: {error.reason}") from error
-    header_line = text.partition("\n")[0]
+    lines = text.split("\n")
+    said = _SEPARATOR.fullmatch(lines[0])
+    first = 1 if said is not None else 0
+    at, delimiter = _header(lines, first, said[1] if said is not None else "", wanted)
+    if at >= len(lines):
+        return []
+    header = [name.strip() for name in next(csv.reader([lines[at]], delimiter=delimiter))]
+    while header and not header[-1]:
+        header.pop()
+    twice = sorted({name for name in header if name in wanted and header.count(name) > 1})
+    if twice:
+        raise unparsable(f"{place}: line {at + 1}", f"the column {twice[0]!r} stands there twice")
+    rows = [
+        _row(header, cells, flaw, f"{place}: line {number}")
+        for number, cells, flaw in _records(lines, at + 1, delimiter)
+        if any(cell.strip() for cell in cells)
+    ]
+    return [
+        row for row in rows if not _TOTAL.fullmatch(next((v for v in row.values.values() if v.strip()), "").strip())
+    ]
+
+
+def _header(lines: Sequence[str], first: int, separator: str, wanted: Collection[str]) -> tuple[int, str]:
+    """The number of the header's line and what separates its columns."""
+    candidates = [n for n in range(first, min(len(lines), first + _MOST_TITLES)) if lines[n].strip()]
+    for n in candidates:
+        for delimiter in separator or ",;\t|":
+            cells = {cell.strip() for cell in next(csv.reader([lines[n]], delimiter=delimiter), [])}
+            if not cells.isdisjoint(wanted):
+                return n, delimiter
+    at = candidates[0] if candidates else len(lines)
     # What separates most columns; a comma where there is but one.
-    delimiter = max(",;\t", key=header_line.count)
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    try:
-        header = [name.strip() for name in next(reader, [])]
-        twice = sorted({name for name in header if header.count(name) > 1})
-        if twice:
-            raise unparsable(f"{place}: line 1", f"the column {twice[0]!r} stands there twice")
-        rows: list[Row] = []
-        for cells in reader:
-            if not any(cell.strip() for cell in cells):
-                continue
-            if len(cells) != len(header):
-                raise unparsable(
-                    f"{place}: line {reader.line_num}", f"expected {len(header)} cells, found {len(cells)}"
-                )
-            rows.append(Row(dict(zip(header, cells, strict=True)), f"{place}: line {reader.line_num}"))
-    except csv.Error as error:
-        raise unparsable(f"{place}: line {reader.line_num}", f"it is no CSV: {error}") from error
-    return rows
+    return at, separator or max(",;\t|", key=lines[at].count if candidates else lambda _: 0)
+
+
+def _records(lines: Sequence[str], at: int, delimiter: str) -> Iterator[tuple[int, list[str], str]]:
+    """Number, cells and flaw of each record; after one that cannot be read it goes on with the next line."""
+    while at < len(lines):
+        if not lines[at].strip():
+            at += 1
+            continue
+        for more in range(1, _MOST_LINES_A_ROW + 1):
+            try:
+                cells = next(csv.reader(["\n".join(lines[at : at + more])], delimiter=delimiter, strict=True))
+            except csv.Error as error:
+                flaw = f"it is no CSV: {error}"
+                if "unexpected end" in flaw and at + more < len(lines):
+                    continue
+                yield at + 1, [cell.strip(' "') for cell in lines[at].split(delimiter)], flaw
+                at += 1
+                break
+            yield at + 1, cells, ""
+            at += more
+            break
+        else:
+            yield at + 1, [cell.strip(' "') for cell in lines[at].split(delimiter)], "it is no CSV: an open quote"
+            at += 1
+
+
+def _row(header: Sequence[str], cells: Sequence[str], flaw: str, place: str) -> Row:
+    values = {name: cell for name, cell in zip(header, cells, strict=False) if name}
+    if not flaw and (len(cells) < len(header) or any(cell.strip() for cell in cells[len(header) :])):
+        flaw = f"expected {len(header)} cells, found {len(cells)}"
+    return Row(values, place, flaw)
 
 
 def _xml(content: bytes, place: str) -> Mapping[str, Any]:
@@ -237,11 +306,22 @@ def _xml(content: bytes, place: str) -> Mapping[str, Any]:
     parser.CharacterDataHandler = characters
     parser.StartDoctypeDeclHandler = document_type
     try:
-        parser.Parse(content, True)
+        parser.Parse(_as_marked(content), True)
     except (expat.ExpatError, ValueError, LookupError) as error:
         raise unparsable(place, f"it is no XML: {error}") from error
     (inside,) = root.values()
     return {**root, **inside} if isinstance(inside, dict) else root
+
+
+# Programs write "utf-16" into XML that they then write as UTF-8.
+_SAYS_UTF16 = re.compile(rb"<\?xml[^>]*encoding=[\"']utf-16", re.IGNORECASE)
+
+
+def _as_marked(content: bytes) -> str | bytes:
+    """The text where its first bytes tell its encoding; else the bytes, whose encoding the XML declares itself."""
+    if content.startswith((b"\xef\xbb\xbf", b"\xff\xfe", b"\xfe\xff")) or b"\0" in content[:4]:
+        return text_of(content)
+    return text_of(content) if _SAYS_UTF16.match(content) else content
 
 
 def _local(name: str) -> str:
@@ -311,8 +391,11 @@ def _no_column(column: str, values: Mapping[str, Any]) -> str:
 # ---------- times
 
 
-def read_time(written: object, zone: ZoneInfo, started_format: str = "") -> datetime:
-    """The time with its offset; `ValueError` in words for one that cannot be read, or not in one way only."""
+def read_time(written: object, zone: ZoneInfo, started_format: str = "", *, near: datetime | None = None) -> datetime:
+    """The time with its offset; `ValueError` in words for one that cannot be read, or not in one way only.
+
+    Of a time that happened twice `near`, when its call began to ring, tells which one it was.
+    """
     if started_format in {"epoch", "epoch_ms"}:
         return _counted(written, zone, 1000 if started_format == "epoch_ms" else 1)
     if not isinstance(written, str):
@@ -334,7 +417,7 @@ def read_time(written: object, zone: ZoneInfo, started_format: str = "") -> date
         raise ValueError(f"expected a date and a time of day, found {shown(written)}")
     if started_format == "rfc2822" and text.endswith("-0000"):
         when = when.replace(tzinfo=UTC)
-    return when if when.tzinfo is not None else _in_zone(when, text, zone)
+    return when if when.tzinfo is not None else _in_zone(when, text, zone, near)
 
 
 def _counted(written: object, zone: ZoneInfo, per_second: int) -> datetime:
@@ -350,11 +433,17 @@ def _counted(written: object, zone: ZoneInfo, per_second: int) -> datetime:
     return datetime.fromisoformat(when.isoformat())
 
 
-def _in_zone(when: datetime, text: str, zone: ZoneInfo) -> datetime:
+_CLOCKS_DIFFER = timedelta(minutes=1)
+
+
+def _in_zone(when: datetime, text: str, zone: ZoneInfo, near: datetime | None) -> datetime:
     earlier, later = when.replace(tzinfo=zone, fold=0), when.replace(tzinfo=zone, fold=1)
     if earlier.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != when:
         raise ValueError(f"{text} does not exist in {zone.key}: clocks went forward over it; write the offset")
-    if earlier.utcoffset() != later.utcoffset():
+    if earlier.utcoffset() != later.utcoffset() and near is not None:
+        # No recording begins before its call does; a clock is read to the second.
+        earlier = earlier if earlier >= near - _CLOCKS_DIFFER else later
+    elif earlier.utcoffset() != later.utcoffset():
         raise ValueError(f"{text} happened twice in {zone.key}: clocks went back; write the offset")
     # A fixed offset, as if it had been written: what the call keeps must not depend on a zone database.
     return datetime.fromisoformat(earlier.isoformat())

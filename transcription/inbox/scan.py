@@ -2,13 +2,18 @@
 
 import tempfile
 import time
+import unicodedata
 from collections.abc import Container, Iterable, Mapping, Sequence
+from contextlib import suppress
 from fnmatch import fnmatchcase
+from itertools import takewhile
 from pathlib import Path, PurePosixPath
 from typing import IO
+from urllib.parse import unquote, urlsplit
 
 import msgspec
 
+from transcription.encoding import text_of
 from transcription.errors import InputError, Unreadable
 from transcription.exports import contact_of, joined_digest, looks_like_text, shape_of, unknown_shape
 from transcription.inbox.arrival import Arrival, Inbox, Quarantined, fetched_path, quarantined
@@ -38,7 +43,11 @@ _SETTLES_WITHIN: Seconds = 1.0
 _KEPT_BYTES = 1 << 30
 
 # Endings that only exports have; any other file is known for one by its content.
-_EXPORTS = (".vtt", ".srt")
+_EXPORTS = (".vtt", ".srt", ".jsonl")
+# Text of any kind; only by its lines a transcript.
+_TEXT = ".txt"
+_A_LOOK = 1024
+_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz")
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
@@ -53,10 +62,9 @@ class Listing(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Table(msgspec.Struct, frozen=True, kw_only=True):
-    """The rows of all tables by the recording they name; `broken` is why one of them cannot be read."""
+    """The rows of all tables by the path of the recording they name; `broken` is why one of them cannot be read."""
 
-    rows: dict[str, Row]
-    twice: dict[str, tuple[str, str]]
+    rows: dict[str, list[Row]]
     broken: Unreadable | None = None
 
 
@@ -97,16 +105,18 @@ def scan(
     *,
     known: Container[str] = (),
     erased: Container[str] = (),
+    audited: Mapping[str, tuple[str, str]] | None = None,
     fingerprints: Fingerprints | None = None,
     fetched: Path | None = None,
 ) -> Inbox:
     """All recordings below the source's folder, sorted by path.
 
-    `known` are sha256 already audited or quarantined, `erased` those that must never be audited again. Files that
-    change while they are looked at wait for the next run; files touched in the last seconds are looked at twice, a
-    second apart. `fingerprints` spare reading what has not changed; `fetched` is where recordings from an object store
-    are kept until they are heard. Raises `InputError` for a place that is not there and `SetupError` for a wrong zone,
-    file-name pattern or URL.
+    `known` are sha256 already audited or quarantined, `audited` the call and the place of those that were audited,
+    `erased` those that must never be audited again. Two calls of the same bytes are a conflict, and both are refused.
+    Files that change while they are looked at wait for the next run; files touched in the last seconds are looked at
+    twice, a second apart. `fingerprints` spare reading what has not changed; `fetched` is where recordings from an
+    object store are kept until they are heard. Raises `InputError` for a place that is not there and `SetupError` for a
+    wrong zone, file-name pattern or URL.
     """
     listing = list_files(source)
     fingerprints = fingerprints or Fingerprints()
@@ -114,26 +124,25 @@ def scan(
         listing, fingerprints, fetched or Path(tempfile.gettempdir(), "callaudit")
     )
     table = _read_tables(listing)
-    arrivals: list[Arrival] = []
     refused = [quarantined(source, listing.storage.place(f.path), None, 0, error) for f, error in unreadable]
+    refused += [quarantined(source, place, None, 0, error) for place, error in listing.storage.passed_over()]
+    arrivals: list[Arrival] = []
     already = duplicates = gone = 0
-    seen: set[str] = set()
-    for recording, digest, path in settled:
+    for group in _same_bytes(settled):
+        digest = group[0][1]
         if digest in erased:
             # Its name is nowhere kept, so it is read again each time, until its owner takes it away.
             fingerprints.forget(digest)
-            gone += 1
+            gone += len(group)
         elif digest in known:
-            already += 1
-        elif digest in seen and recording.size:
-            duplicates += 1
+            others = _other_calls(listing, table, group, (audited or {}).get(digest))
+            refused += others
+            already += len(group) - len(others)
         else:
-            seen.add(digest)
-            try:
-                arrivals.append(_arrival(listing, table, recording, digest, path))
-            except Unreadable as error:
-                place = listing.storage.place(recording.path)
-                refused.append(quarantined(source, place, digest, recording.size, error))
+            told = _told(listing, table, group)
+            arrivals += told.arrivals
+            refused += told.refused
+            duplicates += told.copies
     if is_remote(source):
         _forget_copies({path for _, _, path in settled} - {a.path for a in arrivals})
     joined, alone = _joined(arrivals)
@@ -305,35 +314,155 @@ def _fingerprinted(
 
 
 def _read_tables(listing: Listing) -> _Table:
-    rows: dict[str, Row] = {}
-    twice: dict[str, tuple[str, str]] = {}
-    try:
-        for table in listing.tables:
-            for name, row in read_table(listing.storage, table, listing.terms.source):
-                before = rows.setdefault(name, row)
-                if before.values != row.values:
-                    twice[name] = (before.place, row.place)
-    except Unreadable as error:
-        return _Table(rows={}, twice={}, broken=error)
-    return _Table(rows=rows, twice=twice)
+    by_name: dict[str, list[Found]] = {}
+    for recording in listing.recordings:
+        for name in {_folded(recording.name), _folded(stem_of(recording))}:
+            by_name.setdefault(name, []).append(recording)
+    best: dict[str, tuple[int, list[Row]]] = {}
+    broken: Unreadable | None = None
+    for table in listing.tables:
+        try:
+            named = read_table(listing.storage, table, listing.terms.source)
+        except Unreadable as error:
+            broken = broken or error
+            continue
+        for name, row in named:
+            *folders, last = _steps(name)
+            alike = {r.path: _alike(folders, r) for r in by_name.get(last, ())}
+            nearest = max(alike.values(), default=0)
+            for path in (path for path, steps in alike.items() if steps == nearest):
+                steps, rows = best.setdefault(path, (nearest, []))
+                if nearest > steps:
+                    best[path] = (nearest, [row])
+                elif nearest == steps:
+                    rows.append(row)
+    return _Table(rows={path: rows for path, (_, rows) in best.items()}, broken=broken)
+
+
+def _folded(name: str) -> str:
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _steps(written: str) -> list[str]:
+    """The folders and the name of a recording as a table writes it: a path of any system, or a URL."""
+    path = written
+    if "://" in written:
+        with suppress(ValueError):
+            path = unquote(urlsplit(written).path)
+    return _folded(path.replace("\\", "/")).split("/")
+
+
+def _alike(folders: Sequence[str], recording: Found) -> int:
+    """How many folders, counted from the name, are those of the recording."""
+    own = _folded(recording.path).split("/")[:-1]
+    pairs = zip(reversed(folders), reversed(own), strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
 def _row(table: _Table, recording: Found) -> Row | None:
-    for name in (recording.path, recording.name, stem_of(recording)):
-        if name in table.twice:
-            first, second = table.twice[name]
-            raise unparsable(second, f"{name!r} stands there twice, and differently: also in {first}")
-        if name in table.rows:
-            return table.rows[name]
-    return None
+    rows = table.rows.get(recording.path, [])
+    for other in rows[1:]:
+        if other.values != rows[0].values:
+            found = f"{recording.name!r} stands there twice, and differently: also in {rows[0].place}"
+            raise unparsable(other.place, found)
+    return rows[0] if rows else None
 
 
 def _metadata(listing: Listing, table: _Table, recording: Found) -> Metadata | None:
     sidecar = listing.sidecars.get(recording.path)
-    if sidecar is None and table.broken is not None:
-        raise table.broken
     row = _row(table, recording) if sidecar is None else None
+    if sidecar is None and row is None and table.broken is not None:
+        raise table.broken
     return metadata_of(listing.terms, listing.storage, recording, sidecar, row)
+
+
+_Settled = tuple[Found, str, Path]
+
+
+def _same_bytes(settled: Iterable[_Settled]) -> Iterable[list[_Settled]]:
+    """The files in groups of the same bytes; every empty file is one of its own."""
+    groups: dict[tuple[str, str], list[_Settled]] = {}
+    for recording, digest, path in settled:
+        groups.setdefault((digest, "" if recording.size else recording.path), []).append((recording, digest, path))
+    return groups.values()
+
+
+class _Told(msgspec.Struct, kw_only=True):
+    """What becomes of files of the same bytes."""
+
+    arrivals: list[Arrival]
+    refused: list[Quarantined]
+    copies: int = 0
+
+
+def _told(listing: Listing, table: _Table, group: Sequence[_Settled]) -> _Told:
+    """Files of the same bytes are one call, and the further ones copies, unless their metadata tell different calls."""
+    named: list[Arrival] = []
+    bare: list[Arrival] = []
+    unlike: list[Quarantined] = []
+    without: list[Quarantined] = []
+    for file in group:
+        outcome = _outcome(listing, table, file)
+        if isinstance(outcome, Quarantined):
+            (without if outcome.code == "metadata_missing" else unlike).append(outcome)
+        else:
+            (bare if _is_bare(outcome) else named).append(outcome)
+    if len({_as_key(a.call) for a in named}) > 1:
+        clashing = [Quarantined.of(a, _two_calls(a, named)) for a in named]
+        return _Told(arrivals=[], refused=[*unlike, *clashing], copies=len(bare) + len(without))
+    # One party's export each, of the same words, are not each other's copies.
+    parties = {a.by_speaker[0][0] if a.by_speaker else "": a for a in reversed(named or bare[:1])}
+    if not parties:
+        return _Told(arrivals=[], refused=[*unlike, *without])
+    arrivals = [a for a in (named or bare) if any(a is one for one in parties.values())]
+    return _Told(arrivals=arrivals, refused=unlike, copies=len(group) - len(unlike) - len(arrivals))
+
+
+def _outcome(listing: Listing, table: _Table, file: _Settled) -> Arrival | Quarantined:
+    recording, digest, path = file
+    source, place = listing.terms.source, listing.storage.place(recording.path)
+    try:
+        return _arrival(listing, table, recording, digest, path)
+    except Unreadable as error:
+        return quarantined(source, place, digest, recording.size, error)
+    except Exception as error:
+        # Whatever it is, it concerns one file and not the night.
+        broke = Unreadable(
+            "failed_look",
+            f"{printable(recording.name)}: callaudit broke down on it",
+            why=f"{printable(place)}: {type(error).__name__}",
+            tries=("report it; the next run tries it again",),
+        )
+        return quarantined(source, place, digest, recording.size, broke)
+
+
+def _other_calls(
+    listing: Listing, table: _Table, group: Sequence[_Settled], audited: tuple[str, str] | None
+) -> list[Quarantined]:
+    """Of files whose bytes were audited as one call, those that lie elsewhere and say that they are another call."""
+    if audited is None:
+        return []
+    call_id, path = audited
+    outcomes = [_outcome(listing, table, f) for f in group if listing.storage.place(f[0].path) != path]
+    return [
+        Quarantined.of(a, _audited_as(a, call_id))
+        for a in outcomes
+        if isinstance(a, Arrival) and not _is_bare(a) and a.call.call_id != call_id
+    ]
+
+
+def _is_bare(arrival: Arrival) -> bool:
+    """Whether nothing told of the call, so that its id is made from the bytes."""
+    made = {_made_id(kind, arrival.sha256) for kind in ("audio", "export")}
+    return arrival.call.call_id in made and arrival.call.started_at is None
+
+
+def _made_id(kind: str, digest: str) -> str:
+    return f"{kind}-{digest[:12]}"
+
+
+def _as_key(call: Call) -> bytes:
+    return msgspec.json.encode(call)
 
 
 def _arrival(listing: Listing, table: _Table, recording: Found, digest: str, path: Path) -> Arrival:
@@ -362,23 +491,28 @@ def _arrival(listing: Listing, table: _Table, recording: Found, digest: str, pat
 
 
 def _export(listing: Listing, recording: Found, file: IO[bytes]) -> str | None:
-    """The shape of an export; "" for what looks like an export of no known shape; None for every other file."""
+    """The shape of an export; None for every other file.
+
+    Raises `Unreadable` for what looks like an export and is in no known shape.
+    """
     head = file.read(64)
+    name = recording.name.lower()
     # Sound is long and never begins like text.
-    content = head + file.read() if looks_like_text(head) else b""
+    content = head + file.read() if looks_like_text(head) or name.endswith((*_EXPORTS, _TEXT)) else b""
     shape = shape_of(content) if content else None
     if shape is not None:
         return shape.name
-    if recording.name.lower().endswith(_EXPORTS) or (content and not _is_metadata(listing.terms.source, content)):
-        return ""
+    is_text = name.endswith(_EXPORTS) or (name.endswith(_TEXT) and b"\0" not in content[:_A_LOOK])
+    if content and (is_text or (looks_like_text(head) and not _is_metadata(listing.terms.source, content))):
+        raise unknown_shape(Path(listing.storage.place(recording.path)), content)
     return None
 
 
 def _is_metadata(source: Source, content: bytes) -> bool:
     """Whether JSON may be a sidecar; the sidecar's own reading says what is wrong with it."""
     try:
-        fields = msgspec.json.decode(content, type=dict[str, msgspec.Raw])
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        fields = msgspec.json.decode(text_of(content), type=dict[str, msgspec.Raw])
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return False
     named = {step for path in source.fields.values() for step in (path, path.partition(".")[0])}
     return not fields or not {*KNOWN_FIELDS, "agent", "customer", *named}.isdisjoint(fields)
@@ -396,8 +530,13 @@ def _call(
     """The call's metadata, or `Unreadable` with what is wrong with them; `shape` as `_export` gives it."""
     source, name = listing.terms.source, printable(recording.name)
     place = listing.storage.place(recording.path)
-    if shape == "" and recording.size:
-        raise unknown_shape(Path(place))
+    if recording.name.lower().endswith(_ARCHIVES):
+        raise Unreadable(
+            "archive",
+            f"{name}: an archive, which is not looked into",
+            why=printable(place),
+            tries=("unpack it into the folder", "remove it, or leave it out with skip in the settings"),
+        )
     if recording.name.lower().endswith(LIKE_METADATA) and not shape:
         raise Unreadable(
             "metadata_without_recording",
@@ -416,9 +555,9 @@ def _call(
     if metadata is not None:
         return call_of(listing.terms, metadata, sha256=digest, place=place)
     if source.metadata == "optional" and shape:
-        return Call(call_id=(contact_of(path) if path else "") or f"export-{digest[:12]}", source=source.name)
+        return Call(call_id=(contact_of(path) if path else "") or _made_id("export", digest), source=source.name)
     if source.metadata == "optional":
-        return Call(call_id=f"audio-{digest[:12]}", source=source.name)
+        return Call(call_id=_made_id("audio", digest), source=source.name)
     raise Unreadable(
         "metadata_missing",
         f"{name}: {'an export' if shape else 'a recording'} without metadata",
@@ -491,6 +630,25 @@ def _unique(source: Source, arrivals: Iterable[Arrival]) -> tuple[tuple[Arrival,
         for arrival in group
     ]
     return tuple(a for group in by_id.values() if len(group) == 1 for a in group), clashing
+
+
+def _two_calls(arrival: Arrival, group: Sequence[Arrival]) -> Unreadable:
+    others = ", ".join(f"{a.name} (call_id {a.call.call_id!r})" for a in group if a is not arrival)
+    return Unreadable(
+        "duplicate_bytes",
+        f"{arrival.name}: the same bytes as {others}, but other metadata",
+        why=f"{printable(arrival.place)}: call_id {arrival.call.call_id!r}; one recording cannot be two calls",
+        tries=("keep the one that was meant", "export the other call's recording again"),
+    )
+
+
+def _audited_as(arrival: Arrival, call_id: str) -> Unreadable:
+    return Unreadable(
+        "duplicate_bytes",
+        f"{arrival.name}: its bytes were audited before, as the call {call_id!r}",
+        why=f"{printable(arrival.place)}: call_id {arrival.call.call_id!r}; one recording cannot be two calls",
+        tries=("export the recording of this call again", "remove the file if it is a copy"),
+    )
 
 
 def _clash(arrival: Arrival, group: Sequence[Arrival]) -> Unreadable:

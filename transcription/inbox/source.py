@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal
@@ -22,8 +23,12 @@ TEXT_FIELDS = (
 )  # fmt: skip
 """The fields of a call that metadata may hold besides `started_at`."""
 
-KNOWN_FIELDS = (*TEXT_FIELDS, "started_at", "speaker")
-"""The fields that metadata may hold; `speaker` says who speaks in an export that was made of one party."""
+KNOWN_FIELDS = (*TEXT_FIELDS, "started_at", "started_epoch", "speaker")
+"""The fields that metadata may hold.
+
+`speaker` says who speaks in an export that was made of one party; `started_epoch`, seconds since 1970 when the call
+began to ring, says which one was meant of a `started_at` that happened twice.
+"""
 
 RECORDING = "recording"
 """The column of a table of metadata that names the recording."""
@@ -75,8 +80,10 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def terms_of(source: Source) -> Terms:
-    """Raises `SetupError` for a zone, a file-name pattern or a field that cannot be."""
+    """Raises `SetupError` for a zone, a file-name pattern, a form of times or a field that cannot be."""
     _check_fields(source)
+    for key in ("started_format", "sidecar_started_format"):
+        check_format(source.name, key, getattr(source, key))
     return Terms(source=source, zone=_zone(source), pattern=_pattern(source))
 
 
@@ -84,6 +91,39 @@ def terms_of(source: Source) -> Terms:
 def presets() -> dict[str, dict[str, Any]]:
     """The settings of each recorder that is known by name; a source's own keys go before them."""
     return tomllib.loads((Path(__file__).parent / "presets.toml").read_text(encoding="utf-8"))
+
+
+# One in the evening, so that an hour counted to twelve shows; the day can be taken for no month.
+_TRIED = (datetime(2026, 12, 30, 21, 15, 40, tzinfo=UTC), datetime(2031, 2, 17, 9, 5, 20, tzinfo=UTC))
+_DIRECTIVE = re.compile(r"%[-#]?(.)")
+_A_ZONE = re.compile(r"(?<![A-Za-z])(?:Z|UTC|GMT)(?![A-Za-z])|[+-]\d\d:?\d\d\b")
+
+
+def check_format(source: str, key: str, started_format: str) -> None:
+    """Raises `SetupError` for a strptime format that leaves out of `started_at` what decides when the call was."""
+    if started_format in {"", "epoch", "epoch_ms", "rfc2822"}:
+        return
+    directives = set(_DIRECTIVE.findall(started_format))
+    zone = _A_ZONE.search(_DIRECTIVE.sub(" ", started_format))
+    found, tries = "", f'{key} = "%Y-%m-%dT%H:%M:%S%z"'
+    try:
+        read = [datetime.strptime(when.strftime(started_format), started_format) for when in _TRIED]  # noqa: DTZ007
+    except (ValueError, re.error) as error:
+        found = f"it is no format: {error}"
+    else:
+        pairs = list(zip(read, _TRIED, strict=True))
+        if "Z" in directives:
+            found = "%Z reads a zone and then drops it; %z reads an offset, also a Z"
+        elif zone is not None:
+            found = f"{zone[0]!r} in it would be read and then dropped; %z reads an offset, also a Z"
+        elif {"H", "p"} <= directives:
+            found = "%p means nothing beside %H: of an hour counted to twelve it takes %I"
+        elif any(r.date() != when.date() for r, when in pairs):
+            found = "it holds no whole date"
+        elif any(r.hour != when.hour for r, when in pairs):
+            found = "it holds no hour, or one counted to twelve without %p"
+    if found:
+        raise SetupError(f"source {source!r}: {key}: {found}", why=f"{key} = {started_format!r}", tries=(tries,))
 
 
 def _zone(source: Source) -> ZoneInfo:

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from transcription.errors import InputError, SetupError
+from transcription.errors import InputError, SetupError, Unreadable
 from transcription.inbox.source import Source
 
 _BLOCK = 1 << 20
@@ -38,6 +38,9 @@ class Storage(Protocol):
 
     def files(self) -> list[Found]:
         """Every file below the place, sorted by path."""
+
+    def passed_over(self) -> list[tuple[str, Unreadable]]:
+        """Where `files` could not look, and why: folders without the right to, links that lead out of the place."""
 
     def look_again(self, paths: Iterable[str]) -> dict[str, Found]:
         """Those of the files that are still there, as they are now."""
@@ -96,14 +99,22 @@ def _digest(file: IO[bytes], copy: IO[bytes] | None = None) -> str:
     return digest.hexdigest()
 
 
+# What systems and programs leave beside recordings, and names under which a file is still being copied.
+_LEFT_BEHIND = ("thumbs.db", "ehthumbs.db", "desktop.ini", "icon\r")
+_STILL_COPIED = (".filepart", ".part", ".partial", ".crdownload", ".download", ".tmp", ".temp", ".swp", ".lock")
+
+
 def is_ignored(path: str) -> bool:
-    """Hidden files and folders, and what people write for each other beside recordings."""
+    """Hidden files and folders, what programs leave behind, and what people write for each other beside recordings."""
     *folders, name = path.split("/")
-    upper = name.upper()
+    upper, lower = name.upper(), name.lower()
     return (
         any(f.startswith(".") for f in (*folders, name))
         or upper.startswith(("README", "LICENSE"))
         or upper.endswith(".MD")
+        or lower in _LEFT_BEHIND
+        or lower.startswith("~$")
+        or lower.endswith(("~", *_STILL_COPIED))
     )
 
 
@@ -111,6 +122,7 @@ class _Folder:
     def __init__(self, source: Source, folder: Path) -> None:
         self.source = source
         self.folder = folder
+        self._passed_over: list[tuple[str, Unreadable]] = []
 
     def files(self) -> list[Found]:
         if not self.folder.is_dir():
@@ -120,11 +132,53 @@ class _Folder:
                 tries=("create the folder, or mount the share it is on", "correct `folder` in the settings"),
             )
         paths: list[str] = []
-        for folder, folders, names in os.walk(self.folder):
+        self._passed_over = []
+        for folder, folders, names in os.walk(self.folder, onerror=self._closed):
             folders[:] = sorted(name for name in folders if not name.startswith("."))
             below = Path(folder).relative_to(self.folder).as_posix()
+            self._name_links(Path(folder), [*folders, *names])
             paths += [name if below == "." else f"{below}/{name}" for name in names]
         return sorted(self.look_again(p for p in paths if not is_ignored(p)).values(), key=lambda f: f.path)
+
+    def passed_over(self) -> list[tuple[str, Unreadable]]:
+        return self._passed_over
+
+    def _closed(self, error: OSError) -> None:
+        self._pass_over(
+            Path(error.filename),
+            "not_readable",
+            "a folder cannot be looked into",
+            why=error.strerror or "",
+            tries=("give the account that runs callaudit the right to read it",),
+        )
+
+    def _pass_over(self, path: Path, code: str, what: str, *, why: str, tries: tuple[str, ...]) -> None:
+        place = str(path)
+        self._passed_over.append((place, Unreadable(code, what, why=f"{place}: {why}", tries=tries)))
+
+    def _name_links(self, folder: Path, names: Iterable[str]) -> None:
+        """A linked folder of this source is looked into where it is; another one is named, and so is a dead link."""
+        for name in names:
+            link = folder / name
+            if not link.is_symlink() or is_ignored(name):
+                continue
+            to = link.resolve()
+            if link.is_dir() and not to.is_relative_to(self.folder.resolve()):
+                self._pass_over(
+                    link,
+                    "linked_folder",
+                    f"{name}: a link to a folder outside of this source, which is not followed",
+                    why=f"it leads to {to}",
+                    tries=("make that folder a source of its own ([[sources]])", "remove the link"),
+                )
+            elif not link.exists():
+                self._pass_over(
+                    link,
+                    "not_readable",
+                    f"{name}: a link to nothing",
+                    why=f"it leads to {to}",
+                    tries=("bring back what it leads to", "remove the link"),
+                )
 
     def look_again(self, paths: Iterable[str]) -> dict[str, Found]:
         found: dict[str, Found] = {}
@@ -200,6 +254,9 @@ class _ObjectStore:
             ) from error
         found = (self._found(info) for info in infos if info.is_file)
         return sorted((f for f in found if not is_ignored(f.path)), key=lambda f: f.path)
+
+    def passed_over(self) -> list[tuple[str, Unreadable]]:
+        return []
 
     def look_again(self, paths: Iterable[str]) -> dict[str, Found]:
         asked = [f"{self.base}/{path}" for path in paths]
