@@ -41,12 +41,12 @@ CUES: tuple[tuple[str, str, int], ...] = (
      rf"|(?:isbn|upc|ean|gtin|imei|bar ?code) {_NUMBER}", 12),
     ("meeting", rf"(?:zoom|teams|webex|conference|video)? ?(?:meeting|webinar|conference|bridge) {_NUMBER}"
      r"|zoom (?:id|link|call)|meeting(?= is \d)", 12),
-    ("kept", r"(?:promo|promotion|voucher|coupon|discount|gift|error|area|dial(?:ling)?|country|product|item|status"
+    ("kept", r"(?:promo|promotion|voucher|coupon|discount|gift|error|product|item|status"
      r"|stop|fault|reason|department|dept|store|date|batch|lot|trip|tariff|tax|colou?r|paint|style)(?: card)? codes?", 8),
     ("kept", r"(?:order|booking|reservation|reference|ref|confirmation|ticket|case|tracking|invoice|item|serial|model"
      r"|part|product|sku|claim|job|incident|shipment|delivery|parcel|batch|article|complaint|purchase|quote|flight|po"
      r"|version|request|error|lot|build|firmware|release|revision|return|rma|exchange|receipt|transaction|waybill|awb"
-     r"|consignment|package|docket|work|service|report|bug|issue|change|asset|catalog(?:ue)?|style|design|pattern|drawing"
+     r"|consignment|package|docket|service|report|bug|issue|change|asset|catalog(?:ue)?|style|design|pattern|drawing"
      r"|registration|recipe|page|meter|train|bus|container|pallet|bin|locker|seat|gate|room|table|queue|position"
      rf"|warranty|inventory|stock|barcode|document|form|file|vin|spec|certificate|permit|docket|lottery|raffle)"
      rf" (?:order |request |reference |tag |log )?{_NUMBER}", 20),
@@ -67,7 +67,7 @@ CUES: tuple[tuple[str, str, int], ...] = (
     ("phone", r"(?:phone|telephone|mobile|cell|cellphone|landline|contact|call ?back|call back|fax|whatsapp|home|work"
      r"|daytime|best|office) number|(?:my|your|her|his|their|what|good|best) number"
      r"|numbers? to (?:call|reach|ring|text)|(?:call|ring|reach|text|phone|contact) (?:me|us|you|him|her|them)"
-     r"|phone|mobile|cell|landline|telephone", 30),
+     r"|phone|mobile|cell|landline|telephone|(?:area|dial(?:ling)?|country) codes?", 30),
     ("birthdate", r"date of birth|birth ?date|birthday|dob|d o b|born", 14),
     ("address", r"(?:delivery |home |billing |shipping |postal |street )?address"
      r"|(?:i|we|she|he|they) lives? (?:at|on|in)|(?:deliver|ship|send|moved|move|come) (?:it |them )?to"
@@ -100,6 +100,7 @@ _FIRST = frozenset(
     your zip zipcode zoom""".split()
 )
 _PIECE = re.compile(r"\w+")
+_GLUED = re.compile(r"(?:3|4|three|four)(?:digit|number)")
 
 
 def begin_in(word: str) -> tuple[int, ...]:
@@ -108,7 +109,7 @@ def begin_in(word: str) -> tuple[int, ...]:
         return ()
     # "3digits" is one word, and begins one.
     return tuple(
-        [m.start() for m in _PIECE.finditer(word) if m[0] in _FIRST or m[0].startswith(("3", "4", "three", "four"))]
+        [m.start() for m in _PIECE.finditer(word) if m[0] in _FIRST or _GLUED.match(m[0])]
     )
 
 

@@ -108,7 +108,7 @@ def _local_start(plain: Sequence[str], i: int) -> int:
             continue
         joined = plain[i] in _JOINTS or plain[i - 1] in _JOINTS
         spelt = _is_spelt(plain[i]) and (_is_spelt(plain[i - 1]) or _is_number(plain[i]))
-        if not joined and not (spelt and plain[i - 1] not in _NOT_A_NAME | {"is"}):
+        if not joined and not (spelt and (_is_number(plain[i - 1]) or plain[i - 1] not in _NOT_A_NAME | {"is"})):
             break
         i -= 1
     return i

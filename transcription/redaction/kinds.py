@@ -24,6 +24,7 @@ _FEWEST = {"card": 7, "ssn": 4, "account": 4, "phone": 6}
 _PARTS_APART = 14
 # A correction ("no, nine oh two") follows at once; another number after an order number is another number.
 _CORRECTED_WITHIN = 6
+_NAMED_TOGETHER = 4
 
 _BEFORE_YEARS = frozenset(
     "in since until till from by of year before after during january february march april may june july august september october november december".split()
@@ -38,6 +39,9 @@ _LATELY = 32
 _LETTER_GROUP = re.compile(r"[A-Z]{1,3}")
 _INSURANCE = re.compile(r"[a-z]{2}\d{6}[a-d]")
 
+
+_ROUND = re.compile(r"[1-9]\d{0,2}00")
+_PENCE = frozenset("99 95 90 50 49".split())
 
 _CARDS_BEGIN = "3456"
 _PHONE_LENGTHS = (10, 11)
@@ -75,6 +79,7 @@ def personal_numbers(call: Conversation, cues: Cues, taken: Sequence[Collection[
     """The numbers to mask in each stream; `taken` are positions in each stream that are masked already."""
     said: list[_Said] = []
     used: dict[Cue, int] = {}
+    kept: set[str] = set()
     # A cue's own words are no part of a number: "the last four, 1881", "six digit code".
     announcing = {t for cue in cues.all for t in range(cue.first, cue.last + 1)}
     for stream, masked in zip(call.streams, taken, strict=True):
@@ -87,6 +92,10 @@ def personal_numbers(call: Conversation, cues: Cues, taken: Sequence[Collection[
         said[n] = one._replace(cue=cue, kind=_kind(one.number, cue, _word_before(one)))
         if cue is not None and cue.kind in KEPT:
             used.setdefault(cue, one.end)
+            if not said[n].kind:
+                kept.add(one.number.digits)
+        elif said[n].kind == "number" and one.number.digits in kept:
+            said[n] = said[n]._replace(kind="")
     said = _echoed(_in_parts(said), call)
     found: dict[int, list[Place]] = {id(stream): [] for stream in call.streams}
     for one in said:
@@ -106,6 +115,11 @@ def _cue_of(said: _Said, cues: Cues, used: dict[Cue, int]) -> Cue | None:
         before = None
     if after is not None and (before is None or said.start - before.last > 3):
         return after
+    if before is not None and before.kind == "card" and len(said.number.digits) < _FEWEST["card"]:
+        # "The security code on my card is ...".
+        code = cues.before(said.start, "code")
+        if code is not None and before.first - code.last <= _NAMED_TOGETHER:
+            return code
     return before
 
 
@@ -153,8 +167,12 @@ def _is_amount(number: Number) -> bool:
 
 
 def _is_list(number: Number) -> bool:
-    """Whether the pieces are amounts or years in a row, not one number."""
-    return all(p.counted or is_year(p.digits) for p in number.pieces)
+    """Whether the pieces are amounts, prices or years in a row, not one number."""
+    pieces = [p.digits for p in number.pieces]
+    if all(p.counted or is_year(p.digits) or _ROUND.fullmatch(p.digits) for p in number.pieces):
+        return True
+    # "Forty nine ninety nine, then fifty nine ninety nine".
+    return len(pieces) > 2 and all(len(p) <= 3 for p in pieces) and all(p in _PENCE for p in pieces[1::2])
 
 
 def _unnamed(number: Number) -> str:

@@ -6,7 +6,7 @@ over everything that was stored.
 
 import re
 from collections.abc import Iterator, Sequence
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from transcription.redaction.numbers import MAY_BE_NUMBER, numbers
@@ -21,17 +21,18 @@ CANDIDATES = (
 )
 _CANDIDATES = re.compile(r"[@\d]|[^\x00-\x7f]|\bat\b", re.IGNORECASE)
 _EMAIL = re.compile(
-    r"[^\W_][\w.+%'-]{0,63}(?:@|[(\[{<]at[)\]}>]) ?(?=[\w.-]{0,63}[^\W\d_])[\w-]{1,63}"
-    r"(?:(?:\.|[(\[{<]dot[)\]}>])[\w-]{1,63}){0,8}",
+    r"[^\W_][\w.+%'-]{0,63}(?:@| ?[(\[{<]at[)\]}>] ?)(?=[\w.-]{0,63}[^\W\d_])[\w-]{1,63}"
+    r"(?:(?:\.| ?[(\[{<]dot[)\]}>] ?)[\w-]{1,63}){0,8}",
     re.IGNORECASE,
 )
 _RUN = re.compile(r"[0-9](?:[^\w\n]{0,4}_?[^\w\n]{0,2}[0-9])*")
 _GROUP = re.compile(r"[0-9]+")
 _IBAN_BEGINS = re.compile(r"(?<![^\W_])[a-z]{2}[ -]?\d{2}(?=[ .-]?[a-z0-9])", re.IGNORECASE)
 _PART = re.compile(r"[ .-]{0,3}([a-z0-9]+)", re.IGNORECASE)
-_CARD_GROUPS = {(4, 6, 5), (4, 6, 4), (4, 4, 5)}
 _FULL_GROUP = 4
-_TABLE = re.compile(r"[|\t]")
+_PRINTED = ((4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 4, 2), (4, 4, 4, 3), (4, 4, 4, 1), (4, 4, 5))
+_MOST_GROUPS = max(map(len, _PRINTED))
+_TABLE = re.compile(r"\t|\| | \|")
 _FEWEST_SPOKEN = 6
 
 
@@ -81,71 +82,60 @@ def _canonical(text: str) -> tuple[str, Sequence[int] | None]:
 def _in_run(plain: str, run: re.Match[str]) -> Iterator[Caught]:
     """The cards and social security numbers among groups of digits with nothing but marks between them."""
     groups = [Caught(run.start() + m.start(), run.start() + m.end(), m[0]) for m in _GROUP.finditer(run[0])]
-    # Part of a name, a hash or a decimal: "a7", "1.4111...".
     sizes = [g.end - g.start for g in groups]
-    before = [0, *accumulate(sizes)]
+    if len(groups) > 1 and sum(sizes) in CARD_LENGTHS and _is_one_card(plain, groups, sizes):
+        yield Caught(groups[0].start, groups[-1].end, "card")
+        return
     first = 0
     while first < len(groups):
-        last = _card_from(plain, groups, sizes, before, first)
-        if last is not None:
-            yield Caught(groups[first].start, groups[last].end, "card")
-            first = last + 1
-            continue
-        if sizes[first : first + 3] == [3, 2, 4] and _is_social_here(plain, groups, first):
-            yield Caught(groups[first].start, groups[first + 2].end, "ssn")
-            first += 3
-            continue
-        first += 1
+        after = first
+        if first == 0 or _begins_here(plain, groups, first):
+            after += _printed_card(plain, groups[first : first + _MOST_GROUPS])
+        if after > first:
+            yield Caught(groups[first].start, groups[after - 1].end, "card")
+        elif sizes[first : first + 3] == [3, 2, 4] and _is_social_here(plain, groups, first):
+            after = first + 3
+            yield Caught(groups[first].start, groups[after - 1].end, "ssn")
+        first = max(after, first + 1)
 
 
-def _card_from(
-    plain: str, groups: Sequence[Caught], sizes: Sequence[int], before: Sequence[int], first: int
-) -> int | None:
-    """The last group of the card number that begins with this group."""
-    for last in range(first, min(first + CARD_LENGTHS.stop, len(groups))):
-        length = before[last + 1] - before[first]
-        if length not in CARD_LENGTHS:
-            if length >= CARD_LENGTHS.stop:
-                return None
-            continue
-        whole = first == 0 and last == len(groups) - 1
-        shape = tuple(sizes[first : last + 1])
-        regular = _is_regular(shape)
-        if not (regular or whole):
-            continue
-        if not is_card("".join(g.kind for g in groups[first : last + 1])):
-            continue
-        between = {
-            plain[a.end : b.start] for a, b in zip(groups[first:last], groups[first + 1 : last + 1], strict=True)
-        }
-        if not regular and not _is_one_number(plain[groups[first].start : groups[last].end], between, shape):
-            continue
-        if len(shape) == 1 and _in_a_hash(plain, groups[first]):
-            continue
-        return last
-    return None
-
-
-def _is_regular(shape: tuple[int, ...]) -> bool:
-    """Whether groups are as cards print them: all of four, or four, six and five, or one."""
-    if len(shape) == 1 or shape in _CARD_GROUPS:
+def _begins_here(plain: str, groups: Sequence[Caught], first: int) -> bool:
+    """Whether a number printed by fours may begin with this group: not in the middle of a longer one, by fours too."""
+    if len(groups[first].kind) != _FULL_GROUP or len(groups[first - 1].kind) != _FULL_GROUP:
         return True
-    return all(size == _FULL_GROUP for size in shape[:-1]) and shape[-1] <= _FULL_GROUP
+    before = plain[groups[first - 1].end : groups[first].start]
+    return first + 1 == len(groups) or before != plain[groups[first].end : groups[first + 1].start]
 
 
-def _is_one_number(written: str, between: set[str], shape: tuple[int, ...]) -> bool:
-    """Whether other groups are one number: the same mark between all of them, or none but blanks and hyphens.
+def _printed_card(plain: str, groups: Sequence[Caught]) -> int:
+    """How many groups from the first are a card number as cards print it, by fours, 4-6-5 or in one; 0 for none."""
+    first = groups[0]
+    size = first.end - first.start
+    if size in CARD_LENGTHS:
+        return int(is_card(first.kind) and not _in_a_hash(plain, first))
+    if size != _FULL_GROUP:
+        return 0
+    for shape in _PRINTED:
+        some = groups[: len(shape)]
+        if tuple([len(g.kind) for g in some]) == shape and is_card("".join(g.kind for g in some)):
+            return len(shape)
+    return 0
+
+
+def _is_one_card(plain: str, groups: Sequence[Caught], sizes: Sequence[int]) -> bool:
+    """Whether groups of any size are the digits of a card with the same mark between all, or blanks and hyphens.
 
     Not the cells of a table, nor a date with its time, nor decimals in a row.
     """
+    if not is_card("".join(g.kind for g in groups)):
+        return False
+    written = plain[groups[0].start : groups[-1].end]
+    between = {plain[a.end : b.start] for a, b in pairwise(groups)}
     if any(_TABLE.search(gap) for gap in between) or any(written_date(word) for word in written.split()):
+        return tuple(sizes) in _PRINTED
+    if re.search(r"\d:\d\d\b", written) and len({*sizes}) > 1:
         return False
-    if re.search(r"\d:\d\d\b", written) and len({*shape}) > 1:
-        return False
-    decimals = len(re.findall(r"\d\.\d", written))
-    if decimals and len(between) > 1:
-        return False
-    return len(between) == 1 or {c for gap in between for c in gap} <= set(" -,./")
+    return len(between) == 1 or ({c for gap in between for c in gap} <= set(" -,./") and "." not in between)
 
 
 def _in_a_hash(plain: str, group: Caught) -> bool:

@@ -30,7 +30,8 @@ UNITS = frozenset(
     centimeters centimetres cm mm kilo kilos kg gram grams lb lbs degrees point points star stars am pm oclock o'clock
     volt volts amp amps watt watts hertz hz gigabytes gigabyte gb gigs gig megabytes mb megs terabytes tb views screws
     bricks bags call calls letters emails messages business working chairs tables units million billion k grand
-    ago later times-a-week""".split()
+    ago later times-a-week pixels px megapixels rpm calories followers subscribers likes reviews users records rows
+    visitors seats tickets watts lumens litres liters gallons ml inhabitants residents""".split()
 )
 
 
@@ -128,7 +129,10 @@ def _joins(plain: Sequence[str], before: Piece, piece: Piece) -> bool:
     """Whether a piece goes on with the one before it; "and" between two amounts makes a list, not a number."""
     if "and" not in plain[before.last + 1 : piece.first]:
         return True
-    return all(len(p.digits) != 2 and not p.counted and not is_year(p.digits) for p in (before, piece))
+    return all(
+        plain[p.first] in REPEATS or (len(p.digits) != 2 and not p.counted and not is_year(p.digits))
+        for p in (before, piece)
+    )
 
 
 def is_year(digits: str) -> bool:
