@@ -39,7 +39,7 @@ def _after(stream: Stream, cue: Cue) -> Place | None:
         if parts:
             year_only = digits == 4 and parts == 1 and i > 0 and plain[i - 1] == "in"
             if (month and parts > 1) or (parts >= 2 and digits >= 4) or digits >= 6 or year_only:
-                return Place(i, last, "birthdate")
+                return Place(i - (i > 0 and plain[i - 1] == "the"), last, "birthdate")
             i = last
         i += 1
     return None

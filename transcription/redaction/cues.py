@@ -35,14 +35,15 @@ CUES: tuple[tuple[str, str, int], ...] = (
      r"|(?:code|number|digits) (?:on|from|at) the back(?: of (?:the|your|my) (?:\w+ )?card)?", 16),
     ("code", r"(?:verification|access|authentication|log ?in|sms|text|six digit|6 digit|one time|onetime) "
      r"(?:pass ?)?(?:code|password|pin)|pass ?code|otp|pin (?:number|code)", 16),
-    ("code", r"(?:my|your|her|his|card|the) pin\b(?! (?:it|that|this|on|down|to|board|badge|in|up|of|fell|for|holding|keeps?"
-     r"|broke|came|has|drop|hole|cushion|point)\b)", 6),
-    ("barcode", r"isbn(?:[ -]?1[03])?|bar ?codes?|upc|ean|gtin|imei|v ?i ?n (?:number|is)|vehicle identification number"
+    ("code", r"(?:my|your|her|his|card|the) pin\b(?! (?:it|that|this|on|down|to|board|badge|in|up|of|fell|for|holding"
+     r"|keeps?|broke|came|has|drop|hole|cushion|point)\b)", 6),
+    ("barcode", r"isbn(?: 1[03])?|bar ?codes?|upc|ean|gtin|imei|vin (?:number|is)|vehicle identification number"
      rf"|(?:isbn|upc|ean|gtin|imei|bar ?code) {_NUMBER}", 12),
-    ("meeting", rf"(?:zoom|teams|webex|conference|video)? ?(?:meeting|webinar|conference|bridge) {_NUMBER}"
+    ("meeting", rf"(?:(?:zoom|teams|webex|conference|video) )?(?:meeting|webinar|conference|bridge) {_NUMBER}"
      r"|zoom (?:id|link|call)|meeting(?= is \d)", 12),
     ("kept", r"(?:promo|promotion|voucher|coupon|discount|gift|error|product|item|status"
-     r"|stop|fault|reason|department|dept|store|date|batch|lot|trip|tariff|tax|colou?r|paint|style)(?: card)? codes?", 8),
+     r"|stop|fault|reason|department|dept|store|date|batch|lot|trip|tariff|tax|colou?r|paint|style)(?: card)?"
+     r" codes?", 8),
     ("kept", r"(?:order|booking|reservation|reference|ref|confirmation|ticket|case|tracking|invoice|item|serial|model"
      r"|part|product|sku|claim|job|incident|shipment|delivery|parcel|batch|article|complaint|purchase|quote|flight|po"
      r"|version|request|error|lot|build|firmware|release|revision|return|rma|exchange|receipt|transaction|waybill|awb"
@@ -52,9 +53,9 @@ CUES: tuple[tuple[str, str, int], ...] = (
      rf" (?:order |request |reference |tag |log )?{_NUMBER}", 20),
     ("kept", r"(?:order|booking|tracking|case|complaint|claim|return) (?:ref|reference|confirmation)s?"
      r"|tracking(?: link| details)?(?= (?:is|says|it's) \d)", 8),
-    ("thing", r"orders?|invoices?|tickets?|case|reference|ref|tracking|flight|item|serial|model|part|sku|version|extension"
-     r"|room|step|seat|error|voucher|booking|meter(?: reading)?|meter reads|lot|build|batch|firmware|release|docket|rma"
-     r"|receipt|parcel|package|shipment|consignment|waybill|claim|incident|transaction|ext", 2),
+    ("thing", r"(?:orders?|invoices?|tickets?|case|reference|ref|tracking|flight|item|serial|model|part|sku|version"
+     r"|extension|room|step|seat|error|voucher|booking|meter(?: reading)?|meter reads|lot|build|batch|firmware|release|docket"
+     r"|rma|receipt|parcel|package|shipment|consignment|waybill|claim|incident|transaction|ext)(?: (?:is|was) number)?", 2),
     ("card", r"(?:credit |debit |bank |payment )?cards?(?: (?:number|no|details|is))?|visa|master ?card|amex"
      r"|american express|maestro|discover card|long number|sixteen digit(?: number| code)?s?|16 digits?", 60),
     ("ssn", rf"(?:{_SOCIAL})(?: {_NUMBER})?", 25),
@@ -97,7 +98,7 @@ _FIRST = frozenset(
     shipping six sixteen sku sms social sort spec ssn status step stock stop store street style subscriber table
     tariff tax teams telephone text the their they three ticket tickets tracking train transaction transit trip upc
     v vehicle verification version video vin visa voucher warranty waybill we webex webinar what whatsapp where work
-    your zip zipcode zoom""".split()
+    your zip zipcode zipcodes postcodes service zoom""".split()
 )
 _PIECE = re.compile(r"\w+")
 _GLUED = re.compile(r"(?:3|4|three|four)(?:digit|number)")
@@ -108,9 +109,7 @@ def begin_in(word: str) -> tuple[int, ...]:
     if word[:1] == "[":
         return ()
     # "3digits" is one word, and begins one.
-    return tuple(
-        [m.start() for m in _PIECE.finditer(word) if m[0] in _FIRST or _GLUED.match(m[0])]
-    )
+    return tuple([m.start() for m in _PIECE.finditer(word) if m[0] in _FIRST or _GLUED.match(m[0])])
 
 
 class _Begins(dict[str, tuple[int, ...]]):

@@ -108,10 +108,15 @@ def _local_start(plain: Sequence[str], i: int) -> int:
             continue
         joined = plain[i] in _JOINTS or plain[i - 1] in _JOINTS
         spelt = _is_spelt(plain[i]) and (_is_spelt(plain[i - 1]) or _is_number(plain[i]))
-        if not joined and not (spelt and (_is_number(plain[i - 1]) or plain[i - 1] not in _NOT_A_NAME | {"is"})):
+        if not joined and not (spelt and (_is_spelt_there(plain, i - 1) or plain[i - 1] not in _NOT_A_NAME | {"is"})):
             break
         i -= 1
     return i
+
+
+def _is_spelt_there(plain: Sequence[str], i: int) -> bool:
+    """Whether the word is a number, or an "a" among letters: "s a m"."""
+    return _is_number(plain[i]) or (plain[i] == "a" and i > 0 and len(plain[i - 1]) == len(plain[i + 1]) == 1)
 
 
 def _is_number(word: str) -> bool:

@@ -11,8 +11,8 @@ from typing import NamedTuple
 
 from transcription.redaction.conversation import Conversation, Stream
 from transcription.redaction.cues import KEPT, Cue, Cues
-from transcription.redaction.numbers import Number, has_figure, is_year, numbers, piece_at
-from transcription.redaction.shapes import CARD_LENGTHS, LONGEST_IBAN, is_card, is_iban, is_social, luhn
+from transcription.redaction.numbers import BETWEEN, Number, has_figure, is_year, numbers
+from transcription.redaction.shapes import CARD_LENGTHS, IBAN_LENGTHS, is_card, is_iban, is_social, luhn
 
 _LONGEST_UNNAMED = 6
 _CODE = range(3, 9)
@@ -27,7 +27,8 @@ _CORRECTED_WITHIN = 6
 _NAMED_TOGETHER = 4
 
 _BEFORE_YEARS = frozenset(
-    "in since until till from by of year before after during january february march april may june july august september october november december".split()
+    """in since until till from by of year before after during january february march april may june july august
+    september october november december""".split()
 )
 
 # A number said back is the same number: at any distance if long, else within so many utterances.
@@ -96,7 +97,7 @@ def personal_numbers(call: Conversation, cues: Cues, taken: Sequence[Collection[
                 kept.add(one.number.digits)
         elif said[n].kind == "number" and one.number.digits in kept:
             said[n] = said[n]._replace(kind="")
-    said = _echoed(_in_parts(said), call)
+    said = _echoed(_in_parts(said, call), call)
     found: dict[int, list[Place]] = {id(stream): [] for stream in call.streams}
     for one in said:
         if one.kind:
@@ -187,7 +188,15 @@ def _unnamed(number: Number) -> str:
     return "number"
 
 
-def _in_parts(said: Sequence[_Said]) -> list[_Said]:
+def _goes_on(before: _Said, after: _Said, call: Conversation) -> bool:
+    """Whether a number may go on with this part: in another utterance soon, in the same one with nothing between."""
+    if call.utterance[before.start] != call.utterance[after.start]:
+        return after.start - before.end <= _PARTS_APART
+    between = before.stream.plain[before.number.last + 1 : after.number.first]
+    return len(between) <= _PARTS_APART and all(word in BETWEEN for word in between)
+
+
+def _in_parts(said: Sequence[_Said], call: Conversation) -> list[_Said]:
     """Numbers read out in parts that are too short each: masked where the parts together are long enough."""
     whole = list(said)
     groups: dict[tuple[Cue, int], list[int]] = {}
@@ -196,7 +205,7 @@ def _in_parts(said: Sequence[_Said]) -> list[_Said]:
             continue
         group = groups.setdefault((one.cue, id(one.stream)), [])
         if len(one.number.digits) > 1 and not _is_amount(one.number):
-            if group and one.start - whole[group[-1]].end > _PARTS_APART:
+            if group and not _goes_on(whole[group[-1]], one, call):
                 group.clear()
             group.append(n)
     for (cue, _), group in groups.items():
@@ -299,11 +308,12 @@ def _identifiers(stream: Stream, cues: Cues) -> Iterator[Place]:
 
 def _iban(plain: Sequence[str], i: int) -> Place | None:
     """An account number that begins here, in groups or not."""
+    length = IBAN_LENGTHS.get(plain[i][:2], 0)
     joined = ""
-    for last in range(i, min(i + LONGEST_IBAN, len(plain))):
-        if not plain[last].isalnum() or not plain[last].isascii() or len(joined) > LONGEST_IBAN:
+    for last in range(i, min(i + length, len(plain))):
+        if not plain[last].isalnum() or not plain[last].isascii():
             break
         joined += plain[last]
-        if is_iban(joined):
-            return Place(i, last, "account")
+        if len(joined) >= length:
+            return Place(i, last, "account") if is_iban(joined) else None
     return None

@@ -10,7 +10,7 @@ from itertools import accumulate, pairwise
 from typing import NamedTuple
 
 from transcription.redaction.numbers import MAY_BE_NUMBER, numbers
-from transcription.redaction.shapes import CARD_LENGTHS, LONGEST_IBAN, is_card, is_iban, is_social
+from transcription.redaction.shapes import CARD_LENGTHS, IBAN_LENGTHS, is_card, is_iban, is_social
 from transcription.redaction.spelling import READINGS, canonical, written_date
 
 # Where RE2 finds nothing of this in a text, the net finds nothing either: a sign that is no ASCII may be a digit.
@@ -168,16 +168,13 @@ def _ibans(plain: str) -> Iterator[Caught]:
         if begin.start() < end:
             continue
         joined, at = "", begin.start()
-        while len(joined) <= LONGEST_IBAN:
-            part = _PART.match(plain, at)
-            if part is None:
-                break
+        length = IBAN_LENGTHS.get(plain[at : at + 2].lower(), 0)
+        while len(joined) < length and (part := _PART.match(plain, at)) is not None:
             joined += part[1].lower()
             at = part.end()
-            if is_iban(joined):
-                end = at
-                yield Caught(begin.start(), end, "account")
-                break
+        if is_iban(joined):
+            end = at
+            yield Caught(begin.start(), end, "account")
 
 
 def _spelt_out(line: str) -> Iterator[str]:

@@ -1,11 +1,12 @@
 """Words as masking compares them: one sign for every digit, dash and blank, and apart what was written together.
 
-"４５３９–1488" is read as "4539" and "1488", "forty-five" as "forty" and "five", "is:4539" as "is" and "4539"; what is
-no number ("$1,249.99", "18:45", "16/03/2026", "3.11.4", "S24") stays one word.
+"4539*1488" is read as "4539" and "1488", whatever its digits are, "forty-five" as "forty" and "five", "is:4539" as
+"is" and "4539"; what is no number ("$1,249.99", "18:45", "16/03/2026", "3.11.4", "S24") stays one word.
 """
 
 import re
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 from transcription.redaction.shapes import is_card, is_social
@@ -36,7 +37,11 @@ _ALONE = frozenset("$£€%#@&+")
 _CURRENCY = "$£€%#"
 # Blanks that Python does not take for blanks, and letters that show nothing.
 _BLANKS = dict.fromkeys(map(ord, "\u2800\u3164\u115f\u1160\uffa0"), " ")
-_SIGNS = {ord(a): b for a, b in zip("‘’‚‛′＇“”„‟″…·•⋅∙・‧", "''''''\"\"\"\"\".......", strict=True)}
+_SIGNS = {
+    **dict.fromkeys(map(ord, "\u2018\u2019\u201a\u201b\u2032\uff07"), "'"),
+    **dict.fromkeys(map(ord, "\u201c\u201d\u201e\u201f\u2033"), '"'),
+    **dict.fromkeys(map(ord, "\u2026\u00b7\u2022\u22c5\u2219\u30fb\u2027"), "."),
+}
 _DASHES = dict.fromkeys(map(ord, "\u2212\u02d7\u2796\u30fc\ufe58\ufe63\uff0d\u2043"), "-")
 _TRANSLATED = _BLANKS | _SIGNS | _DASHES
 
@@ -47,6 +52,8 @@ _DECIMAL = re.compile(r"\d+[.,]\d{1,2}")
 _YEARS = re.compile(r"(?:19|20)\d\d[-/](?:19|20)?\d\d")
 _YMD = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})")
 _DMY = re.compile(r"(\d{1,2})[-/.](\d{1,2})[-/.](\d{4}|\d{2})")
+# "08/27", "24/7".
+_PART_OF_A_DATE = re.compile(r"\d{1,2}/\d{1,2}")
 _NETWORK = re.compile(r"\d{1,3}(?:\.\d{1,3}){3}(?:[:/]\d+)?")
 _DOTTED_PHONES = ([3, 3, 4], [1, 3, 3, 4], [5, 3, 3], [3, 4], [4, 3, 4], [3, 2, 4])
 _RUN = re.compile(r"\d(?:[\W_]{0,3}\d)*")
@@ -87,52 +94,40 @@ def _seen(character: str) -> str:
 
 def tokens(word: str) -> tuple[str, ...]:
     """The words that a written word is read as, in lower case, at least one; "" for a mark that stands alone."""
-    if word.isascii():
-        if word.isalpha():
-            return (word.lower(),)
-        text = word.lower()
-    else:
-        text = canonical(word).lower()
-        if " " in text:
-            return tuple(t for part in text.split() for t in tokens(part)) or ("",)
-    if text[:1] == "[" and MASKED.match(text):
+    if word.isascii() and word.isalpha():
+        return (word.lower(),)
+    text = canonical(word).lower()
+    if " " in text:
+        return tuple(t for part in text.split() for t in tokens(part)) or ("",)
+    if text in _ALONE or (text[:1] == "[" and MASKED.match(text)):
         return (text,)
-    if text in _ALONE:
-        return (text,)
-    if "@" in text or "at" in text:
+    if "at" in text:
         text = _DOT.sub(".", _AT.sub("@", text))
     plain = text.strip(_EDGES)
     if plain.endswith("'s"):
         plain = plain[:-2]
-    if any(map(str.isdigit, plain)):
-        return _with_figures(plain)
-    if plain and not plain.isalpha():
-        parts = re.split(r"[\W_]+", plain)
-        if len(parts) > 1 and all(part in _COUNTED or part in _AMONG_NUMBERS for part in parts):
-            return tuple(parts)
-    return (plain,)
+    parts = [part for part in re.split(r"[\W_]+", plain) if part]
+    if len(parts) > 1 and all(part in _COUNTED or part in _AMONG_NUMBERS for part in parts):
+        return tuple(parts)
+    return _with_figures(plain, parts) if any(map(str.isdigit, plain)) else (plain,)
 
 
-def _with_figures(plain: str) -> tuple[str, ...]:
+def _with_figures(plain: str, parts: Sequence[str]) -> tuple[str, ...]:
+    personal = any(_is_personal(run) for run in _RUN.findall(plain))
     if "@" in plain.strip("@") and len(plain) <= _LONGEST_ADDRESS:
-        return (plain,)
-    runs = _RUN.findall(plain)
-    personal = any(_is_personal(run) for run in runs)
-    if _NO_LETTERS.fullmatch(plain):
-        if not personal and stays_whole(plain):
-            return (plain,)
-        groups = _GROUP.findall(plain)
-        return tuple(groups)
-    parts = re.split(r"[\W_]+", plain)
-    if all(part.isdigit() or part in _COUNTED or part in _AMONG_NUMBERS for part in parts if part):
-        return tuple(part for part in parts if part)
-    if personal or len(plain) > _LONG:
-        return tuple(re.findall(r"\d+|[^\W\d_]+", plain))
-    if "://" not in plain and not _CLOCK.fullmatch(plain) and not _MONEY.fullmatch(plain):
+        read = [plain]
+    elif _NO_LETTERS.fullmatch(plain):
+        read = [plain] if stays_whole(plain) and not personal else parts
+    elif all(part.isdigit() or part in _COUNTED or part in _AMONG_NUMBERS for part in parts):
+        read = parts
+    elif personal or len(plain) > _LONG:
+        read = re.findall(r"\d+|[^\W\d_]+", plain)
+    elif "://" in plain or _CLOCK.fullmatch(plain) or _MONEY.fullmatch(plain):
+        read = [plain]
+    else:
         glued = [part for part in _GLUE.split(plain) if part]
-        if len(glued) > 1:
-            return tuple(t for part in glued for t in tokens(part))
-    return (plain.strip(_CURRENCY) if plain[0] in _CURRENCY and not _MONEY.fullmatch(plain) else plain,)
+        read = [t for part in glued for t in tokens(part)] if len(glued) > 1 else [plain.lstrip(_CURRENCY) or plain]
+    return tuple(read)
 
 
 def _is_personal(run: str) -> bool:
@@ -151,7 +146,12 @@ def stays_whole(word: str) -> bool:
     """Whether a word of figures and marks is an amount, a time, a date or a version, and no number to read out."""
     if _MONEY.fullmatch(word) or _CLOCK.fullmatch(word) or _YEARS.fullmatch(word) or written_date(word):
         return True
-    if _THOUSANDS.fullmatch(word) or _DECIMAL.fullmatch(word) or _NETWORK.fullmatch(word):
+    if (
+        _THOUSANDS.fullmatch(word)
+        or _DECIMAL.fullmatch(word)
+        or _NETWORK.fullmatch(word)
+        or _PART_OF_A_DATE.fullmatch(word)
+    ):
         return True
     ranged = [part for part in re.split(r"[-/]", word) if part]
     if len(ranged) > 1 and all(
