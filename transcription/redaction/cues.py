@@ -25,16 +25,18 @@ KEPT = frozenset({"kept", "thing", "barcode", "meeting"})
 # Kind, pattern over lower-case words, and how many words after it the number may begin.
 # The order counts where two begin at the same word.
 CUES: tuple[tuple[str, str, int], ...] = (
-    ("ssn", rf"{_LAST_FOUR} (?:of|on|in|from) (?:{_SOCIAL})(?: {_NUMBER})?", 25),
+    ("ssn", rf"{_LAST_FOUR} (?:of|on|in|from) (?:(?:the|my|your|his|her) )?(?:{_SOCIAL})(?: {_NUMBER})?", 25),
     ("ending", rf"(?:{_LAST_FOUR}|final (?:four|4)(?: digits)?)(?: (?:of|on|for))?(?: (?:the|that|your|my))?(?: \w+)? ?"
      r"(?:card)?", 14),
     ("ending", r"(?:card |cards |visa |mastercard |amex )?(?:ending|ends|ended)(?: in| with)?", 3),
     ("code", r"security (?:code|number|digits)|cvv2?|cvc2?|c v v2?|c v c2?|card verification"
-     r"|(?:last )?(?:three|four|3|4) ?(?:digits?|numbers?)?(?: security)?(?: code)? (?:on|from|at) the (?:back|front)"
+     r"|(?:last )?(?:three|four|3|4) ?(?:digits?|numbers?)?(?: security)?(?: code)?"
+     r" (?:on|from|at|by|near|behind|next to) (?:the|your|my) (?:back|front|signature|strip)"
      r"(?: of (?:the|your|my) (?:\w+ )?card)?|(?:three|four|3|4) digit (?:security )?code"
      r"|(?:code|number|digits) (?:on|from|at) the back(?: of (?:the|your|my) (?:\w+ )?card)?", 16),
     ("code", r"(?:verification|access|authentication|log ?in|sms|text|six digit|6 digit|one time|onetime) "
      r"(?:pass ?)?(?:code|password|pin)|pass ?code|otp|pin (?:number|code)", 16),
+    ("sent code", r"(?:the|a|that|this|your|my) codes?(?! (?:of|for|red|on the (?:back|front|page|screen|box|label|site))\b)", 8),
     ("code", r"(?:my|your|her|his|card|the) pin\b(?! (?:it|that|this|on|down|to|board|badge|in|up|of|fell|for|holding"
      r"|keeps?|broke|came|has|drop|hole|cushion|point)\b)", 6),
     ("barcode", r"isbn(?: 1[03])?|bar ?codes?|upc|ean|gtin|imei|vin (?:number|is)|vehicle identification number"
@@ -54,8 +56,9 @@ CUES: tuple[tuple[str, str, int], ...] = (
     ("kept", r"(?:order|booking|tracking|case|complaint|claim|return) (?:ref|reference|confirmation)s?"
      r"|tracking(?: link| details)?(?= (?:is|says|it's) \d)", 8),
     ("thing", r"(?:orders?|invoices?|tickets?|case|reference|ref|tracking|flight|item|serial|model|part|sku|version"
-     r"|extension|room|step|seat|error|voucher|booking|meter(?: reading)?|meter reads|lot|build|batch|firmware|release|docket"
-     r"|rma|receipt|parcel|package|shipment|consignment|waybill|claim|incident|transaction|ext)(?: (?:is|was) number)?", 2),
+     r"|extension|room|step|seat|error|voucher|booking|meter(?: reading)?|meter reads|lot|build|batch|firmware|release"
+     r"|docket|rma|receipt|parcel|package|shipment|consignment|waybill|claim|incident|transaction|ext)"
+     r"(?: (?:is|was) number)?", 3),
     ("card", r"(?:credit |debit |bank |payment )?cards?(?: (?:number|no|details|is))?|visa|master ?card|amex"
      r"|american express|maestro|discover card|long number|sixteen digit(?: number| code)?s?|16 digits?", 60),
     ("ssn", rf"(?:{_SOCIAL})(?: {_NUMBER})?", 25),
@@ -98,7 +101,7 @@ _FIRST = frozenset(
     shipping six sixteen sku sms social sort spec ssn status step stock stop store street style subscriber table
     tariff tax teams telephone text the their they three ticket tickets tracking train transaction transit trip upc
     v vehicle verification version video vin visa voucher warranty waybill we webex webinar what whatsapp where work
-    your zip zipcode zipcodes postcodes service zoom""".split()
+    your zip zipcode zipcodes postcodes service zoom this that""".split()
 )
 _PIECE = re.compile(r"\w+")
 _GLUED = re.compile(r"(?:3|4|three|four)(?:digit|number)")

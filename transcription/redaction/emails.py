@@ -34,6 +34,8 @@ _SPELT = re.compile(r"[a-z]|\d+")
 _LONGEST_NAME = 3
 _EMAIL_WORDS = frozenset("email e-mail mail emails address".split())
 _SAID_AFTER = 8
+# "The email is shop at ...": what is named at once is the name, whatever word it is.
+_AT_ONCE = 3
 
 
 def emails(call: Conversation, stream: Stream, cues: Cues) -> list[Place]:
@@ -57,7 +59,13 @@ def emails(call: Conversation, stream: Stream, cues: Cues) -> list[Place]:
         joined = first < at - 1
         known = any(word.partition(".")[0] in _PROVIDERS for word in plain[at + 1 : end + 1])
         named = cue is not None or _says_email(plain, end)
-        if not (plain[at] == "@" or known or joined or (named and plain[at - 1] not in _SENTENCE)):
+        if not (
+            plain[at] == "@"
+            or known
+            or joined
+            or (named and plain[at - 1] not in _SENTENCE)
+            or (cue and stream.at[at] - cue.last <= _AT_ONCE)
+        ):
             continue
         if cue and not joined:
             first = max(first - _LONGEST_NAME + 1, *_last_known(stream, cue.last, at))

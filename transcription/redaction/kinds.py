@@ -16,12 +16,15 @@ from transcription.redaction.shapes import CARD_LENGTHS, IBAN_LENGTHS, is_card, 
 
 _LONGEST_UNNAMED = 6
 _CODE = range(3, 9)
+# "The code": a one-time code has more digits than most other codes.
+_SENT_CODE = range(4, 9)
 _ZIP = frozenset({5, 9})
 
 # Digits from which a number of this name is masked; read out in parts, the parts count together.
 _FEWEST = {"card": 7, "ssn": 4, "account": 4, "phone": 6}
 # Parts of one number come within so many words of each other.
 _PARTS_APART = 14
+_GOES_ON = BETWEEN | frozenset("it goes on followed by again".split())
 # A correction ("no, nine oh two") follows at once; another number after an order number is another number.
 _CORRECTED_WITHIN = 6
 _NAMED_TOGETHER = 4
@@ -42,6 +45,9 @@ _INSURANCE = re.compile(r"[a-z]{2}\d{6}[a-d]")
 
 
 _ROUND = re.compile(r"[1-9]\d{0,2}00")
+# So many pairs of digits that differ by no more are measured values: "18 19 17 16".
+_LONGEST_LIST = 6
+_NEAR = 12
 _PENCE = frozenset("99 95 90 50 49".split())
 
 _CARDS_BEGIN = "3456"
@@ -126,7 +132,7 @@ def _cue_of(said: _Said, cues: Cues, used: dict[Cue, int]) -> Cue | None:
 
 def _kind(number: Number, cue: Cue | None, word_before: str) -> str:
     # "The account was opened in 2019".
-    dated = is_year(number.digits) and len(number.pieces) <= 2 and word_before in _BEFORE_YEARS
+    amount = _is_amount(number) or (is_year(number.digits) and word_before in _BEFORE_YEARS)
     digits, named = number.digits, cue.kind if cue else ""
     n = len(digits)
     if named in KEPT:
@@ -135,11 +141,11 @@ def _kind(number: Number, cue: Cue | None, word_before: str) -> str:
         kind = "card"
     elif named == "ending" and n <= _LONGEST_UNNAMED:
         kind = ""
-    elif named == "code" and n in _CODE:
+    elif (named == "code" and n in _CODE) or (named == "sent code" and n in _SENT_CODE and not amount):
         kind = "code"
     elif named == "postcode" and n in _ZIP:
         kind = "address"
-    elif named in _FEWEST and n >= _FEWEST[named] and not _is_amount(number) and not dated:
+    elif named in _FEWEST and n >= _FEWEST[named] and not amount:
         kind = named
     else:
         kind = _unnamed(number) if n > _LONGEST_UNNAMED and not _is_list(number) else ""
@@ -172,8 +178,15 @@ def _is_list(number: Number) -> bool:
     pieces = [p.digits for p in number.pieces]
     if all(p.counted or is_year(p.digits) or _ROUND.fullmatch(p.digits) for p in number.pieces):
         return True
+    if len(pieces) == 1:
+        # "12500000": an amount, more zeros than anything else.
+        return 2 * len(pieces[0].rstrip("0")) < len(pieces[0])
+    if all(len(p) == 2 for p in pieces) and len(pieces) <= _LONGEST_LIST:
+        values = [int(p) for p in pieces]
+        if max(values) - min(values) <= _NEAR or all(p[1] == "0" for p in pieces):
+            return True
     # "Forty nine ninety nine, then fifty nine ninety nine".
-    return len(pieces) > 2 and all(len(p) <= 3 for p in pieces) and all(p in _PENCE for p in pieces[1::2])
+    return len(pieces) > 2 and all(len(p) <= 4 for p in pieces) and all(p in _PENCE for p in pieces[1::2])
 
 
 def _unnamed(number: Number) -> str:
@@ -193,7 +206,7 @@ def _goes_on(before: _Said, after: _Said, call: Conversation) -> bool:
     if call.utterance[before.start] != call.utterance[after.start]:
         return after.start - before.end <= _PARTS_APART
     between = before.stream.plain[before.number.last + 1 : after.number.first]
-    return len(between) <= _PARTS_APART and all(word in BETWEEN for word in between)
+    return len(between) <= _PARTS_APART and all(word in _GOES_ON for word in between)
 
 
 def _in_parts(said: Sequence[_Said], call: Conversation) -> list[_Said]:

@@ -31,7 +31,8 @@ UNITS = frozenset(
     volt volts amp amps watt watts hertz hz gigabytes gigabyte gb gigs gig megabytes mb megs terabytes tb views screws
     bricks bags call calls letters emails messages business working chairs tables units million billion k grand
     ago later times-a-week pixels px megapixels rpm calories followers subscribers likes reviews users records rows
-    visitors seats tickets watts lumens litres liters gallons ml inhabitants residents""".split()
+    visitors seats tickets watts lumens litres liters gallons ml inhabitants residents
+    steps megabit megabits mbit""".split()
 )
 
 
@@ -186,7 +187,8 @@ def piece_at(plain: Sequence[str], i: int, *, inside: bool = False) -> Piece | N
     if word in {"oh", "o"}:
         digits = "0" if inside or goes_on else ""
     elif word in _MISHEARD:
-        digits = _MISHEARD[word] if inside and goes_on else ""
+        # Who writes figures writes no digits in letters: "29 90, 250 for 39 90".
+        digits = _MISHEARD[word] if inside and goes_on and not following.isdigit() else ""
     else:
         digits = written or _WORDS.get(word, "")
     return Piece(digits, i, i) if digits else None

@@ -114,6 +114,7 @@ def tokens(word: str) -> tuple[str, ...]:
 
 def _with_figures(plain: str, parts: Sequence[str]) -> tuple[str, ...]:
     personal = any(_is_personal(run) for run in _RUN.findall(plain))
+    read: Sequence[str]
     if "@" in plain.strip("@") and len(plain) <= _LONGEST_ADDRESS:
         read = [plain]
     elif _NO_LETTERS.fullmatch(plain):
