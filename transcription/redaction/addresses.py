@@ -20,7 +20,7 @@ _OFTEN_STREETS = frozenset(
 )
 _ALL_STREETS = _STREETS | _OFTEN_STREETS
 _UNITS_OF_A_HOUSE = frozenset("apartment apt flat unit suite floor".split())
-_NO_NAME = UNITS | frozenset(
+_NO_NAME = (UNITS - {"grand"}) | frozenset(
     """the a an of on in at to from for and or but with is was are were be been i you we they he she it this that my
     your our their his her not no more different new other one two three four five six seven eight nine ten way down
     up off away into along than calls problem problems thing things number numbers please can could will would want

@@ -36,7 +36,8 @@ CUES: tuple[tuple[str, str, int], ...] = (
      r"|(?:code|number|digits) (?:on|from|at) the back(?: of (?:the|your|my) (?:\w+ )?card)?", 16),
     ("code", r"(?:verification|access|authentication|log ?in|sms|text|six digit|6 digit|one time|onetime) "
      r"(?:pass ?)?(?:code|password|pin)|pass ?code|otp|pin (?:number|code)", 16),
-    ("sent code", r"(?:the|a|that|this|your|my) codes?(?! (?:of|for|red|on the (?:back|front|page|screen|box|label|site))\b)", 8),
+    ("sent code", r"(?:(?<=\bthe )|(?<=\ba )|(?<=\byour )|(?<=\bmy )|(?<=\bthat )|(?<=\bthis ))codes?"
+     r"(?! (?:of|for|red|on the (?:back|front|page|screen|box|label|site))\b)", 8),
     ("code", r"(?:my|your|her|his|card|the) pin\b(?! (?:it|that|this|on|down|to|board|badge|in|up|of|fell|for|holding"
      r"|keeps?|broke|came|has|drop|hole|cushion|point)\b)", 6),
     ("barcode", r"isbn(?: 1[03])?|bar ?codes?|upc|ean|gtin|imei|vin (?:number|is)|vehicle identification number"
@@ -57,7 +58,8 @@ CUES: tuple[tuple[str, str, int], ...] = (
      r"|tracking(?: link| details)?(?= (?:is|says|it's) \d)", 8),
     ("thing", r"(?:orders?|invoices?|tickets?|case|reference|ref|tracking|flight|item|serial|model|part|sku|version"
      r"|extension|room|step|seat|error|voucher|booking|meter(?: reading)?|meter reads|lot|build|batch|firmware|release"
-     r"|docket|rma|receipt|parcel|package|shipment|consignment|waybill|claim|incident|transaction|ext)"
+     r"|docket|rma|receipt|parcel|package|shipment|consignment|waybill|claim|incident|transaction"
+     r"|confirmation|complaint|quote|ext)"
      r"(?: (?:is|was) number)?", 3),
     ("card", r"(?:credit |debit |bank |payment )?cards?(?: (?:number|no|details|is))?|visa|master ?card|amex"
      r"|american express|maestro|discover card|long number|sixteen digit(?: number| code)?s?|16 digits?", 60),

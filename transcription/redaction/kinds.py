@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from transcription.redaction.conversation import Conversation, Stream
 from transcription.redaction.cues import KEPT, Cue, Cues
-from transcription.redaction.numbers import BETWEEN, Number, has_figure, is_year, numbers
+from transcription.redaction.numbers import BEFORE_YEARS, BETWEEN, Number, has_figure, is_year, numbers
 from transcription.redaction.shapes import CARD_LENGTHS, IBAN_LENGTHS, is_card, is_iban, is_social, luhn
 
 _LONGEST_UNNAMED = 6
@@ -29,10 +29,6 @@ _GOES_ON = BETWEEN | frozenset("it goes on followed by again".split())
 _CORRECTED_WITHIN = 6
 _NAMED_TOGETHER = 4
 
-_BEFORE_YEARS = frozenset(
-    """in since until till from by of year before after during january february march april may june july august
-    september october november december""".split()
-)
 
 # A number said back is the same number: at any distance if long, else within so many utterances.
 _SHORTEST_ECHO = 3
@@ -132,7 +128,7 @@ def _cue_of(said: _Said, cues: Cues, used: dict[Cue, int]) -> Cue | None:
 
 def _kind(number: Number, cue: Cue | None, word_before: str) -> str:
     # "The account was opened in 2019".
-    amount = _is_amount(number) or (is_year(number.digits) and word_before in _BEFORE_YEARS)
+    amount = _is_amount(number) or (is_year(number.digits) and word_before in BEFORE_YEARS)
     digits, named = number.digits, cue.kind if cue else ""
     n = len(digits)
     if named in KEPT:
@@ -181,6 +177,8 @@ def _is_list(number: Number) -> bool:
     if len(pieces) == 1:
         # "12500000": an amount, more zeros than anything else.
         return 2 * len(pieces[0].rstrip("0")) < len(pieces[0])
+    if len(pieces) > 2 and len({*map(len, pieces)}) == 1 and len(pieces[0]) > 2 and all(p[-1] in "05" for p in pieces):
+        return True
     if all(len(p) == 2 for p in pieces) and len(pieces) <= _LONGEST_LIST:
         values = [int(p) for p in pieces]
         if max(values) - min(values) <= _NEAR or all(p[1] == "0" for p in pieces):

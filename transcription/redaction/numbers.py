@@ -36,6 +36,12 @@ UNITS = frozenset(
 )
 
 
+BEFORE_YEARS = frozenset(
+    """in since until till from by of year before after during january february march april may june july august
+    september october november december""".split()
+)
+
+
 class Piece(NamedTuple):
     """Part of a number as it was said; `first` and `last` are positions in the stream, both included.
 
@@ -127,7 +133,12 @@ def _number(pieces: Sequence[Piece], offset: int) -> Number:
 
 
 def _joins(plain: Sequence[str], before: Piece, piece: Piece) -> bool:
-    """Whether a piece goes on with the one before it; "and" between two amounts makes a list, not a number."""
+    """Whether a piece goes on with the one before it.
+
+    "And" between two amounts makes a list, not a number, and "in 2023" is a year.
+    """
+    if is_year(before.digits) and before.first and plain[before.first - 1] in BEFORE_YEARS:
+        return False
     if "and" not in plain[before.last + 1 : piece.first]:
         return True
     return all(

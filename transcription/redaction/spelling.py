@@ -63,6 +63,8 @@ _NO_LETTERS = re.compile(r"[\d\W_]+")
 _GLUE = re.compile(r"[:=,;#()<>\[\]|*\"]+")
 _AT = re.compile(r"[(\[{<]at[)\]}>]")
 _DOT = re.compile(r"[(\[{<]dot[)\]}>]")
+# "D.O.B."
+_ABBREVIATED = re.compile(r"[a-z](?:\.[a-z])+")
 _SHORT_GROUP = 2
 _PHONE = (10, 11)
 _LONG = 60
@@ -106,6 +108,8 @@ def tokens(word: str) -> tuple[str, ...]:
     plain = text.strip(_EDGES)
     if plain.endswith("'s"):
         plain = plain[:-2]
+    if _ABBREVIATED.fullmatch(plain):
+        return (plain.replace(".", ""),)
     parts = [part for part in re.split(r"[\W_]+", plain) if part]
     if len(parts) > 1 and all(part in _COUNTED or part in _AMONG_NUMBERS for part in parts):
         return tuple(parts)
