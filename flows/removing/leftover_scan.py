@@ -11,7 +11,7 @@ from flows.removing.kept_files import documents, kept_files
 from flows.settings import Settings
 from transcription.errors import SetupError
 from transcription.redaction import find
-from transcription.redaction.leftovers import CANDIDATES, kinds_left
+from transcription.redaction.net import CANDIDATES, kinds_left
 from transcription.transcript import SpeakerRole, Utterance
 from warehouse.search import Said, cells_like, databases, open_to_search, said_in
 

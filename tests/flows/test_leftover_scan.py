@@ -20,7 +20,7 @@ from flows.settings import Settings, load_settings
 from reports.printed import write_pdf
 from transcription.errors import LockedError
 from transcription.redaction import redact
-from transcription.redaction.leftovers import CANDIDATES, kinds_left
+from transcription.redaction.net import CANDIDATES, kinds_left
 from transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
 from warehouse.connect import open_writer
 from warehouse.load import load, store_rulebook

@@ -5,11 +5,14 @@ birth, written or spoken, in one utterance or read out over several turns. Numbe
 masked from seven digits on; what is called an order or reference number stays, and so do the last four digits of a
 card. `docs/privacy.md` says what is found how well.
 
+    spelling.py       words as they are compared, however they are written
     conversation.py   words in their place: in time, and in their speaker's stream
     numbers.py        numbers, written or spoken
     cues.py           the words that say what a number is
     kinds.py          what a number is
     emails.py  addresses.py  birth_dates.py
+    net.py            what is personal by its shape alone; `callaudit scan` casts it over everything stored
+    shapes.py         check digits and groupings
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,13 +22,14 @@ import msgspec
 
 from transcription.redaction.addresses import addresses
 from transcription.redaction.birth_dates import birth_dates
-from transcription.redaction.conversation import Conversation, conversation_of
+from transcription.redaction.conversation import Conversation, conversation_of, words_of
 from transcription.redaction.cues import Cues
 from transcription.redaction.emails import emails
 from transcription.redaction.kinds import Place, identifiers, personal_numbers
+from transcription.redaction.net import in_words
 from transcription.transcript import Span, Utterance, Word
 
-VERSION = 2
+VERSION = 3
 
 KINDS = ("card", "code", "ssn", "account", "phone", "email", "address", "birthdate", "number")
 """What a mask says it stands for: "[card]"; `number` is a long number that nothing is said about."""
@@ -73,7 +77,7 @@ def redact(utterances: Sequence[Utterance]) -> Redacted:
             text = " ".join(w.text for w in words)
             masked[n] = msgspec.structs.replace(utterance, words=words, text=text)
         else:
-            masked[n] = msgspec.structs.replace(utterance, text=_masked_text(utterance.text.split(), places))
+            masked[n] = msgspec.structs.replace(utterance, text=_masked_text(words_of(utterance), places))
     spans = _times(utterances, found)
     return Redacted(tuple(masked), len({one.part for one in found}), tuple(sorted(spans)))
 
@@ -81,42 +85,60 @@ def redact(utterances: Sequence[Utterance]) -> Redacted:
 def find(utterances: Sequence[Utterance]) -> list[Found]:
     """The personal data in the utterances of a call, which stand in order of time."""
     call = conversation_of(utterances)
-    cues = Cues(call)
-    places = _places(call, cues)
     found: list[Found] = []
     part = 0
-    for stream, of_stream in zip(call.streams, places, strict=True):
-        for place in of_stream:
+    for stream, places in zip(call.streams, _places(call, Cues(call)), strict=True):
+        for place in places:
             pieces: dict[int, list[int]] = {}
-            for i in range(place.first, place.last + 1):
-                at = stream.at[i]
+            for at in stream.at[place.first : place.last + 1]:
                 pieces.setdefault(call.utterance[at], []).append(call.word[at])
             found += [Found(n, words[0], words[-1], place.kind, part) for n, words in pieces.items()]
             part += 1
-    return sorted(found)
+    # Whatever the cues said of it: what has the shape of a card is not stored.
+    for n in sorted({call.utterance[stream.at[i]] for stream in call.streams for i in stream.figures}):
+        for first, last, kind in in_words(words_of(utterances[n])):
+            found.append(Found(n, first, last, kind, part))
+            part += 1
+    return _apart(found)
+
+
+def _apart(found: Sequence[Found]) -> list[Found]:
+    """What was found in order, each word in one place: where two meet, the first found says what it is."""
+    apart: list[Found] = []
+    for one in sorted(found):
+        before = apart[-1] if apart else None
+        if before is None or before.utterance != one.utterance or before.last < one.first:
+            apart.append(one)
+            continue
+        told = min(before, one, key=lambda f: f.part)
+        apart[-1] = told._replace(first=before.first, last=max(before.last, one.last))
+    return apart
 
 
 def _places(call: Conversation, cues: Cues) -> list[list[Place]]:
     letters = identifiers(call, cues)
     named: list[list[Place]] = []
+    taken: list[set[int]] = []
     for stream, with_letters in zip(call.streams, letters, strict=True):
         places: list[Place] = []
+        masked: set[int] = set()
         for place in (
-            *emails(stream, cues),
+            *emails(call, stream, cues),
             *with_letters,
             *birth_dates(stream, cues),
             *addresses(call, stream, cues),
         ):
-            if not any(place.first <= p.last and p.first <= place.last for p in places):
+            words = range(place.first, place.last + 1)
+            if masked.isdisjoint(words):
                 places.append(place)
+                masked.update(words)
         named.append(places)
-    taken = [{i for p in places for i in range(p.first, p.last + 1)} for places in named]
+        taken.append(masked)
     numbers = personal_numbers(call, cues, taken)
-    merged: list[list[Place]] = []
-    for places, more in zip(named, numbers, strict=True):
-        free = [p for p in more if not any(p.first <= q.last and q.first <= p.last for q in places)]
-        merged.append(sorted([*places, *free]))
-    return merged
+    return [
+        sorted([*places, *(p for p in more if masked.isdisjoint(range(p.first, p.last + 1)))])
+        for places, masked, more in zip(named, taken, numbers, strict=True)
+    ]
 
 
 def _times(utterances: Sequence[Utterance], found: Sequence[Found]) -> Iterator[Span]:

@@ -1,12 +1,14 @@
 """Streets with their house number ("forty two maple avenue") and postcodes ("SW1A 2AA", "zip nine four one one oh")."""
 
 import re
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from transcription.redaction.conversation import Conversation, Stream
 from transcription.redaction.cues import Cues
 from transcription.redaction.kinds import Place
-from transcription.redaction.numbers import DIGITS, TEENS, TENS, UNITS, begins_number, has_figure, piece_at
+from transcription.redaction.numbers import UNITS, begins_number, has_figure, piece_at
+from transcription.redaction.spelling import DIGITS, TEENS, TENS
 
 _STREETS = frozenset(
     """street st avenue ave road rd boulevard blvd lane ln terrace crescent mews parkway pkwy highway hwy turnpike
@@ -16,8 +18,9 @@ _STREETS = frozenset(
 _OFTEN_STREETS = frozenset(
     "drive dr way place pl court ct close square sq circle gardens grove trail row walk hill".split()
 )
+_ALL_STREETS = _STREETS | _OFTEN_STREETS
 _UNITS_OF_A_HOUSE = frozenset("apartment apt flat unit suite floor".split())
-_NO_NAME = UNITS | frozenset(
+_NO_NAME = (UNITS - {"grand"}) | frozenset(
     """the a an of on in at to from for and or but with is was are were be been i you we they he she it this that my
     your our their his her not no more different new other one two three four five six seven eight nine ten way down
     up off away into along than calls problem problems thing things number numbers please can could will would want
@@ -28,7 +31,7 @@ _LONGEST_HOUSE = 5
 
 _POSTCODE = re.compile(r"[a-z]{1,2}\d[a-z\d]? ?\d[abd-hjlnp-uw-z]{2}|[a-z]\d[a-z] ?\d[a-z]\d")
 _WEAK_NEEDS = re.compile(r"[A-Z]")
-_SHORTEST_POSTCODE = 5
+_LONGEST_POSTCODE = 7
 _ZIP = frozenset({5, 9})
 _ZIP_WITHIN = 5
 
@@ -36,19 +39,24 @@ _ZIP_WITHIN = 5
 def addresses(call: Conversation, stream: Stream, cues: Cues) -> list[Place]:
     """The street addresses and postcodes in a stream."""
     found: list[Place] = []
-    # Only after its cue is a postcode looked for in words without a figure.
-    anywhere = any(cue.kind == "postcode" for cue in cues.all)
-    looked_at: Sequence[int] = range(len(stream.plain)) if anywhere else stream.figures
-    if not looked_at:
-        return found
-    texts = [call.texts[t] for t in stream.at]
+    streets = not _ALL_STREETS.isdisjoint(stream.plain)
+    looked_at = stream.figures
+    spelt = [cue for cue in cues.all if cue.kind == "postcode"]
+    if spelt:
+        # Only after its cue is a postcode looked for in words without a figure.
+        near = {
+            i
+            for cue in spelt
+            for i in range(bisect_right(stream.at, cue.last), bisect_right(stream.at, cue.last + cue.reach))
+        }
+        looked_at = sorted(near.union(looked_at))
     taken = -1
     for i in looked_at:
         if i <= taken:
             continue
         word = stream.plain[i]
-        last = _street(stream, texts, i, cues) if begins_number(word) else None
-        if last is None and (anywhere or has_figure(word)):
+        last = _street(call, stream, i, cues) if streets and begins_number(word) else None
+        if last is None and (spelt or has_figure(word)):
             last = _postcode(stream, i, cues)
         if last is not None:
             first = _house_unit_before(stream.plain, i)
@@ -61,15 +69,19 @@ def addresses(call: Conversation, stream: Stream, cues: Cues) -> list[Place]:
     return found
 
 
-def _street(stream: Stream, texts: Sequence[str], i: int, cues: Cues) -> int | None:
+def _street(call: Conversation, stream: Stream, i: int, cues: Cues) -> int | None:
     """The last word of the street address that begins here with its number."""
     plain = stream.plain
     house = _house_number(plain, i)
     if house is None:
         return None
+    after = min(house + 2 + _LONGEST_NAME, len(plain))
+    if _ALL_STREETS.isdisjoint(plain[house + 1 : after]):
+        return None
+    texts = {n: call.texts[stream.at[n]] for n in range(house + 1, after)}
     named = cues.before(stream.at[i])
     expected = named is not None and named.kind == "address"
-    for n in range(house + 1, min(house + 2 + _LONGEST_NAME, len(plain))):
+    for n in range(house + 1, after):
         if n in stream.breaks or (n > house + 1 and texts[n - 1][-1] in ".,?!" and plain[n - 1] not in _SAINT):
             return None
         is_street = plain[n] in _STREETS
@@ -77,7 +89,7 @@ def _street(stream: Stream, texts: Sequence[str], i: int, cues: Cues) -> int | N
             often = plain[n] in _OFTEN_STREETS and (
                 expected
                 or _flat_after(plain, n + 1) is not None
-                or all(_WEAK_NEEDS.match(t) for t in texts[house + 1 : n + 1])
+                or all(_WEAK_NEEDS.match(texts[t]) for t in range(house + 1, n + 1))
             )
             if (is_street and not (plain[n] == "st" and n + 1 < len(plain) and n == house + 1)) or often:
                 return _flat_after(plain, n + 1) or n
@@ -103,6 +115,8 @@ def _house_number(plain: Sequence[str], i: int) -> int | None:
             break
         digits += piece.digits
         last = piece.last
+        if len(digits) > _LONGEST_HOUSE:
+            break
     if not digits or len(digits) > _LONGEST_HOUSE:
         return None
     letter = last + 1 < len(plain) and len(plain[last + 1]) == 1 and plain[last + 1] in "bcd"
@@ -140,26 +154,28 @@ def _postcode(stream: Stream, i: int, cues: Cues) -> int | None:
     cue = cues.before(stream.at[i])
     if cue is None or cue.kind != "postcode":
         return None
-    last, letters, length = i - 1, 0, 0
-    while last + 1 < len(plain):
-        piece = piece_at(plain, last + 1, inside=length > 0)
+    # Spelt out, letter by letter and digit by digit: "S W one A two A A".
+    joined, last = "", i - 1
+    while last + 1 < len(plain) and len(joined) < _LONGEST_POSTCODE and last + 1 not in stream.breaks:
+        piece = piece_at(plain, last + 1, inside=joined != "")
         if piece is not None:
-            length += len(piece.digits)
+            joined += piece.digits
             last = piece.last
-        elif re.fullmatch(r"[a-z]{1,2}\d?[a-z]?|\d[a-z]{2}", plain[last + 1]) and len(plain[last + 1]) != 2:
-            letters += 1
-            length += len(plain[last + 1])
+        elif len(plain[last + 1]) == 1 or (has_figure(plain[last + 1]) and plain[last + 1].isalnum()):
+            joined += plain[last + 1]
             last += 1
         else:
             break
-    return last if letters and length >= _SHORTEST_POSTCODE else None
+        if _POSTCODE.fullmatch(joined):
+            return last
+    return None
 
 
 def _zip_after(stream: Stream, street: int) -> Place | None:
     """The number of five or nine digits that follows a street within a few words (its town)."""
     for i in range(street + 1, min(street + 1 + _ZIP_WITHIN, len(stream.plain))):
         digits, last = "", i - 1
-        while last + 1 < len(stream.plain) and last + 1 not in stream.breaks:
+        while last + 1 < len(stream.plain) and last + 1 not in stream.breaks and len(digits) <= max(_ZIP):
             piece = piece_at(stream.plain, last + 1, inside=bool(digits))
             if piece is None:
                 break

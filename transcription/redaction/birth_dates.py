@@ -1,11 +1,13 @@
 """Dates of birth: a date after "date of birth", "born", "birthday"; every other date stays."""
 
+from bisect import bisect_right
 from collections.abc import Sequence
 
 from transcription.redaction.conversation import Stream
 from transcription.redaction.cues import Cue, Cues
 from transcription.redaction.kinds import Place
-from transcription.redaction.numbers import UNITS, piece_at, written_date
+from transcription.redaction.numbers import UNITS, piece_at
+from transcription.redaction.spelling import written_date
 
 _MONTHS = frozenset(
     """january february march april may june july august september october november december
@@ -31,13 +33,13 @@ def birth_dates(stream: Stream, cues: Cues) -> list[Place]:
 
 def _after(stream: Stream, cue: Cue) -> Place | None:
     plain = stream.plain
-    i = next((n for n, t in enumerate(stream.at) if t > cue.last), len(plain))
+    i = bisect_right(stream.at, cue.last)
     while i < len(plain) and stream.at[i] - cue.last <= cue.reach:
         last, parts, digits, month = _date(plain, i)
         if parts:
-            year_only = digits == 4 and parts == 1 and plain[i - 1 : i] == ("in",)
+            year_only = digits == 4 and parts == 1 and i > 0 and plain[i - 1] == "in"
             if (month and parts > 1) or (parts >= 2 and digits >= 4) or digits >= 6 or year_only:
-                return Place(i, last, "birthdate")
+                return Place(i - (i > 0 and plain[i - 1] == "the"), last, "birthdate")
             i = last
         i += 1
     return None

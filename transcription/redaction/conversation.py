@@ -6,14 +6,12 @@ they are in what everybody said before.
 """
 
 from collections.abc import Sequence
-from functools import lru_cache
-from itertools import pairwise
+from itertools import chain, compress, pairwise
 from typing import NamedTuple
 
-from transcription.redaction.numbers import may_be_number
+from transcription.redaction.numbers import MAY_BE_NUMBER
+from transcription.redaction.spelling import READINGS
 from transcription.transcript import Seconds, SpeakerRole, Utterance
-
-EDGES = ".,;:!?\"'“”‘’()[]…-\u2013"
 
 # People read a number in groups and wait for "okay" after each.
 _PAUSE: Seconds = 8.0
@@ -27,63 +25,72 @@ class Stream(NamedTuple):
     `figures` are the positions of words in which a number may begin or a figure is written: most words are none.
     """
 
-    at: tuple[int, ...]
-    plain: tuple[str, ...]
+    at: Sequence[int]
+    plain: Sequence[str]
     breaks: frozenset[int]
-    figures: tuple[int, ...]
+    figures: Sequence[int]
 
 
 class Conversation(NamedTuple):
     """All words in order of time, column by column, and the stream of each speaker.
 
-    `texts` are the words as they were said, `plain` in lower case, without marks at their edges; `utterance` and
-    `word` are their positions in the conversation and in that utterance. `said` is all of `plain`, with a character
-    between any two words: a new line where an utterance ends.
+    `plain` are the words as they are compared, `texts` as they were written; a word that is read as several stands in
+    several rows. `utterance` and `word` are their positions in the conversation and in that utterance. `said` is all
+    of `plain`, with a character between any two words: a new line where an utterance ends.
     """
 
-    texts: tuple[str, ...]
-    plain: tuple[str, ...]
-    utterance: tuple[int, ...]
-    word: tuple[int, ...]
+    texts: Sequence[str]
+    plain: Sequence[str]
+    utterance: Sequence[int]
+    word: Sequence[int]
     said: str
-    streams: tuple[Stream, ...]
+    streams: Sequence[Stream]
 
 
 def conversation_of(utterances: Sequence[Utterance]) -> Conversation:
     """The words of utterances that stand in order of time."""
     texts: list[str] = []
+    simple: list[str] = []
     utterance_of: list[int] = []
     word_of: list[int] = []
     first_of: list[int] = []
     streams: dict[tuple[SpeakerRole, int | None], list[int]] = {}
     for n, utterance in enumerate(utterances):
-        said = [w.text for w in utterance.words] if utterance.words else utterance.text.split()
-        first_of.append(len(texts))
-        if said:
-            streams.setdefault((utterance.role, utterance.channel), []).append(n)
+        said = words_of(utterance)
+        first_of.append(len(simple))
+        if not said:
+            continue
+        streams.setdefault((utterance.role, utterance.channel), []).append(n)
+        read = list(map(READINGS.__getitem__, said))
+        simple += chain.from_iterable(read)
+        count = len(simple) - first_of[-1]
+        utterance_of += [n] * count
+        if count == len(said):
             texts += said
-            utterance_of += [n] * len(said)
-            word_of += range(len(said))
-    first_of.append(len(texts))
-    simple = [plain(text) for text in texts]
+            word_of += range(count)
+        else:
+            for at, (word, parts) in enumerate(zip(said, read, strict=True)):
+                texts += [word] if len(parts) == 1 else parts
+                word_of += [at] * len(parts)
+    first_of.append(len(simple))
     return Conversation(
-        tuple(texts),
-        tuple(simple),
-        tuple(utterance_of),
-        tuple(word_of),
+        texts,
+        simple,
+        utterance_of,
+        word_of,
         "\n".join([" ".join(simple[first:after]) for first, after in pairwise(first_of) if after > first]) + " ",
-        tuple(_stream(said_in, first_of, simple, utterances) for said_in in streams.values()),
+        [_stream(said_in, first_of, simple, word_of, utterances) for said_in in streams.values()],
     )
 
 
-@lru_cache(maxsize=1 << 16)
-def plain(text: str) -> str:
-    """The word in lower case, without marks at its edges; a leading plus sign stays."""
-    word = text.lower().replace("’", "'").strip(EDGES)
-    return word[:-2] if word.endswith("'s") else word
+def words_of(utterance: Utterance) -> list[str]:
+    """The words of an utterance as they are written; of one without words those of its text."""
+    return [w.text for w in utterance.words] if utterance.words else utterance.text.split()
 
 
-def _stream(said_in: list[int], first_of: list[int], simple: list[str], utterances: Sequence[Utterance]) -> Stream:
+def _stream(
+    said_in: list[int], first_of: list[int], simple: list[str], word_of: list[int], utterances: Sequence[Utterance]
+) -> Stream:
     """The stream of a speaker who speaks in those utterances, whose first words stand at `first_of`."""
     at: list[int] = []
     breaks: set[int] = set()
@@ -94,16 +101,15 @@ def _stream(said_in: list[int], first_of: list[int], simple: list[str], utteranc
             breaks.add(len(at))
         # Within an utterance only the times of its words show a break.
         if utterance.words and utterance.words[-1].end - utterance.words[0].start > _PAUSE:
-            breaks.update(
-                len(at) + i
-                for i, (one, other) in enumerate(pairwise(utterance.words), 1)
-                if _is_pause(one.end, other.start)
-            )
+            late = {i for i, (one, other) in enumerate(pairwise(utterance.words), 1) if _is_pause(one.end, other.start)}
+            if late:
+                begun = {word_of[t]: t for t in range(after - 1, first - 1, -1)}
+                breaks.update(len(at) + begun[i] - first for i in late)
         at += range(first, after)
         before = n
-    of_stream = [simple[t] for t in at]
-    figures = [i for i, word in enumerate(of_stream) if may_be_number(word)]
-    return Stream(tuple(at), tuple(of_stream), frozenset(breaks), tuple(figures))
+    of_stream = list(map(simple.__getitem__, at))
+    figures = list(compress(range(len(at)), map(MAY_BE_NUMBER.__getitem__, of_stream)))
+    return Stream(at, of_stream, frozenset(breaks), figures)
 
 
 def _is_break(before: Utterance, after: Utterance, words_between: int) -> bool:

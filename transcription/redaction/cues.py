@@ -5,9 +5,7 @@ The nearest cue before a number counts, whoever said it.
 
 import re
 from bisect import bisect_left
-from collections.abc import Sequence
-from functools import lru_cache
-from itertools import accumulate
+from itertools import accumulate, compress
 from typing import NamedTuple
 
 from transcription.redaction.conversation import Conversation
@@ -21,37 +19,61 @@ _SOCIAL = (
     r"|passport|driver'?s? licen[sc]e"
 )
 
+KEPT = frozenset({"kept", "thing", "barcode", "meeting"})
+"""Cues that say that a number is nobody's secret; "thing" is a bare word ("item 4412"), which says it less surely."""
+
 # Kind, pattern over lower-case words, and how many words after it the number may begin.
-# The order counts where two begin at the same word; a kind in `KEPT` says that the number is nobody's secret.
+# The order counts where two begin at the same word.
 CUES: tuple[tuple[str, str, int], ...] = (
-    ("ssn", rf"{_LAST_FOUR} (?:of|on|in|from) (?:{_SOCIAL})(?: {_NUMBER})?", 25),
+    ("ssn", rf"{_LAST_FOUR} (?:of|on|in|from) (?:(?:the|my|your|his|her) )?(?:{_SOCIAL})(?: {_NUMBER})?", 25),
     ("ending", rf"(?:{_LAST_FOUR}|final (?:four|4)(?: digits)?)(?: (?:of|on|for))?(?: (?:the|that|your|my))?(?: \w+)? ?"
      r"(?:card)?", 14),
     ("ending", r"(?:card |cards |visa |mastercard |amex )?(?:ending|ends|ended)(?: in| with)?", 3),
     ("code", r"security (?:code|number|digits)|cvv2?|cvc2?|c v v2?|c v c2?|card verification"
-     r"|(?:last )?(?:three|four|3|4) ?(?:digits?|numbers?)?(?: security)?(?: code)? (?:on|from|at) the (?:back|front)"
+     r"|(?:last )?(?:three|four|3|4) ?(?:digits?|numbers?)?(?: security)?(?: code)?"
+     r" (?:on|from|at|by|near|behind|next to) (?:the|your|my) (?:back|front|signature|strip)"
      r"(?: of (?:the|your|my) (?:\w+ )?card)?|(?:three|four|3|4) digit (?:security )?code"
      r"|(?:code|number|digits) (?:on|from|at) the back(?: of (?:the|your|my) (?:\w+ )?card)?", 16),
     ("code", r"(?:verification|access|authentication|log ?in|sms|text|six digit|6 digit|one time|onetime) "
-     r"(?:pass ?)?(?:code|password|pin)|pass ?code|otp|pin (?:number|code)|(?:my|your|the) pin\b", 16),
-    ("kept", r"(?:promo|promotion|voucher|coupon|discount|gift|error|area|dial(?:ling)?|country|product|item)"
-     r"(?: card)? codes?", 8),
+     r"(?:pass ?)?(?:code|password|pin)|pass ?code|otp|pin (?:number|code)", 16),
+    ("sent code", r"(?:(?<=\bthe )|(?<=\ba )|(?<=\byour )|(?<=\bmy )|(?<=\bthat )|(?<=\bthis ))codes?"
+     r"(?! (?:of|for|red|on the (?:back|front|page|screen|box|label|site))\b)", 8),
+    ("code", r"(?:my|your|her|his|card|the) pin\b(?! (?:it|that|this|on|down|to|board|badge|in|up|of|fell|for|holding"
+     r"|keeps?|broke|came|has|drop|hole|cushion|point)\b)", 6),
+    ("barcode", r"isbn(?: 1[03])?|bar ?codes?|upc|ean|gtin|imei|vin (?:number|is)|vehicle identification number"
+     rf"|(?:isbn|upc|ean|gtin|imei|bar ?code) {_NUMBER}", 12),
+    ("meeting", rf"(?:(?:zoom|teams|webex|conference|video) )?(?:meeting|webinar|conference|bridge) {_NUMBER}"
+     r"|zoom (?:id|link|call)|meeting(?= is \d)", 12),
+    ("kept", r"(?:promo|promotion|voucher|coupon|discount|gift|error|product|item|status"
+     r"|stop|fault|reason|department|dept|store|date|batch|lot|trip|tariff|tax|colou?r|paint|style)(?: card)?"
+     r" codes?", 8),
     ("kept", r"(?:order|booking|reservation|reference|ref|confirmation|ticket|case|tracking|invoice|item|serial|model"
      r"|part|product|sku|claim|job|incident|shipment|delivery|parcel|batch|article|complaint|purchase|quote|flight|po"
-     rf"|version|request|error) (?:reference )?{_NUMBER}", 20),
-    ("kept", r"order|invoice|ticket|case|reference|ref|tracking|flight|item|serial|model|part|sku|version|extension"
-     r"|room|step|seat|error|voucher|booking reference|meter(?: reading)?|meter reads", 2),
+     r"|version|request|error|lot|build|firmware|release|revision|return|rma|exchange|receipt|transaction|waybill|awb"
+     r"|consignment|package|docket|service|report|bug|issue|change|asset|catalog(?:ue)?|style|design|pattern|drawing"
+     r"|registration|recipe|page|meter|train|bus|container|pallet|bin|locker|seat|gate|room|table|queue|position"
+     rf"|warranty|inventory|stock|barcode|document|form|file|vin|spec|certificate|permit|docket|lottery|raffle)"
+     rf" (?:order |request |reference |tag |log )?{_NUMBER}", 20),
+    ("kept", r"(?:order|booking|tracking|case|complaint|claim|return) (?:ref|reference|confirmation)s?"
+     r"|tracking(?: link| details)?(?= (?:is|says|it's) \d)", 8),
+    ("thing", r"(?:orders?|invoices?|tickets?|case|reference|ref|tracking|flight|item|serial|model|part|sku|version"
+     r"|extension|room|step|seat|error|voucher|booking|meter(?: reading)?|meter reads|lot|build|batch|firmware|release"
+     r"|docket|rma|receipt|parcel|package|shipment|consignment|waybill|claim|incident|transaction"
+     r"|confirmation|complaint|quote|ext)"
+     r"(?: (?:is|was) number)?", 3),
     ("card", r"(?:credit |debit |bank |payment )?cards?(?: (?:number|no|details|is))?|visa|master ?card|amex"
      r"|american express|maestro|discover card|long number|sixteen digit(?: number| code)?s?|16 digits?", 60),
     ("ssn", rf"(?:{_SOCIAL})(?: {_NUMBER})?", 25),
     ("account", r"(?:account|acct|policy|membership|member|customer|client|patient|subscriber|contract|loyalty"
      rf"|insurance|routing|transit|medical record) {_NUMBER}|sort code|iban", 25),
     ("account", r"account|policy|routing", 2),
-    ("postcode", r"zip(?: ?code)?|post ?code|postal code", 12),
+    ("postcode", r"zip(?: ?codes?)|post ?codes?|postal codes?"
+     r"|zip(?! (?:on|of|up|in|at|ties?|files?|fly|drive|lock|line|it|them|my|broke|broken|jammed|got|came|pull|pocket"
+     r"|keeps?|was|has|is (?:\w+ )?(?:broken|stuck|jammed))\b)", 12),
     ("phone", r"(?:phone|telephone|mobile|cell|cellphone|landline|contact|call ?back|call back|fax|whatsapp|home|work"
      r"|daytime|best|office) number|(?:my|your|her|his|their|what|good|best) number"
      r"|numbers? to (?:call|reach|ring|text)|(?:call|ring|reach|text|phone|contact) (?:me|us|you|him|her|them)"
-     r"|phone|mobile|cell|landline|telephone", 30),
+     r"|phone|mobile|cell|landline|telephone|(?:area|dial(?:ling)?|country) codes?", 30),
     ("birthdate", r"date of birth|birth ?date|birthday|dob|d o b|born", 14),
     ("address", r"(?:delivery |home |billing |shipping |postal |street )?address"
      r"|(?:i|we|she|he|they) lives? (?:at|on|in)|(?:deliver|ship|send|moved|move|come) (?:it |them )?to"
@@ -65,34 +87,54 @@ _PATTERN = re.compile(
 
 # The words that a cue begins with: everywhere else none is looked for, which is most of the work of masking.
 _FIRST = frozenset(
-    """16 3 4 6 access account acct address american amex area article authentication bank batch best billing birth
-    birthdate birthday booking born branch c call callback card cards case cell cellphone claim client code come
-    complaint confirmation contact contract country coupon credit customer cvc cvc2 cvv cvv2 d date daytime debit
-    deliver delivery dial dialling digits discount discover dob driver drivers e email emails ended ending ends
-    error extension fax final flight four full gift good he her his home i iban incident insurance invoice item itin
-    job landline last live lives living log login long loyalty maestro master mastercard medical member membership
-    meter mobile model move moved my n national ni nino number numbers of office one onetime order otp our parcel
-    part pass passcode passport patient payment phone pin po policy post postal postcode product promo promotion
-    purchase quote reach ref reference request reservation ring room routing s seat security send serial she ship
-    shipment shipping six sixteen sku sms social sort ssn step street subscriber tax telephone text the their they
-    three ticket tracking transit verification version visa voucher we what whatsapp where work your zip
-    zipcode""".split()
+    """16 3 4 6 access account acct address american amex area article asset authentication awb bank bar barcode
+    barcodes batch best billing bin birth birthdate birthday booking born branch bridge bug build bus c call
+    callback card cards case catalog catalogue cell cellphone certificate change claim client code color colour come
+    complaint conference confirmation consignment contact container contract country coupon credit customer cvc cvc2
+    cvv cvv2 d date daytime debit deliver delivery department dept design dial dialling digits discount discover dob
+    docket document drawing driver drivers e ean email emails ended ending ends error exchange ext extension fault
+    fax file final firmware flight form four full gate gift good gtin he her his home i iban imei incident insurance
+    inventory invoice invoices isbn issue item itin job landline last live lives living locker log login long lot
+    lottery loyalty maestro master mastercard medical meeting member membership meter mobile model move moved my n
+    national ni nino number numbers of office one onetime order orders otp our package page paint pallet parcel part
+    pass passcode passport patient pattern payment permit phone pin po policy position post postal postcode product
+    promo promotion purchase queue quote raffle reach reason receipt recipe ref reference registration release
+    report request reservation return revision ring rma room routing s seat security send serial she ship shipment
+    shipping six sixteen sku sms social sort spec ssn status step stock stop store street style subscriber table
+    tariff tax teams telephone text the their they three ticket tickets tracking train transaction transit trip upc
+    v vehicle verification version video vin visa voucher warranty waybill we webex webinar what whatsapp where work
+    your zip zipcode zipcodes postcodes service zoom this that""".split()
 )
 _PIECE = re.compile(r"\w+")
+_GLUED = re.compile(r"(?:3|4|three|four)(?:digit|number)")
 
 
-@lru_cache(maxsize=1 << 16)
 def begin_in(word: str) -> tuple[int, ...]:
-    """The characters of a word at which a cue may begin."""
+    """The characters of a word at which a cue may begin; none in a mask."""
+    if word[:1] == "[":
+        return ()
     # "3digits" is one word, and begins one.
-    return tuple(
-        [m.start() for m in _PIECE.finditer(word) if m[0] in _FIRST or m[0].startswith(("3", "4", "three", "four"))]
-    )
+    return tuple([m.start() for m in _PIECE.finditer(word) if m[0] in _FIRST or _GLUED.match(m[0])])
 
+
+class _Begins(dict[str, tuple[int, ...]]):
+    """`begin_in` of every word met, worked out once for each."""
+
+    _MOST = 1 << 16
+
+    def __missing__(self, word: str) -> tuple[int, ...]:
+        if len(self) >= self._MOST:
+            self.clear()
+        known = self[word] = begin_in(word)
+        return known
+
+
+_BEGINS = _Begins()
+_LOOKED_BACK = 12
 
 # Said after the number: "three one two is the security code".
 _AFTER = 5
-_SAID_AFTER = frozenset({"code", "ssn", "account", "card", "kept"})
+_SAID_AFTER = frozenset({"code", "ssn", "account", "card", *KEPT})
 _SAYS_SO = re.compile(r"^(?:,? ?(?:it|that|this|which))?'? ?(?:is|was|are)? ?(?:on )?(?:my|the|your|our|his|her)? ?$")
 
 
@@ -110,39 +152,44 @@ class Cues:
 
     def __init__(self, call: Conversation) -> None:
         self._call = call
-        starts = [*accumulate([len(word) + 1 for word in call.plain], initial=0)]
-        begin = [
-            starts[n] + offset for n, word in enumerate(call.plain) if (offsets := begin_in(word)) for offset in offsets
-        ]
+        ends = [*accumulate(map(len, call.plain), initial=0)]
         found: list[Cue] = []
         end = 0
-        for at in begin:
-            match = _PATTERN.match(call.said, at) if at >= end else None
-            if match is not None:
-                end = match.end()
-                kind, _, reach = CUES[int(str(match.lastgroup)[1:])]
-                last = at + len(match[0].rstrip()) - 1
-                found.append(Cue(kind, _token_at(starts, at), _token_at(starts, last), reach))
+        for n in compress(range(len(call.plain)), map(_BEGINS.__getitem__, call.plain)):
+            for offset in _BEGINS[call.plain[n]]:
+                # A word stands behind as many blanks as there are words before it.
+                at = ends[n] + n + offset
+                match = _PATTERN.match(call.said, at) if at >= end else None
+                if match is not None:
+                    end = match.end()
+                    kind, _, reach = CUES[int(str(match.lastgroup)[1:])]
+                    found.append(Cue(kind, n, n + _blanks_in(match[0].rstrip()), reach))
         self.all = tuple(found)
+        self._firsts = [cue.first for cue in found]
+        self._lasts = [cue.last for cue in found]
 
     def before(self, token: int, *kinds: str) -> Cue | None:
         """The nearest cue (of these kinds) that ends before the token and reaches it."""
-        at = bisect_left(self.all, token, key=lambda cue: cue.last)
-        for cue in reversed(self.all[max(0, at - 12) : at]):
+        at = bisect_left(self._lasts, token)
+        for n in range(at - 1, max(0, at - _LOOKED_BACK) - 1, -1):
+            cue = self.all[n]
             if token - cue.last <= cue.reach and (not kinds or cue.kind in kinds):
                 return cue
         return None
 
     def after(self, token: int) -> Cue | None:
         """The cue that says what was read out up to this token, in the same utterance."""
-        at = bisect_left(self.all, token + 1, key=lambda cue: cue.first)
-        for cue in self.all[at : at + 1]:
-            same = self._call.utterance[cue.first] == self._call.utterance[token]
-            between = " ".join(self._call.plain[token + 1 : cue.first])
-            if cue.kind in _SAID_AFTER and same and cue.first - token <= _AFTER and between and _SAYS_SO.match(between):
-                return cue
-        return None
+        at = bisect_left(self._firsts, token + 1)
+        if at == len(self.all):
+            return None
+        cue = self.all[at]
+        if cue.kind not in _SAID_AFTER or cue.first - token > _AFTER:
+            return None
+        if self._call.utterance[cue.first] != self._call.utterance[token]:
+            return None
+        between = " ".join(self._call.plain[token + 1 : cue.first])
+        return cue if between and _SAYS_SO.match(between) else None
 
 
-def _token_at(starts: Sequence[int], character: int) -> int:
-    return bisect_left(starts, character + 1) - 1
+def _blanks_in(said: str) -> int:
+    return said.count(" ") + said.count("\n")
