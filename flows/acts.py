@@ -122,5 +122,5 @@ def _fitted(
 
 def _recogniser_of(rulebook: Rulebook) -> Recogniser:
     if rulebook.witnesses.recogniser is None:
-        raise SetupError("the recogniser of acts is switched off", tries=("acts = true  under [rules]",))
+        raise SetupError("the recogniser of acts is switched off", tries=("acts = true  under [run]",))
     return rulebook.witnesses.recogniser

@@ -72,7 +72,7 @@ def _time_zone(settings: Settings) -> Check:
 
 def _rules(settings: Settings) -> Check:
     try:
-        rulebook = load_rulebook(*settings.rule_folders)
+        rulebook = load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
     except CallauditError as error:
         return _failed("rules", error)
     outcomes = list(run_examples(rulebook))

@@ -26,7 +26,7 @@ def rulebook_named(name: str, settings: Settings) -> Rulebook:
     if name == "shipped":
         return load_rulebook()
     if name == ".":
-        return load_rulebook(*settings.rule_folders)
+        return load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
     folder = Path(name)
     if not any(folder.glob("*.y*ml")) and not any(folder.glob("scorecards/*.y*ml")):
         state = "holds no rules" if folder.is_dir() else "is no folder"

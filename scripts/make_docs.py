@@ -70,11 +70,17 @@ def acts_page(rulebook: Rulebook) -> str:
     lines = [
         f"# The acts\n\n{len(rulebook.acts)} things that a turn of a call can do. Rules speak of them; phrases and a "
         "recogniser hear them ([why](decisions/0007-acts-between-words-and-rules.md), [how right](accuracy.md)). "
-        "`callaudit acts explain \"...\"` says what a line does. The tag is the act's short name in `corpus/`.\n"
+        '`callaudit acts explain "..."` says what a line does. The tag is the act\'s short name in `corpus/`.\n'
     ]
     for who in ("agent", "customer"):
         rows = [_act(act, asked_by[act.name]) for act in rulebook.acts.values() if act.who == who]
-        lines += [f"## The {who}'s\n", "| act | tag | means | not | for example | rules |", "|---|---|---|---|---|---|", *rows, ""]
+        lines += [
+            f"## The {who}'s\n",
+            "| act | tag | means | not | for example | rules |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+        ]
     return _NOTE + "\n".join(lines).rstrip() + "\n"
 
 

@@ -54,7 +54,7 @@ def audit_again(
     """
     started_at = at or datetime.now(UTC)
     # Rules first, as in a run.
-    rulebook = load_rulebook(*settings.rule_folders)
+    rulebook = load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
     if not settings.warehouse.is_file():
         raise InputError(f"there is no warehouse {settings.warehouse}", tries=("callaudit run",))
     if not dry_run:

@@ -106,7 +106,7 @@ class AuditRun:
         self.started_at = started_at or datetime.now(UTC)
         self.run_id = f"R{self.started_at:%Y%m%d-%H%M%S}"
         # Rules first: a mistake in them is found before anything else takes time.
-        self.rulebook = load_rulebook(*settings.rule_folders)
+        self.rulebook = load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
         complete(settings)
         self.con = open_writer(settings.warehouse, patience=_BRIEF)
         tell(Opened(run_id=self.run_id))
@@ -254,6 +254,7 @@ class AuditRun:
         return Ways(
             transcription=self.settings.transcription,
             rule_folders=self.settings.rule_folders,
+            recogniser=self.settings.run.acts,
             version=self.rulebook.version,
             scorecard=self.settings.report.scorecard,
         )

@@ -32,6 +32,7 @@ class Ways(msgspec.Struct, frozen=True, kw_only=True):
 
     transcription: TranscriptionSettings
     rule_folders: tuple[Path, ...]
+    recogniser: bool
     version: str
     scorecard: str
 
@@ -104,7 +105,7 @@ def audit_batch(batch: Batch, ways: Ways) -> Audited:
 @lru_cache(maxsize=1)
 def loaded(ways: Ways) -> Rulebook:
     """The rulebook of a run, once a process. Raises SetupError where the rules are not those the run began with."""
-    rulebook = load_rulebook(*ways.rule_folders)
+    rulebook = load_rulebook(*ways.rule_folders, recogniser=ways.recogniser)
     if rulebook.version != ways.version:
         raise SetupError(
             "the rules were changed while a run was going on",

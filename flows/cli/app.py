@@ -99,4 +99,5 @@ def current_rulebook() -> "Rulebook":
     from audit_rules.rulebook import load_rulebook
     from flows.settings import load_settings
 
-    return load_rulebook(*load_settings(given.config).rule_folders)
+    settings = load_settings(given.config)
+    return load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)

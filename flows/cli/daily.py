@@ -138,7 +138,7 @@ def audit(
     from transcription.transcript import SpeakerRole
 
     settings = load_settings(given.config)
-    rulebook = load_rulebook(*settings.rule_folders)
+    rulebook = load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
     card = scorecard_called(rulebook, scorecard or settings.report.scorecard)
     speakers = {agent: SpeakerRole.AGENT} if agent else {}
     engine = None

@@ -1,4 +1,4 @@
-"""Acts: the same numbers alone or among others, honest levels, readable files, and a quote for whatever is recognised."""
+"""Acts: the same numbers alone or among others, honest levels, readable files, a quote for whatever is recognised."""
 
 from pathlib import Path
 
