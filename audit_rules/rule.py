@@ -244,10 +244,10 @@ class Gate(Block, frozen=True, kw_only=True):
     upset: tuple[str, ...] = ()
     clearly: tuple[str, ...] = ()
     elsewhere: tuple[str, ...] = ()
-    from_turn: float = 0.7
-    from_clear_turn: float = 0.6
-    from_perhaps: float = 0.5
-    turns: int = 2
+    from_turn: float = 0.55
+    from_clear_turn: float = 0.5
+    from_perhaps: float = 0.45
+    turns: int = 1
     accepted: tuple[str, ...] = ()
     thanked: tuple[str, ...] = ()
     persists: tuple[str, ...] = ()

@@ -184,14 +184,17 @@ class _Reader:
         seen: dict[str, str] = {}
         for document in self._documents(folder):
             if document.path.stem == "words":
-                own = document.convert(document.value, dict[str, tuple[str, ...]]) or {}
-                self.words |= own
-                self._word_files.append((document, own))
+                self._word_list(document)
             elif document.path.stem == "gate":
                 self.gate = document.convert(document.value, Gate) or self.gate
                 self._gate_file = document
             else:
                 self._rules(document, seen)
+
+    def _word_list(self, document: Document) -> None:
+        own = document.convert(document.value, dict[str, tuple[str, ...]]) or {}
+        self.words |= own
+        self._word_files.append((document, own))
 
     def _rules(self, document: Document, seen: dict[str, str]) -> None:
         for at, block in document.blocks():
@@ -206,8 +209,11 @@ class _Reader:
             self._places[rule.id] = (at, document)
 
     def acts_of(self, folder: Path) -> None:
-        """Add the acts of one folder."""
+        """Add the acts of one folder, and the word lists that stand beside them."""
         for document in self._documents(folder):
+            if document.path.stem == "words":
+                self._word_list(document)
+                continue
             act = document.convert(document.value, Act)
             if act is not None:
                 self.acts[act.name] = act

@@ -10,7 +10,7 @@ from audit_rules.rulebook import Rulebook
 from audit_rules.scorecard import CallScore, score
 from tests.audit_rules.conftest import RulebookOf, block
 
-MET, MISSED, NOT_APPLICABLE, NOT_ASSESSABLE = Verdict
+MET, MISSED, UNSURE, NOT_APPLICABLE, NOT_ASSESSABLE = Verdict
 NAMES = ("apology.a", "apology.b", "apology.c", "apology.d")
 
 
