@@ -131,9 +131,15 @@ class Slot(Block, frozen=True, kw_only=True):
 
 
 class AsksAgain(Block, frozen=True, kw_only=True):
-    """`unless` are the repairs that make asking again fair ("I did not catch that")."""
+    """`unless` are the repairs that make asking again fair ("I did not catch that").
+
+    Whatever is asked for by one of `acts` was given already where the customer answers with one of `protests`, or with
+    the same letters and digits as before.
+    """
 
     slots: dict[str, Slot]
+    acts: tuple[str, ...] = ()
+    protests: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
 
 

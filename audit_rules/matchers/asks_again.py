@@ -2,13 +2,14 @@
 
     asks_again: {slots: {order number: {asks: [order number], gives: ["order (number )?(is )?#"]}}}
 
-A slot is given when the customer answers the agent's question with something of substance, or gives it
-unasked. Asking again right after the answer was not caught ("sorry, could you repeat that?") is fair.
+A slot is given when the customer answers the agent's question with something of substance, or gives it unasked. And
+whatever was asked for, it was given before where the customer protests, or spells the same again. Asking again right
+after the answer was not caught ("sorry, could you repeat that?") is fair.
 """
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
@@ -17,6 +18,7 @@ from audit_rules.hearing import heard_surely, too_uncertain
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, searched
 from audit_rules.rule import AsksAgain, Phrases
+from audit_rules.spoken import NUMBER_WORDS
 from transcription.turns import is_listening_signal
 
 _REFUSAL = re.compile(
@@ -24,9 +26,13 @@ _REFUSAL = re.compile(
     r"|let me (?:look|check|find|get|grab|see))\b"
 )
 
+# So many letters and digits, said twice in the same order, are the same number.
+_LONG_ENOUGH = 4
+_SPELLED = frozenset(NUMBER_WORDS) | {"double", "triple", "oh"}
+
 
 class AsksAgainMatcher:
-    """See the module."""
+    """Judges a rule that forbids asking for what was given already."""
 
     def __init__(self, rule_id: str, spec: AsksAgain, index: Index) -> None:
         self.slots = {
@@ -37,6 +43,8 @@ class AsksAgainMatcher:
             for name, slot in spec.slots.items()
         }
         self.repairs = index.add(Phrases(any_of=spec.unless))
+        self.asks = index.add(Phrases(acts=spec.acts))
+        self.protests = index.add(Phrases(speaker="customer", acts=spec.protests))
         self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
@@ -75,7 +83,26 @@ class AsksAgainMatcher:
                 if first_given is not None and first_given < place.turn and place.turn not in repaired:
                     found.append((place, first_given, slot))
                 asked = place.turn
-        return found
+        known = {place.turn for place, _, _ in found}
+        return found + [a for a in self._answered_again(call) if a[0].turn not in {*known, *repaired}]
+
+    def _answered_again(self, call: Conversation) -> Iterator[tuple[Place, int, str]]:
+        """Questions that the customer answers with a protest, or with the letters and digits of an earlier answer."""
+        protesting = {p.turn for p in call.hits(self.protests)}
+        floor = call.floor("customer")
+        given: dict[tuple[str, ...], int] = {}
+        for place in call.hits(self.asks):
+            at = bisect_right(floor, place.turn)
+            if at == len(floor) or floor[at] != place.turn + 1:
+                continue
+            answer = _spelled(call.texts[floor[at]])
+            before = given.get(answer) if len(answer) >= _LONG_ENOUGH else None
+            if before is not None:
+                yield place, before, "same number"
+            elif floor[at] in protesting:
+                yield place, floor[at], "details"
+            if len(answer) >= _LONG_ENOUGH:
+                given.setdefault(answer, floor[at])
 
     def _answer(self, call: Conversation, asked: int, before: int) -> int | None:
         """The customer's first turn between the two questions, if it gives what was asked for."""
@@ -86,3 +113,8 @@ class AsksAgainMatcher:
         text = call.texts[floor[at]]
         gave = not is_listening_signal(call.turns[floor[at]].text) and "? " not in text and not _REFUSAL.search(text)
         return floor[at] if gave else None
+
+
+def _spelled(text: str) -> tuple[str, ...]:
+    """The digits, number words and single letters of a text, in order."""
+    return tuple(w for w in text.split() if w in _SPELLED or w.isdigit() or (len(w) == 1 and w.isalpha() and w != "i"))
