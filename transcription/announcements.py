@@ -106,8 +106,8 @@ def marked(transcript: Transcript, own: Iterable[str] = ()) -> Transcript:
         return transcript
     pieces: list[Utterance] = []
     for n, utterance in enumerate(utterances):
-        own = [s for s in sentences if s.utterance == n]
-        pieces += _cut(utterance, own, [(n, s.first) in recorded for s in own])
+        parts = [s for s in sentences if s.utterance == n]
+        pieces += _cut(utterance, parts, [(n, s.first) in recorded for s in parts])
     said = tuple(pieces)
     return msgspec.structs.replace(transcript, utterances=said, speech=_speech(transcript, said))
 
