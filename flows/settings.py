@@ -66,6 +66,7 @@ class SourceSettings(Section, frozen=True, kw_only=True):
     fields: dict[str, str] = {}
     metadata: Literal["required", "optional"] = "required"
     glossary: tuple[str, ...] = ()
+    announcements: tuple[str, ...] = ()
     speakers: dict[str, SpeakerRole] = {}
 
 
@@ -316,6 +317,7 @@ class Settings(Section, frozen=True, kw_only=True):
                 fields=s.fields,
                 metadata=s.metadata,
                 glossary=s.glossary,
+                announcements=s.announcements,
                 speakers=s.speakers,
             )
             for s in self.sources

@@ -2,8 +2,8 @@
 
 A recording that says "we are sorry for the delay" must not earn an agent an apology, and one that asks callers to press
 a key must not cost an agent anything. `marked` gives such sentences the role `system`. It knows them by wording
-(`announcements.toml`) and by `Repeated` wording: sentences that many calls of one source have word for word, spoken in
-the same time, which people never do.
+(`announcements.toml`), and by the sentences that a source's settings name as its own. `repeated` finds those: sentences
+that many calls of one source have word for word, spoken in the same time, which people never do.
 
 What stays the agent's: every sentence with "I", "me" or "my" in it; a single recorded sentence in an utterance that
 also has such a sentence or a question; and what both say ("please hold", "this call may be recorded"), unless it stands
@@ -89,14 +89,14 @@ def wording() -> Wording:
     return msgspec.convert(tomllib.loads(text), Wording)
 
 
-def marked(transcript: Transcript, repeated: Iterable[Repeated] = ()) -> Transcript:
+def marked(transcript: Transcript, own: Iterable[str] = ()) -> Transcript:
     """The transcript with every recorded sentence as an utterance of the role `system`.
 
+    `own` are sentences that the recordings of its source say, besides the wording that is known of all.
     Utterances are cut where a recording begins or ends; no word is lost or changed. When a party speaks no longer
     holds the recording, `speech[system]` does; where a recorded piece has no times, no speech times are left at all.
-    `repeated` counts for calls of its own source.
     """
-    known = frozenset(r.sentence for r in repeated if r.source == transcript.call.source)
+    known = frozenset(_plain(sentence.split()) for sentence in own)
     utterances = transcript.utterances
     sentences = [s for n, utterance in enumerate(utterances) for s in _sentences(n, utterance)]
     recorded: set[tuple[int, int]] = set()
@@ -106,8 +106,8 @@ def marked(transcript: Transcript, repeated: Iterable[Repeated] = ()) -> Transcr
         return transcript
     pieces: list[Utterance] = []
     for n, utterance in enumerate(utterances):
-        own = [s for s in sentences if s.utterance == n]
-        pieces += _cut(utterance, own, [(n, s.first) in recorded for s in own])
+        parts = [s for s in sentences if s.utterance == n]
+        pieces += _cut(utterance, parts, [(n, s.first) in recorded for s in parts])
     said = tuple(pieces)
     return msgspec.structs.replace(transcript, utterances=said, speech=_speech(transcript, said))
 
@@ -228,10 +228,12 @@ def _is_joined(passage: Sequence[_Sentence], first: int, second: int) -> bool:
 
 
 def _stands_alone(sentence: _Sentence, passage: Sequence[_Sentence], known: frozenset[str]) -> bool:
-    """Whether one sentence is enough: its wording is, and no person speaks in the same breath."""
-    if sentence.plain not in known and not _is_recorded(sentence.plain, alone=True):
-        return False
-    return not any(s.utterance == sentence.utterance and (s.is_persons or s.is_question) for s in passage)
+    """Whether one sentence is enough: the source names it, or its wording is known and no person speaks beside it."""
+    if sentence.plain in known:
+        return True
+    return _is_recorded(sentence.plain, alone=True) and not any(
+        s.utterance == sentence.utterance and (s.is_persons or s.is_question) for s in passage
+    )
 
 
 def _is_recorded(plain: str, *, alone: bool = False) -> bool:

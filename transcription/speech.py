@@ -57,12 +57,18 @@ _LEAK = 30.0
 _REST = 3.0
 # So much doubtful speech at a stretch could be judged as speaking over somebody.
 _DOUBTFUL: Seconds = 0.5
+# Speech over the other party that is weaker (dB) and rises and falls with them, up to half a second late, may be an
+# echo on a way that no filter follows. Its loudness then goes along with theirs like this, over so much speech.
+_GOES_ALONG = 0.7
+_COMPARED: Seconds = 2.0
+_WEAKER = 3.0
+_LATEST: Seconds = 0.5
 
 
 class Heard(msgspec.Struct, frozen=True):
     """What is on one channel: sorted, disjoint spans of speech and of music.
 
-    `doubtful` is where speech may be the rest of an echo that was taken out: it is as loud as that was.
+    `doubtful` is where speech may be an echo: as loud as one that was taken out, or as loud as the other party was.
     """
 
     speech: tuple[Span, ...]
@@ -103,13 +109,16 @@ def heard_by_channel(samples: Samples, sample_rate: int, *, echoes: Sequence[Ech
             _without_echo(flags[1], _crosstalk(channels[1].levels, channels[0].levels, flags[0])),
         ]
     heard = []
-    for own, one, echo in zip(flags, channels, echoes or (None,) * len(channels), strict=True):
+    for n, (own, one, echo) in enumerate(zip(flags, channels, echoes or (None,) * len(channels), strict=True)):
         rest = doubt = np.zeros_like(own)
         if echo is not None:
             above_echo = one.levels - held(echo.taken)
             sounding = echo.taken > SILENCE
             rest, doubt = sounding & (above_echo < -_REST), sounding & (above_echo < _REST)
         spoken = _without_echo(own, rest) if rest.any() else own
+        if len(channels) == 2:
+            other = channels[1 - n]
+            doubt = doubt | _goes_along(one.levels, other.levels, spoken & flags[1 - n])
         doubtful = without_runs(spoken & doubt, value=False, shorter_than=round(_WITHIN_SOUND / FRAME))
         doubtful = without_runs(doubtful, value=True, shorter_than=round(_DOUBTFUL / FRAME))
         heard.append(Heard(_spans(spoken, duration), one.music, _spans(doubtful, duration)))
@@ -253,6 +262,20 @@ def _crosstalk(levels: Levels, other: Levels, other_speaks: Flags) -> Flags:
     if leak <= -_WEAKER_THAN_OTHER:
         weak |= above_other < min(leak + _ABOVE_LEAK, -_WEAKER_THAN_OTHER)
     return np.asarray(speaking & weak)
+
+
+def _goes_along(levels: Levels, other: Levels, at_once: Flags) -> Flags:
+    """Where both speak at once, if this channel is weaker there and as loud as the other one was a moment before."""
+    frames = np.flatnonzero(at_once)
+    latest = round(_LATEST / FRAME)
+    frames = frames[frames >= latest]
+    if len(frames) * FRAME < _COMPARED or np.mean(levels[frames] - other[frames]) > -_WEAKER:
+        return np.zeros_like(at_once)
+    own = levels[frames] - levels[frames].mean()
+    before = np.stack([other[frames - late] for late in range(latest + 1)])
+    before -= before.mean(axis=1, keepdims=True)
+    alike = before @ own / np.sqrt((own @ own) * (before * before).sum(axis=1) + 1e-9)
+    return at_once if alike.max() >= _GOES_ALONG else np.zeros_like(at_once)
 
 
 def _spans(flags: Flags, duration: Seconds) -> tuple[Span, ...]:

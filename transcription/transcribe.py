@@ -84,7 +84,9 @@ def glossary_of(arrival: Arrival) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*([agent] if agent else []), *arrival.source.glossary)))
 
 
-def provenance_of(engine: Engine, settings: TranscriptionSettings, glossary: Sequence[str] = ()) -> Provenance:
+def provenance_of(
+    engine: Engine, settings: TranscriptionSettings, glossary: Sequence[str] = (), announced: Sequence[str] = ()
+) -> Provenance:
     """What writes the words, with every setting that changes them; the key of a transcript rests on it."""
     relevant = {
         "engine": engine.provenance.settings_hash,
@@ -96,6 +98,8 @@ def provenance_of(engine: Engine, settings: TranscriptionSettings, glossary: Seq
     }
     if engine.takes_glossary and glossary:
         relevant["glossary"] = list(glossary)
+    if announced:
+        relevant["announcements"] = sorted(announced)
     return msgspec.structs.replace(engine.provenance, settings_hash=settings_hash(relevant))
 
 
@@ -193,7 +197,7 @@ def finish(
     transcript = Transcript(
         call=arrival.call,
         utterances=told.utterances,
-        provenance=provenance_of(engine, settings, glossary_of(arrival)),
+        provenance=provenance_of(engine, settings, glossary_of(arrival), arrival.source.announcements),
         recording=Recording(
             path=arrival.place,
             sha256=arrival.sha256,
@@ -213,7 +217,7 @@ def finish(
         redactions=told.times,
         warnings=tuple(warnings),
     )
-    return announcements.marked(transcript)
+    return announcements.marked(transcript, arrival.source.announcements)
 
 
 def _utterances(parties: Sequence[Party], roles: Sequence[SpeakerRole], pause: Seconds) -> tuple[Utterance, ...]:

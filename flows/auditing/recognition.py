@@ -84,6 +84,7 @@ def read_arrival(arrival: Arrival, *, settings: TranscriptionSettings) -> Transc
             path,
             call=arrival.call,
             speakers=arrival.source.speakers,
+            announced=arrival.source.announcements,
             by_speaker=arrival.by_speaker,
             pause=settings.pause,
             redact=settings.redact,
@@ -214,7 +215,7 @@ class Recognition:
 
 def staged_name(arrival: Arrival, engine: Engine, settings: TranscriptionSettings) -> str:
     """The name of a finished transcript, which says what it was made of and by what."""
-    p = provenance_of(engine, settings, glossary_of(arrival))
+    p = provenance_of(engine, settings, glossary_of(arrival), arrival.source.announcements)
     return f"{arrival.sha256[:40]}-{p.engine}-{p.settings_hash}.json"
 
 

@@ -132,8 +132,15 @@ def test_what_many_calls_of_a_source_repeat_in_the_same_time_is_recorded() -> No
     assert found == (
         Repeated(source="main", sentence="brightwater now delivers lamps on every day of the week", calls=5),
     )
-    assert [u.role for u in marked(calls[0], found).utterances] == [SYSTEM]
-    assert [u.role for u in marked(calls_that_say(TUNED, [0.3], "other")[0], found).utterances] == [AGENT]
+
+
+def test_a_source_names_sentences_that_its_own_recordings_say() -> None:
+    call = transcript_of(spoken(f"{TUNED} I am back."))
+
+    assert [u.role for u in marked(call).utterances] == [AGENT]
+    assert [(u.role, u.text) for u in marked(call, [TUNED.upper()]).utterances] == [
+        (SYSTEM, TUNED), (AGENT, "I am back."),
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

@@ -124,6 +124,7 @@ def read_export(
     call: Call,
     speakers: Mapping[str, SpeakerRole] | None = None,
     by_speaker: Sequence[tuple[str, Path]] = (),
+    announced: Sequence[str] = (),
     pause: Seconds = 0.7,
     redact: bool = True,
 ) -> Transcript:
@@ -131,6 +132,7 @@ def read_export(
 
     - `speakers`: the role behind each label that exports of this source use; see `exports.roles`.
     - `by_speaker`: label and file of each party where a call came as one export for each of them; `path` is the first.
+    - `announced`: sentences that the source's recordings say; see `announcements`.
     - `pause`: seconds of silence that end an utterance where the export marks none.
     - `redact`: mask personal data in the words.
 
@@ -186,6 +188,7 @@ def read_export(
                     "pause": pause,
                     "redact": redact,
                     "speakers": {label: role.value for label, role in speakers.items()},
+                    **({"announcements": sorted(announced)} if announced else {}),
                 }
             ),
         ),
@@ -206,7 +209,7 @@ def read_export(
         redactions=told.times,
         warnings=tuple(warnings),
     )
-    return announcements.marked(transcript)
+    return announcements.marked(transcript, announced)
 
 
 def digest_of(contents: Sequence[bytes]) -> str:

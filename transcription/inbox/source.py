@@ -53,6 +53,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     - `metadata`: "required" quarantines a recording without any; "optional" audits it as an undated call.
     - `speakers`: the role behind each label of this source's exports; see `transcription.exports.roles`.
     - `glossary`: product and other names that a recogniser cannot guess, most important first.
+    - `announcements`: sentences that this source's recordings say (hold messages, menus), which are nobody's words.
     """
 
     name: str
@@ -68,6 +69,7 @@ class Source(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     fields: dict[str, str] = {}
     metadata: Literal["required", "optional"] = "required"
     glossary: tuple[str, ...] = ()
+    announcements: tuple[str, ...] = ()
     speakers: dict[str, SpeakerRole] = {}
 
 

@@ -286,7 +286,7 @@ def _echoed(echoes: Sequence[Echo | None], own: Sequence[speech.Heard], names: S
     ]
     doubtful = speech.total(span for one in own for span in one.doubtful)
     if doubtful:
-        warnings.append(f"{doubtful:.1f} s may be speech or the rest of an echo: when each party speaks is not known")
+        warnings.append(f"{doubtful:.1f} s may be speech or an echo: when each party speaks is not known")
     return warnings
 
 
