@@ -1,29 +1,48 @@
 """Findings in, scores out. A score never stands without its coverage."""
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 import msgspec
 
 from audit_rules.finding import Audit, Finding, Verdict
-from audit_rules.rule import Scorecard, Step
-from audit_rules.rulebook import Rulebook
+from audit_rules.rule import Rule, Scorecard, Step
+
+LEAST_JUDGED = 0.5
+"""A call gets no score where less than this share of the weight it called for was met or missed."""
+
+
+class WithRules(Protocol):
+    """What of a rulebook a score needs: whether each rule is live."""
+
+    @property
+    def rules(self) -> tuple[Rule, ...]: ...  # noqa: D102
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
-    """`value` is 0 to 100, or None where nothing could be judged.
+    """`value` is 0 to 100, or None where too little could be judged.
 
-    `applicable` counts the rules that the call called for; `judged` those of them that got met or missed.
+    `applicable` counts the rules that the call called for, `judged` those of them that got met or missed, `unsure`
+    those that a person should listen to. `judged_share` is judged divided by called for, by weight, 0 to 1; None where
+    nothing was called for.
     """
 
     value: float | None
     met: int
     judged: int
+    unsure: int
     applicable: int
+    judged_share: float | None
 
     @property
     def coverage(self) -> float | None:
         """Judged divided by applicable."""
         return self.judged / self.applicable if self.applicable else None
+
+    @property
+    def unsure_share(self) -> float | None:
+        """Unsure divided by applicable."""
+        return self.unsure / self.applicable if self.applicable else None
 
 
 class StepScore(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,8 +62,11 @@ class CallScore(msgspec.Struct, frozen=True, kw_only=True):
     critical_misses: tuple[Finding, ...]
 
 
-def score(audit: Audit, rulebook: Rulebook, scorecard: Scorecard) -> CallScore:
-    """Weighted share of met among met and missed, over the live rules of each step and of the whole card."""
+def score(audit: Audit, rulebook: WithRules, scorecard: Scorecard) -> CallScore:
+    """Weighted share of met among met and missed, over the live rules of each step and of the whole card.
+
+    The whole card has no value where less than `LEAST_JUDGED` of what was called for was judged.
+    """
     live = {r.id for r in rulebook.rules if r.status == "live"}
     findings = {f.rule_id: f for f in audit.findings if f.rule_id in live}
     steps = tuple(
@@ -58,7 +80,8 @@ def score(audit: Audit, rulebook: Rulebook, scorecard: Scorecard) -> CallScore:
     return CallScore(
         scorecard=scorecard,
         score=_score(
-            (findings[r], weight) for step in scorecard.steps for r, weight in step.rules.items() if r in findings
+            ((findings[r], weight) for step in scorecard.steps for r, weight in step.rules.items() if r in findings),
+            least=LEAST_JUDGED,
         ),
         steps=steps,
         critical_misses=_critical(findings, scorecard),
@@ -69,14 +92,18 @@ def _critical(findings: Mapping[str, Finding], scorecard: Scorecard) -> tuple[Fi
     return tuple(findings[r] for r in scorecard.critical if r in findings and findings[r].verdict is Verdict.MISSED)
 
 
-def _score(weighted: Iterable[tuple[Finding, float]]) -> Score:
-    pairs = list(weighted)
+def _score(weighted: Iterable[tuple[Finding, float]], *, least: float = 0.0) -> Score:
+    pairs = [(f, w) for f, w in weighted if f.verdict is not Verdict.NOT_APPLICABLE]
     judged = [(f, w) for f, w in pairs if f.verdict in (Verdict.MET, Verdict.MISSED)]
     total = sum(w for _, w in judged)
+    # Rounded, so that the order in which weights are added up decides nothing at the limit.
+    share = round(total / sum(w for _, w in pairs), 9) if pairs else None
     met = [(f, w) for f, w in judged if f.verdict is Verdict.MET]
     return Score(
-        value=100 * sum(w for _, w in met) / total if total else None,
+        value=100 * sum(w for _, w in met) / total if total and share is not None and share >= least else None,
         met=len(met),
         judged=len(judged),
-        applicable=sum(f.verdict is not Verdict.NOT_APPLICABLE for f, _ in pairs),
+        unsure=sum(f.verdict is Verdict.UNSURE for f, _ in pairs),
+        applicable=len(pairs),
+        judged_share=share,
     )

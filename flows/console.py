@@ -14,7 +14,8 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 
-from audit_rules.finding import Audit, EvidenceKind, Verdict
+from audit_rules.acts.said import Witness
+from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Upset, Verdict
 from audit_rules.rulebook import Rulebook
 from audit_rules.scorecard import CallScore
 from flows.watching.events import LOGGER, Doing, Event, Refused, Started, Stored, Transcribed
@@ -33,6 +34,7 @@ err = Console(stderr=True, highlight=False, soft_wrap=True)
 _MARK = {
     Verdict.MET: "[green]met[/]",
     Verdict.MISSED: "[bold red]missed[/]",
+    Verdict.UNSURE: "[yellow]unsure[/]",
     Verdict.NOT_ASSESSABLE: "[yellow]cannot tell[/]",
     Verdict.NOT_APPLICABLE: "[dim]not needed[/]",
 }
@@ -184,9 +186,11 @@ def show_scorecard(transcript: Transcript, audit: Audit, scored: CallScore, rule
     """One call's scorecard with reasons and times."""
     asks = {r.id: r.asks for r in rulebook.rules}
     value = "no score" if scored.score.value is None else f"{scored.score.value:.0f} of 100"
-    coverage = scored.score.coverage
-    judged = "" if coverage is None else f", {coverage:.0%} of what applies could be judged"
-    tense = "tense call" if audit.measures.tense else "not a tense call"
+    share = scored.score.judged_share
+    judged = "" if share is None else f", {share:.0%} of what applies was judged"
+    if scored.score.unsure_share:
+        judged += f", {scored.score.unsure_share:.0%} is unsure"
+    tense = _TENSE[audit.measures.upset]
     out.print(
         f"[bold]{escape(transcript.call.call_id)}[/]  {scored.scorecard.title}: [bold]{value}[/]{judged}; {tense}"
     )
@@ -206,7 +210,20 @@ def show_scorecard(transcript: Transcript, audit: Audit, scored: CallScore, rule
             for evidence in finding.evidence:
                 if evidence.kind is not EvidenceKind.TRIGGER and evidence.quote:
                     at = "" if evidence.start is None else f"{_clock(evidence.start)} "
-                    out.print(f"      {at}“{escape(_short(evidence.quote))}”")
+                    understood = _understood(evidence, finding)
+                    out.print(f"      {at}“{escape(_short(evidence.quote))}”{escape(understood)}")
+
+
+_TENSE = {Upset.NONE: "not a tense call", Upset.PERHAPS: "perhaps a tense call", Upset.CLEAR: "tense call"}
+
+
+def _understood(evidence: Evidence, finding: Finding) -> str:
+    """What the recogniser took the quote for, how surely, and like which known line; "" where it had no say."""
+    if not evidence.act or finding.witness not in (Witness.RECOGNISER, Witness.BOTH):
+        return ""
+    sure = "" if evidence.probability is None else f" ({evidence.probability:.0%})"
+    like = f", like “{_short(evidence.like)}”" if evidence.like else ""
+    return f" understood as: {evidence.act.replace('_', ' ')}{sure}{like}"
 
 
 def show_source(source: Source, seen: Preview) -> None:

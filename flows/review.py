@@ -111,7 +111,7 @@ def sample(
         )
         if not drawn and not doubtful:
             raise InputError(
-                f"there is nothing to draw in {chosen}", why="No live rule judged a call of it met or missed."
+                f"there is nothing to draw in {chosen}", why="No live rule judged a call of it met, missed or unsure."
             )
         rows = tuple(_row(d, settings, path, is_blind=blind and d.sample_kind == "random") for d in (*drawn, *doubtful))
         blind_calls = sorted({row.call_id for row in rows if row.is_blind})
@@ -304,13 +304,14 @@ def _accuracy_row(found: RuleAccuracy) -> dict[str, object]:
         "recall": _share(found.recall),
         "agreed": _share(found.agreed),
         "kappa": _estimate(found.kappa),
+        "rule unsure": sum(found.of_unsure.values()),
         "cannot tell": found.untold,
     }
 
 
 def _calibration_rows(found: RuleAccuracy) -> Iterator[dict[str, object]]:
-    for rule in (Verdict.MET, Verdict.MISSED):
-        of = {person: n for (said, person), n in found.pairs.items() if said is rule}
+    said = {rule: {p: n for (r, p), n in found.pairs.items() if r is rule} for rule in (Verdict.MET, Verdict.MISSED)}
+    for rule, of in (said | {Verdict.UNSURE: found.of_unsure}).items():
         if of:
             yield {
                 "rule": found.rule_id,

@@ -1,5 +1,6 @@
 """How right a rule is, as people judged a random sample of its findings, and what that does to its rate."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -21,15 +22,17 @@ _VERDICTS = {verdict: n for n, verdict in enumerate(Verdict)}
 
 
 class RuleAccuracy(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule against people, on findings drawn at random among those it judged met or missed.
+    """One rule against people, on findings drawn at random among those it judged met, missed or unsure.
 
     A miss is what somebody is told of, so precision and recall are of misses: of the misses the rule calls, how many
     people call so too; of the misses people find, how many the rule calls. A finding that people call not applicable
-    is a wrong one; where people cannot tell, nothing is counted but `untold`.
+    is a wrong one; where people cannot tell or are unsure, nothing is counted but `untold`. What the rule itself calls
+    unsure accuses nobody and is no mistake: `of_unsure` counts what people say of it, beside all the rest.
     """
 
     rule_id: str
     pairs: dict[tuple[Verdict, Verdict], int]
+    of_unsure: dict[Verdict, int]
     untold: int
     kappa: Estimate | None
 
@@ -90,10 +93,17 @@ def told_accuracy(found: RuleAccuracy | None, own: Rate) -> str:
         span = f" (likely {interval[0]:.2f} to {interval[1]:.2f})" if interval else ""
         told.append(f"kappa {found.kappa.value:.2f}{span}")
     said = " ".join(told).rstrip(",") + "."
+    if found.of_unsure:
+        said += f" {_of_unsure(found.of_unsure)}"
     right = found.corrected(own)
     if right is None:
         return said
     return f"{said} Rate corrected for these errors: {percent(right.share)} (likely {between(right.interval)})."
+
+
+def _of_unsure(counts: Mapping[Verdict, int]) -> str:
+    met, missed = counts.get(Verdict.MET, 0), counts.get(Verdict.MISSED, 0)
+    return f"Of {sum(counts.values())} unsure ones people call {met} met and {missed} missed."
 
 
 def _likely(rate: Rate) -> str:
@@ -109,7 +119,10 @@ def accuracy_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, RuleAccuracy]:
 
 
 def _accuracy(rule_id: str, pairs: list[tuple[Verdict, Verdict]]) -> RuleAccuracy:
-    told = [pair for pair in pairs if pair[1] is not Verdict.NOT_ASSESSABLE]
+    left_open = (Verdict.NOT_ASSESSABLE, Verdict.UNSURE)
+    clear = [pair for pair in pairs if pair[1] not in left_open]
+    told = [pair for pair in clear if pair[0] is not Verdict.UNSURE]
+    of_unsure = Counter(person for rule, person in clear if rule is Verdict.UNSURE)
     tables: Counts = np.zeros((len(told), len(_VERDICTS), len(_VERDICTS)), dtype=np.int64)
     counts: dict[tuple[Verdict, Verdict], int] = {}
     for n, (rule, person) in enumerate(told):
@@ -118,6 +131,7 @@ def _accuracy(rule_id: str, pairs: list[tuple[Verdict, Verdict]]) -> RuleAccurac
     return RuleAccuracy(
         rule_id=rule_id,
         pairs=dict(sorted(counts.items())),
-        untold=len(pairs) - len(told),
+        of_unsure=dict(sorted(of_unsure.items())),
+        untold=len(pairs) - len(clear),
         kappa=cohens_kappa(tables) if told else None,
     )

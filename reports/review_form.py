@@ -23,10 +23,12 @@ from transcription.errors import InputError, SetupError
 SAID = {
     "met": Verdict.MET,
     "missed": Verdict.MISSED,
+    "unsure": Verdict.UNSURE,
     "not applicable": Verdict.NOT_APPLICABLE,
     "cannot tell": Verdict.NOT_ASSESSABLE,
 }
-"""What a reviewer may say of a finding. What nobody can tell is nobody's credit or fault: it is not assessable."""
+"""What a reviewer may say of a finding. What nobody can tell is nobody's credit or fault: it is not assessable, and what
+somebody heard and still doubts is unsure."""
 
 JUDGEMENTS = ("right", "wrong", "cannot tell")
 _LOCKED = ("sample", "call", "rule", "rulebook", "asks", "drawn for", "rule says", "reason", "quote", "at", "listen")
@@ -170,6 +172,8 @@ _HOW = (
     "Listen to the call, then choose from the list in the yellow cells. Rows you leave empty are not judged.",
     "Random: say what happened. The rule's verdict is hidden, so that it cannot lead you.",
     "Targeted: say whether the rule is right. If it is wrong, say what it should be.",
+    "Unsure: the rule leaves it to you. Choose “wrong” and say what it should be, or “right” if you are unsure too.",
+    "Quiet call: the rule waited for an upset customer and heard none. Listen whether there was one after all.",
     "“Cannot tell” is an honest answer: the finding then counts neither for nor against anybody.",
     "Grey cells are locked: a row in which one was changed is refused.",
 )

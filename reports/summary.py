@@ -27,7 +27,7 @@ def chat_summary(page: Weekly, *, link: str = "") -> str:
     changed = _changed(page)
     if changed:
         lines += ["", "Steps that changed:"]
-        lines += [f"- {_plain(s.title)}: {s.value} ({told(s.change)})" for s in changed[:_STEPS_SHOWN]]
+        lines += [f"- {_plain(s.title)}: {s.value} ({_noted(s)})" for s in changed[:_STEPS_SHOWN]]
         if len(changed) > _STEPS_SHOWN:
             lines.append(f"- and {len(changed) - _STEPS_SHOWN} more")
     if link:
@@ -43,7 +43,7 @@ def plain_summary(page: Weekly, *, closing: str = "") -> str:
     lines += ["", *(f"{f.name}: {f.value} ({f.likely}); {told(f.change)}" for f in page.figures)]
     width = max((len(s.title) for s in page.steps), default=0)
     lines += ["", page.steps_title]
-    lines += [f"{s.number:>3}. {s.title:<{width}}  {s.value:>9}  {told(s.change)}".rstrip() for s in page.steps]
+    lines += [f"{s.number:>3}. {s.title:<{width}}  {s.value:>9}  {_noted(s)}".rstrip() for s in page.steps]
     return "\n".join([*lines, "", closing]).rstrip() + "\n"
 
 
@@ -51,6 +51,11 @@ def told(change: Told) -> str:
     """`no clear change, +2 pts`."""
     words = change.words[:1].lower() + change.words[1:]
     return f"{words}, {change.amount}" if change.amount else words
+
+
+def _noted(step: StepLine) -> str:
+    """`12% unsure; no clear change, +2 pts`."""
+    return "; ".join(filter(None, (step.unsure.text, told(step.change))))
 
 
 def sentence(known: Known) -> str:

@@ -20,6 +20,7 @@ import duckdb
 import pandas as pd
 import pyarrow as pa
 
+from audit_rules.scorecard import LEAST_JUDGED
 from transcription.errors import InputError, LockedError, SetupError
 from transcription.transcript import Seconds
 from warehouse.copying import TakenError, copy_whole
@@ -404,9 +405,16 @@ def _apply(con: duckdb.DuckDBPyConnection, number: int, file: Path) -> None:
         ) from error
 
 
+# The limit stands in one place, for the terminal's scorecards and for the views.
+_LEAST_JUDGED = f"""
+create or replace macro least_judged() as {LEAST_JUDGED};
+comment on macro least_judged is 'Share of the weight called for that must be judged before a call gets a score, 0 to 1.';
+"""
+
+
 def _remake_views(con: duckdb.DuckDBPyConnection) -> None:
     """Views hold nothing, so they are dropped and made again whenever their text changed."""
-    sources = [(VIEWS / f"{name}.sql").read_text() for name in VIEW_ORDER]
+    sources = [_LEAST_JUDGED, *((VIEWS / f"{name}.sql").read_text() for name in VIEW_ORDER)]
     glossary = COLUMNS.read_text()
     wanted = _checksum("\0".join([*sources, glossary]).encode())
     if con.execute("select sha256 from core.view_sets").fetchall() == [(wanted,)]:

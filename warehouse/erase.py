@@ -227,7 +227,8 @@ _WITHOUT_WORDS = (
         reason = regexp_replace(reason, ' \([^)]*\)', '', 'g'),
         evidence = list_transform(evidence, lambda e: struct_pack(
             kind := e.kind, turn := e.turn, "role" := e.role, start_s := e.start_s, end_s := e.end_s, quote := '',
-            char_start := null::integer, char_end := null::integer, note := e.note))
+            char_start := null::integer, char_end := null::integer, note := e.note, act := e.act,
+            probability := e.probability, nearest_line := e.nearest_line))
     """,
     "update core.episodes set opened_by = ''",
     "update core.promises set quote = ''",
@@ -340,7 +341,8 @@ def _mind_the_gap(con: duckdb.DuckDBPyConnection) -> None:
                 evidence = list_transform(evidence, lambda e: struct_pack(
                     kind := e.kind, turn := e.turn, "role" := e.role, start_s := e.start_s, end_s := e.end_s,
                     quote := e.quote, char_start := e.char_start, char_end := e.char_end,
-                    note := if(e.note = $note, 'a call that was erased', e.note)))
+                    note := if(e.note = $note, 'a call that was erased', e.note), act := e.act,
+                    probability := e.probability, nearest_line := e.nearest_line))
             where call_id = $call
             """,
             {"kept": f"in call {erased}.", "near": f"was {erased},", "note": f"call {erased}", "call": call_id},

@@ -46,19 +46,22 @@ _FINDINGS = """
         coalesce(f.evidence[f.shown].quote, '') as quote, f.evidence[f.shown].start_s as at_s,
         (select min(e.start_s) from core.episodes e
          where e.call_id = f.call_id and e.rulebook_version = f.rulebook_version) as tense_from,
-        coalesce(c.sha256, '') as sha256, c.confidence, c.role_confidence, f.evidence, f.verdict, f.reviewed_by,
+        coalesce(c.sha256, '') as sha256, c.confidence, c.role_confidence, c.upset, r.applies, f.evidence, f.verdict,
+        f.reviewed_by,
         sha256(concat_ws(chr(31), $seed, f.call_id, f.rule_id)) as lot
     from core.current_findings f
     join calls c on c.call_id = f.call_id
     join core.rules r on r.rulebook_version = f.rulebook_version and r.rule_id = f.rule_id and r.status = 'live'
-    where c.iso_week = $week and f.rule_verdict in ('met', 'missed')
+    where c.iso_week = $week
 """
+_JUDGED = f"{_FINDINGS} and f.rule_verdict in ('met', 'missed', 'unsure')"
+_KINDS_BESIDE_UNSURE = 5
 
 
 def draw_random(
     con: duckdb.DuckDBPyConnection, *, week: str, size: int, rules: Collection[str] = (), seed: str = ""
 ) -> tuple[Drawn, ...]:
-    """A simple random sample of the findings that live rules judged met or missed in an ISO week.
+    """A simple random sample of the findings that live rules judged met, missed or unsure in an ISO week.
 
     Each finding's lot is a hash of the seed (the week), call and rule, and the lowest lots are drawn (permanent random
     numbers: Ohlsson 1995), so that the same week gives the same sample, a larger one holds the smaller one, and
@@ -68,7 +71,7 @@ def draw_random(
     rows = _rows(
         con,
         f"""
-        select *, 'random' as drawn_for from ({_FINDINGS})
+        select *, 'random' as drawn_for from ({_JUDGED})
         where len($rules) = 0 or list_contains($rules, rule_id)
         order by lot, call_id, rule_id limit $size
         """,  # noqa: S608 - Ours.
@@ -82,15 +85,28 @@ def draw_targeted(
 ) -> tuple[Drawn, ...]:
     """The findings of a week that are most worth a second look, each kind in turn; none that was judged or is in `but`.
 
-    Critical misses come first; then misses with a near miss, steps that one more miss or one less would tip, and
-    findings in calls of which the words or the roles are least sure. No rate may be told from them.
+    What is unsure leads every turn, with as many findings as all other kinds together: of each call first the critical
+    or weightiest one. The others are critical misses; misses with a near miss; steps that one more miss or one less
+    would tip; findings in calls of which the words or the roles are least sure; and quiet calls, each by the weightiest
+    rule that waits for an upset customer, so that upset which nobody noticed is found. No rate may be told from them.
     """
     rows = _rows(
         con,
         f"""
-        with found as ({_FINDINGS}),
+        with every as ({_FINDINGS}),
+        found as (from every where rule_verdict in ('met', 'missed', 'unsure')),
+        weighed as (
+            select rule_id, bool_or(critical) as critical, sum(weight) as weight
+            from scorecard_rules where scorecard = $scorecard group by rule_id
+        ),
         doubtful as (
-            select call_id, rule_id, 1 as kind, 'critical miss' as drawn_for, 0.0 as doubt from found
+            select call_id, rule_id, 0 as kind, 'unsure' as drawn_for,
+                row_number() over (
+                    partition by call_id order by critical desc nulls last, weight desc nulls last, lot
+                )::double as doubt
+            from found left join weighed using (rule_id) where rule_verdict = 'unsure'
+            union all
+            select call_id, rule_id, 1, 'critical miss', 0.0 from found
             where rule_verdict = 'missed' and rule_id in (
                 select w.rule_id from scorecard_rules w where w.scorecard = $scorecard and w.critical
             )
@@ -104,16 +120,22 @@ def draw_targeted(
                 and (s.share >= 0.5) <> (s.share + if(found.verdict = 'met', -w.weight, w.weight) / s.weight_judged
                     >= 0.5)
             union all
-            select call_id, rule_id, 4, 'unsure words', coalesce(role_confidence, 1) * coalesce(confidence, 1) as sure
+            select call_id, rule_id, 4, 'unclear words', coalesce(role_confidence, 1) * coalesce(confidence, 1) as sure
             from found where rule_verdict = 'missed' and sure < 0.8
+            union all
+            (select call_id, rule_id, 5, 'quiet call', 0.0
+            from every join weighed using (rule_id)
+            where rule_verdict = 'not_applicable' and applies = 'upset' and upset = 'none'
+            qualify row_number() over (partition by call_id order by weight desc, rule_id) = 1)
         ),
         first_reason as (
             select * from doubtful
             qualify row_number() over (partition by call_id, rule_id order by kind) = 1
         )
-        select found.*, drawn_for from first_reason join found using (call_id, rule_id)
+        select every.*, drawn_for from first_reason join every using (call_id, rule_id)
         where reviewed_by is null and not list_contains($but, call_id || chr(31) || rule_id)
-        order by row_number() over (partition by kind order by doubt, lot), kind, lot
+        order by (row_number() over (partition by kind order by doubt, lot) - 1)
+            // if(kind = 0, {_KINDS_BESIDE_UNSURE}, 1), kind, lot
         limit $size
         """,  # noqa: S608 - Ours.
         {

@@ -80,7 +80,7 @@ def where_named(con: duckdb.DuckDBPyConnection, names: Collection[str]) -> list[
     found = []
     for schema, table in _tables(con):
         (rows,) = con.execute(
-            f'select count(*) from "{schema}"."{table}" t where regexp_matches(t::varchar, ?)',  # noqa: S608  Names of ours.
+            f"select count(*) from {_of_calls(con, schema, table)} t where regexp_matches(t::varchar, ?)",  # noqa: S608  Names of ours.
             ["|".join(patterns)],
         ).fetchone() or (0,)
         if rows:
@@ -124,7 +124,7 @@ def cells_like(con: duckdb.DuckDBPyConnection, pattern: str, *, but: Collection[
         has_call = "call_id" in columns
         for column in columns:
             found = con.execute(
-                f'select {"call_id" if has_call else "null"}, "{column}"::varchar from "{schema}"."{table}" '  # noqa: S608  Names of ours.
+                f'select {"call_id" if has_call else "null"}, "{column}"::varchar from {_of_calls(con, schema, table)} '  # noqa: S608  Names of ours.
                 f'where regexp_matches("{column}"::varchar, ?) order by all',
                 [pattern],
             )
@@ -141,6 +141,21 @@ def _tables(con: duckdb.DuckDBPyConnection) -> list[tuple[str, str]]:
         """,
         [list(_OF_NO_CALL)],
     ).fetchall()
+
+
+def _of_calls(con: duckdb.DuckDBPyConnection, schema: str, table: str) -> str:
+    """The table as a query reads it, without the lines of the corpus, which are no call's words."""
+    (with_lines,) = con.execute(
+        """
+        select count(*) > 0 from duckdb_columns()
+        where schema_name = ? and table_name = ? and column_name = 'evidence' and contains(data_type, 'nearest_line')
+        """,
+        [schema, table],
+    ).fetchone() or (False,)
+    if not with_lines:
+        return f'"{schema}"."{table}"'
+    without = "list_transform(evidence, lambda e: struct_update(e, nearest_line := null::varchar))"
+    return f'(select * replace ({without} as evidence) from "{schema}"."{table}")'  # noqa: S608  Names of ours.
 
 
 def _quoted(text: str) -> str:

@@ -27,7 +27,8 @@ _TIME = pa.timestamp("us", tz="UTC")
 _EVIDENCE = pa.struct(
     [
         ("kind", _TEXT), ("turn", _INT), ("role", _TEXT), ("start_s", _FLOAT), ("end_s", _FLOAT), ("quote", _TEXT),
-        ("char_start", _INT), ("char_end", _INT), ("note", _TEXT),
+        ("char_start", _INT), ("char_end", _INT), ("note", _TEXT), ("act", _TEXT), ("probability", _FLOAT),
+        ("nearest_line", _TEXT),
     ]
 )  # fmt: skip
 
@@ -77,13 +78,13 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("overlaps_by_customer", _INT), ("overlap_s", _FLOAT), ("silence_s", _FLOAT), ("holds", _INT),
             ("hold_s", _FLOAT), ("median_answer_gap_s", _FLOAT), ("longest_dead_air_s", _FLOAT), ("transfers", _INT),
             ("tense", pa.bool_()), ("upset_at_start", pa.bool_()), ("upset_at_end", pa.bool_()), ("calmed", pa.bool_()),
-            ("verdicts_hash", _TEXT),
+            ("verdicts_hash", _TEXT), ("upset", _TEXT),
         ]
     ),
     "findings": pa.schema(
         [
             ("call_id", _TEXT), ("rulebook_version", _TEXT), ("rule_id", _TEXT), ("verdict", _TEXT), ("reason", _TEXT),
-            ("shown", _INT), ("evidence", pa.list_(_EVIDENCE)),
+            ("shown", _INT), ("evidence", pa.list_(_EVIDENCE)), ("certainty", _TEXT), ("witness", _TEXT),
         ]
     ),
     "episodes": pa.schema(
@@ -393,7 +394,7 @@ def _measures_row(audited: AuditedCall, digest: str) -> tuple[Any, ...]:
         m.turns_agent, m.turns_customer, m.words_agent, m.words_customer,
         m.talk_share_agent, m.words_per_minute_agent, m.overlaps_by_agent, m.overlaps_by_customer, m.overlap_seconds,
         m.silence_seconds, m.holds, m.hold_seconds, m.median_answer_gap, m.longest_dead_air, m.transfers,
-        m.tense, m.upset_at_start, m.upset_at_end, m.calmed, _verdicts_hash(audited.audit),
+        m.tense, m.upset_at_start, m.upset_at_end, m.calmed, _verdicts_hash(audited.audit), m.upset,
     )  # fmt: skip
 
 
@@ -415,6 +416,8 @@ def _finding_columns(ordered: Sequence[AuditedCall]) -> list[Sequence[Any] | pa.
         [f.reason for f in findings],
         [_shown(f.evidence) for f in findings],
         _evidence(findings),
+        [None if f.certainty is None else f.certainty.name.lower() for f in findings],
+        [f.witness for f in findings],
     ]
 
 
@@ -430,6 +433,10 @@ def _evidence(findings: Sequence[Finding]) -> pa.Array:
         [e.char_start for e in pieces],
         [e.char_end for e in pieces],
         [e.note for e in pieces],
+        # Most evidence is no recognised act: what was not recognised is unknown, not empty.
+        [e.act or None for e in pieces],
+        [e.probability for e in pieces],
+        [e.like or None for e in pieces],
     )
     structs = [_array(column, field.type) for column, field in zip(fields, _EVIDENCE, strict=True)]
     ends = pa.array(accumulate((len(f.evidence) for f in findings), initial=0), pa.int32())

@@ -26,9 +26,9 @@ def calls_list(
         rows = published.rows(
             """
             select c.call_id, c.started_local as started, c.agent_name as agent, c.queue,
-                   case when c.tense then 'tense' else '' end as tense,
+                   case when c.tense then 'tense' when c.upset = 'perhaps' then 'perhaps' else '' end as tense,
                    round(s.score)::int as score, s.critical_misses as critical,
-                   round(100 * s.coverage)::int as "judged %"
+                   round(100 * s.judged_share)::int as "judged %", round(100 * s.unsure_share)::int as "unsure %"
             from calls c left join call_scorecards s on s.call_id = c.call_id and s.scorecard = $card
             where ($week = '' or c.iso_week = $week) and (c.tense or not $tense)
             order by s.score nulls last, c.call_id

@@ -137,7 +137,9 @@
   all('[data-review]').forEach((p) => {
     const rule = p.closest('.rule').dataset.rule;
     p.hidden = false;
-    [['Right', true], ['Wrong', false]].forEach(([text, right]) => {
+    // What is unsure has nothing to be right about: the person decides.
+    const unsure = p.closest('.rule').dataset.verdict === 'unsure';
+    (unsure ? [['Followed', true], ['Missed', false]] : [['Right', true], ['Wrong', false]]).forEach(([text, right]) => {
       const b = document.createElement('button');
       b.textContent = text;
       b.dataset.right = right;
@@ -155,14 +157,15 @@
     all('[data-review]').forEach((p) => [...p.children].forEach((b) => {
       b.setAttribute('aria-pressed', String(said[p.closest('.rule').dataset.rule]) === b.dataset.right);
     }));
-    const n = Object.keys(said).length, wrong = Object.values(said).filter((right) => !right).length;
+    const n = Object.keys(said).length, wrong = reviews().filter((r) => r.rule_verdict !== 'unsure' && r.rule_verdict !== r.verdict).length;
     one('#reviews').hidden = !n;
     one('#reviewed').textContent = n + ' checked, ' + wrong + ' wrong';
   }
   function reviews() {
     return Object.keys(said).sort().map((rule) => {
       const verdict = all('.rule').find((e) => e.dataset.rule === rule).dataset.verdict;
-      return { rule_id: rule, rule_verdict: verdict, verdict: said[rule] ? verdict : verdict === 'met' ? 'missed' : 'met' };
+      const right = verdict === 'unsure' ? 'met' : verdict;
+      return { rule_id: rule, rule_verdict: verdict, verdict: said[rule] ? right : right === 'met' ? 'missed' : 'met' };
     });
   }
   one('#save').onclick = () => {

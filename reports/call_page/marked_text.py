@@ -12,7 +12,7 @@ from transcription.redaction import KINDS
 
 Tone = Literal["met", "missed", "near"]
 
-UNSURE = 0.5
+UNCERTAIN = 0.5
 """Words the recogniser gave less than this are dotted."""
 
 # Other words in brackets, "[laughs]", are what a recogniser wrote.
@@ -41,11 +41,11 @@ class Piece(msgspec.Struct, frozen=True, kw_only=True):
     numbers: tuple[int, ...] = ()
     ends: tuple[int, ...] = ()
     tone: Tone | None = None
-    unsure: bool = False
+    uncertain: bool = False
     masked: str = ""
 
 
-def pieces(text: str, highlights: Sequence[Highlight], unsure: Sequence[tuple[int, int]] = ()) -> tuple[Piece, ...]:
+def pieces(text: str, highlights: Sequence[Highlight], uncertain: Sequence[tuple[int, int]] = ()) -> tuple[Piece, ...]:
     """The text in pieces; joined (masks as they stood) they are the text again, whatever overlaps."""
     length = len(text)
     marks = [
@@ -55,7 +55,7 @@ def pieces(text: str, highlights: Sequence[Highlight], unsure: Sequence[tuple[in
     ]
     masks = {m.start(): m for m in _MASK.finditer(text)}
     cuts = {0, length}
-    for start, end in [*((h.start, h.end) for h in marks), *unsure, *(m.span() for m in masks.values())]:
+    for start, end in [*((h.start, h.end) for h in marks), *uncertain, *(m.span() for m in masks.values())]:
         cuts |= {min(max(start, 0), length), min(max(end, 0), length)}
     edges = sorted(cuts)
     made = []
@@ -70,21 +70,21 @@ def pieces(text: str, highlights: Sequence[Highlight], unsure: Sequence[tuple[in
                 numbers=tuple(sorted({h.number for h in over})),
                 ends=tuple(sorted({h.number for h in over if h.end == (mask.end() if mask else end)})),
                 tone=next((tone for tone in _WEIGHTIEST_FIRST if any(h.tone == tone for h in over)), None),
-                unsure=mask is None and any(a <= start and end <= b for a, b in unsure),
+                uncertain=mask is None and any(a <= start and end <= b for a, b in uncertain),
                 masked=mask.group(1) if mask else "",
             )
         )
     return tuple(made)
 
 
-def unsure_words(utterances: Sequence[Row]) -> list[tuple[int, int]]:
-    """Where in a turn's text the recogniser was unsure, from its utterances' words."""
+def uncertain_words(utterances: Sequence[Row]) -> list[tuple[int, int]]:
+    """Where in a turn's text the recogniser was uncertain, from its utterances' words."""
     found = []
     for utterance in utterances:
         at = int(utterance["char_offset"])
         for word in utterance["words"] or ():
             end = at + len(word["text"])
-            if word["confidence"] is not None and word["confidence"] < UNSURE:
+            if word["confidence"] is not None and word["confidence"] < UNCERTAIN:
                 found.append((at, end))
             at = end + 1
     return found

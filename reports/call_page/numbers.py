@@ -6,11 +6,12 @@ from typing import Literal
 
 import msgspec
 
+from audit_rules.scorecard import LEAST_JUDGED
 from reports import charts
-from reports.call_page.marked_text import Highlight, Piece, Tone, pieces, unsure_words
+from reports.call_page.marked_text import Highlight, Piece, Tone, pieces, uncertain_words
 from reports.call_page.readings import Readings, Row
 from reports.page import weekly_file_name
-from reports.wording import NOTHING, clock, counted, day, long_time, percent, sentence, week_start, weekday
+from reports.wording import NOTHING, clock, counted, day, listed, long_time, percent, sentence, week_start, weekday
 from transcription.speech import both_silent, overlaps
 from transcription.transcript import Seconds, Span
 
@@ -18,17 +19,36 @@ LONG_SILENCE: Seconds = 8.0
 """Silence of both parties from here on gets a row of its own in the transcript."""
 _TALKING_OVER: Seconds = 0.4
 
-_VERDICTS = {"met": "followed", "missed": "missed", "not_applicable": "not needed", "not_assessable": "cannot tell"}
-_ICONS = {"met": "\N{CHECK MARK}", "missed": "\N{MULTIPLICATION X}", "not_assessable": "?", "not_applicable": NOTHING}
+_VERDICTS = {
+    "met": "followed",
+    "missed": "missed",
+    "unsure": "unsure",
+    "not_applicable": "not needed",
+    "not_assessable": "cannot tell",
+}
+_ICONS = {
+    "met": "\N{CHECK MARK}",
+    "missed": "\N{MULTIPLICATION X}",
+    "unsure": "\N{ALMOST EQUAL TO}",
+    "not_assessable": "?",
+    "not_applicable": NOTHING,
+}
+_SPOKEN_OF = ("met", "missed", "unsure")
 _KINDS: dict[str, Tone] = {"met": "met", "against": "missed", "near_miss": "near"}
 _SAID = {"trigger": "Called for by", "near_miss": "Nearest"}
 
 
 class Quote(msgspec.Struct, frozen=True, kw_only=True):
-    """One piece of evidence as the scorecard shows it."""
+    """One piece of evidence as the scorecard shows it.
+
+    `understood` says what the recogniser took the quote for, and how surely; `nearest_line` is the known line it is
+    most like, which nobody said in this call.
+    """
 
     label: str
     quote: str
+    understood: str
+    nearest_line: str
     note: str
     at: str
     seconds: Seconds | None
@@ -70,6 +90,7 @@ class ScorecardLines(msgspec.Struct, frozen=True, kw_only=True):
     scored: bool
     score: str
     points: str
+    judged: str
     coverage: str
     critical: str
     steps: tuple[StepLines, ...]
@@ -127,6 +148,7 @@ class CallPage(msgspec.Struct, frozen=True, kw_only=True):
     scored: bool
     score: str
     score_note: str
+    score_judged: str
     critical: str
     scorecards: tuple[ScorecardLines, ...]
     duration: Seconds
@@ -140,7 +162,7 @@ class CallPage(msgspec.Struct, frozen=True, kw_only=True):
     holds: str
     lines: tuple[Line, ...]
     heard: str
-    has_unsure: bool
+    has_uncertain: bool
     has_findings: bool
     measures: tuple[Measure, ...]
     rulebook_version: str
@@ -172,6 +194,7 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
         scored=chosen is not None and chosen.scored,
         score=chosen.score if chosen else NOTHING,
         score_note=chosen.points if chosen else "Nothing was judged",
+        score_judged=chosen.judged if chosen else "",
         critical=chosen.critical if chosen else "",
         scorecards=cards,
         duration=round(duration, 2),
@@ -191,13 +214,14 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
                 ("hold", holds),
                 ("followed", any(pin.css == "met" for pin in pins)),
                 ("missed", any(pin.css == "missed" for pin in pins)),
+                ("unsure", any(pin.css == "unsure" for pin in pins)),
             )
             if there
         ),
         holds=" ".join(f"{hold.start:.2f},{hold.end:.2f}" for hold in holds),
         lines=lines,
         heard=_heard(call) if readings.turns else _unheard(call),
-        has_unsure=any(piece.unsure for line in lines for piece in line.pieces),
+        has_uncertain=any(piece.uncertain for line in lines for piece in line.pieces),
         has_findings=bool(numbers),
         measures=_measures(call),
         rulebook_version=str(call["rulebook_version"]),
@@ -231,6 +255,8 @@ def _when(local: datetime | None, utc: datetime | None) -> str:
 def _outcome(call: Row) -> str:
     if call["roles_from"] == "unknown":
         return "Whether it was tense cannot be told."
+    if call["upset"] == "perhaps":
+        return "Perhaps tense: a person should listen."
     if not call["tense"]:
         return "Never tense."
     return "Tense, calmed by the end." if call["calmed"] else "Tense, not calmed by the end."
@@ -313,7 +339,7 @@ def _times(value: int | None) -> str | None:
 def _numbers(readings: Readings, scorecard: str) -> dict[str, int]:
     """A number for each finding that is marked in the transcript, in the order of the scorecard the page opens with."""
     marked = {row["rule_id"] for row in readings.evidence if _is_place(row)}
-    judged = {row["rule_id"] for row in readings.findings if row["verdict"] in ("met", "missed")}
+    judged = {row["rule_id"] for row in readings.findings if row["verdict"] in _SPOKEN_OF}
     first = [row["rule_id"] for row in readings.scorecard_rules if row["scorecard"] == scorecard]
     others = [row["rule_id"] for row in readings.findings]
     order = [rule for rule in dict.fromkeys([*first, *others]) if rule in marked & judged]
@@ -364,6 +390,7 @@ def _scorecard(readings: Readings, card: Row, chosen: bool, numbers: dict[str, i
         scored=card["score"] is not None,
         score=NOTHING if card["score"] is None else f"{card['score']:.0f}",
         points=_points(card),
+        judged=_judged(card),
         coverage=_coverage(card),
         critical=counted(misses, "critical miss", "critical misses") if misses else "",
         steps=tuple(steps),
@@ -382,21 +409,35 @@ def _points(card: Row) -> str:
     return f"{met} of {counted(judged, 'rule')} met"
 
 
-def _coverage(card: Row) -> str:
-    unseen = int(card["rules_not_assessable"] or 0)
-    if not unseen:
+def _judged(card: Row) -> str:
+    """How much of what the call called for was judged, and how much is unsure, beside the score; "" where all was."""
+    if card["judged_share"] in (None, 1.0):
         return ""
-    return f"{counted(unseen, 'rule')} could not be judged and {'is' if unseen == 1 else 'are'} outside the score."
+    unsure = int(card["rules_unsure"] or 0)
+    return f"{percent(card['judged_share'])} judged" + (f", {counted(unsure, 'rule')} unsure" if unsure else "")
+
+
+def _coverage(card: Row) -> str:
+    unsure, unseen = int(card["rules_unsure"] or 0), int(card["rules_not_assessable"] or 0)
+    outside = [f"{counted(unsure, 'rule')} {'is' if unsure == 1 else 'are'} unsure"] if unsure else []
+    outside += [f"{counted(unseen, 'rule')} could not be judged"] if unseen else []
+    told = sentence(f"{listed(outside)}, outside the score") if outside else ""
+    if card["score"] is None and card["judged_share"]:
+        told += (
+            f" Only {percent(card['judged_share'])} of what the call called for was judged; "
+            f"under {percent(LEAST_JUDGED)} there is no score."
+        )
+    return told.strip()
 
 
 def _rule_line(readings: Readings, finding: Row, critical: bool, numbers: dict[str, int]) -> RuleLine:
     verdict = str(finding["verdict"])
-    judged = verdict in ("met", "missed")
     override = ""
     if finding["is_overridden"]:
         note = f": {finding['review_note']}" if finding["review_note"] else ""
         was = _VERDICTS[str(finding["rule_verdict"])]
-        override = sentence(f"{finding['reviewed_by']} reversed this (the rule said {was}){note}")
+        did = "decided" if finding["rule_verdict"] == "unsure" else "reversed"
+        override = sentence(f"{finding['reviewed_by']} {did} this (the rule said {was}){note}")
     return RuleLine(
         rule_id=str(finding["rule_id"]),
         number=numbers.get(finding["rule_id"]),
@@ -409,7 +450,7 @@ def _rule_line(readings: Readings, finding: Row, critical: bool, numbers: dict[s
         critical=critical,
         trial=finding["status"] == "trial",
         override=override,
-        can_review=judged,
+        can_review=verdict in _SPOKEN_OF,
     )
 
 
@@ -425,24 +466,40 @@ def _quotes(readings: Readings, finding: Row) -> tuple[Quote, ...]:
     telling = [row for row in own if row["kind"] != "trigger" or row["quote"] not in openings]
     found: list[Quote] = []
     for row in telling or own[:1]:
-        shown = _quote(row, str(finding["reason"]))
+        shown = _quote(row, finding)
         known = any((shown.quote, shown.at) == (other.quote, other.at) for other in found)
         if (shown.quote or shown.note or shown.at) and not known:
             found.append(shown)
     return tuple(found[:_QUOTES])
 
 
-def _quote(row: Row, reason: str) -> Quote:
+def _quote(row: Row, finding: Row) -> Quote:
     quote, note = str(row["quote"] or ""), str(row["note"] or "")
     is_place = row["kind"] == "trigger" or _is_place(row)
     return Quote(
-        label=_SAID.get(str(row["kind"]), "") if quote else "",
+        label=_label(row, finding) if quote else "",
         quote=quote if len(quote) <= _LONGEST_QUOTE else quote[:_LONGEST_QUOTE].rsplit(" ", 1)[0] + " …",
-        note="" if note in reason else note,
+        understood=_understood(row, finding) if quote else "",
+        nearest_line=str(row["nearest_line"] or "") if quote else "",
+        note="" if note in str(finding["reason"]) else note,
         at=clock(row["start_s"]) if row["start_s"] is not None and is_place else "",
         seconds=row["start_s"] if is_place else None,
         href=f"#turn-{row['turn']}" if row["turn"] is not None and is_place else "",
     )
+
+
+def _label(row: Row, finding: Row) -> str:
+    """What called for the rule, the nearest, or what phrases heard."""
+    by_phrases = row["act"] and finding["witness"] in ("phrases", "both")
+    return _SAID.get(str(row["kind"]), "Heard:" if by_phrases else "")
+
+
+def _understood(row: Row, finding: Row) -> str:
+    """`understood as: apologises for (93%)`, where the recogniser had a say."""
+    if not row["act"] or finding["witness"] not in ("recogniser", "both"):
+        return ""
+    sure = f" ({percent(row['probability'])})" if row["probability"] is not None else ""
+    return f"understood as: {str(row['act']).replace('_', ' ')}{sure}"
 
 
 # ---------------------------------------------------------------- timeline
@@ -563,7 +620,7 @@ def _turn_lines(readings: Readings, turn: Row, numbers: dict[str, int], overlapp
     """One line for a turn; one for each utterance where nobody knows who speaks and a turn means nothing."""
     own = [row for row in readings.utterances if row["turn"] == turn["turn"]]
     role, text = str(turn["role"]), str(turn["text"])
-    highlights, unsure = _highlights(readings, turn, numbers), unsure_words(own)
+    highlights, uncertain = _highlights(readings, turn, numbers), uncertain_words(own)
     parts = [(0, len(text), turn["start_s"], turn["end_s"])]
     if role == "unknown" and own:
         parts = [
@@ -583,7 +640,7 @@ def _turn_lines(readings: Readings, turn: Row, numbers: dict[str, int], overlapp
             pieces=pieces(
                 text[start:end],
                 [msgspec.structs.replace(h, start=h.start - start, end=h.end - start) for h in highlights],
-                [(a - start, b - start) for a, b in unsure],
+                [(a - start, b - start) for a, b in uncertain],
             ),
         )
         for number, (start, end, start_s, end_s) in enumerate(parts)
@@ -603,7 +660,9 @@ def _highlights(readings: Readings, turn: Row, numbers: dict[str, int]) -> list[
             end = start + len(row["quote"] or "")
         # A person's reversal counts: then the words are marked as what they were found to be.
         tone = _KINDS[row["kind"]]
-        if tone != "near":
+        if verdicts[row["rule_id"]] == "unsure":
+            tone = "near"
+        elif tone != "near":
             tone = "met" if verdicts[row["rule_id"]] == "met" else "missed"
         if start >= 0:
             found.append(Highlight(number=numbers[row["rule_id"]], tone=tone, start=start, end=end))

@@ -67,7 +67,7 @@ _QUESTIONS = {
     "episodes": "select * from episodes where {chosen} order by episode",
     "findings": """
         select call_id, rule_id, step, asks, why, status, verdict, rule_verdict, is_overridden, reviewed_by,
-            review_note, reason, at_s
+            review_note, reason, witness, at_s
         from findings where {chosen} order by rule_id
     """,
     "evidence": "select * from evidence where {chosen} order by rule_id, position",

@@ -17,6 +17,7 @@ from reports.weekly.rates import (
     pooled,
     shown,
     told_change,
+    unsure_of,
     week_row,
 )
 from reports.weekly.readings import Readings
@@ -47,7 +48,8 @@ def summary(readings: Readings) -> str:
         if lost
         else f"{counted(audited, 'call')} audited"
     )
-    said += f", {int(row['tense_calls'] or 0):,} of them tense."
+    perhaps = int(row["perhaps_tense_calls"] or 0)
+    said += f", {int(row['tense_calls'] or 0):,} of them tense{f', {perhaps:,} perhaps' if perhaps else ''}."
     earlier = audited_calls(readings, readings.before)
     monday = day(week_start(readings.before))
     if earlier:
@@ -70,7 +72,7 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
         _figure(
             "Steps followed",
             followed[0],
-            "of the steps that applied",
+            "of the steps that applied" + _unsure(readings),
             # Steps of one call are alike: what is enough is asked of the calls, not of the steps.
             Told(words="Rules changed: not comparable")
             if changed and followed[1].n and not comparable[1].n
@@ -91,6 +93,12 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
         ),
     )
     return figures if readings.edition.is_whole else figures[:-1]
+
+
+def _unsure(readings: Readings) -> str:
+    """What of the week's steps is unsure, behind what is counted; "" where nothing is."""
+    told = unsure_of(*(row for row in readings.unsure_steps if row["iso_week"] == readings.week)).text
+    return f", {told}" if told else ""
 
 
 def _figure(name: str, rate: Rate, note: str, told: Told) -> Figure:

@@ -132,10 +132,13 @@ def _know_tense(readings: Readings) -> list[Known]:
     tense = int(row["tense_calls"] or 0) if row else 0
     if row is None or not tense:
         return []
-    calmed = int(row["calmed_calls"] or 0)
+    calmed, perhaps = int(row["calmed_calls"] or 0), int(row["perhaps_tense_calls"] or 0)
+    # A call that was only perhaps tense is neither among the tense ones nor among those that were not.
+    told = int(row["calls"]) - perhaps
+    more = f" {counted(perhaps, 'more call')} {'was' if perhaps == 1 else 'were'} perhaps tense." if perhaps else ""
     ended = f"{calmed} of them ended calm" if tense > 1 else "it ended calm" if calmed else "it did not end calm"
     verb = "was" if tense == 1 else "were"
-    return [Known(point=f"{tense:,} of {counted(int(row['calls']), 'call')} {verb} tense;", detail=f"{ended}.")]
+    return [Known(point=f"{tense:,} of {counted(told, 'call')} {verb} tense;", detail=f"{ended}.{more}")]
 
 
 def _know_lost(readings: Readings) -> list[Known]:

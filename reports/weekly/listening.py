@@ -156,9 +156,11 @@ def calls_title(readings: Readings) -> str:
 
 
 def mood(row: Row) -> str:
-    """Tense or friendly, calmed or not, in words."""
+    """Tense, perhaps tense or friendly, calmed or not, in words."""
     if row["roles_from"] == "unknown":
         return "cannot tell"
+    if row["upset"] == "perhaps":
+        return "perhaps tense"
     if not row["tense"]:
         return "friendly"
     return "tense, calmed" if row["calmed"] else "tense, not calmed"

@@ -154,7 +154,9 @@ def _by_name(readings: Readings, rows: list[Row], column: str) -> tuple[Group, .
 
 
 def _mood(row: Row) -> str:
-    return "" if row["roles_from"] == "unknown" else "tense" if row["tense"] else "friendly"
+    if row["roles_from"] == "unknown" or row["upset"] == "perhaps":
+        return ""
+    return "tense" if row["tense"] else "friendly"
 
 
 def _by_length(readings: Readings, rows: list[Row]) -> tuple[Group, ...]:

@@ -121,7 +121,7 @@ def weekly(readings: Readings) -> Weekly:
         calls_title=calls_title(readings),
         calls=call_lines(readings),
         funnel=funnel_chart(readings),
-        funnel_note="Each bar keeps only the calls that did every step above it.",
+        funnel_note="Each bar keeps only the calls that surely did every step above it; unsure ones are left out.",
         scores=score_chart(readings),
         scores_note="One dot is one call." if calls <= 60 else "Calls in each band of ten points.",
         scorecards=scorecard_lines(readings),

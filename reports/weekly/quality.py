@@ -2,9 +2,10 @@
 
 import msgspec
 
+from audit_rules.scorecard import LEAST_JUDGED
 from reports.accuracy import MINIMUM, MINIMUM_OF_EACH
 from reports.statistics import Rate, sidak
-from reports.weekly.rates import HEADLINES, share_of, week_row
+from reports.weekly.rates import HEADLINES, share_of, unsure_of, week_row
 from reports.weekly.readings import AGENT_WEEKS, Readings
 from reports.wording import between, counted, listed, long_time, number_word, percent, sentence
 
@@ -33,12 +34,13 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
         for engine in readings.engines
     )
     for cover in readings.coverage[:1]:
-        undecided = int((cover["applicable"] or 0) - (cover["judged"] or 0))
+        undecided, unsure = int((cover["applicable"] or 0) - (cover["judged"] or 0)), int(cover["unsure"] or 0)
         facts.append(
             Fact(
                 name="Could be judged",
                 value=f"{cover['judged'] or 0:,.0f} of {cover['applicable'] or 0:,.0f} rules that applied "
-                f"({percent(share_of(cover, 'judged', 'applicable').share)}); {undecided:,} left out of every rate",
+                f"({percent(share_of(cover, 'judged', 'applicable').share)}); {undecided:,} left out of every rate"
+                + (f", {unsure:,} of them unsure ({unsure_of(cover).text.removesuffix(' unsure')})" if unsure else ""),
             )
         )
         for key, name, why in (
@@ -48,6 +50,11 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
         ):
             if cover[key]:
                 facts.append(Fact(name=name, value=f"{counted(int(cover[key]), 'call')}: {why}"))
+    if row and row["perhaps_tense_calls"]:
+        perhaps = int(row["perhaps_tense_calls"])
+        facts.append(
+            Fact(name="Perhaps tense", value=f"{counted(perhaps, 'call')} to listen to: in no figure of tense calls")
+        )
     for row in readings.erased:
         why = "past the age they are kept for" if row["kind"] == "retention" else "on request"
         facts.append(
@@ -78,7 +85,7 @@ def _checked(readings: Readings) -> str:
     drawn = [
         row["verdict"] == row["rule_verdict"]
         for row in readings.rule_reviews
-        if (row["call_id"], row["rule_id"]) in heard and row["verdict"] != "not_assessable"
+        if (row["call_id"], row["rule_id"]) in heard and row["verdict"] in _SAID and row["rule_verdict"] in _SAID
     ]
     said = f"{counted(len(heard), 'verdict')} re-heard"
     if not drawn:
@@ -87,6 +94,8 @@ def _checked(readings: Readings) -> str:
     return f"{said}; of {len(drawn)} drawn at random {sum(drawn)} agreed (likely {between(agreed.interval())})"
 
 
+# What people or the rule leave open agrees with nothing and contradicts nothing.
+_SAID = ("met", "missed", "not_applicable")
 _REASONS = {
     "empty_file": "empty file",
     "not_audio": "not audio",
@@ -141,7 +150,12 @@ def how_counted(readings: Readings, steps: int) -> tuple[str, ...]:
     level = 100 * sidak(0.95, steps + HEADLINES)
     return (
         "A call is tense from the customer's first upset words. Rules for tense calls do not apply to friendly ones: "
-        "a rule that did not apply, or that the recording could not show, is outside every rate.",
+        "a rule that did not apply, or that the recording could not show, is outside every rate. Where a customer was "
+        "only perhaps upset, the call is neither tense nor friendly.",
+        "Unsure means that something near enough was said, that one witness alone heard it, or that the customer was "
+        "only perhaps upset: a person should listen. It is outside every rate and score; its share of what was called "
+        f"for stands beside them. A call of which less than {percent(LEAST_JUDGED)} of the weight called for was "
+        "judged has no score.",
         "A step counts as followed on a call when at least half the weight of its judged rules was met and no "
         "critical rule was missed. The share of steps followed counts steps of calls.",
         "Ranges are 95 % Wilson intervals. Verdicts on one agent's calls (one call's, where agents are few) are alike, "

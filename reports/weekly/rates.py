@@ -92,6 +92,36 @@ def critical_steps(readings: Readings) -> list[str]:
     return list(dict.fromkeys(str(row["step_title"]) for row in rows))
 
 
+class Unsure(msgspec.Struct, frozen=True, kw_only=True):
+    """What of the calls that called for something is unsure, and the rates it leaves possible.
+
+    `share` is unsure of called for. `low` and `high` are what the rate were if every unsure one were missed, or met;
+    None of nothing. `text` is what stands beside the rate, "" where nothing is unsure, and `span` says the bounds.
+    """
+
+    share: Rate
+    low: float | None = None
+    high: float | None = None
+    text: str = ""
+    span: str = ""
+
+
+def unsure_of(*rows: Row) -> Unsure:
+    """The same from counts of met, judged, unsure and applicable, added up over the rows."""
+    met, judged, unsure, applicable = (
+        sum(int(row[name] or 0) for row in rows) for name in ("met", "judged", "unsure", "applicable")
+    )
+    share, decided = Rate.of(unsure, applicable), judged + unsure
+    low, high = (met / decided, (met + unsure) / decided) if decided else (None, None)
+    return Unsure(
+        share=share,
+        low=low,
+        high=high,
+        text=f"{percent(share.share)} unsure" if unsure else "",
+        span=f"between {percent(low)} and {percent(high)}, as the unsure ones turn out" if unsure else "",
+    )
+
+
 def shown(rate: Rate, *, few: bool) -> str:
     """A rate as a per cent, as a count where few, as a dash of nothing."""
     if not rate.n:

@@ -40,7 +40,8 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 
     `weeks` runs over consecutive ISO weeks, the oldest first, from the first that has calls (at most `WEEKS`) to the
     week asked for. `verdicts` counts steps of calls by week, step and `who` (the agent; the call where agents are few
-    or unnamed), so that ranges can respect that one agent's calls are alike; `by_agent` says which. `agents`,
+    or unnamed), so that ranges can respect that one agent's calls are alike; `by_agent` says which. `unsure_steps`
+    counts, by week and step, what was called for and what of it is unsure. `agents`,
     `agent_weeks`, `agent_steps` and `agent_calls` hold the colleagues of the agent whom an edition is about, who are
     compared with and never shown; everything else holds the edition's calls only. `rule_reviews` are the findings of
     these weeks that people judged in a random sample, `names` everybody's names, for telling where one is said.
@@ -55,6 +56,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     weeks: tuple[str, ...]
     week_rows: list[Row]
     verdicts: Verdicts
+    unsure_steps: list[Row]
     rules: list[Row]
     scorecard_rules: list[Row]
     scorecards: list[Row]
@@ -125,7 +127,8 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
         week_rows=ask(
             """
             select c.iso_week, count(*) as calls, count(*) filter (c.tense) as tense_calls,
-                count(*) filter (c.calmed) as calmed_calls, sum(c.duration_s) as duration_s
+                count(*) filter (c.calmed) as calmed_calls,
+                count(*) filter (c.upset = 'perhaps') as perhaps_tense_calls, sum(c.duration_s) as duration_s
             from calls c where c.iso_week between $first and $week {of_c}
             group by c.iso_week order by c.iso_week
             """
@@ -141,10 +144,23 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
                 """  # noqa: S608 `who` is one of two literals.
             )
         ),
+        unsure_steps=ask(
+            """
+            select c.iso_week, c.step, count(*) filter (c.verdict = 'met') as met,
+                count(*) filter (c.verdict in ('met', 'missed')) as judged,
+                count(*) filter (c.verdict = 'unsure') as unsure,
+                count(*) filter (c.verdict <> 'not_applicable') as applicable
+            from call_steps c
+            where c.scorecard = $scorecard and c.iso_week between $first and $week {of_c}
+            group by all order by all
+            """
+        ),
         rules=ask(
             """
             select f.rule_id, count(*) filter (f.verdict = 'met') as met,
                 count(*) filter (f.verdict in ('met', 'missed')) as judged, met / nullif(judged, 0) as rate,
+                count(*) filter (f.verdict = 'unsure') as unsure,
+                count(*) filter (f.verdict <> 'not_applicable') as applicable,
                 count(*) filter (f.rule_verdict = 'met') as own_met,
                 count(*) filter (f.rule_verdict in ('met', 'missed')) as own_judged
             from findings f where f.iso_week = $week {of_f}
@@ -157,7 +173,8 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
         scorecards=ask(
             """
             select s.scorecard, any_value(s.scorecard_title) as scorecard_title, round(avg(s.score), 9) as score,
-                sum(s.rules_judged)::bigint as judged, sum(s.rules_met)::bigint as met
+                sum(s.rules_judged)::bigint as judged, sum(s.rules_met)::bigint as met,
+                sum(s.rules_unsure)::bigint as unsure, sum(s.rules_applicable)::bigint as applicable
             from call_scorecards s where s.iso_week = $week {of_s}
             group by s.scorecard order by s.scorecard
             """
@@ -211,8 +228,9 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
         agent_moments=_naming_none_of(others, ask(_AGENT_MOMENTS)),
         calls=ask(
             """
-            select c.call_id, c.started_local, c.agent_name, c.agent_id, c.team, c.queue, c.duration_s, c.tense,
-                c.calmed, c.roles_from, s.score, s.critical_misses, s.rules_judged, s.rules_met, s.coverage,
+            select c.call_id, c.started_local, c.agent_name, c.agent_id, c.team, c.queue, c.duration_s, c.upset, c.tense,
+                c.calmed, c.roles_from, s.score, s.critical_misses, s.rules_judged, s.rules_met, s.rules_unsure, s.coverage,
+                s.judged_share,
                 s.steps_met, s.steps_judged
             from calls c left join call_scorecards s on s.call_id = c.call_id and s.scorecard = $scorecard
             where c.iso_week = $week {of_c}
@@ -255,6 +273,7 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
         coverage=ask(
             """
             select sum(s.rules_applicable)::bigint as applicable, sum(s.rules_judged)::bigint as judged,
+                sum(s.rules_unsure)::bigint as unsure,
                 count(*) filter (c.roles_from = 'unknown') as calls_roles_unknown,
                 count(*) filter (c.roles_from = 'guessed') as calls_roles_guessed,
                 count(*) filter (not c.has_times) as calls_without_times

@@ -11,12 +11,14 @@ from reports.weekly.rates import (
     FEW,
     HEADLINES,
     Told,
+    Unsure,
     changed_steps,
     comparisons,
     share_of,
     shown,
     step_rate,
     told_change,
+    unsure_of,
 )
 from reports.weekly.readings import Readings, steps_in_order
 from reports.wording import NOTHING, between, number_word, short_day, week_start
@@ -29,6 +31,7 @@ class RuleLine(msgspec.Struct, frozen=True, kw_only=True):
     asks: str
     rate: Rate
     value: str
+    unsure: Unsure
     count: str
     bar: charts.RangeBar
     few: bool
@@ -38,15 +41,17 @@ class RuleLine(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of the scorecard; `by_week` holds its rate in each of the report's weeks."""
+    """One step of the scorecard; `by_week` and `unsure_by_week` tell of each of the report's weeks."""
 
     step: str
     number: int
     title: str
     rate: Rate
     by_week: tuple[Rate, ...]
+    unsure_by_week: tuple[Unsure, ...]
     count: str
     value: str
+    unsure: Unsure
     bar: charts.RangeBar
     few: bool
     change: Told
@@ -59,6 +64,7 @@ class ScorecardLine(msgspec.Struct, frozen=True, kw_only=True):
 
     title: str
     value: str
+    unsure: Unsure
     likely: str
     score: str
     bar: charts.RangeBar
@@ -78,6 +84,7 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
         told = told_change(now, before, enough=min(now.n, before.n) >= FEW, comparisons=comparisons(readings))
         if step in changed and now.n and before.n:
             told = Told(words="Rule changed: not comparable")
+        unsure = [_unsure(readings, week, step) for week in readings.weeks]
         few = now.n < FEW
         lines.append(
             StepLine(
@@ -86,8 +93,10 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
                 title=str(title),
                 rate=now,
                 by_week=tuple(by_week),
+                unsure_by_week=tuple(unsure),
                 count=f"{now.n:,.0f}",
                 value=shown(now, few=few),
+                unsure=unsure[-1],
                 bar=charts.range_bar(now.share, now.interval()),
                 few=few,
                 change=told,
@@ -96,6 +105,10 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
             )
         )
     return tuple(lines)
+
+
+def _unsure(readings: Readings, week: str, step: str) -> Unsure:
+    return unsure_of(*(row for row in readings.unsure_steps if (row["iso_week"], row["step"]) == (week, step)))
 
 
 _WEEKS_FOR_A_SPARK = 4
@@ -136,6 +149,7 @@ def _rules(readings: Readings, step: str, accuracy: Mapping[str, RuleAccuracy]) 
                 asks=str(row["asks"]),
                 rate=rate,
                 value=shown(rate, few=few),
+                unsure=unsure_of(*([week] if week else [])),
                 count=f"{rate.n:,.0f}",
                 bar=charts.range_bar(rate.share, rate.interval()),
                 few=few,
@@ -153,7 +167,7 @@ def steps_note(steps: int) -> str:
         f"Followed on how many of the calls where the step applied, with the likely range. With {number_word(steps)} "
         f"steps some range would leave out zero by luck in many weeks, so a change is called clear only on stronger "
         f"evidence ({100 * sidak(0.95, steps + HEADLINES):.1f} %). Fewer than {FEW} calls are shown as a count, in "
-        "grey."
+        "grey. Unsure is the share of the calls that called for it of which a person should listen: outside the rate."
     )
 
 
@@ -167,6 +181,7 @@ def scorecard_lines(readings: Readings) -> tuple[ScorecardLine, ...]:
             ScorecardLine(
                 title=str(row["scorecard_title"]),
                 value=shown(rate, few=few),
+                unsure=unsure_of(row),
                 likely=between(rate.interval()) if rate.n else "nothing judged",
                 score=NOTHING if row["score"] is None else f"{row['score']:.0f}",
                 bar=charts.range_bar(rate.share, rate.interval()),

@@ -9,7 +9,7 @@ from reports.statistics import Rate
 from reports.weekly.coaching import MOMENTS, Advice
 from reports.weekly.listening import all_moments, mood
 from reports.weekly.numbers import Weekly
-from reports.weekly.rates import Told, audited_calls, pooled
+from reports.weekly.rates import Told, Unsure, audited_calls, pooled
 from reports.weekly.readings import Readings
 from reports.wording import week_start
 
@@ -65,6 +65,14 @@ def _rate(rate: Rate) -> tuple[Any, ...]:
     return (rate.share, likely.low, likely.high)
 
 
+_UNSURE = (Column("Unsure", "share"), Column("If all unsure missed", "share"), Column("If all unsure met", "share"))
+
+
+def _unsure(unsure: Unsure) -> tuple[Any, ...]:
+    """The share of what was called for, and the bounds it leaves to the rate; nothing of nothing."""
+    return (unsure.share.share if unsure.share.n else None, unsure.low, unsure.high)
+
+
 _RATE = (Column("Followed", "share"), Column("Likely from", "share"), Column("Likely to", "share"))
 _CHANGE = (Column("Change, points", "points"), Column("Change from", "points"), Column("Change to", "points"))
 
@@ -112,22 +120,29 @@ def _weeks(readings: Readings) -> Table:
 def _steps(page: Weekly) -> Table:
     return Table(
         name="steps",
-        columns=(Column("No.", "count"), Column("Step"), Column("Calls", "count"), *_RATE, *_CHANGE, Column("Reading")),
+        columns=(
+            Column("No.", "count"), Column("Step"), Column("Calls", "count"), *_RATE, *_UNSURE, *_CHANGE,
+            Column("Reading"),
+        ),
         rows=tuple(
-            (s.number, s.title, int(s.rate.n), *_rate(s.rate), *_change(s.change), s.change.words) for s in page.steps
+            (
+                s.number, s.title, int(s.rate.n), *_rate(s.rate), *_unsure(s.unsure), *_change(s.change),
+                s.change.words,
+            )
+            for s in page.steps
         ),
         faint=_where(s.few for s in page.steps),
-    )
+    )  # fmt: skip
 
 
 def _steps_by_week(readings: Readings, page: Weekly) -> Table:
     return Table(
         name="steps by week",
-        columns=(Column("Week of", "day"), Column("Step"), Column("Calls", "count"), *_RATE),
+        columns=(Column("Week of", "day"), Column("Step"), Column("Calls", "count"), *_RATE, *_UNSURE),
         rows=tuple(
-            (week_start(week), step.title, int(rate.n), *_rate(rate))
+            (week_start(week), step.title, int(rate.n), *_rate(rate), *_unsure(unsure))
             for step in page.steps
-            for week, rate in zip(readings.weeks, step.by_week, strict=True)
+            for week, rate, unsure in zip(readings.weeks, step.by_week, step.unsure_by_week, strict=True)
         ),
     )
 
@@ -138,11 +153,12 @@ def _rules(page: Weekly) -> Table:
         name="rules",
         columns=(
             Column("Step"), Column("Rule"), Column("Asks"), Column("Calls", "count"), Column("Met", "count"),
-            Column("Share met", "share"), *_RATE[1:], Column("Remark"),
+            Column("Share met", "share"), *_RATE[1:], *_UNSURE, Column("Remark"),
         ),
         rows=tuple(
             (
                 s.title, r.rule_id, r.asks, int(r.rate.n), int(r.rate.hits), *_rate(r.rate),
+                *_unsure(r.unsure),
                 "critical" if r.critical else "on trial, not scored" if r.trial else "",
             )
             for s, r in lines
@@ -247,13 +263,13 @@ def _calls(readings: Readings) -> Table:
         columns=(
             Column("Call"), Column("Started", "when"), Column("Agent"), Column("Team"), Column("Length", "seconds"),
             Column("Mood"), Column("Score", "score"), Column("Critical misses", "count"), Column("Rules met", "count"),
-            Column("Rules judged", "count"), Column("Could be judged", "share"),
+            Column("Rules judged", "count"), Column("Rules unsure", "count"), Column("Could be judged", "share"),
         ),
         rows=tuple(
             (
                 row["call_id"], row["started_local"], row["agent_name"] or row["agent_id"], row["team"],
                 row["duration_s"], mood(row), row["score"], row["critical_misses"], row["rules_met"],
-                row["rules_judged"], row["coverage"],
+                row["rules_judged"], row["rules_unsure"], row["coverage"],
             )
             for row in sorted(readings.calls, key=_when)
         ),

@@ -101,7 +101,7 @@ def test_words_of_little_confidence_are_dotted_and_masks_are_named(angry):
     pieces = [piece for line in page_of(angry, "C015358").lines for piece in line.pieces]
 
     assert [p.masked for p in pieces if p.masked] == ["card"]
-    assert any(p.unsure for p in pieces)
+    assert any(p.uncertain for p in pieces)
 
 
 def test_one_channel_with_guessed_speakers_says_what_it_cannot_show(published, centre):

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.call_page.marked_text import Highlight, pieces, unsure_words
+from reports.call_page.marked_text import Highlight, pieces, uncertain_words
 
 spans = st.tuples(st.integers(-3, 40), st.integers(-3, 45))
 highlights = st.builds(
@@ -13,8 +13,8 @@ highlights = st.builds(
 
 
 @given(st.text(alphabet="ab [card]", max_size=40), st.lists(highlights, max_size=6), st.lists(spans, max_size=4))
-def test_whatever_overlaps_no_word_is_lost_or_said_twice(text, marks, unsure):
-    assert "".join(piece.text for piece in pieces(text, marks, unsure)) == text
+def test_whatever_overlaps_no_word_is_lost_or_said_twice(text, marks, uncertain):
+    assert "".join(piece.text for piece in pieces(text, marks, uncertain)) == text
 
 
 def test_two_pieces_of_evidence_share_the_words_they_share():
@@ -45,4 +45,4 @@ def test_uncertain_words_are_found_by_their_place_in_the_turn():
         {"char_offset": 17, "words": None},
     ]
 
-    assert unsure_words(utterances) == [(5, 12)]
+    assert uncertain_words(utterances) == [(5, 12)]

@@ -2,7 +2,7 @@
 with random as (
     select rule_id, count(*) as judged, count(*) filter (verdict = rule_verdict) as agree
     from random_reviews
-    where is_newest and verdict <> 'not_assessable'
+    where is_newest and verdict not in ('not_assessable', 'unsure') and rule_verdict <> 'unsure'
     group by rule_id
 ),
 picked as (

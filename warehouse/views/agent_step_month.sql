@@ -19,7 +19,8 @@ month as (
         sum(w.applicable)::bigint as applicable,
         sum(w.judged)::bigint as judged,
         sum(w.met)::bigint as met,
-        sum(w.missed)::bigint as missed
+        sum(w.missed)::bigint as missed,
+        sum(w.unsure)::bigint as unsure
     from ends
     join agent_steps_by_week w on w.week_start between ends.week_start - 21 and ends.week_start
     group by ends.iso_week, w.scorecard, w.agent_id, w.step
@@ -40,9 +41,11 @@ select
     judged,
     met,
     missed,
+    unsure,
     met / nullif(judged, 0) as rate,
     wilson_low(met, judged) as wilson_low,
     wilson_high(met, judged) as wilson_high,
+    unsure / nullif(applicable, 0) as unsure_share,
     sum(judged) over team_step::bigint as team_judged,
     sum(met) over team_step::bigint as team_met,
     sum(met) over team_step / nullif(sum(judged) over team_step, 0) as team_rate

@@ -15,9 +15,11 @@ select
     count(*) filter (verdict in ('met', 'missed')) as judged,
     count(*) filter (verdict = 'met') as met,
     count(*) filter (verdict = 'missed') as missed,
+    count(*) filter (verdict = 'unsure') as unsure,
     met / nullif(judged, 0) as rate,
     wilson_low(met, judged) as wilson_low,
-    wilson_high(met, judged) as wilson_high
+    wilson_high(met, judged) as wilson_high,
+    unsure / nullif(applicable, 0) as unsure_share
 from call_steps
 where iso_week is not null and agent_id is not null
 group by iso_week, scorecard, agent_id, step;

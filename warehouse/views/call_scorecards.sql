@@ -1,5 +1,6 @@
 -- one row per call and scorecard; a rule that stands in two steps counts in both
--- score = 100 x weight met / weight judged; coverage = rules judged / rules applicable
+-- score = 100 x weight met / weight judged, where at least `least_judged()` of the weight called for was judged
+-- coverage = rules judged / rules applicable
 create view call_scorecards as
 select
     call_id,
@@ -16,19 +17,25 @@ select
     any_value(rulebook_version) as rulebook_version,
     scorecard,
     any_value(scorecard_title) as scorecard_title,
-    100.0 * sum(weight_met) / nullif(sum(weight_judged), 0) as score,
+    -- The order in which weights are added up must not decide.
+    round(sum(weight_judged) / nullif(sum(weight_applicable), 0), 9) as judged_share,
+    case when judged_share >= least_judged() then 100.0 * sum(weight_met) / nullif(sum(weight_judged), 0) end as score,
     sum(rules_met + rules_missed) / nullif(sum(rules - rules_not_applicable), 0) as coverage,
     sum(rules - rules_not_applicable)::bigint as rules_applicable,
     sum(rules_met + rules_missed)::bigint as rules_judged,
     sum(rules_met)::bigint as rules_met,
     sum(rules_missed)::bigint as rules_missed,
+    sum(rules_unsure)::bigint as rules_unsure,
+    sum(rules_unsure) / nullif(sum(rules - rules_not_applicable), 0) as unsure_share,
     sum(rules_not_assessable)::bigint as rules_not_assessable,
     sum(rules_not_applicable)::bigint as rules_not_applicable,
     coalesce(len(list_distinct(flatten(list(critical_rules_missed) filter (critical_misses > 0)))), 0) as critical_misses,
     count(*) filter (verdict in ('met', 'missed')) as steps_judged,
     count(*) filter (verdict = 'met') as steps_met,
     count(*) filter (verdict = 'missed') as steps_missed,
+    count(*) filter (verdict = 'unsure') as steps_unsure,
+    count(*) filter (verdict <> 'not_applicable') as steps_applicable,
     bool_or(is_overridden) as is_overridden
 from call_steps
 group by call_id, iso_week, agent_id, scorecard;
-comment on view call_scorecards is 'One row per call and scorecard: score 0 to 100 over what was judged, with its coverage and critical misses. Key: call_id, scorecard.';
+comment on view call_scorecards is 'One row per call and scorecard: score 0 to 100 over what was judged, with how much that was, and critical misses. Key: call_id, scorecard.';

@@ -1,5 +1,6 @@
 -- one row per call, scorecard and step; only live rules count
 -- not_applicable:  nothing in the call asked for any rule of the step
+-- unsure:          something did, and none was met or missed, but at least one is unsure
 -- not_assessable:  something did, but the recording cannot show any of them
 -- missed:          a critical rule was missed, or less than half of the judged weight was met
 -- met:             otherwise
@@ -18,10 +19,12 @@ with counted as (
         count(*) as rules,
         count(*) filter (f.verdict = 'met') as rules_met,
         count(*) filter (f.verdict = 'missed') as rules_missed,
+        count(*) filter (f.verdict = 'unsure') as rules_unsure,
         count(*) filter (f.verdict = 'not_assessable') as rules_not_assessable,
         count(*) filter (f.verdict = 'not_applicable') as rules_not_applicable,
         coalesce(sum(s.weight) filter (f.verdict = 'met'), 0) as weight_met,
         coalesce(sum(s.weight) filter (f.verdict in ('met', 'missed')), 0) as weight_judged,
+        coalesce(sum(s.weight) filter (f.verdict <> 'not_applicable'), 0) as weight_applicable,
         list_sort(list(f.rule_id) filter (s.critical and f.verdict = 'missed')) as critical_rules_missed,
         bool_or(f.is_overridden) as is_overridden
     from core.calls c
@@ -42,7 +45,7 @@ select
     counted.step_title,
     case
         when counted.rules_not_applicable = counted.rules then 'not_applicable'
-        when counted.rules_met + counted.rules_missed = 0 then 'not_assessable'
+        when counted.rules_met + counted.rules_missed = 0 then if(counted.rules_unsure > 0, 'unsure', 'not_assessable')
         when counted.critical_rules_missed is not null then 'missed'
         when counted.weight_met * 2 >= counted.weight_judged then 'met'
         else 'missed'
@@ -51,13 +54,15 @@ select
     counted.rules,
     counted.rules_met,
     counted.rules_missed,
+    counted.rules_unsure,
     counted.rules_not_assessable,
     counted.rules_not_applicable,
     counted.weight_met,
     counted.weight_judged,
+    counted.weight_applicable,
     coalesce(len(counted.critical_rules_missed), 0) as critical_misses,
     counted.critical_rules_missed,
     counted.is_overridden
 from counted
 join core.calls c on c.call_id = counted.call_id;
-comment on view call_steps is 'One row per call, scorecard and step: met or missed. Missed when a critical rule is missed or less than half of the judged weight is met. Key: call_id, scorecard, step.';
+comment on view call_steps is 'One row per call, scorecard and step: met, missed or unsure. Missed when a critical rule is missed or less than half of the judged weight is met. Key: call_id, scorecard, step.';

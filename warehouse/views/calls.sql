@@ -53,6 +53,7 @@ select
     m.median_answer_gap_s,
     m.longest_dead_air_s,
     m.transfers,
+    m.upset,
     m.tense,
     m.upset_at_start,
     m.upset_at_end,

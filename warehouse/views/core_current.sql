@@ -29,7 +29,9 @@ select
     r.note as review_note,
     f.reason,
     f.shown,
-    f.evidence
+    f.evidence,
+    f.certainty,
+    f.witness
 from core.findings f
 join core.current_audits a on a.call_id = f.call_id and a.rulebook_version = f.rulebook_version
 left join core.current_reviews r on r.call_id = f.call_id and r.rule_id = f.rule_id;

@@ -16,10 +16,14 @@ select
     f.reviewed_by,
     f.review_note,
     f.reason,
+    f.certainty,
+    f.witness,
     nullif(f.evidence[f.shown].quote, '') as quote,
     f.evidence[f.shown].kind as quote_kind,
     f.evidence[f.shown].role as quote_role,
     f.evidence[f.shown].start_s as at_s,
+    f.evidence[f.shown].act as act,
+    f.evidence[f.shown].probability as probability,
     f.evidence
 from core.current_findings f
 join core.calls c on c.call_id = f.call_id

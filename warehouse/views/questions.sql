@@ -9,7 +9,7 @@ order by s.scorecard, s.step_number, f.rule_id;
 comment on macro table scorecard is 'One row per scorecard, step and rule of a call.';
 
 create or replace macro compliance_by_week(agent) as table
-select iso_week, scorecard, agent_name, team, calls, judged, met, rate, wilson_low, wilson_high, score
+select iso_week, scorecard, agent_name, team, calls, judged, met, unsure, rate, wilson_low, wilson_high, unsure_share, score
 from agents_by_week
 where agent_id = agent or agent_name = agent
 order by scorecard, iso_week;

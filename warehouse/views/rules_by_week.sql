@@ -12,11 +12,15 @@ select
     count(*) filter (f.verdict in ('met', 'missed')) as judged,
     count(*) filter (f.verdict = 'met') as met,
     count(*) filter (f.verdict = 'missed') as missed,
+    count(*) filter (f.verdict = 'unsure') as unsure,
     count(*) filter (f.verdict = 'not_assessable') as not_assessable,
     count(*) filter (f.verdict = 'not_applicable') as not_applicable,
     met / nullif(judged, 0) as rate,
     wilson_low(met, judged) as wilson_low,
     wilson_high(met, judged) as wilson_high,
+    unsure / nullif(applicable, 0) as unsure_share,
+    met / nullif(judged + unsure, 0) as rate_if_missed,
+    (met + unsure) / nullif(judged + unsure, 0) as rate_if_met,
     count(*) filter (f.is_overridden) as overridden,
     list_sort(list(distinct f.rulebook_version)) as rulebook_versions
 from core.current_findings f

@@ -12,10 +12,14 @@ select
     count(*) filter (verdict in ('met', 'missed')) as judged,
     count(*) filter (verdict = 'met') as met,
     count(*) filter (verdict = 'missed') as missed,
+    count(*) filter (verdict = 'unsure') as unsure,
     count(*) filter (verdict = 'not_assessable') as not_assessable,
     met / nullif(judged, 0) as rate,
     wilson_low(met, judged) as wilson_low,
     wilson_high(met, judged) as wilson_high,
+    unsure / nullif(applicable, 0) as unsure_share,
+    met / nullif(judged + unsure, 0) as rate_if_missed,
+    (met + unsure) / nullif(judged + unsure, 0) as rate_if_met,
     sum(critical_misses)::bigint as critical_misses,
     list_sort(list(distinct rulebook_version)) as rulebook_versions
 from call_steps

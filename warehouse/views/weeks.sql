@@ -8,6 +8,7 @@ with audited as (
         count(distinct agent_id) as agents,
         count(*) filter (tense) as tense_calls,
         count(*) filter (calmed) as calmed_calls,
+        count(*) filter (upset = 'perhaps') as perhaps_tense_calls,
         sum(duration_s) as duration_s
     from calls
     where iso_week is not null
@@ -26,6 +27,7 @@ select
     coalesce(agents, 0) as agents,
     coalesce(tense_calls, 0) as tense_calls,
     coalesce(calmed_calls, 0) as calmed_calls,
+    coalesce(perhaps_tense_calls, 0) as perhaps_tense_calls,
     duration_s,
     coalesce(not_audited, 0) as not_audited
 from audited
