@@ -68,12 +68,13 @@ class RuleSum(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 class AgentSum(msgspec.Struct, frozen=True, kw_only=True, order=True):
-    """The flips of one agent, and how many of them are now missed or now met."""
+    """The flips of one agent, and how many of them are now missed, now met or now unsure."""
 
     agent: str
     flips: int
     now_missed: int
     now_met: int
+    now_unsure: int
 
 
 class Backtest(msgspec.Struct, frozen=True, kw_only=True):
@@ -165,7 +166,11 @@ def sums_by_agent(flips: Iterable[Flip]) -> tuple[AgentSum, ...]:
         of.setdefault(flip.agent, []).append(flip.after)
     sums = (
         AgentSum(
-            agent=agent, flips=len(after), now_missed=after.count(Verdict.MISSED), now_met=after.count(Verdict.MET)
+            agent=agent,
+            flips=len(after),
+            now_missed=after.count(Verdict.MISSED),
+            now_met=after.count(Verdict.MET),
+            now_unsure=after.count(Verdict.UNSURE),
         )
         for agent, after in of.items()
     )

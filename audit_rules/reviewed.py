@@ -33,7 +33,8 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
 class RuleAgreement(msgspec.Struct, frozen=True, kw_only=True):
     """How far people and one rule agree.
 
-    `agreed` of `judgements` are the rule's own verdict. `kappa` pairs each judgement with the rule's verdict; `alpha`
+    `agreed` of `judgements` are the rule's own verdict. Where the rule itself is unsure there is nothing to agree with:
+    those are counted in `unsure` and in nothing else. `kappa` pairs each judgement with the rule's verdict; `alpha`
     takes the rule as one more judge beside the reviewers; `alpha_people` leaves it out: no rule can be expected to
     agree better with people than they do with each other.
     """
@@ -43,13 +44,16 @@ class RuleAgreement(msgspec.Struct, frozen=True, kw_only=True):
     reviewers: int
     judgements: int
     agreed: int
+    unsure: int
     kappa: Estimate | None
     alpha: Estimate | None
     alpha_people: Estimate | None
 
     @property
-    def agreement(self) -> Estimate:
-        """The share of judgements that are the rule's verdict, with Wilson's interval."""
+    def agreement(self) -> Estimate | None:
+        """The share of judgements that are the rule's verdict, with Wilson's interval; None of no judgement."""
+        if not self.judgements:
+            return None
         return Estimate(self.agreed / self.judgements, wilson(self.agreed, self.judgements))
 
 
@@ -128,21 +132,23 @@ def agreement_of_two(one: Findings, other: Findings) -> AgreementOfTwo | None:
 
 
 def _agreement(rule_id: str, calls: Mapping[str, Sequence[Review]], findings: Findings) -> RuleAgreement:
-    pairs: Counts = np.zeros((len(calls), len(_VERDICTS), len(_VERDICTS)), dtype=np.int64)
-    for n, call_id in enumerate(sorted(calls)):
+    clear = [call_id for call_id in sorted(calls) if findings[call_id, rule_id] is not Verdict.UNSURE]
+    pairs: Counts = np.zeros((len(clear), len(_VERDICTS), len(_VERDICTS)), dtype=np.int64)
+    for n, call_id in enumerate(clear):
         for review in calls[call_id]:
             pairs[n, _VERDICTS[findings[call_id, rule_id]], _VERDICTS[review.verdict]] += 1
     people: Counts = pairs.sum(axis=1)
     rule: Counts = (pairs.sum(axis=2) > 0).astype(np.int64)
     return RuleAgreement(
         rule_id=rule_id,
-        calls=len(calls),
+        calls=len(clear),
         reviewers=len({r.reviewer for reviews in calls.values() for r in reviews}),
         judgements=int(pairs.sum()),
         agreed=int(np.trace(pairs.sum(axis=0))),
-        kappa=cohens_kappa(pairs),
-        alpha=krippendorffs_alpha(people + rule),
-        alpha_people=krippendorffs_alpha(people),
+        unsure=sum(len(reviews) for reviews in calls.values()) - int(pairs.sum()),
+        kappa=cohens_kappa(pairs) if clear else None,
+        alpha=krippendorffs_alpha(people + rule) if clear else None,
+        alpha_people=krippendorffs_alpha(people) if clear else None,
     )
 
 

@@ -137,6 +137,7 @@ def evaluate_calls(path: Path, published: Path, *, json_lines: Path | None = Non
                 "calls": a.calls,
                 "reviewers": a.reviewers,
                 "n": a.judgements,
+                "rule unsure": a.unsure,
                 "agreement": _shown(a.agreement),
                 "Cohen's kappa": _shown(a.kappa),
                 "Krippendorff's alpha": _shown(a.alpha),

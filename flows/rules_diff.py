@@ -96,11 +96,14 @@ def show_backtest(found: Backtest) -> None:
         out.print("\n[bold]By agent[/]")
         show_rows(
             [
-                {"agent": s.agent or "not known", "flips": s.flips, "now missed": s.now_missed, "now met": s.now_met}
+                {
+                    "agent": s.agent or "not known", "flips": s.flips, "now missed": s.now_missed, "now met": s.now_met,
+                    "now unsure": s.now_unsure,
+                }
                 for s in found.by_agent
             ],
             empty="",
-        )
+        )  # fmt: skip
     for what, rules in (("Only the new rules judge", found.added), ("Only the old rules judge", found.removed)):
         for rule_id, verdicts in rules.items():
             said = ", ".join(f"{_plain(v)} {n}" for v, n in verdicts.items())

@@ -27,8 +27,8 @@ SAID = {
     "not applicable": Verdict.NOT_APPLICABLE,
     "cannot tell": Verdict.NOT_ASSESSABLE,
 }
-"""What a reviewer may say of a finding. What nobody can tell is nobody's credit or fault: it is not assessable, and what
-somebody heard and still doubts is unsure."""
+"""What a reviewer may say of a finding. What nobody can tell is nobody's credit or fault: it is not assessable,
+and what somebody heard and still doubts is unsure."""
 
 JUDGEMENTS = ("right", "wrong", "cannot tell")
 _LOCKED = ("sample", "call", "rule", "rulebook", "asks", "drawn for", "rule says", "reason", "quote", "at", "listen")

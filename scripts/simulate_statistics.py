@@ -409,6 +409,7 @@ _METHODS = """\
 | figure on the page | method | source |
 |---|---|---|
 | range of a share | Wilson's score interval | Wilson 1927; Newcombe 1998, Stat. Med. 17:857 |
+| what unsure verdicts leave open of a rate | its bounds: all of them missed, all met | Manski 1989, J. Hum. Resour. 24:343 |
 | pooled shares | effective sample size by the design effect of agents (of calls under six agents) | Cochran 1977, 6.8 |
 | few agents | the design effect's part beyond 1 widened by Student's quantile | after Korn and Graubard 1998, Surv. Methodol. 24:193 |
 | change of a week | hybrid score interval of a difference | Newcombe 1998, Stat. Med. 17:873, method 10 |

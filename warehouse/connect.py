@@ -408,7 +408,7 @@ def _apply(con: duckdb.DuckDBPyConnection, number: int, file: Path) -> None:
 # The limit stands in one place, for the terminal's scorecards and for the views.
 _LEAST_JUDGED = f"""
 create or replace macro least_judged() as {LEAST_JUDGED};
-comment on macro least_judged is 'Share of the weight called for that must be judged before a call gets a score, 0 to 1.';
+comment on macro least_judged is 'Share of the weight called for, 0 to 1, that must be judged for a score.';
 """
 
 

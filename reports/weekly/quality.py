@@ -5,7 +5,7 @@ import msgspec
 from audit_rules.scorecard import LEAST_JUDGED
 from reports.accuracy import MINIMUM, MINIMUM_OF_EACH
 from reports.statistics import Rate, sidak
-from reports.weekly.rates import HEADLINES, share_of, unsure_of, week_row
+from reports.weekly.rates import HEADLINES, share_of, week_row
 from reports.weekly.readings import AGENT_WEEKS, Readings
 from reports.wording import between, counted, listed, long_time, number_word, percent, sentence
 
@@ -40,7 +40,11 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
                 name="Could be judged",
                 value=f"{cover['judged'] or 0:,.0f} of {cover['applicable'] or 0:,.0f} rules that applied "
                 f"({percent(share_of(cover, 'judged', 'applicable').share)}); {undecided:,} left out of every rate"
-                + (f", {unsure:,} of them unsure ({unsure_of(cover).text.removesuffix(' unsure')})" if unsure else ""),
+                + (
+                    f", {unsure:,} of them unsure ({percent(share_of(cover, 'unsure', 'applicable').share)})"
+                    if unsure
+                    else ""
+                ),
             )
         )
         for key, name, why in (

@@ -228,10 +228,9 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
         agent_moments=_naming_none_of(others, ask(_AGENT_MOMENTS)),
         calls=ask(
             """
-            select c.call_id, c.started_local, c.agent_name, c.agent_id, c.team, c.queue, c.duration_s, c.upset, c.tense,
-                c.calmed, c.roles_from, s.score, s.critical_misses, s.rules_judged, s.rules_met, s.rules_unsure, s.coverage,
-                s.judged_share,
-                s.steps_met, s.steps_judged
+            select c.call_id, c.started_local, c.agent_name, c.agent_id, c.team, c.queue, c.duration_s, c.upset,
+                c.tense, c.calmed, c.roles_from, s.score, s.critical_misses, s.rules_judged, s.rules_met,
+                s.rules_unsure, s.coverage, s.steps_met, s.steps_judged
             from calls c left join call_scorecards s on s.call_id = c.call_id and s.scorecard = $scorecard
             where c.iso_week = $week {of_c}
             order by c.started_local, c.call_id

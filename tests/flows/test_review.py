@@ -31,7 +31,7 @@ def settings(installation):
     """Twelve calls of one week; every third has no apology."""
     from datetime import UTC, datetime, timedelta
 
-    rulebook = load_rulebook()
+    rulebook = load_rulebook(recogniser=False)
     calls = []
     for n in range(12):
         heard = parse_example(COLD if n % 3 == 0 else SORRY).transcript
@@ -148,7 +148,7 @@ def test_a_form_with_faults_is_refused_whole_with_every_fault(settings, tmp_path
         import_reviews(settings, path, reviewer="Eva")
     told = str(refused.value)
     assert "3 of its rows" in told
-    assert "Random row 2: “perhaps” is none of met, missed, not applicable, cannot tell" in told
+    assert "Random row 2: “perhaps” is none of met, missed, unsure, not applicable, cannot tell" in told
     assert "Random row 3: a locked cell was changed" in told
     assert "Random row 5" in told
     assert "already" in told

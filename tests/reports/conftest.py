@@ -11,7 +11,7 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from audit_rules.finding import Audit, Episode, Evidence, EvidenceKind, Finding, Measures, Verdict
+from audit_rules.finding import Audit, Episode, Evidence, EvidenceKind, Finding, Measures, Upset, Verdict
 from audit_rules.rule import Examples, Never, Rule, Scorecard, Step
 from transcription.transcript import (
     Call,
@@ -91,7 +91,7 @@ def rulebook(version: str = "v1", *, reworded: Iterable[str] = ()) -> Rulebook:
             why="It is in the protocol.",
             sources=("A1",),
             status="trial" if name == "gives_listening_signals" else "live",
-            applies="episode",
+            applies="upset",
             never=Never(any_of=("changed",) if f"{step}.{name}" in set(reworded) else ("x",)),
             examples=Examples(met="A: Hello."),
         )
@@ -306,6 +306,7 @@ def audit(
             talk_share_agent=0.6 if heard.has_times else None,
             overlaps_by_agent=1 if heard.has_times else None,
             holds=1 if hold else 0,
+            upset=Upset.CLEAR if tense else Upset.NONE,
             tense=tense,
             calmed=calmed if tense else None,
         ),

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from audit_rules.finding import Audit, Episode, Evidence, EvidenceKind, Finding, Measures, Promise, Verdict
+from audit_rules.finding import Audit, Episode, Evidence, EvidenceKind, Finding, Measures, Promise, Upset, Verdict
 from audit_rules.rule import Examples, Rule, Scorecard, Step
 from transcription.transcript import (
     Call,
@@ -27,7 +27,7 @@ from warehouse.tables import AuditedCall
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=timezone(timedelta(hours=1)))
 
 
-def rulebook_of(version="v1", *, statuses=None, asks=None, critical=("apology.given",)):
+def rulebook_of(version="v1", *, statuses=None, asks=None, critical=("apology.given",), applies="always"):
     """Four rules; the house card has three steps, `ownership.avoids_blame` weighs double."""
     statuses, asks = statuses or {}, asks or {}
     ids = ("apology.given", "apology.is_specific", "ownership.avoids_blame", "pace.shows_urgency")
@@ -38,6 +38,7 @@ def rulebook_of(version="v1", *, statuses=None, asks=None, critical=("apology.gi
             why="Because.",
             sources=("A3",),
             status=statuses.get(i, "live"),
+            applies=applies,
             examples=Examples(met="A: x"),
         )
         for i in ids
@@ -100,7 +101,9 @@ def transcript_of(
     )
 
 
-def audit_of(call_id="C1", verdicts=None, *, version="v1", quotes=True, promises=(), tense=True, calmed=None):
+def audit_of(
+    call_id="C1", verdicts=None, *, version="v1", quotes=True, promises=(), tense=True, calmed=None, upset=None
+):
     findings = tuple(
         Finding(
             rule_id=rule_id,
@@ -125,7 +128,15 @@ def audit_of(call_id="C1", verdicts=None, *, version="v1", quotes=True, promises
             Episode(number=1, first_turn=0, last_turn=1, start=0.0, end=4.5, opened_by="fed up", closed_by="call_end"),
         ),
         promises=tuple(Promise(turn=1, start=2.0, quote="i will call you", within_hours=h) for h in promises),
-        measures=Measures(turns_agent=1, turns_customer=1, words_agent=4, words_customer=4, tense=tense, calmed=calmed),
+        measures=Measures(
+            turns_agent=1,
+            turns_customer=1,
+            words_agent=4,
+            words_customer=4,
+            upset=upset or (Upset.CLEAR if tense else Upset.NONE),
+            tense=tense,
+            calmed=calmed,
+        ),
     )
 
 
@@ -136,11 +147,22 @@ def builders():
     )
 
 
-def audited_of(call_id="C1", verdicts=None, *, version="v1", quotes=True, promises=(), tense=True, calmed=None, **call):
-    return AuditedCall(
-        transcript_of(call_id, **call),
-        audit_of(call_id, verdicts, version=version, quotes=quotes, promises=promises, tense=tense, calmed=calmed),
+def audited_of(
+    call_id="C1",
+    verdicts=None,
+    *,
+    version="v1",
+    quotes=True,
+    promises=(),
+    tense=True,
+    calmed=None,
+    upset=None,
+    **call,
+):
+    judged = audit_of(
+        call_id, verdicts, version=version, quotes=quotes, promises=promises, tense=tense, calmed=calmed, upset=upset
     )
+    return AuditedCall(transcript_of(call_id, **call), judged)
 
 
 @pytest.fixture(scope="session")

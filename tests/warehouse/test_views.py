@@ -15,7 +15,7 @@ from warehouse.connect import open_writer
 from warehouse.load import Review, Run, add_reviews, load, quarantine, record_run, store_rulebook
 from warehouse.tables import iso_week
 
-MET, MISSED, NA, NOT_SEEN = "met", "missed", "not_applicable", "not_assessable"
+MET, MISSED, UNSURE, NA, NOT_SEEN = "met", "missed", "unsure", "not_applicable", "not_assessable"
 
 
 def verdicts(given, specific, blame, urgency):
@@ -388,14 +388,14 @@ def test_scores_are_those_of_the_rule_room(warehouse, builders):
     draw = random.Random(7)
     rulebook = builders.rulebook()
     batch = [
-        builders.audited(f"C{n}", verdicts(*(draw.choice((MET, MISSED, NA, NOT_SEEN)) for _ in range(4))))
+        builders.audited(f"C{n}", verdicts(*(draw.choice((MET, MISSED, UNSURE, NA, NOT_SEEN)) for _ in range(4))))
         for n in range(60)
     ]
     load(warehouse, batch, run_id="R1")
     found = ask(
         warehouse,
         """
-        select score, rules_met, rules_judged, rules_applicable, critical_misses
+        select score, judged_share, rules_met, rules_judged, rules_unsure, rules_applicable, critical_misses
         from call_scorecards order by call_id
         """,
     )
@@ -406,8 +406,10 @@ def test_scores_are_those_of_the_rule_room(warehouse, builders):
     assert found == [
         (
             pytest.approx(s.score.value) if s.score.value is not None else None,
+            s.score.judged_share,
             s.score.met,
             s.score.judged,
+            s.score.unsure,
             s.score.applicable,
             len(s.critical_misses),
         )
