@@ -66,7 +66,8 @@ insert into core.call_measures by name
     select call_id, $version as rulebook_version, 'h' as transcript_hash, 'R' as run_id, 20 as turns_agent,
         20 as turns_customer, 200 as words_agent, 200 as words_customer, 0.5 as talk_share_agent, 150 as words_per_minute_agent,
         1 as overlaps_by_agent, 1 as overlaps_by_customer, 1 as overlap_s, 9 as silence_s, 0 as holds, 0 as hold_s,
-        1.1 as median_answer_gap_s, 4 as longest_dead_air_s, 0 as transfers, tense, false as upset_at_start, false as upset_at_end,
+        1.1 as median_answer_gap_s, 4 as longest_dead_air_s, 0 as transfers,
+        if(tense, 'clear', 'none') as upset, tense, false as upset_at_start, false as upset_at_end,
         case when tense then chance('calmed' || call_id) < 0.63 end as calmed from invented order by call_id;
 insert into core.episodes
     select call_id, $version, 1, 3, 30, 12.0, 100.0, 'this is the third time', 'accepted' from invented where tense order by call_id;
@@ -80,7 +81,7 @@ create or replace temp table judged as
             else 'missed' end as verdict,
         chance('how' || i.call_id || r.rule_id) as how, 5 + 150 * chance('when' || i.call_id || r.rule_id) as at_s
     from invented i, core.rules r;
-insert into core.findings
+insert into core.findings (call_id, rulebook_version, rule_id, verdict, reason, shown, evidence)
     select call_id, $version, rule_id, verdict,
         case verdict when 'met' then 'Heard after the upset.' when 'missed' then 'Not heard in this call.' else 'Nothing called for it.' end,
         case when verdict = 'met' or (verdict = 'missed' and (how < 0.5 or definition like '%"never"%')) then 1 end,

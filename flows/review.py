@@ -124,7 +124,9 @@ def _row(drawn: Drawn, settings: Settings, form: Path, *, is_blind: bool) -> Row
     # A call's page shows the rule's verdict, so a blind row leads to the recording alone.
     copy = settings.audio / f"{drawn.sha256[:40]}.webm"
     page = settings.reports / "calls" / call_file_name(drawn.call_id)
-    target = (copy if drawn.sha256 and copy.exists() else None) if is_blind else page
+    recording = copy if drawn.sha256 and copy.exists() else None
+    # A quiet call has no page unless the settings ask for one.
+    target = recording if is_blind or (recording and not page.exists()) else page
     row = Row(
         sample_id=drawn.sample_id,
         call_id=drawn.call_id,

@@ -105,7 +105,7 @@ class RunSettings(Section, frozen=True, kw_only=True):
 
 
 class ReportSettings(Section, frozen=True, kw_only=True):
-    """`call_pages` is "tense" (calls with an episode) or "all".
+    """`call_pages` is "tense" (calls that were tense, or perhaps) or "all".
 
     `formats` are made beside the page; `url` is where the reports' folder is served, for links in chat, mail and PDF.
     """

@@ -2,6 +2,7 @@
 
 import re
 
+from reports.weekly.headlines import Figure
 from reports.weekly.knowing import Known
 from reports.weekly.numbers import Weekly
 from reports.weekly.rates import Told
@@ -23,7 +24,7 @@ def chat_summary(page: Weekly, *, link: str = "") -> str:
     lines = [f"**{_plain(page.title)}**", _plain(page.summary), ""]
     lines += [f"> Please note: {_plain(notice)}" for notice in page.notices]
     lines += [f"- **{_plain(known.point)}** {_plain(known.detail)}".rstrip() for known in page.know]
-    lines += ["", *(f"- {_plain(f.name)}: **{f.value}** ({told(f.change)})" for f in page.figures)]
+    lines += ["", *(f"- {_plain(f.name)}: **{f.value}** ({", ".join(filter(None, (f.unsure, told(f.change))))})" for f in page.figures)]
     changed = _changed(page)
     if changed:
         lines += ["", "Steps that changed:"]
@@ -40,7 +41,7 @@ def plain_summary(page: Weekly, *, closing: str = "") -> str:
     lines = [page.title, page.summary, ""]
     lines += [f"Please note: {notice}" for notice in page.notices]
     lines += [f"* {sentence(known)}" for known in page.know]
-    lines += ["", *(f"{f.name}: {f.value} ({f.likely}); {told(f.change)}" for f in page.figures)]
+    lines += ["", *(f"{f.name}: {f.value} ({_beside(f)}); {told(f.change)}" for f in page.figures)]
     width = max((len(s.title) for s in page.steps), default=0)
     lines += ["", page.steps_title]
     lines += [f"{s.number:>3}. {s.title:<{width}}  {s.value:>9}  {_noted(s)}".rstrip() for s in page.steps]
@@ -51,6 +52,11 @@ def told(change: Told) -> str:
     """`no clear change, +2 pts`."""
     words = change.words[:1].lower() + change.words[1:]
     return f"{words}, {change.amount}" if change.amount else words
+
+
+def _beside(figure: Figure) -> str:
+    """`likely 59% to 68%, 3% unsure`."""
+    return ", ".join(filter(None, (figure.likely, figure.unsure)))
 
 
 def _noted(step: StepLine) -> str:

@@ -25,13 +25,14 @@ from reports.wording import between, counted, day, listed, long_time, week_start
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """One headline number."""
+    """One headline number; `unsure` says how much of what it counts is unsure, "" where nothing is."""
 
     name: str
     rate: Rate
     value: str
     likely: str
     note: str
+    unsure: str
     change: Told
 
 
@@ -72,11 +73,12 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
         _figure(
             "Steps followed",
             followed[0],
-            "of the steps that applied" + _unsure(readings),
+            "of the steps that applied",
             # Steps of one call are alike: what is enough is asked of the calls, not of the steps.
             Told(words="Rules changed: not comparable")
             if changed and followed[1].n and not comparable[1].n
             else told_change(comparable[0], comparable[1], enough=min(calls) >= FEW, comparisons=comparisons(readings)),
+            unsure_of(*(row for row in readings.unsure_steps if row["iso_week"] == readings.week)).text,
         ),
         _figure("Tense calls calmed", calmed[0], basis(calmed[0], "tense call"), _told(readings, calmed)),
         _figure(
@@ -95,19 +97,14 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
     return figures if readings.edition.is_whole else figures[:-1]
 
 
-def _unsure(readings: Readings) -> str:
-    """What of the week's steps is unsure, behind what is counted; "" where nothing is."""
-    told = unsure_of(*(row for row in readings.unsure_steps if row["iso_week"] == readings.week)).text
-    return f", {told}" if told else ""
-
-
-def _figure(name: str, rate: Rate, note: str, told: Told) -> Figure:
+def _figure(name: str, rate: Rate, note: str, told: Told, unsure: str = "") -> Figure:
     return Figure(
         name=name,
         rate=rate,
         value=shown(rate, few=rate.n < FEW),
         likely=f"likely {between(rate.interval())}" if rate.n else "nothing to count",
-        note=note,
+        note=f"{note}, {unsure}" if unsure else note,
+        unsure=unsure,
         change=told if told.words else Told(words="No week before to compare with"),
     )
 
