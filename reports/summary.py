@@ -24,11 +24,11 @@ def chat_summary(page: Weekly, *, link: str = "") -> str:
     lines = [f"**{_plain(page.title)}**", _plain(page.summary), ""]
     lines += [f"> Please note: {_plain(notice)}" for notice in page.notices]
     lines += [f"- **{_plain(known.point)}** {_plain(known.detail)}".rstrip() for known in page.know]
-    lines += ["", *(f"- {_plain(f.name)}: **{f.value}** ({", ".join(filter(None, (f.unsure, told(f.change))))})" for f in page.figures)]
+    lines += ["", *(f"- {_plain(f.name)}: **{f.value}** ({_noted(f.unsure, f.change)})" for f in page.figures)]
     changed = _changed(page)
     if changed:
         lines += ["", "Steps that changed:"]
-        lines += [f"- {_plain(s.title)}: {s.value} ({_noted(s)})" for s in changed[:_STEPS_SHOWN]]
+        lines += [f"- {_plain(s.title)}: {s.value} ({_noted(s.unsure.text, s.change)})" for s in changed[:_STEPS_SHOWN]]
         if len(changed) > _STEPS_SHOWN:
             lines.append(f"- and {len(changed) - _STEPS_SHOWN} more")
     if link:
@@ -44,7 +44,10 @@ def plain_summary(page: Weekly, *, closing: str = "") -> str:
     lines += ["", *(f"{f.name}: {f.value} ({_beside(f)}); {told(f.change)}" for f in page.figures)]
     width = max((len(s.title) for s in page.steps), default=0)
     lines += ["", page.steps_title]
-    lines += [f"{s.number:>3}. {s.title:<{width}}  {s.value:>9}  {_noted(s)}".rstrip() for s in page.steps]
+    lines += [
+        f"{s.number:>3}. {s.title:<{width}}  {s.value:>9}  {_noted(s.unsure.text, s.change)}".rstrip()
+        for s in page.steps
+    ]
     return "\n".join([*lines, "", closing]).rstrip() + "\n"
 
 
@@ -59,9 +62,9 @@ def _beside(figure: Figure) -> str:
     return ", ".join(filter(None, (figure.likely, figure.unsure)))
 
 
-def _noted(step: StepLine) -> str:
+def _noted(unsure: str, change: Told) -> str:
     """`12% unsure; no clear change, +2 pts`."""
-    return "; ".join(filter(None, (step.unsure.text, told(step.change))))
+    return "; ".join(filter(None, (unsure, told(change))))
 
 
 def sentence(known: Known) -> str:
