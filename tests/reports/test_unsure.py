@@ -188,7 +188,7 @@ def test_the_share_of_unsure_stands_beside_each_step_rule_scorecard_and_headline
         "apology.is_specific": "25% unsure",
     }
     assert all(s.unsure.text == "" for s in page.steps if s.step != "apology")
-    assert [s.unsure.text for s in page.scorecards] == ["3% unsure", "8% unsure"]
+    assert [s.unsure.text for s in page.scorecards] == ["8% unsure", "3% unsure"]
     assert page.figures[0].note == "of the steps that applied, 3% unsure"
     assert any(f.name == "Could be judged" and "10 of them unsure (3%)" in f.value for f in page.quality)
 
