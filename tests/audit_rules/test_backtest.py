@@ -7,7 +7,7 @@ from textwrap import dedent
 import msgspec
 import pytest
 
-from audit_rules.backtest import backtest
+from audit_rules.backtest import Flip, backtest, sums_by_agent, sums_by_rule
 from audit_rules.conversation import Contact
 from audit_rules.examples import parse_example
 from audit_rules.finding import Verdict
@@ -80,6 +80,20 @@ def test_flips_are_summed_by_rule_and_by_agent(sorry) -> None:
         ("Ann Lee", 3, 2, 1),
         ("Bo Ek", 1, 1, 0),
     ]
+
+
+def test_verdicts_that_become_unsure_are_flips_of_their_own() -> None:
+    was = {"C-1": Verdict.MISSED, "C-2": Verdict.MISSED, "C-3": Verdict.MET}
+    flips = [
+        Flip(call_id=c, agent="Ann Lee", rule_id="apology.given", before=v, after=Verdict.UNSURE, reason="")
+        for c, v in was.items()
+    ]
+
+    assert [(s.before, s.after, s.calls) for s in sums_by_rule(flips)] == [
+        ("met", "unsure", 1),
+        ("missed", "unsure", 2),
+    ]
+    assert [(s.flips, s.now_missed, s.now_met, s.now_unsure) for s in sums_by_agent(flips)] == [(3, 0, 0, 3)]
 
 
 def test_a_rule_that_only_one_rulebook_judges_is_told_apart_from_flips(sorry) -> None:

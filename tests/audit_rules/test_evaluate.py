@@ -227,6 +227,16 @@ def test_a_mapping_that_is_none_is_refused(tmp_path: Path) -> None:
 # Whole calls
 
 
+def test_where_the_rule_is_unsure_there_is_nothing_to_agree_with() -> None:
+    findings = {("C1", "apology.given"): MET, ("C2", "apology.given"): Verdict.UNSURE}
+    reviews = [review("C1", MET), review("C2", MISSED), review("C2", MET, "bob")]
+    (found,) = compare(reviews, findings)
+    (open_only,) = compare(reviews[1:], findings)
+
+    assert (found.calls, found.judgements, found.agreed, found.unsure) == (1, 1, 1, 2)
+    assert (open_only.judgements, open_only.unsure, open_only.agreement, open_only.kappa) == (0, 2, None, None)
+
+
 def test_people_are_compared_with_the_rule_and_with_each_other() -> None:
     findings = {(f"C{n}", "apology.given"): MET if n < 3 else MISSED for n in range(5)}
     ann = [review(f"C{n}", MET if n < 2 else MISSED) for n in range(5)]

@@ -39,6 +39,22 @@ def test_what_nobody_can_tell_counts_for_nothing():
     assert (found.judged, found.untold, found.precision.share) == (28, 5, 1.0)
 
 
+def test_what_the_rule_left_open_is_in_no_precision_and_is_counted_beside_it():
+    counts = {
+        "missed_missed": 8,
+        "missed_met": 2,
+        "met_met": 20,
+        "missed_unsure": 4,
+        "unsure_met": 6,
+        "unsure_missed": 3,
+    }
+    found = accuracy_of(rows(**counts))["r"]
+
+    assert (found.precision.hits, found.precision.n, found.judged, found.untold) == (8, 10, 30, 4)
+    assert found.of_unsure == {Verdict.MET: 6, Verdict.MISSED: 3}
+    assert "Of 9 unsure ones people call 6 met and 3 missed." in told_accuracy(found, Rate.of(50, 80))
+
+
 def test_nothing_is_said_of_a_rule_that_few_findings_were_judged_of():
     few = accuracy_of(rows(missed_missed=5, met_met=MINIMUM - 6))["r"]
     enough = accuracy_of(rows(missed_missed=5, met_met=MINIMUM - 5))["r"]

@@ -1,0 +1,48 @@
+"""What the terminal says of one call."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from audit_rules.acts.said import Certainty, Witness
+from audit_rules.examples import parse_example
+from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Measures, Upset, Verdict
+from audit_rules.rule import Examples, Rule, Scorecard, Step
+from audit_rules.scorecard import score
+from flows.console import show_scorecard
+
+
+def test_unsure_is_said_with_what_was_understood_and_how_much_of_the_call_it_is(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rules = tuple(
+        Rule(id=i, asks=f"Does the agent {i}?", why="w", sources=("A3",), examples=Examples(met="A: x"))
+        for i in ("apology.given", "pace.shows_urgency", "solution.is_offered")
+    )
+    card = Scorecard(name="h", title="House", steps=(Step(id="s", title="All", rules={r.id: 1.0 for r in rules}),))
+    near = Evidence(
+        kind=EvidenceKind.NEAR_MISS, quote="that is not nice", act="apologises", probability=0.412,
+        like="i am sorry to hear it",
+    )  # fmt: skip
+    findings = (
+        Finding(
+            rule_id="apology.given", verdict=Verdict.UNSURE, reason="Near enough.", evidence=(near,),
+            certainty=Certainty.POSSIBLE, witness=Witness.RECOGNISER,
+        ),
+        Finding(rule_id="pace.shows_urgency", verdict=Verdict.MET, reason="Heard."),
+        Finding(rule_id="solution.is_offered", verdict=Verdict.MISSED, reason="Not heard."),
+    )  # fmt: skip
+    measures = Measures(turns_agent=1, turns_customer=1, words_agent=4, words_customer=2, upset=Upset.PERHAPS)
+    audit = Audit(
+        call_id="C1", rulebook_version="v1", findings=findings, episodes=(), promises=(), measures=measures
+    )  # fmt: skip
+    book = SimpleNamespace(rules=rules)
+
+    show_scorecard(
+        parse_example("C: It broke.\nA: That is not nice.").transcript, audit, score(audit, book, card), book
+    )  # type: ignore[arg-type]
+    said = capsys.readouterr().out
+
+    assert "50 of 100, 67% of what applies was judged, 33% is unsure; perhaps a tense call" in said
+    assert "unsure" in said.split("Does the agent apology.given?")[0].splitlines()[-1]
+    assert "“that is not nice” understood as: apologises (41%), like “i am sorry to hear it”" in said
