@@ -251,6 +251,7 @@ def test_people_are_compared_with_the_rule_and_with_each_other() -> None:
     assert found.alpha is not None
     assert found.alpha_people is not None
     assert found.alpha.value < found.alpha_people.value == 1
+    assert found.agreement is not None
     assert found.agreement.interval == pytest.approx((0.4526, 0.9368), abs=5e-4)
 
 
