@@ -125,6 +125,8 @@ def draw(centre: Centre, random: np.random.Generator) -> Drawn:
                     "rule_id": step,
                     "met": int(m.sum()),
                     "judged": int(j.sum()),
+                    "unsure": 0,
+                    "applicable": int(j.sum()),
                     "own_met": 0,
                     "own_judged": 0,
                 }
@@ -139,11 +141,12 @@ def draw(centre: Centre, random: np.random.Generator) -> Drawn:
         ]
         week_rows.append(
             {"iso_week": week, "calls": len(of), "tense_calls": int(tense.sum()), "calmed_calls": int(calmed.sum()),
-             "duration_s": 300.0 * len(of)}
+             "perhaps_tense_calls": 0, "duration_s": 300.0 * len(of)}
         )  # fmt: skip
         scorecards.append(
             {"iso_week": week, "scorecard": "house", "scorecard_title": "House", "calls": len(of), "score": None,
-             "met": int(met.sum()), "judged": int(judged.sum()), "calls_with_critical_miss": int(critical.sum())}
+             "met": int(met.sum()), "judged": int(judged.sum()), "unsure": 0, "applicable": int(judged.sum()),
+             "calls_with_critical_miss": int(critical.sum())}
         )  # fmt: skip
         lost.append({"counted_week": week, "files": int(random.poisson(LOST * len(of))), "code": "x", "next_step": ""})
     # A stream of its own: what is looked at in the newest four weeks does not depend on the weeks before them.
@@ -157,7 +160,7 @@ def draw(centre: Centre, random: np.random.Generator) -> Drawn:
     readings = Readings(
         week=WEEKS[-1], before=WEEKS[-2], scorecard="house", title="House", weeks=(*BEFORE, *WEEKS),
         edition=WHOLE, by_agent=True, names=[], agent_weeks=agent_weeks, agent_moments=[], misses=[], calmed=[],
-        week_rows=week_rows, verdicts=Verdicts(counts),
+        week_rows=week_rows, verdicts=Verdicts(counts), unsure_steps=[],
         rules=[row for row in rules if row["iso_week"] == WEEKS[-1]],
         scorecard_rules=[
             {"step_number": n, "step": s, "step_title": s, "rule_id": s, "asks": s, "critical": False, "status": "live"}
