@@ -1,4 +1,4 @@
-"""Whisper's checkpoints: found, checked, fetched. One of one's own has random weights here; test_tiny.py has real ones."""
+"""Whisper's checkpoints: found, checked, fetched. One of one's own has random weights; test_tiny.py has real ones."""
 
 import hashlib
 import http.server
