@@ -70,6 +70,12 @@ def test_noises_and_masks_in_brackets_are_nobody(tmp_path: Path):
     assert {role for role, _ in read(tmp_path, "a.srt", text)} == {"agent", "unknown"}
 
 
+def test_each_speaker_may_speak_but_once(tmp_path: Path):
+    assert read(tmp_path, "a.srt", srt("Dana: Hello.", "Tom: Hi."), agent="Dana") == [
+        ("agent", "Hello."), ("customer", "Hi."),
+    ]  # fmt: skip
+
+
 def test_a_cue_without_a_label_is_nobodys_where_labels_are_repeated(tmp_path: Path):
     text = srt("Agent: One.", "Agent: Two.", "Three.", "Customer: Four.")
 
@@ -83,6 +89,7 @@ def test_a_cue_without_a_label_is_nobodys_where_labels_are_repeated(tmp_path: Pa
         "Hello 00:00:05.000 --> there",
         "Hello. Customer: My lamp is broken.",
         "Hello. [Customer] My lamp is broken.",
+        "Hello. >> My lamp is broken.",
     ],
 )
 def test_a_time_code_or_a_name_inside_the_words_is_refused_and_never_taken_for_words(tmp_path: Path, words: str):
