@@ -65,9 +65,20 @@ def test_another_recording_under_a_known_call_id_is_refused(installation, clip):
 
 def test_the_same_recording_under_two_names_is_audited_once(installation, clip):
     installation.add(clip, "one", **STARTED)
-    installation.add(clip, "two", **{**STARTED, "call_id": "T-2"})
+    installation.add(clip, "two", **STARTED)
     summary = run_once(load_settings(installation.settings))
     assert (summary.audited, summary.duplicates) == (1, 1)
+
+
+def test_a_known_recording_that_comes_as_another_call_is_a_conflict(installation):
+    installation.say("T-1", "A: Hello.", "C: Hi.", started_at=STARTED["started_at"])
+    settings = load_settings(installation.settings)
+    assert run_once(settings).audited == 1
+    installation.say("T-2", "A: Hello.", "C: Hi.", started_at=STARTED["started_at"])
+
+    second = run_once(settings, at=datetime(2026, 3, 10, 2, tzinfo=UTC))
+
+    assert (second.audited, second.quarantined, second.already) == (0, 1, 1)
 
 
 def test_two_runs_over_the_same_recordings_find_the_same(installation, clip, tmp_path_factory):

@@ -80,7 +80,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
         env={**os.environ, "PREFECT_HOME": str(root / "prefect")},
         capture_output=True,
         text=True,
-        timeout=900,
+        timeout=1800,
         check=False,
     )
 

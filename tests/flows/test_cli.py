@@ -162,7 +162,7 @@ def test_a_folder_of_broken_files_is_refused_file_by_file(installation, clip):
     rows = json.loads(installation.callaudit("query", "select path, code from not_audited", "-f", "json").stdout)
     assert {r["path"].rpartition("/")[2]: r["code"] for r in rows} == {
         "text.wav": "not_audio",
-        "notes.txt": "not_audio",
+        "notes.txt": "no_transcript",
         "nothing.wav": "empty_file",
         "header_only.wav": "no_samples",
         "cut.ogg": "truncated",
@@ -212,3 +212,22 @@ def nobody_is_left(group: int) -> bool:
             return True
         time.sleep(0.1)
     return False
+
+
+def test_a_run_where_there_are_no_settings_says_so_and_makes_nothing(tmp_path: Path):
+    environment = {name: value for name, value in os.environ.items() if name != "CALLAUDIT_CONFIG"}
+
+    done = subprocess.run(
+        [sys.executable, "-m", "flows.cli", "run"],
+        cwd=tmp_path,
+        env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+
+    assert done.returncode == 3
+    assert "there is no callaudit.toml here" in done.stderr
+    assert "callaudit init" in done.stderr
+    assert list(tmp_path.iterdir()) == []

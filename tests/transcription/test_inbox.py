@@ -1,5 +1,6 @@
 import json
 import os
+import shutil
 import threading
 import time
 from datetime import UTC, datetime, timedelta
@@ -7,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from transcription.errors import InputError, SetupError, Unreadable
 from transcription.inbox import Inbox, Quarantined, Source, arrival_of, scan, sha256_of
@@ -183,11 +186,37 @@ def test_every_other_file_is_a_candidate_so_that_nothing_is_lost_in_silence(tmp_
     for name in ("README.txt", "LICENSE", "notes.md", ".DS_Store", ".hidden/a.wav"):
         put(tmp_path / name)
     put(tmp_path / "call.txt", b"text")
+    put(tmp_path / "calls.zip", b"PK")
     put(tmp_path / "deep" / "er" / "call.unknown", b"?")
 
     inbox = scan(source(tmp_path, metadata="optional"))
 
-    assert [a.path.name for a in inbox.arrivals] == ["call.txt", "call.unknown"]
+    assert [a.path.name for a in inbox.arrivals] == ["call.unknown"]
+    assert codes(inbox) == {"call.txt": "no_transcript", "calls.zip": "archive"}
+
+
+@pytest.mark.parametrize(
+    "name", ["Thumbs.db", "desktop.ini", "a.wav.filepart", "a.wav.part", "~$calls.xlsx", "a.wav.crdownload", "a.wav~"]
+)
+def test_what_programs_leave_behind_is_no_recording(tmp_path: Path, name: str):
+    put(tmp_path / name, b"x")
+
+    inbox = scan(source(tmp_path))
+
+    assert (inbox.arrivals, inbox.quarantined) == ((), ())
+
+
+def test_a_linked_folder_is_read_where_it_lies_in_the_inbox_and_else_named(tmp_path: Path):
+    put(tmp_path / "in" / "deep" / "a.wav", b"one", call_id="1", started_at=STARTED)
+    put(tmp_path / "elsewhere" / "b.wav", b"two", call_id="2", started_at=STARTED)
+    (tmp_path / "in" / "again").symlink_to(tmp_path / "in" / "deep")
+    (tmp_path / "in" / "other").symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "in" / "gone.wav").symlink_to(tmp_path / "nowhere")
+
+    inbox = scan(source(tmp_path / "in"))
+
+    assert [a.path.name for a in inbox.arrivals] == ["a.wav"]
+    assert codes(inbox) == {"other": "linked_folder", "gone.wav": "not_readable"}
 
 
 @pytest.mark.parametrize("name", ["a.json", "a.csv", "a.xml"])
@@ -206,13 +235,86 @@ def test_an_empty_recording_says_so(tmp_path: Path):
 
 def test_the_same_bytes_are_one_call_and_known_bytes_are_none(tmp_path: Path):
     put(tmp_path / "a.wav", b"one", call_id="1", started_at=STARTED)
-    put(tmp_path / "b.wav", b"one", call_id="2", started_at=STARTED)
+    put(tmp_path / "b.wav", b"one", call_id="1", started_at=STARTED)
     old = put(tmp_path / "c.wav", b"old", call_id="3", started_at=STARTED)
 
     inbox = scan(source(tmp_path), known={sha256_of(old)})
 
     assert [a.path.name for a in inbox.arrivals] == ["a.wav"]
     assert (inbox.already, inbox.duplicates) == (1, 1)
+
+
+@pytest.mark.parametrize("name", ["a.wav", "z.wav"])
+def test_a_copy_without_metadata_hides_no_call(tmp_path: Path, name: str):
+    put(tmp_path / "m.wav", b"one", call_id="1", started_at=STARTED)
+    put(tmp_path / name, b"one")
+
+    for metadata in ("required", "optional"):
+        inbox = scan(source(tmp_path, metadata=metadata))
+
+        assert [a.call.call_id for a in inbox.arrivals] == ["1"]
+        assert (inbox.duplicates, inbox.quarantined) == (1, ())
+
+
+def test_the_same_bytes_with_other_metadata_are_a_conflict_and_never_copies(tmp_path: Path):
+    put(tmp_path / "a.wav", b"one", call_id="1", started_at=STARTED)
+    put(tmp_path / "b.wav", b"one", call_id="2", started_at=STARTED)
+
+    inbox = scan(source(tmp_path))
+
+    assert codes(inbox) == {"a.wav": "duplicate_bytes", "b.wav": "duplicate_bytes"}
+    assert "b.wav (call_id '2')" in inbox.quarantined[0].reason
+    assert (inbox.arrivals, inbox.duplicates) == ((), 0)
+
+
+def test_bytes_that_were_audited_before_as_another_call_are_a_conflict(tmp_path: Path):
+    old = put(tmp_path / "a.wav", b"one", call_id="1", started_at=STARTED)
+    put(tmp_path / "b.wav", b"one", call_id="2", started_at=STARTED)
+    put(tmp_path / "c.wav", b"one", call_id="1", started_at=STARTED)
+    digest = sha256_of(old)
+
+    inbox = scan(source(tmp_path), known={digest}, audited={digest: ("1", str(old))})
+
+    assert codes(inbox) == {"b.wav": "duplicate_bytes"}
+    assert "'1'" in inbox.quarantined[0].reason
+    assert inbox.already == 2
+
+
+NASTY = {
+    "nested.json": b"[" * 5000,
+    "nested.wav.json": b'{"a":' * 5000,
+    "broken.srt": b"1\n00:00:01 --> 0x\n",
+    "binary.jsonl": bytes(range(256)) * 4,
+    "bom.json": b"\xff\xfe\x00",
+    "list.json": b"[1, 2]",
+    "null.json": b"null",
+    "name\n.wav": b"x",
+    "a.zip": b"PK\x03\x04",
+    "nul.txt": b"\x00" * 100,
+    "open.csv": b'recording,"call_id\n',
+}
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    name=st.sampled_from([*NASTY, "x.wav", "x.json", "x.vtt", "x.txt", "x.jsonl", "x.xml", "x"]),
+    content=st.none() | st.binary(max_size=200) | st.text(max_size=200).map(lambda t: t.encode("utf-8", "replace")),
+)
+def test_no_single_file_changes_what_becomes_of_the_others(tmp_path: Path, name: str, content: bytes | None):
+    folder = tmp_path / "in"
+    shutil.rmtree(folder, ignore_errors=True)
+    export = b"Agent: Hello.\nCustomer: Hi.\n"
+    put(folder / "a.wav", b"one", call_id="1", started_at=STARTED)
+    put(folder / "b.txt", export, call_id="2", started_at=STARTED)
+    put(folder / "c.wav", b"three")
+    before = scan(source(folder))
+    put(folder / "deep" / name, NASTY.get(name, b"") if content is None else content)
+
+    after = scan(source(folder))
+
+    assert [a for a in after.arrivals if a.path.parent == folder] == list(before.arrivals)
+    assert [q for q in after.quarantined if Path(q.path).parent == folder] == list(before.quarantined)
+    assert {a.call.call_id for a in before.arrivals} == {"1", "2"}
 
 
 def test_two_recordings_that_claim_one_call_are_both_held_back(tmp_path: Path):

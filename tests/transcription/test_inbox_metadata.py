@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.settings import load_settings
+from flows.settings import load_settings, settings_of
 from transcription.errors import SetupError
 from transcription.inbox import Inbox, Source, presets, preview, scan, sha256_of
 from transcription.inbox.metadata import printable, read_time
@@ -227,6 +227,98 @@ def test_a_broken_table_refuses_what_it_describes_and_crashes_nothing(tmp_path: 
     assert "a.csv: line 2" in reason(inbox)
 
 
+def test_a_bad_row_refuses_its_own_recording_only(tmp_path: Path):
+    for name in ("one", "two", "three", "four"):
+        put(tmp_path / f"{name}.wav", name)
+    lines = [
+        f"one,R1,G,{STARTED},ana",
+        "two,R2",
+        f'three,"R3,G,{STARTED},cy',
+        f"four,R4,G,{STARTED},dee",
+    ]
+    put(tmp_path / "export.csv", HEADER + "\n".join(lines))
+
+    inbox = scan(source(tmp_path, **TABLE))
+
+    assert {a.call.call_id for a in inbox.arrivals} == {"R1", "R4"}
+    reasons = {Path(q.path).stem: q.reason for q in inbox.quarantined}
+    assert "line 3" in reasons["two"]
+    assert "expected 5 cells, found 2" in reasons["two"]
+    assert "line 4" in reasons["three"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "around", "trailing"),
+    [
+        ("utf-8-sig", "{}", ""),
+        ("utf-16", "{}", ";"),
+        ("utf-16-le", "{}", ""),
+        ("utf-8", "sep=;\n{}", ";;"),
+        ("utf-8", "Recordings of March\n\n{}", ""),
+        ("utf-8", "{}Total;2;;;\n", ";"),
+        ("utf-8", "{}Total: 2\n", ""),
+    ],
+)
+def test_a_table_is_read_as_spreadsheets_and_recorders_write_it(
+    tmp_path: Path, encoding: str, around: str, trailing: str
+):
+    put(tmp_path / "one.wav")
+    lines = [HEADER.strip().replace(",", ";"), f"one;R1;G;{STARTED};ana"]
+    text = around.format("".join(f"{line}{trailing}\n" for line in lines)).replace("\n", "\r\n")
+    put(tmp_path / "export.csv", text.encode(encoding))
+
+    call = only_call(scan(source(tmp_path, **TABLE)))
+
+    assert (call.call_id, call.agent_id) == ("R1", "ana")
+
+
+@pytest.mark.parametrize("ending", ["json", "csv", "xml"])
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-be"])
+def test_every_sidecar_is_read_in_every_encoding(tmp_path: Path, ending: str, encoding: str):
+    put(tmp_path / "a.wav")
+    text = {
+        "json": f'{{"call_id": "7", "started_at": "{STARTED}", "agent": {{"name": "Zo\u00eb"}}}}',
+        "csv": f"call_id,started_at,agent_name\n7,{STARTED},Zo\u00eb\n",
+        "xml": f'<?xml version="1.0" encoding="utf-16"?><c call_id="7" started_at="{STARTED}" agent_name="Zo\u00eb"/>',
+    }[ending]
+    put(tmp_path / f"a.{ending}", text.encode(encoding))
+
+    assert only_call(scan(source(tmp_path))).agent_name == "Zo\u00eb"
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "One.WAV", "one", r"\\\\rec01\\share\\2026\\one.wav", "C:\\rec\\ONE.WAV", "/var/spool/one.wav",
+        "https://rec.example/2026/one.wav?sig=abc%2F", "s3://bucket/deep/one.wav",
+    ],
+)  # fmt: skip
+def test_a_recording_is_known_by_its_name_whatever_path_a_table_writes_before_it(tmp_path: Path, written: str):
+    put(tmp_path / "deep" / "one.wav")
+    put(tmp_path / "export.csv", f"{HEADER}{written},R1,G,{STARTED},ana\n")
+
+    assert only_call(scan(source(tmp_path, **TABLE))).call_id == "R1"
+
+
+def test_of_two_recordings_of_one_name_the_folder_tells_which_is_meant(tmp_path: Path):
+    put(tmp_path / "a" / "one.wav", "1")
+    put(tmp_path / "b" / "one.wav", "2")
+    rows = f"D:/rec/a/one.wav,R1,G,{STARTED},ana\nD:/rec/b/one.wav,R2,G,{STARTED},bo\n"
+    put(tmp_path / "export.csv", HEADER + rows)
+
+    inbox = scan(source(tmp_path, **TABLE))
+
+    assert {a.path.parent.name: a.call.call_id for a in inbox.arrivals} == {"a": "R1", "b": "R2"}
+
+
+def test_a_broken_table_beside_a_sound_one_keeps_no_call_from_its_row(tmp_path: Path):
+    put(tmp_path / "one.wav")
+    put(tmp_path / "a.csv", b"\xff\x00\x01")
+    put(tmp_path / "b.csv", f"{HEADER}one,R1,G,{STARTED},ana\n")
+
+    assert only_call(scan(source(tmp_path, **TABLE))).call_id == "R1"
+
+
 def test_a_table_must_say_which_column_names_the_recording(tmp_path: Path):
     with pytest.raises(SetupError, match="which column"):
         scan(source(tmp_path, table="*.csv"))
@@ -370,6 +462,53 @@ def test_asterisk_names_hold_the_parties_only_of_outgoing_calls(tmp_path: Path):
     assert (queued.customer_id, queued.agent_id) == (None, None)
     assert out.started_at == queued.started_at == datetime.fromisoformat(STARTED)
     assert inbox.arrivals[0].source.agent_channel is None
+
+
+def test_asterisk_ids_begin_with_the_name_of_the_system_where_it_has_one(tmp_path: Path):
+    put(tmp_path / "in" / "out-0301234-204-20260302-091500-pbx-1-1772439300.12.wav", "1")
+
+    call = only_call(scan(with_preset(tmp_path, 'preset = "asterisk"\n')))
+
+    assert call.call_id == "pbx-1-1772439300.12"
+
+
+@pytest.mark.parametrize("hours", [0, 1])
+def test_the_epoch_in_an_asterisk_id_decides_in_the_hour_that_comes_twice(tmp_path: Path, hours: int):
+    first = datetime.fromisoformat("2026-10-25T02:30:00+02:00").timestamp() + 3600 * hours
+    put(tmp_path / "in" / f"out-0301234-204-20261025-023000-{first - 40:.0f}.7.wav", "1")
+
+    call = only_call(scan(with_preset(tmp_path, 'preset = "asterisk"\n')))
+
+    assert call.started_at is not None
+    assert call.started_at.timestamp() == first
+
+
+@pytest.mark.parametrize(
+    ("written", "reason"),
+    [
+        ("%Y-%m-%d %H:%M:%S %Z", "%Z reads a zone"),
+        ("%Y-%m-%dT%H:%M:%SZ", "'Z' in it"),
+        ("%d/%m/%Y %H:%M %p", "%p means nothing beside %H"),
+        ("%d/%m/%Y %I:%M", "no hour"),
+        ("%H:%M:%S", "no whole date"),
+        ("%d.%m. %H:%M", "no whole date"),
+        ("%Y-%m-%d", "no hour"),
+        ("%Q", "no format"),
+    ],
+)
+@pytest.mark.parametrize("key", ["started_format", "sidecar_started_format"])
+def test_a_format_that_drops_part_of_a_time_is_refused_when_the_settings_are_read(
+    tmp_path: Path, written: str, reason: str, key: str
+):
+    with pytest.raises(SetupError, match=reason):
+        settings_of(f'[[sources]]\nfolder = "in"\n{key} = "{written}"\n', tmp_path / "callaudit.toml")
+
+
+@pytest.mark.parametrize("written", ["%Y-%m-%dT%H:%M:%S%z", "%d/%m/%y %I:%M:%S %p", "%Y%m%dT%H", "%G-W%V-%u %H%M", ""])
+def test_a_format_that_keeps_date_and_hour_is_taken(tmp_path: Path, written: str):
+    text = f'[[sources]]\nfolder = "in"\nstarted_format = "{written}"\n'
+
+    assert settings_of(text, tmp_path / "callaudit.toml").sources[0].started_format == written
 
 
 def test_puzzel_xml_lies_beside_under_its_own_names(tmp_path: Path):

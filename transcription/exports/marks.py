@@ -24,6 +24,7 @@ _MACHINE = re.compile(
 _CLOCK_INSIDE = re.compile(
     r"-->|(?<![\w:])\d{1,2}:[0-5]\d:[0-5]\d(?:[.,]\d{1,3})?(?![\w:])|(?<![\w:])[0-5]?\d:[0-5]\d[.,]\d{2,3}(?!\w)"
 )
+_CHANGE_INSIDE = re.compile(r"(?<=\s)>>+(?=\s)")
 # What transcribers put in brackets that is nobody's name.
 _NOTES = frozenset(
     "laughter laughs laughing laugh music applause silence pause inaudible unintelligible indiscernible crosstalk "
@@ -87,6 +88,9 @@ def check_nothing_left(said: Sequence[Piece], labels: frozenset[str], roster: fr
         clock = _CLOCK_INSIDE.search(text)
         if clock is not None:
             raise _left(f"a time code stands inside the words: {_around(text, clock)}")
+        change = _CHANGE_INSIDE.search(text)
+        if change is not None:
+            raise _left(f"somebody else begins to speak inside the words: {_around(text, change)}")
         for found in marked.finditer(text) if marked is not None else ():
             # "Ask the agent: he knows" is speech; labels are written as names are.
             if not found[0].lstrip("[(")[0].islower() or found[0].rstrip(" :)]").lstrip("[(") in labels:
@@ -120,12 +124,12 @@ def _accepted(cues: Sequence[Sequence[str]], roster: frozenset[str]) -> dict[str
         for label in times
     }
     accepted = {label: certain for label, certain in sure.items() if certain or times[label] > 1}
-    firsts = [_mark(cue[0]) for cue in cues if cue]
-    if len(accepted) > 1 and all(mark is not None and not mark.bare for mark in firsts):
-        # Every cue begins with a label, so what is named but once is a label too.
-        accepted |= {
-            mark.label: False for mark in firsts if mark and mark.label not in accepted and _is_name(mark.label)
-        }
+    firsts = [
+        mark.label if mark is not None and not mark.bare else "" for mark in (_mark(cue[0]) for cue in cues if cue)
+    ]
+    if len(set(firsts)) > 1 and all(label in accepted or (label and _is_name(label)) for label in firsts):
+        # Every cue begins with a name and a colon, so what is named but once is a speaker too.
+        accepted |= dict.fromkeys(set(firsts) - accepted.keys(), False)
     return accepted
 
 

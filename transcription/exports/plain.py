@@ -5,11 +5,12 @@ before it. Of the times only the starts are known.
 """
 
 import re
+from collections import Counter
 
 from transcription.exports.captions import seconds_of
 from transcription.exports.marks import Piece, check_nothing_left, pieces_of
 from transcription.exports.roles import PARTIES
-from transcription.exports.shape import Content, Export, Known, Said, Shape
+from transcription.exports.shape import Content, Export, Known, Said, Shape, folded
 from transcription.transcript import Seconds
 
 _STAMP = r"(?:\d{1,2}:)?[0-5]?\d:[0-5]\d(?:[.,]\d{1,3})?"
@@ -36,8 +37,10 @@ def _is_dialogue(content: Content) -> bool:
     if content.keys or not all(c.isprintable() or c in "\n\t" for c in text[:2000]):
         return False
     pieces = _pieces(_lines(text), frozenset())
-    # More than one is named, and the first line by one of them: "Date: today" over a table of fields is no turn.
-    return len({label for label, _ in pieces} - {""}) > 1 and pieces[0][0] != ""
+    times = Counter(label for label, _ in pieces)
+    parties = all(folded(label) in PARTIES for label in times)
+    # "Date: today" over a table of fields is no turn: nobody in it speaks twice.
+    return len(times) > 1 and pieces[0][0] != "" and (parties or times.most_common(1)[0][1] > 1)
 
 
 def _pieces(lines: list[tuple[Seconds | None, str]], names: frozenset[str]) -> list[Piece]:
