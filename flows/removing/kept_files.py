@@ -89,13 +89,13 @@ def naming(names: Collection[str]) -> re.Pattern[str] | None:
 
 def file_names(path: Path, names: Collection[str]) -> bool:
     """Whether the file's name, its bytes or what is packed in it hold one of the ids or names as a word of its own."""
-    pattern = _in_bytes(names)
+    pattern = names_in_bytes(names)
     return pattern is not None and _holds(path, pattern, path.name)
 
 
 def files_that_name(settings: Settings, names: Collection[str], *, also: Collection[Path] = ()) -> list[str]:
     """The kept files, and those given, that hold one of the ids or names, as `file_names` looks for them."""
-    pattern = _in_bytes(names)
+    pattern = names_in_bytes(names)
     if pattern is None:
         return []
     files = chain(kept_files(settings), also)
@@ -109,8 +109,8 @@ def _spellings(name: str) -> tuple[str, ...]:
     return (name, html.escape(name, quote=False), escaped, by_number, quote(name, safe=""), json.dumps(name)[1:-1])
 
 
-def _in_bytes(names: Collection[str]) -> re.Pattern[bytes] | None:
-    """The names in every spelling that our formats give them."""
+def names_in_bytes(names: Collection[str]) -> re.Pattern[bytes] | None:
+    """Finds any of the ids and names as a word of its own, in every spelling that formats of files give them."""
     forms = {form.encode(errors="surrogatepass") for name in names if name for form in _spellings(name)}
     if not forms:
         return None
