@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import date, datetime
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 import duckdb
@@ -69,14 +69,30 @@ def erased_recordings(con: duckdb.DuckDBPyConnection) -> ErasedRecordings:
 
 
 def traces_of_call(con: duckdb.DuckDBPyConnection, call_id: str) -> Gone:
-    """What the warehouse holds of one call, a file in quarantine included; empty where it holds nothing."""
+    """What the warehouse holds of one call, a file in quarantine included; empty where it holds nothing.
+
+    A file that was refused before its metadata told an id goes by its name, with or without its ending, or its place.
+    """
     audited = con.execute("select call_id from core.calls where call_id = ?", [call_id]).fetchall()
-    refused = con.execute("select path, sha256 from core.quarantine where call_id = ?", [call_id]).fetchall()
+    refused = [
+        (path, sha256)
+        for path, sha256, theirs in con.execute("select path, sha256, call_id from core.quarantine").fetchall()
+        if theirs == call_id or (theirs is None and call_id in _names_of_file(path))
+    ]
     return _traces(con, {c for (c,) in audited}, refused, names=(call_id,))
 
 
-def traces_of_customer(con: duckdb.DuckDBPyConnection, customer_id: str) -> Gone:
-    """What the warehouse holds of a customer: every call, and files in quarantine that name the customer."""
+def unnamed_refused(con: duckdb.DuckDBPyConnection) -> tuple[str, ...]:
+    """The places of files that were refused before anything told whose they are."""
+    rows = con.execute("select path from core.quarantine where call_id is null and customer_id is null").fetchall()
+    return tuple(path for (path,) in rows)
+
+
+def traces_of_customer(con: duckdb.DuckDBPyConnection, customer_id: str, *, theirs_too: Collection[str] = ()) -> Gone:
+    """What the warehouse holds of a customer: every call, and files in quarantine that name the customer.
+
+    `theirs_too` are places of refused files that are known to be the customer's from elsewhere.
+    """
     calls = con.execute("select call_id, customer_name from core.calls where customer_id = ?", [customer_id]).fetchall()
     names = {customer_id, *(name for _, name in calls if name)}
     ids = {call_id for call_id, _ in calls}
@@ -87,17 +103,78 @@ def traces_of_customer(con: duckdb.DuckDBPyConnection, customer_id: str) -> Gone
             select path, sha256, call_id, customer_id, concat_ws(' ', path, reason, next_step) from core.quarantine
             """
         ).fetchall()
-        if call_id in ids or theirs == customer_id or whole_word(customer_id).search(told)
+        if call_id in ids or theirs == customer_id or path in theirs_too or whole_word(customer_id).search(told)
     ]
     return _traces(con, ids, refused, names=sorted(names))
 
 
-def traces_of_calls(con: duckdb.DuckDBPyConnection, call_ids: Collection[str]) -> Gone:
-    """What the warehouse holds of these audited calls."""
+def traces_of_calls(
+    con: duckdb.DuckDBPyConnection, call_ids: Collection[str], refused_files: Collection[tuple[str, str]] = ()
+) -> Gone:
+    """What the warehouse holds of these audited calls and refused files (path and sha256)."""
     refused = con.execute(
         "select path, sha256 from core.quarantine where call_id in (select unnest(?))", [sorted(call_ids)]
     ).fetchall()
-    return _traces(con, set(call_ids), refused, names=())
+    return _traces(con, set(call_ids), [*refused, *refused_files], names=())
+
+
+def refused_before(con: duckdb.DuckDBPyConnection, day: date) -> list[tuple[str, str, date]]:
+    """Files in quarantine of a day before: path, sha256 ("" where unknown), and the day of the call.
+
+    Where the day of the call is unknown, it is that of the run that first refused the file.
+    """
+    rows = con.execute(
+        """
+        select path, sha256, coalesce(local_date, runs.started_at::date) as day
+        from core.quarantine q left join core.runs on runs.run_id = q.first_run_id
+        where day < ? order by all
+        """,
+        [day],
+    ).fetchall()
+    return [(path, sha256, day) for path, sha256, day in rows]
+
+
+class OthersCalledSo(msgspec.Struct, frozen=True):
+    """A name that also stands in calls that would stay: whose, and how many they are."""
+
+    name: str
+    calls: int
+
+
+def others_called_so(con: duckdb.DuckDBPyConnection, gone: Gone) -> tuple[OthersCalledSo, ...]:
+    """The names of `gone` that are a word without a figure, as first names are, and stand in calls that stay.
+
+    In what customers and agents are called there, and in what was said.
+    """
+    found = []
+    for name in gone.names:
+        if not name.isalpha():
+            continue
+        (calls,) = con.execute(
+            """
+            with named as (
+                select call_id from core.calls
+                where regexp_matches(
+                    concat_ws(' | ', agent_id, agent_name, customer_id, customer_name), $word, 'i')
+                union
+                select call_id from core.utterances where regexp_matches(text, $word, 'i'))
+            select count(*) from named where call_id not in (select unnest($gone))
+            """,
+            {"word": rf"(^|[^\p{{L}}\p{{N}}]){name}($|[^\p{{L}}\p{{N}}])", "gone": list(gone.calls)},
+        ).fetchone() or (0,)
+        if calls:
+            found.append(OthersCalledSo(name, int(calls)))
+    return tuple(found)
+
+
+def customers_called(con: duckdb.DuckDBPyConnection, customer_id: str) -> tuple[str, ...]:
+    """The different names that calls under one customer id bear."""
+    rows = con.execute(
+        "select min(customer_name) as name from core.calls where customer_id = ? and trim(customer_name) <> '' "
+        "group by lower(trim(customer_name)) order by name",
+        [customer_id],
+    ).fetchall()
+    return tuple(name for (name,) in rows)
 
 
 def ages(con: duckdb.DuckDBPyConnection) -> list[Aged]:
@@ -285,6 +362,12 @@ def _swap(fresh: Path, path: Path) -> None:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _names_of_file(path: str) -> set[str]:
+    """What a file may be called by: its place, its name, and that without one or two endings."""
+    name = PurePath(path).name
+    return {path, name, PurePath(name).stem, PurePath(PurePath(name).stem).stem}
 
 
 def _traces(

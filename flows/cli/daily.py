@@ -243,6 +243,7 @@ def erase(
     from flows.console import out
     from flows.removing.erasure import erase_now, plan_erasure
     from flows.removing.kept_files import prefect_history
+    from flows.removing.own_files import own_files
     from flows.removing.removal_shown import show_erased, show_removal
     from flows.settings import load_settings
 
@@ -250,7 +251,9 @@ def erase(
         raise InputError("what is to be erased?", tries=("--call ID", "--customer ID"))
     settings = load_settings(given.config)
     if dry_run or not yes:
-        show_removal(plan_erasure(settings, call_id=call, customer_id=customer, reason=reason))
+        planned = plan_erasure(settings, call_id=call, customer_id=customer, reason=reason)
+        names = {*planned.gone.names, *planned.gone.calls} - {*planned.shared}
+        show_removal(planned, own_files(settings, names))
     if dry_run:
         return
     if not yes and not typer.confirm("Remove all of it for good?"):

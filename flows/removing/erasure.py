@@ -1,7 +1,7 @@
 """`callaudit erase`: a call or a customer out of everything that callaudit keeps."""
 
 import secrets
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,6 +10,7 @@ import msgspec
 
 from flows.auditing.shared import come_home
 from flows.removing.kept_files import files_that_name, naming
+from flows.removing.own_files import OwnFiles, own_files, recordings_named_beside
 from flows.removing.removal import (
     Outcome,
     Removal,
@@ -25,12 +26,23 @@ from flows.settings import Settings
 from transcription.errors import InputError, LockedError
 from transcription.transcript import Call
 from warehouse.connect import Writer, newest_generation, open_published, open_writer
-from warehouse.erase import Gone, traces_of_call, traces_of_customer
+from warehouse.erase import (
+    Gone,
+    OthersCalledSo,
+    customers_called,
+    others_called_so,
+    traces_of_call,
+    traces_of_customer,
+    unnamed_refused,
+)
 from warehouse.search import databases, tables_that_name
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
-    """What an erasure took, and what a search afterwards still finds: tables with rows, and files."""
+    """What an erasure took, and what a search afterwards still finds: tables with rows, and files.
+
+    `own` is what the owner has still to delete; `shared` are names that were not searched for, as others bear them.
+    """
 
     calls: int
     files: int
@@ -39,6 +51,8 @@ class Erased(msgspec.Struct, frozen=True, kw_only=True):
     outcome: Outcome
     rows_left: tuple[tuple[str, int], ...]
     files_left: tuple[str, ...]
+    own: OwnFiles = OwnFiles()
+    shared: tuple[str, ...] = ()
 
 
 def plan_erasure(settings: Settings, *, call_id: str = "", customer_id: str = "", reason: str = "") -> Removal:
@@ -79,7 +93,7 @@ def erase_now(
 
 def _erased(settings: Settings, removal: Removal, outcome: Outcome, also: Collection[Path]) -> Erased:
     gone = removal.gone
-    ids = {*gone.names, *gone.calls}
+    ids = {*gone.names, *gone.calls} - {*removal.shared}
     rows = []
     for database in databases(settings.warehouse, settings.published):
         # A run may have begun meanwhile; the newest copy holds the same rows as the file that it holds.
@@ -93,12 +107,18 @@ def _erased(settings: Settings, removal: Removal, outcome: Outcome, also: Collec
         outcome=outcome,
         rows_left=tuple(rows),
         files_left=tuple(files_that_name(settings, ids, also=also)),
+        own=own_files(settings, ids),
+        shared=removal.shared,
     )
 
 
 def _planned(settings: Settings, con: Writer, call_id: str, customer_id: str, reason: str) -> Removal:
     come_home(settings)
-    gone = traces_of_call(con, call_id) if call_id else traces_of_customer(con, customer_id)
+    if call_id:
+        gone = traces_of_call(con, call_id)
+    else:
+        theirs = recordings_named_beside(settings, unnamed_refused(con), (customer_id,))
+        gone = traces_of_customer(con, customer_id, theirs_too=theirs)
     gone = _with_unfinished(settings, gone, lambda call: call_id == call.call_id or _is(customer_id, call))
     if not (gone.calls or gone.recordings or gone.places):
         what = f"call is called “{call_id}”" if call_id else f"customer has the id “{customer_id}”"
@@ -107,6 +127,9 @@ def _planned(settings: Settings, con: Writer, call_id: str, customer_id: str, re
             why="Neither audited, nor in quarantine, nor among unfinished work.",
             tries=("callaudit calls list", 'callaudit query "select distinct customer_id from calls"'),
         )
+    shared = others_called_so(con, gone)
+    if customer_id:
+        _refuse_if_shared(con, customer_id, gone, shared)
     named = naming((*gone.names, *gone.calls))
     if named is not None and named.search(reason):
         raise InputError(
@@ -123,12 +146,29 @@ def _planned(settings: Settings, con: Writer, call_id: str, customer_id: str, re
         gone=gone,
         silent=gone.recordings,
         made_elsewhere=made_elsewhere(settings, (*gone.names, *gone.calls)),
+        shared=tuple(one.name for one in shared),
     )
     weeks = weeks_that_show(set(gone.weeks), trends=True)
     if newest_generation(settings.published) is None:
         return msgspec.structs.replace(removal, pages=affected_pages(settings, removal, None, weeks))
     with open_published(settings.published) as shown:
         return msgspec.structs.replace(removal, pages=affected_pages(settings, removal, shown, weeks))
+
+
+def _refuse_if_shared(con: Writer, customer_id: str, gone: Gone, shared: Sequence[OthersCalledSo]) -> None:
+    """Raises InputError where the id is a name that several people bear: who is meant is then not known."""
+    calls = next((one.calls for one in shared if one.name == customer_id), 0)
+    called = customers_called(con, customer_id) if customer_id.isalpha() else ()
+    if not calls and len(called) < 2:
+        return
+    why = f"It also stands in {calls} {'call' if calls == 1 else 'calls'} that would stay." if calls else ""
+    if len(called) > 1:
+        why = f"Calls under it are of {' and of '.join(called)}."
+    raise InputError(
+        f"“{customer_id}” is a name that others bear too, so nothing was erased",
+        why=why,
+        tries=tuple(f"callaudit erase --call {one}" for one in gone.calls),
+    )
 
 
 def _is(customer_id: str, call: Call) -> bool:

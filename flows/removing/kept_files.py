@@ -3,6 +3,7 @@
 The DuckDB files are opened by `warehouse.search`, as their text is compressed; here only their bytes are looked at.
 """
 
+import csv
 import email
 import email.policy
 import html
@@ -27,6 +28,9 @@ from flows.settings import Settings
 from warehouse.erase import whole_word
 
 _TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
+_IN_A_SENTENCE = re.compile(r"</?(?:a|b|i|em|strong|mark|span|t|r|u|small)(?:\s[^>]*)?>", re.IGNORECASE)
+# Texts and numbers of a JSON document, one by one, whole or cut off.
+_VALUES = re.compile(r'"(?:[^"\\]|\\.)*"?|[-+.\w]+')
 _MARKUP = (".html", ".xml", ".rels")
 _TEXT = (".csv", ".md", ".txt", ".json", ".jsonl", ".log", ".srt", ".vtt")
 
@@ -40,10 +44,19 @@ class Document(msgspec.Struct, frozen=True):
 
     @property
     def visible(self) -> str:
-        """What a reader sees of it, without marks of the format; "" for what is no text."""
+        """What a reader sees of it, without marks of the format; "" for what is no text.
+
+        Cells, values and what stands between other marks than those within a sentence are lines of their own: the
+        cells of a row are no one number.
+        """
+        text = self.content.decode(errors="replace")
         if self.form in _MARKUP:
-            return html.unescape(_TAG.sub(" ", self.content.decode(errors="replace")))
-        return self.content.decode(errors="replace") if self.form in _TEXT else ""
+            return html.unescape(_TAG.sub("\n", _IN_A_SENTENCE.sub("", text)))
+        if self.form == ".csv":
+            return "\n".join(cell for row in _rows(text) for cell in row)
+        if self.form in {".json", ".jsonl"}:
+            return "\n".join(map(_unescaped, _VALUES.findall(text)))
+        return text if self.form in _TEXT else ""
 
 
 def kept_files(settings: Settings) -> Iterator[Path]:
@@ -89,13 +102,13 @@ def naming(names: Collection[str]) -> re.Pattern[str] | None:
 
 def file_names(path: Path, names: Collection[str]) -> bool:
     """Whether the file's name, its bytes or what is packed in it hold one of the ids or names as a word of its own."""
-    pattern = _in_bytes(names)
+    pattern = names_in_bytes(names)
     return pattern is not None and _holds(path, pattern, path.name)
 
 
 def files_that_name(settings: Settings, names: Collection[str], *, also: Collection[Path] = ()) -> list[str]:
     """The kept files, and those given, that hold one of the ids or names, as `file_names` looks for them."""
-    pattern = _in_bytes(names)
+    pattern = names_in_bytes(names)
     if pattern is None:
         return []
     files = chain(kept_files(settings), also)
@@ -109,8 +122,8 @@ def _spellings(name: str) -> tuple[str, ...]:
     return (name, html.escape(name, quote=False), escaped, by_number, quote(name, safe=""), json.dumps(name)[1:-1])
 
 
-def _in_bytes(names: Collection[str]) -> re.Pattern[bytes] | None:
-    """The names in every spelling that our formats give them."""
+def names_in_bytes(names: Collection[str]) -> re.Pattern[bytes] | None:
+    """Finds any of the ids and names as a word of its own, in every spelling that formats of files give them."""
     forms = {form.encode(errors="surrogatepass") for name in names if name for form in _spellings(name)}
     if not forms:
         return None
@@ -126,6 +139,23 @@ def _holds(path: Path, pattern: re.Pattern[bytes], name: str) -> bool:
         if pattern.search(content) is not None:
             return True
     return path.suffix.lower() in _UNPACK and any(pattern.search(one.content) for one in documents(path))
+
+
+def _unescaped(value: str) -> str:
+    """A value of a JSON document as it is read: "\\u0664" is a digit."""
+    try:
+        return str(json.loads(value)) if "\\" in value else value
+    except ValueError:
+        return value
+
+
+def _rows(text: str) -> Iterator[list[str]]:
+    """The rows of a table; line by line where it is none."""
+    csv.field_size_limit(len(text) + 1)
+    try:
+        yield from csv.reader(text.splitlines(keepends=True))
+    except csv.Error:
+        yield from ([line] for line in text.splitlines())
 
 
 def _unpacked(content: bytes, form: str, place: str) -> Iterator[Document]:

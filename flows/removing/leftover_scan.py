@@ -45,6 +45,8 @@ def leftovers(settings: Settings) -> list[Leftover]:
         if transcript is not None:
             said = tuple((n, u.role.value, u.text) for n, u in enumerate(transcript.utterances))
             found.update(_left(Said(transcript.call.call_id, "", said)))
+            for field, told in msgspec.to_builtins(transcript.call).items():
+                found.update(Leftover(transcript.call.call_id, field, kind) for kind in kinds_left(str(told or "")))
             continue
         found.update(_in_file(path))
     return sorted(found)

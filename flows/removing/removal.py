@@ -46,7 +46,10 @@ class Page(msgspec.Struct, frozen=True):
 
 
 class Removal(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything that a removal has to do; `silent` are the sha256 whose audio copies go, `wordless` the calls."""
+    """Everything that a removal has to do; `silent` are the sha256 whose audio copies go, `wordless` the calls.
+
+    `shared` are names of `gone` that others bear too: a search for them afterwards would find those.
+    """
 
     erasure_id: str
     kind: Kind
@@ -57,6 +60,7 @@ class Removal(msgspec.Struct, frozen=True, kw_only=True):
     silent: tuple[str, ...] = ()
     pages: tuple[Page, ...] = ()
     made_elsewhere: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
 
     @property
     def reaches_the_warehouse(self) -> bool:

@@ -6,6 +6,7 @@ from rich.markup import escape
 
 from flows.console import out, show_rows
 from flows.removing.erasure import Erased
+from flows.removing.own_files import OwnFiles
 from flows.removing.removal import Outcome, Removal
 from flows.removing.retention import Retained
 from flows.settings import RetentionSettings
@@ -14,8 +15,8 @@ from transcription.inbox.metadata import printable
 _NAMED = 4
 
 
-def show_removal(removal: Removal) -> None:
-    """What an erasure would take, by kind."""
+def show_removal(removal: Removal, own: OwnFiles) -> None:
+    """What an erasure would take, by kind, and what is the owner's to delete."""
     gone = removal.gone
     kinds = (
         ("audited calls", gone.calls),
@@ -28,16 +29,19 @@ def show_removal(removal: Removal) -> None:
         for what, which in kinds
     ]
     show_rows(rows, empty="")
-    _name_recordings(gone.places)
+    _name_own(gone.places, own)
+    _name_shared(removal.shared)
 
 
 def show_erased(done: Erased) -> None:
     """What an erasure took, what is the owner's to delete, and what a search afterwards found."""
     out.print(f"[bold]Erased:[/] {done.calls} calls, {done.files} files known by their hash, every older copy.")
     _show_outcome(done.outcome)
-    _name_recordings(done.places)
+    _name_own(done.places, done.own)
+    _name_shared(done.shared)
     if not done.rows_left and not done.files_left:
-        out.print("A search of all tables and files found the ids and names nowhere.")
+        other = " other" if done.places or done.own.files else ""
+        out.print(f"A search of all tables and files found the ids and names in no{other} place.")
         return
     out.print("[bold yellow]Still found[/] (an id or a name may also be a word of somebody else):")
     for table, rows in done.rows_left:
@@ -69,6 +73,8 @@ def show_retained(found: Retained, kept: RetentionSettings) -> None:
     )
     if due.staged:
         out.print(f"\nAlso {len(due.staged)} transcripts that old which were never loaded.")
+    if due.refused:
+        out.print(f"\nAlso {len(due.refused)} files that old which were refused.")
     if not due:
         out.print("\nNothing is past its age.")
     elif found.outcome is None:
@@ -87,11 +93,25 @@ def _show_outcome(outcome: Outcome) -> None:
         out.print(f"  [cyan]to make it again:[/] {escape(command)}")
 
 
-def _name_recordings(places: Sequence[str]) -> None:
+def _name_own(places: Sequence[str], own: OwnFiles) -> None:
     if places:
         out.print("\n[bold]Yours to delete[/] (not audited again, whatever their name):")
         for place in places:
             out.print(f"  {escape(printable(place))}")
+    named = [file for file in own.files if file.place not in places]
+    if named:
+        out.print("\n[bold]Yours to delete[/], as they hold an id or a name:")
+        for file in named:
+            lines = f", line {', '.join(map(str, file.lines))}" if file.lines else ""
+            out.print(f"  {escape(printable(file.place))}{lines}")
+    for place in own.not_searched:
+        out.print(f"\n[bold yellow]Not looked through:[/] {escape(printable(place))}")
+
+
+def _name_shared(shared: Sequence[str]) -> None:
+    if shared:
+        names = escape(printable(", ".join(shared)))
+        out.print(f"\nNot searched for alone, as others are called so too: {names}")
 
 
 def _some(names: Sequence[str]) -> str:

@@ -19,23 +19,25 @@ from flows.removing.removal import (
     weeks_that_show,
 )
 from flows.settings import Settings
-from warehouse.connect import newest_generation, open_published, open_writer
-from warehouse.erase import Aged, ages, traces_of_calls
+from warehouse.connect import Writer, newest_generation, open_published, open_writer
+from warehouse.erase import Aged, ages, refused_before, traces_of_calls
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):
     """The calls whose copy of the sound, whose words, and which altogether are past their age, by id.
 
-    `staged` are transcripts as old as those words that were finished once and never loaded.
+    `staged` are transcripts as old as those words that were finished once and never loaded, `refused` the path and
+    sha256 of files in quarantine as old as those calls.
     """
 
     audio: tuple[Aged, ...]
     words: tuple[Aged, ...]
     calls: tuple[Aged, ...]
     staged: tuple[Path, ...] = ()
+    refused: tuple[tuple[str, str], ...] = ()
 
     def __bool__(self) -> bool:
-        return bool(self.audio or self.words or self.calls or self.staged)
+        return bool(self.audio or self.words or self.calls or self.staged or self.refused)
 
 
 class Retained(msgspec.Struct, frozen=True, kw_only=True):
@@ -61,12 +63,12 @@ def retain(settings: Settings, *, today: date | None = None, dry_run: bool = Fal
     try:
         if not dry_run:
             gather(settings)
-        due = _due(settings, ages(con), today or datetime.now(UTC).date())
+        due = _due(settings, con, today or datetime.now(UTC).date())
         if dry_run or not due:
             return Retained(due=due, outcome=None)
         for staged in due.staged:
             staged.unlink(missing_ok=True)
-        gone = traces_of_calls(con, [call.call_id for call in due.calls])
+        gone = traces_of_calls(con, [call.call_id for call in due.calls], due.refused)
         at = datetime.now(UTC)
         removal = Removal(
             erasure_id=f"E{at:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
@@ -90,8 +92,10 @@ def retain(settings: Settings, *, today: date | None = None, dry_run: bool = Fal
         con.close()
 
 
-def _due(settings: Settings, calls: Sequence[Aged], today: date) -> Due:
+def _due(settings: Settings, con: Writer, today: date) -> Due:
     kept = settings.retention
+    calls = ages(con)
+    past = today - timedelta(days=kept.findings_days)
     copies = {path.stem for path in settings.audio.glob("*.webm")}
     whole = _older(calls, kept.findings_days, today)
     going = {call.call_id for call in whole}
@@ -100,6 +104,7 @@ def _due(settings: Settings, calls: Sequence[Aged], today: date) -> Due:
         audio=tuple(c for c in _older(staying, kept.audio_days, today) if (c.sha256 or "")[:40] in copies),
         words=tuple(c for c in _older(staying, kept.transcripts_days, today) if c.has_words),
         calls=tuple(whole),
+        refused=tuple((path, sha256) for path, sha256, _ in refused_before(con, past)) if kept.findings_days else (),
         staged=_staged(settings, kept.transcripts_days or kept.findings_days, today),
     )
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import html
+import json
 import os
 import shutil
 import signal
@@ -16,6 +17,7 @@ import pytest
 
 from flows.pages import make_report, render_call
 from flows.removing.erasure import erase_now, plan_erasure
+from flows.removing.own_files import own_files
 from flows.settings import Settings, load_settings
 from tests.flows.conftest import Installation
 from transcription.errors import InputError, LockedError
@@ -289,3 +291,85 @@ def test_an_erasure_that_is_killed_is_completed_by_the_next_command(settings, in
     assert rows(settings, "select sum(calls)::int as n from erased_by_week") == [{"n": 2}]
     assert not settings.removal.exists()
     assert (settings.reports / "weekly-2026-W10.html").exists()
+
+
+def test_metadata_and_table_rows_that_name_the_customer_are_named(settings, installation):
+    (installation.inbox / "U-3.json").write_text(f'{{"call_id": "U-3", "customer": {{"name": "{NAME}"}}}}')
+    (installation.inbox / "other.json").write_text('{"call_id": "U-4", "customer": {"name": "Ada Bright"}}')
+
+    done = erase_now(settings, customer_id=CUSTOMER)
+
+    named = {Path(file.place).name for file in done.own.files}
+    assert {"U-3.json", "C-5501.srt.json", "C-5502.srt.json"} <= named
+    assert not {"other.json", "C-5503.srt.json"} & named
+    assert done.own.not_searched == ()
+    # The owner's files are left alone.
+    assert (installation.inbox / "U-3.json").exists()
+
+
+def test_a_table_is_named_with_the_lines_that_go(settings, installation):
+    with installation.settings.open("a") as file:
+        file.write('table = "*.csv"\n')
+    lines = ("recording,call_id,customer", "a.wav,C-9,Ada Bright", f"b.wav,C-10,{NAME}", "c.wav,C-11,Bo")
+    (installation.inbox / "calls.csv").write_text("\n".join(lines))
+
+    own = own_files(load_settings(installation.settings), (NAME,))
+
+    assert [file.lines for file in own.files if file.place.endswith("calls.csv")] == [(3,)]
+
+
+def test_a_source_that_is_not_there_is_said_not_to_have_been_looked_through(settings, installation):
+    installation.inbox.rename(installation.root / "elsewhere")
+
+    own = own_files(settings, (NAME,))
+
+    assert own.files == ()
+    assert len(own.not_searched) == 1
+
+
+def refuse(installation: Installation, name: str, **metadata: object) -> None:
+    """A file that is refused before anybody looks at its metadata."""
+    (installation.inbox / f"{name}.srt").write_text("1\nno times\nhere\n")
+    if metadata:
+        (installation.inbox / f"{name}.srt.json").write_text(json.dumps(metadata))
+    for file in installation.inbox.glob(f"{name}.*"):
+        os.utime(file, (1_700_000_000, 1_700_000_000))
+    installation.run(at=NIGHT + timedelta(days=1))
+
+
+def test_a_file_refused_before_its_metadata_goes_by_its_name(settings, installation):
+    refuse(installation, "U-3")
+    refuse(installation, "U-33")
+    (refused, other) = rows(settings, "select path, call_id from not_audited order by path desc")
+    assert refused["call_id"] is None or other["call_id"] is None
+
+    erase_now(settings, call_id="U-3")
+
+    assert [Path(r["path"]).name for r in rows(settings, "select path from not_audited")] == ["U-33.srt"]
+
+
+def test_a_file_refused_before_its_metadata_is_the_customers_where_the_metadata_beside_it_say_so(
+    settings, installation
+):
+    refuse(installation, "U-3", call_id="U-3", customer={"id": CUSTOMER, "name": NAME})
+    assert rows(settings, "select count(*)::int as n from not_audited") == [{"n": 1}]
+
+    erase_now(settings, customer_id=CUSTOMER)
+
+    assert rows(settings, "from not_audited") == []
+
+
+def test_a_first_name_that_others_bear_is_refused_before_anything_goes(settings, installation):
+    for number, (name, start) in enumerate((("Maria", "C: Hello."), ("Maria", "C: It is me, Maria.")), 1):
+        installation.say(f"M-{number}", "A: Hello Maria.", start, started_at="2026-03-05T10:00:00Z",
+                         customer={"id": "Maria" if number == 1 else "K-9", "name": name})  # fmt: skip
+    installation.run(at=NIGHT + timedelta(days=1))
+
+    with pytest.raises(InputError, match="“Maria” is a name that others bear too, so nothing was erased") as refused:
+        erase_now(settings, customer_id="Maria")
+
+    assert refused.value.tries == ("callaudit erase --call M-1",)
+    assert rows(settings, "select count(*)::int as n from calls") == [{"n": 6}]
+    # By an id that is one person's it goes, and what others are called is not taken for a trace.
+    done = erase_now(settings, customer_id="K-9")
+    assert (done.calls, done.shared, done.rows_left, done.files_left) == (1, ("Maria",), (), ())

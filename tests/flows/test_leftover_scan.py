@@ -178,3 +178,33 @@ def test_while_a_run_holds_the_warehouse_nothing_is_called_clean(settings: Setti
         with pytest.raises(LockedError, match="cannot be searched now"):
             leftovers(settings)
         holder.communicate("\n", timeout=30)
+
+
+SPELLINGS = (Path(__file__).parents[1] / "cases" / "spellings_to_mask.txt").read_text(encoding="utf-8").splitlines()
+
+
+def test_a_number_in_any_spelling_that_was_stored_is_found(settings: Settings):
+    roles = {"A": SpeakerRole.AGENT, "C": SpeakerRole.CUSTOMER}
+    settings.staging.mkdir(parents=True)
+    for n, line in enumerate(SPELLINGS):
+        said = [turn.partition(": ") for turn in line.split(" / ")]
+        transcript = Transcript(
+            call=Call(call_id=f"S-{n}", source="inbox"),
+            utterances=tuple(Utterance(role=roles[who], text=text) for who, _, text in said),
+            provenance=Provenance(engine="test", model="m", weights_hash="", settings_hash=""),
+        )
+        (settings.staging / f"S-{n}.json").write_bytes(msgspec.json.encode(transcript))
+
+    found = {one.where for one in leftovers(settings)}
+
+    assert [line for n, line in enumerate(SPELLINGS) if f"S-{n}" not in found] == []
+
+
+def test_rows_of_figures_are_no_card(settings: Settings):
+    settings.reports.mkdir(parents=True)
+    (settings.reports / "weekly.csv").write_text("a,b,c,d\n4111,1111,1111,1111\n", encoding="utf-8")
+    (settings.reports / "weekly.md").write_text("| 4111 | 12 | 1111 | 11 | 1111 |\n", encoding="utf-8")
+    (settings.reports / "weekly.json").write_text("[4111, 1111, 1111, 1111]", encoding="utf-8")
+    (settings.reports / "weekly.html").write_text("<td>4111</td><td>1111</td><td>1111</td><td>1111</td>")
+
+    assert leftovers(settings) == []

@@ -1,4 +1,6 @@
 import re
+import time
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -10,8 +12,10 @@ from audit_rules.search import PhraseSet
 from audit_rules.spoken import normalise
 from transcription.redaction import redact
 from transcription.redaction.cues import CUES, begin_in
+from transcription.redaction.net import kinds_left
 from transcription.transcript import Span, SpeakerRole, Utterance, Word
 
+SPELLINGS = (Path(__file__).parents[1] / "cases" / "spellings_to_mask.txt").read_text(encoding="utf-8").splitlines()
 ONES = " ".join(["one"] * 15)
 
 
@@ -196,3 +200,100 @@ def test_only_words_are_masked_and_utterances_stay(texts: list[str]):
 @given(st.one_of([st.from_regex(re.compile(pattern, re.ASCII), fullmatch=True) for _, pattern, _ in CUES]))
 def test_every_cue_is_looked_for_at_its_first_word(cue):
     assert 0 in begin_in(re.split(r"[ \n]", cue)[0])
+
+
+# What may stay of a line is an order number, and digits of no one.
+@pytest.mark.parametrize("line", SPELLINGS)
+def test_whatever_signs_a_number_is_written_with_it_is_masked(line: str):
+    masked = " / ".join(after(*line.split(" / "))).replace("114-3941689-8772232", "")
+
+    assert re.search(r"\[(card|ssn|phone|email|number)\]", masked)
+    assert not any(map(str.isdigit, masked))
+    assert not re.search(r"(four|five|three|nine|eight)\b.*(four|five|three|nine|seven)\b|gomez", masked)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "the zip on my coat",
+        "Can I put you on hold?",
+        "is monday a bank holiday",
+        "pin it to the wall with 4 pins",
+        "the zip on my coat broke. Can I put you on hold?",
+        "my zip is stuck and it can not be put up",
+    ],
+)
+def test_everyday_words_that_look_like_cues_mask_nothing(text: str):
+    assert after(f"A: {text}", "C: Can I put you on hold?") == [text, "Can I put you on hold?"]
+
+
+def valid(start: str, length: int, filled: str) -> str:
+    """A card number with a right check digit."""
+    digits = (start + filled)[: length - 1]
+    doubled = [int(d) * (1 if n % 2 else 2) for n, d in enumerate(reversed(digits))]
+    return digits + str(-sum(d - 9 if d > 9 else d for d in doubled) % 10)
+
+
+CARDS = st.builds(
+    lambda kind, filled: valid(*kind, filled),
+    st.sampled_from(
+        [("4", 16), ("52", 16), ("34", 15), ("37", 15), ("6011", 16), ("3530", 16), ("36", 14), ("62", 19)]
+    ),
+    st.text(alphabet="0123456789", min_size=19, max_size=19),
+)
+SIGNS = [
+    "",
+    " ",
+    "-",
+    ".",
+    ", ",
+    "/",
+    "_",
+    "*",
+    "+",
+    "...",
+    "~",
+    "\u2014",
+    " \u2013 ",
+    "\u2011",
+    "\u200b",
+    "\u2009",
+    "\u00ad",
+]
+BEFORE = ["order number ", "reference number is ", "it's ", "the ticket number was ", "card:", "<", "$", "see", "item "]
+
+
+@given(CARDS, st.lists(st.integers(1, 6), min_size=19, max_size=19), st.sampled_from(SIGNS), st.sampled_from(BEFORE))
+def test_a_card_is_masked_in_any_grouping_whatever_it_is_called(card: str, sizes: list[int], sign: str, before: str):
+    groups, at = [], 0
+    for size in sizes:
+        groups.append(card[at : at + size])
+        at += size
+    said = f"{before}{sign.join(group for group in groups if group)} please"
+
+    assert not any(map(str.isdigit, after(f"C: {said}")[0]))
+    assert "card" in set(kinds_left(said))
+
+
+@given(CARDS, st.integers(0x0660, 0x0660) | st.sampled_from([0x06F0, 0x0966, 0xFF10, 0x1D7CE]))
+def test_digits_of_other_scripts_are_digits(card: str, zero: int):
+    assert after("C: it is " + "".join(chr(zero + int(digit)) for digit in card)) == ["it is [card]"]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        "4 ", "nine ", "at ", "my ssn 536 22 8194 ", "account number 88 12 77 34 ", "zip code a b c ", "@a", "4-",
+        "a.1-", "email at bob dot ", "five million million ", "flat 3 18 oak street ", "card ", "GB29 ",
+        "order 4471 born in may ",
+    ],
+)  # fmt: skip
+def test_the_time_grows_with_the_length_of_a_call_and_no_faster(said: str):
+    def seconds(characters: int) -> float:
+        call = talk(f"C: {said * (characters // len(said))}", "A: yes")
+        begun = time.process_time()
+        redact(call)
+        return time.process_time() - begun
+
+    seconds(2_000)
+    assert seconds(80_000) < 4 * 4 * max(seconds(20_000), 0.02)
