@@ -95,8 +95,8 @@ class RunSettings(Section, frozen=True, kw_only=True):
     """`workers` transcribe at the same time (0: one per core); a batch is one task, stored at once.
 
     A batch holds at most `calls_per_batch`, of recordings also about `audio_minutes_per_batch` (0: what the engine
-    does in some minutes). Without `acts` only phrases are heard, not the recogniser of acts. `scheduler` is the address of a Dask scheduler ("": this machine alone), `shared` a folder or
-    an object store that all its machines see.
+    does in some minutes). Without `acts` only phrases are heard, not the recogniser of acts. `scheduler` is the address
+    of a Dask scheduler ("": this machine alone), `shared` a folder or an object store that all its machines see.
     """
 
     workers: _Count = 0

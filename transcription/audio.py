@@ -539,7 +539,7 @@ def _nameless(spill: Path | None, needed: float) -> IO[bytes]:
 
 
 def _write(file: IO[bytes], sound: Samples, spill: Path | None) -> None:
-    """Write float32 [channels, n], one sample of each channel after the other. Raises OSError where there is no room."""
+    """Write float32 [channels, n], one sample of each channel after the other. Raises OSError where no room is left."""
     try:
         file.write(sound.T.astype(np.float32, order="C").data)
         file.flush()

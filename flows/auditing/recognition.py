@@ -39,6 +39,8 @@ from transcription.transcript import Provenance, Seconds, Transcript
 
 # What one row hears at once, more or less: several windows one after the other, so that few rows stand idle at the end.
 _SPEECH_PER_ROW: Seconds = 120.0
+# Of a run's first portion one window each: who waits sees soon that it works, and how long the rest will take.
+_SPEECH_AT_FIRST: Seconds = 28.0
 _AUDIO_PER_ROW: Seconds = 120.0
 # A batch of the run: four portions; or half an hour for each worker that hears one window at a time.
 _PORTIONS_AT_ONCE = 4
@@ -115,6 +117,7 @@ class Recognition:
             model=self.engine.model,
         )
         self._pool: ProcessPoolExecutor | None = None
+        self._has_begun = False
 
     @property
     def workers(self) -> int:
@@ -166,10 +169,14 @@ class Recognition:
         if not arrivals:
             return []
         pool = self._pool or self._start()
-        futures = [
-            pool.submit(_transcribe, portion, self.settings.transcription, [*map(self._staged, portion)], self._places)
-            for portion in self._portions(arrivals)
-        ]
+        futures = []
+        for portion in self._portions(arrivals):
+            staged = [*map(self._staged, portion)]
+            at_once = _SPEECH_PER_ROW if self._has_begun else _SPEECH_AT_FIRST
+            futures.append(
+                pool.submit(_transcribe, portion, self.settings.transcription, staged, self._places, at_once)
+            )
+            self._has_begun = True
         unfinished = {arrival.place: arrival for arrival in arrivals}
         waiting = set(futures)
         try:
@@ -246,12 +253,16 @@ def _start_worker(settings: EngineSettings, workers: int) -> None:
 
 
 def _transcribe(
-    arrivals: Sequence[Arrival], settings: TranscriptionSettings, staged: Sequence[Path], places: Places
+    arrivals: Sequence[Arrival],
+    settings: TranscriptionSettings,
+    staged: Sequence[Path],
+    places: Places,
+    speech_per_row: Seconds,
 ) -> list[Heard]:
     """What becomes of a portion of calls; each transcript is put aside as soon as its words are there."""
     if _ENGINE is None:
         raise RuntimeError("a worker process begins with _start_worker")
-    return list(heard_of(arrivals, _ENGINE, settings, staged, places))
+    return list(heard_of(arrivals, _ENGINE, settings, staged, places, speech_per_row=speech_per_row))
 
 
 def heard_of(
@@ -260,14 +271,18 @@ def heard_of(
     settings: TranscriptionSettings,
     staged: Sequence[Path],
     places: Places,
+    *,
+    speech_per_row: Seconds = _SPEECH_PER_ROW,
 ) -> Iterator[Heard]:
     """What becomes of each call; its transcript is in its place of `staged`, and its copy there, when it is given.
+
+    Calls are heard together until each row of the engine has some `speech_per_row` seconds of speech.
 
     Raises SetupError where the disk is full: that concerns every call. Whatever else goes wrong refuses its call.
     """
     staged_at = {arrival.place: place for arrival, place in zip(arrivals, staged, strict=True)}
     ready = (_prepared(arrival, settings, places.spill) for arrival in arrivals)
-    for batch in _made_ahead(_batches(ready, enough=engine.batch * _SPEECH_PER_ROW)):
+    for batch in _made_ahead(_batches(ready, enough=engine.batch * speech_per_row)):
         yield from (heard for heard in batch if isinstance(heard, Heard))
         calls = [call for call in batch if isinstance(call, Prepared)]
         for call, transcript in _heard(calls, engine, settings, places.copies):
