@@ -46,7 +46,7 @@ def condition(path: Path) -> Condition:
     with look_into(path) as con:
         pending = tuple(file.name for file in pending_migrations(con, path, MIGRATIONS))
         (calls,) = con.execute("select count(*) from core.calls").fetchone() or (0,)
-        impossible = {}
+        impossible: dict[str, str] = {}
         with suppress(duckdb.CatalogException):
             impossible = dict(con.execute("from core.impossible_calls order by call_id").fetchall())
     return Condition(calls=calls, bytes=path.stat().st_size, pending=pending, impossible=impossible)

@@ -3,6 +3,8 @@
 import atexit
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import typer
 
@@ -74,10 +76,9 @@ def _broke_down(error: Exception) -> int:
         full = disk_full("callaudit", "a disk", error)
         show_error(full)
         return full.exit_code
-    try:
+    home: Path | None = None
+    with suppress(Exception):
         home = load_settings(given.config).home
-    except Exception:
-        home = None
     reference, file = write_down(trace_of(error), home=home, at=datetime.now(UTC))
     said = printable(str(error).partition("\n")[0][:200])
     typer.echo(f"Error: callaudit broke down: {type(error).__name__}: {said} ({reference} in {file})", err=True)
