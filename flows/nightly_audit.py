@@ -13,7 +13,7 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from flows.auditing.audit_run import AuditRun, Failed, RunSummary, said_of, sources_of
+from flows.auditing.audit_run import AuditRun, RunSummary, sources_of
 from flows.auditing.batches import Batch
 from flows.auditing.judging import Audited
 from flows.removing.retention import retain
@@ -75,9 +75,10 @@ def nightly_audit(
                 except Exception as error:
                     # One bad batch must not keep the others from being audited, tonight and every night after.
                     failed.append(error)
+                    run.give_up(batch, error)
                     left += len(batch.arrivals)
                 progress.add(len(batch.arrivals))
-            summary = settle_and_publish(run, Failed(calls=left, message=said_of(failed[0])) if failed else None)
+            summary = settle_and_publish(run)
         keep_to_retention(settings)
         table = summary_table(summary, settings, failed=left)
         create_markdown_artifact(key="nightly-audit", markdown=table, description="What the run did")
@@ -117,10 +118,10 @@ def store(run: AuditRun, audited: Audited, batch: Batch) -> None:
 
 
 @task(**BACK_OFF, cache_policy=NO_CACHE)
-def settle_and_publish(run: AuditRun, failed: Failed | None) -> RunSummary:
+def settle_and_publish(run: AuditRun) -> RunSummary:
     """Judge open promises again and publish the read-only copy."""
     run.settle_promises()
-    return run.finish(failed)
+    return run.finish()
 
 
 @task(cache_policy=NO_CACHE)

@@ -17,6 +17,15 @@ from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
 
+import msgspec
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """Where an error was raised and what caused it, in files, lines and kinds; `reference` is its short name."""
+
+    reference: str
+    frames: str
+
 
 class CallauditError(Exception):
     """One sentence saying what is wrong, with its place, its reason and the next steps.
@@ -60,7 +69,9 @@ class Unreadable(InputError):
     `trace` says where an `internal_error` happened.
     """
 
-    def __init__(self, code: str, what: str, *, why: str = "", tries: tuple[str, ...] = (), trace: str = "") -> None:
+    def __init__(
+        self, code: str, what: str, *, why: str = "", tries: tuple[str, ...] = (), trace: Trace | None = None
+    ) -> None:
         super().__init__(what, why=why, tries=tries)
         self.code = code
         self.trace = trace
@@ -70,7 +81,7 @@ class Unreadable(InputError):
         return _unreadable, (self.code, self.what, self.why, self.tries, self.trace)
 
 
-def _unreadable(code: str, what: str, why: str, tries: tuple[str, ...], trace: str) -> Unreadable:
+def _unreadable(code: str, what: str, why: str, tries: tuple[str, ...], trace: Trace | None) -> Unreadable:
     return Unreadable(code, what, why=why, tries=tries, trace=trace)
 
 
@@ -92,11 +103,10 @@ def broke_down(name: str, place: str, error: BaseException) -> Unreadable:
     trace = trace_of(error)
     frames = traceback.extract_tb(error.__traceback__)
     at = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
-    reference = reference_of(trace)
     return Unreadable(
         "internal_error",
         f"{name}: callaudit broke down on it",
-        why=f"{place}: {type(error).__name__}{at}; {reference} in errors.log",
+        why=f"{place}: {type(error).__name__}{at}; {trace.reference} in errors.log",
         tries=("callaudit transcribe FILE  (to see it happen)", "report it; the next run tries it again"),
         trace=trace,
     )
@@ -105,11 +115,15 @@ def broke_down(name: str, place: str, error: BaseException) -> Unreadable:
 _FIRST_FRAMES, _LAST_FRAMES = 5, 25
 
 
-def trace_of(error: BaseException) -> str:
-    """Where an error was raised, and what caused it: files, lines and kinds, never what an error says."""
-    told = []
+def trace_of(error: BaseException) -> Trace:
+    """Where an error was raised, and what caused it, never what an error says.
+
+    The same mistake at the same place has the same reference, from wherever it is told.
+    """
+    told, places = [], []
     for one in _causes(error):
         frames = traceback.extract_tb(one.__traceback__)
+        places.append(f"{type(one).__qualname__} {frames[-1].filename} {frames[-1].lineno}" if frames else "")
         left_out = len(frames) - _FIRST_FRAMES - _LAST_FRAMES
         lines = frames.format()
         if left_out > 0:
@@ -117,12 +131,8 @@ def trace_of(error: BaseException) -> str:
             middle = f"  ... {left_out} more\n"
             lines = [*traceback.format_list(first), middle, *traceback.format_list(last)]
         told.append(f"{''.join(lines)}{type(one).__module__}.{type(one).__qualname__}\n")
-    return "was caused by\n".join(told)
-
-
-def reference_of(trace: str) -> str:
-    """A short name for a trace: the same mistake at the same place has the same one."""
-    return f"E-{sha256(trace.encode()).hexdigest()[:8]}"
+    reference = f"E-{sha256('; '.join(places).encode()).hexdigest()[:8]}"
+    return Trace(reference, "was caused by\n".join(told))
 
 
 def is_disk_full(error: BaseException | None) -> bool:

@@ -27,7 +27,7 @@ from flows.settings import FILE_NAME, Settings
 from flows.watching.error_log import write_down
 from flows.watching.events import Doing, Opened, Refused, Spent, Started, Stored, step, tell
 from transcription.audio import declared_duration
-from transcription.errors import CallauditError, InputError, SetupError, Unreadable, reference_of, trace_of
+from transcription.errors import CallauditError, InputError, SetupError, Trace, Unreadable, trace_of
 from transcription.inbox import Arrival, Fingerprints, Quarantined, Source, scan
 from transcription.inbox.metadata import printable
 from transcription.transcript import Seconds, Transcript
@@ -94,18 +94,11 @@ def sources_of(settings: Settings, *folders: Path) -> tuple[Source, ...]:
     return sources
 
 
-class Failed(msgspec.Struct, frozen=True, kw_only=True):
-    """Batches of a run that could be neither stored nor refused: how many calls that leaves undone, and why."""
-
-    calls: int
-    message: str
-
-
 def said_of(error: BaseException) -> str:
     """An error in one line for `callaudit runs`; of one that is not ours only its kind and its reference are told."""
     if isinstance(error, CallauditError):
         return f"{error.what} ({error.why})".replace("\n", " ") if error.why else error.what
-    return f"{type(error).__name__}; {reference_of(trace_of(error))} in errors.log"
+    return f"{type(error).__name__}; {trace_of(error).reference} in errors.log"
 
 
 class AuditRun:
@@ -137,6 +130,8 @@ class AuditRun:
         self._newest: datetime | None = None
         self._careful = False
         self._traces: set[str] = set()
+        self._left = 0
+        self._failure = ""
 
     def __enter__(self) -> Self:
         return self
@@ -153,6 +148,7 @@ class AuditRun:
         if error is not None:
             # What broke the run may have broken the warehouse too; the error itself is what must be seen.
             with suppress(Exception):
+                self._write_down_what_broke(error)
                 self._hold()
                 self._record("failed", message=said_of(error))
         self.con.close()
@@ -359,6 +355,12 @@ class AuditRun:
             tell(Spent(step=name, processor=seconds))
         tell(Stored(calls=stored.calls))
 
+    def give_up(self, batch: Batch, error: Exception) -> None:
+        """The batch could be neither stored nor refused: its calls are left for the next run, this one has failed."""
+        self._left += len(batch.arrivals)
+        self._failure = self._failure or said_of(error)
+        self._write_down_what_broke(error)
+
     def _load(self, audited: Audited, arrivals: Mapping[str, Arrival]) -> list[Quarantined]:
         """Put a batch into the warehouse; returns the calls that the warehouse does not take, with why."""
         try:
@@ -416,23 +418,20 @@ class AuditRun:
             return []
 
     @step("publish")
-    def finish(self, failed: Failed | None = None) -> RunSummary:
-        """Write the run down, as failed where batches `failed`, and publish a fresh read-only copy for the readers.
+    def finish(self) -> RunSummary:
+        """Write the run down, as failed where a batch was given up, and publish a fresh read-only copy for the readers.
 
         It may be called again where publishing failed.
         """
         tell(Doing(what="publishing"))
         self._hold()
         summary = self._summary()
-        if failed is None:
-            self._record("finished")
-        else:
-            self._record("failed", message=failed.message, failed=failed.calls)
+        self._record("failed" if self._failure else "finished", message=self._failure)
         rmtree(self.settings.fetched, ignore_errors=True)
         publish(self.con, self.settings.published, mode=self.settings.access.published_mode)
         return summary
 
-    def _record(self, state: str, *, message: str = "", failed: int = 0) -> None:
+    def _record(self, state: str, *, message: str = "") -> None:
         """Write the run down as it stands; the same run told again replaces what was known of it."""
         load.record_run(
             self.con,
@@ -446,7 +445,7 @@ class AuditRun:
                 found=self._found,
                 audited=self._tally.calls,
                 quarantined=len(self._refused - self.refused_before),
-                failed=failed,
+                failed=self._left,
                 already=self._already,
                 duplicates=self._duplicates,
                 message=message,
@@ -480,7 +479,7 @@ class AuditRun:
             key = (item.path, item.sha256 or "")
             again = key in self.refused_before
             self._refused.add(key)
-            if item.trace:
+            if item.trace is not None:
                 self._write_down(item.trace)
             tell(
                 Refused(
@@ -494,10 +493,15 @@ class AuditRun:
                 )
             )
 
-    def _write_down(self, trace: str) -> None:
+    def _write_down_what_broke(self, error: BaseException) -> None:
+        """Errors of ours say themselves what is wrong."""
+        if not isinstance(error, CallauditError):
+            self._write_down(trace_of(error))
+
+    def _write_down(self, trace: Trace) -> None:
         """Add a trace to errors.log, once a run."""
-        if trace not in self._traces:
-            self._traces.add(trace)
+        if trace.reference not in self._traces:
+            self._traces.add(trace.reference)
             write_down(trace, home=self.settings.home, at=datetime.now(UTC))
 
     def _summary(self) -> RunSummary:

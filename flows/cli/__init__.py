@@ -79,7 +79,8 @@ def _broke_down(error: Exception) -> int:
     home: Path | None = None
     with suppress(Exception):
         home = load_settings(given.config).home
-    reference, file = write_down(trace_of(error), home=home, at=datetime.now(UTC))
+    trace = trace_of(error)
+    file = write_down(trace, home=home, at=datetime.now(UTC))
     said = printable(str(error).partition("\n")[0][:200])
-    typer.echo(f"Error: callaudit broke down: {type(error).__name__}: {said} ({reference} in {file})", err=True)
+    typer.echo(f"Error: callaudit broke down: {type(error).__name__}: {said} ({trace.reference} in {file})", err=True)
     return BROKE_DOWN

@@ -10,19 +10,19 @@ from importlib.metadata import version
 from pathlib import Path
 
 from flows.access import keep_private
-from transcription.errors import reference_of
+from transcription.errors import Trace
 
 FILE_NAME = "errors.log"
 
 
-def write_down(trace: str, *, home: Path | None, at: datetime) -> tuple[str, Path]:
-    """Add an entry to errors.log in `home`; returns its reference and the file.
+def write_down(trace: Trace, *, home: Path | None, at: datetime) -> Path:
+    """Add an entry to errors.log in `home`; returns the file.
 
     Where `home` is not known or cannot be written, the file is in the folder for temporary files.
     """
     keep_private()
-    reference = reference_of(trace)
-    entry = f"{reference}  {at.astimezone():%Y-%m-%d %H:%M:%S %z}  callaudit {version('call-audit')}\n{trace}\n"
+    when = f"{at.astimezone():%Y-%m-%d %H:%M:%S %z}"
+    entry = f"{trace.reference}  {when}  callaudit {version('call-audit')}\n{trace.frames}\n"
     for folder in (home, Path(tempfile.gettempdir())):
         if folder is None:
             continue
@@ -33,5 +33,5 @@ def write_down(trace: str, *, home: Path | None, at: datetime) -> tuple[str, Pat
                 log.write(entry)
         except OSError:
             continue
-        return reference, file
-    return reference, Path(FILE_NAME)
+        return file
+    return Path(FILE_NAME)

@@ -10,7 +10,7 @@ import pytest
 from flows.auditing import judging, recognition
 from flows.settings import load_settings
 from transcription.engines import Written
-from transcription.errors import SetupError, reference_of
+from transcription.errors import SetupError
 from transcription.inbox import Quarantined, Source, preview, scan
 from transcription.transcribe import TranscriptionSettings, prepare
 from transcription.transcript import Provenance, Transcript
@@ -58,8 +58,8 @@ def test_the_call_that_breaks_the_recogniser_is_found_among_those_heard_with_it(
     refused = Quarantined.of(ill, heard[1][1])
     assert refused.code == "internal_error"
     assert "RuntimeError in test_breakdown.py, line" in refused.reason
-    assert reference_of(refused.trace) in refused.reason
-    assert "4111" not in refused.reason + refused.trace
+    assert refused.trace.reference in refused.reason
+    assert "4111" not in refused.reason + refused.trace.frames
 
 
 @pytest.mark.parametrize("error", [SetupError("no weights"), OSError(errno.ENOSPC, "No space left", "/home")])

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.auditing.audit_run import AuditRun, Failed, said_of
+from flows.auditing.audit_run import AuditRun, said_of
 from flows.past_runs import past_runs
 from flows.settings import load_settings
 from transcription.errors import LockedError, SetupError
@@ -82,10 +82,14 @@ def test_a_second_run_that_comes_between_is_named_instead(installation):
 
 
 def test_a_run_with_a_failed_batch_is_written_down_as_failed(installation):
-    with ready_to_publish(installation) as run:
-        run.finish(Failed(calls=7, message=said_of(KeyError("Jane Doe"))))
+    installation.say("T-1", *HELLO, started_at="2026-03-03T10:15:00-05:00")
+    with AuditRun(load_settings(installation.settings), started_at=AT) as run:
+        (batch,) = run.batches(run.find())
+        run.give_up(batch, KeyError("Jane Doe"))
+        run.finish()
     last = last_run(installation)
-    assert (last.state, last.failed) == ("failed", 7)
+    assert (last.state, last.failed) == ("failed", 1)
+    assert last.message.partition("; ")[2].split()[0] in (run.settings.home / "errors.log").read_text()
     assert re.fullmatch(r"KeyError; E-[0-9a-f]{8} in errors\.log", last.message)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from transcription.errors import Unreadable
+from transcription.errors import Trace, Unreadable
 from transcription.inbox.metadata import printable
 from transcription.inbox.source import Source
 from transcription.inbox.storage import fetch, sha256_of, storage_of
@@ -48,7 +48,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     """A file that cannot be audited; `code` is what reports count by, `next_step` is for a person.
 
-    `trace` says where callaudit broke down on it, "" for every other reason.
+    `trace` says where callaudit broke down on it, None for every other reason.
     """
 
     path: str
@@ -58,7 +58,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     next_step: str
     source: str
-    trace: str = ""
+    trace: Trace | None = None
 
     @classmethod
     def of(cls, arrival: Arrival, error: Unreadable) -> "Quarantined":
