@@ -22,3 +22,8 @@ It is in seconds; Prefect allows no quicker one.
 # Set before Prefect is first imported: it reads prefect.toml only from the current folder.
 for _name, _value in ENVIRONMENT.items():
     os.environ.setdefault(_name, _value)
+
+# A process that is killed leaves its semaphores to Python's resource tracker, which removes them and then complains.
+_SILENT = "ignore:resource_tracker:UserWarning"
+if _SILENT not in os.environ.get("PYTHONWARNINGS", ""):
+    os.environ["PYTHONWARNINGS"] = ",".join(filter(None, (os.environ.get("PYTHONWARNINGS"), _SILENT)))

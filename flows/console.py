@@ -79,7 +79,8 @@ class RunDisplay(logging.Handler):
         self._bar: Progress | None = None
         self._task: TaskID | None = None
         self._began = time.monotonic()
-        self._total_seconds = self._done_seconds = 0.0
+        # Of sound: all there is, what is done with, and what was heard just now.
+        self._total_seconds = self._done_seconds = self._heard_seconds = 0.0
         self._calls = self._exports = self._done = self._refused = 0
 
     def emit(self, record: logging.LogRecord) -> None:
@@ -102,6 +103,7 @@ class RunDisplay(logging.Handler):
             case Transcribed():
                 self._done += 1
                 self._done_seconds += event.audio_seconds
+                self._heard_seconds += 0.0 if event.reused else event.audio_seconds
                 if not event.imported:
                     again = ", finished earlier" if event.reused else ""
                     self._line(f"  [dim]{escape(event.file)}  {_clock(event.audio_seconds)}{again}[/]", always=False)
@@ -141,12 +143,13 @@ class RunDisplay(logging.Handler):
             self._task = self._bar.add_task("calls", total=event.audio_seconds or event.calls, state=waits_for)
 
     def _state(self) -> str:
+        """“[green]2/6[/]  0.2 h of 0.6 h  4.1x real time  left 5:03, done 16:40:12”, as far as it is known."""
         elapsed = max(time.monotonic() - self._began, 1e-6)
-        speed = self._done_seconds / elapsed
+        speed = self._heard_seconds / elapsed
         parts = [f"[green]{self._done + self._refused}/{self._calls}[/]"]
         if self._total_seconds:
             heard = f"{_hours(self._done_seconds)} of {_hours(self._total_seconds)}"
-            parts += [heard, f"{speed:.1f}x real time"]
+            parts += [heard, f"{speed:.1f}x real time"] if speed else [heard]
         if self._refused:
             parts.append(f"{self._refused} refused")
         left = (self._total_seconds - self._done_seconds) / speed if speed else 0.0
@@ -160,8 +163,7 @@ class RunDisplay(logging.Handler):
             if always:
                 self._bar.console.print(text)
         else:
-            count = f"{self._done + self._refused}/{self._calls}" if self._calls and not always else ""
-            out.print(f"{text}  [dim]{count}[/]" if count else text)
+            out.print(f"{text}  {self._state()}" if self._calls and not always else text)
 
 
 @contextmanager

@@ -140,6 +140,10 @@ def check_warehouse(settings: Settings) -> Iterator[Check]:
         pending = f"; the next run applies {', '.join(found.pending)}" if found.pending else ""
         size = f"{found.bytes / 1e6:,.0f} MB"
         yield Check("ok", "warehouse", f"{settings.warehouse}, {found.calls:,} calls, {size}, not locked{pending}")
+        if found.impossible:
+            wrong = _listed([f"{call_id} ({reason})" for call_id, reason in found.impossible.items()])
+            steps = ("callaudit run  (looks at their recordings again)", "callaudit erase --call ID")
+            yield Check("warn", "stored calls", f"left out of every figure: {wrong}", steps)
     yield _last_run(settings)
 
 

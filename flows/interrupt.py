@@ -1,14 +1,12 @@
 """Ctrl-C and SIGTERM in a run from the command line: everything stops at once, and no worker outlives its run.
 
-Left alone, Prefect would report the stop to its temporary server, which the same Ctrl-C has ended, and go on
-trying for minutes. Nothing needs a farewell: DuckDB keeps a transaction whole or not at all, and a finished
-transcript is renamed into place.
+Left alone, Prefect would report the stop to its server and wait for it. Nothing needs a farewell: DuckDB keeps a
+transaction whole or not at all, a finished transcript is renamed into place, and the server ends with the run.
 """
 
 import multiprocessing
 import os
 import signal
-import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import contextmanager
@@ -20,7 +18,7 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 @contextmanager
 def stops_at_once() -> Iterator[None]:
-    """While the block lasts, a signal ends this process, its workers and Prefect's temporary server.
+    """While the block lasts, a signal ends this process and its workers.
 
     The exit code is 128 + the signal's number, as a shell reports it: 130 for Ctrl-C.
     """
@@ -37,9 +35,6 @@ def _stop(number: int, _frame: FrameType | None) -> None:
         signal.signal(other, signal.SIG_IGN)
     for worker in multiprocessing.active_children():
         worker.terminate()
-    server = sys.modules.get("prefect.server.api.server")
-    for running in list(server.SubprocessASGIServer._instances.values()) if server else ():
-        running.stop()
     os.write(2, b"\nStopped. What was finished is safe; callaudit run goes on from there.\n")
     os._exit(128 + number)
 

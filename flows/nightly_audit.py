@@ -75,6 +75,7 @@ def nightly_audit(
                 except Exception as error:
                     # One bad batch must not keep the others from being audited, tonight and every night after.
                     failed.append(error)
+                    run.give_up(batch, error)
                     left += len(batch.arrivals)
                 progress.add(len(batch.arrivals))
             summary = settle_and_publish(run)

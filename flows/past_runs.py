@@ -46,6 +46,7 @@ def run_facts(one: PastRun, zone: ZoneInfo) -> dict[str, str]:
         "found": f"{run.found:,}",
         "audited": f"{run.audited:,}",
         "refused": f"{run.quarantined:,}",
+        **({"left for the next run": f"{run.failed:,}"} if run.failed else {}),
         "known before": f"{run.already:,}",
         "copies left out": f"{run.duplicates:,}",
         **{f"refused as {code}": f"{files:,}" for code, files in one.refused.items()},

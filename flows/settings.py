@@ -5,6 +5,7 @@ Every key has a default, so an empty file (or none) works. `CALLAUDIT_ENGINE__NA
 """
 
 import difflib
+import math
 import os
 import re
 import tomllib
@@ -23,6 +24,10 @@ from transcription.transcribe import TranscriptionSettings
 from transcription.transcript import SpeakerRole
 
 FILE_NAME = "callaudit.toml"
+# Beyond these a number is a slip of the pen, and nothing could be done with it.
+_Count = Annotated[int, msgspec.Meta(ge=0, le=1024)]
+_Days = Annotated[int, msgspec.Meta(ge=0, le=36_500)]
+_Seconds = Annotated[float, msgspec.Meta(ge=0, le=86_400)]
 _PREFIX = "CALLAUDIT_"
 _MAIL_PASSWORD = "CALLAUDIT_MAIL__PASSWORD"  # noqa: S105  A name, not a password.
 _WEBHOOK_HEADER = "CALLAUDIT_ALERTS__WEBHOOK_HEADER"
@@ -81,9 +86,9 @@ class EngineSettings(Section, frozen=True, kw_only=True):
     model: str = "base.en"
     language: str = "en"
     weights_folder: Path | None = None
-    download_timeout: float = 20.0
-    batch: int = 0
-    threads: int = 0
+    download_timeout: _Seconds = 20.0
+    batch: _Count = 0
+    threads: _Count = 0
     quantise: bool = False
 
 
@@ -91,14 +96,13 @@ class RunSettings(Section, frozen=True, kw_only=True):
     """`workers` transcribe at the same time (0: one per core); a batch is one task, stored at once.
 
     A batch holds at most `calls_per_batch`, of recordings also about `audio_minutes_per_batch` (0: what the engine
-    does in some minutes). Without `acts` only phrases are heard, not the recogniser of acts. `scheduler` is the
-    address of a Dask scheduler ("": this machine alone), `shared` a folder or an object store that all its machines
-    see.
+    does in some minutes). Without `acts` only phrases are heard, not the recogniser of acts. `scheduler` is the address
+    of a Dask scheduler ("": this machine alone), `shared` a folder or an object store that all its machines see.
     """
 
-    workers: int = 0
-    calls_per_batch: Annotated[int, msgspec.Meta(ge=1)] = 500
-    audio_minutes_per_batch: Annotated[float, msgspec.Meta(ge=0)] = 0.0
+    workers: _Count = 0
+    calls_per_batch: Annotated[int, msgspec.Meta(ge=1, le=100_000)] = 500
+    audio_minutes_per_batch: Annotated[float, msgspec.Meta(ge=0, le=100_000)] = 0.0
     acts: bool = True
     scheduler: str = ""
     shared: str = ""
@@ -123,7 +127,7 @@ class MailSettings(Section, frozen=True, kw_only=True):
     """
 
     host: str = ""
-    port: int = 587
+    port: Annotated[int, msgspec.Meta(ge=1, le=65_535)] = 587
     security: Literal["starttls", "tls", "none"] = "starttls"
     sender: str = msgspec.field(default="", name="from")
     to: tuple[str, ...] = ()
@@ -136,9 +140,9 @@ class MailSettings(Section, frozen=True, kw_only=True):
 class RetentionSettings(Section, frozen=True, kw_only=True):
     """After how many days audio copies, words and whole calls go; 0 keeps them for ever. See docs/retention.md."""
 
-    audio_days: Annotated[int, msgspec.Meta(ge=0)] = 0
-    transcripts_days: Annotated[int, msgspec.Meta(ge=0)] = 0
-    findings_days: Annotated[int, msgspec.Meta(ge=0)] = 0
+    audio_days: _Days = 0
+    transcripts_days: _Days = 0
+    findings_days: _Days = 0
 
 
 class WatchSettings(Section, frozen=True, kw_only=True):
@@ -186,9 +190,9 @@ class AlertSettings(Section, frozen=True, kw_only=True):
     webhook: str = ""
     mail_to: tuple[str, ...] = ()
     failed_share: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.1
-    failed_at_least: Annotated[int, msgspec.Meta(ge=1)] = 5
+    failed_at_least: Annotated[int, msgspec.Meta(ge=1, le=1_000_000)] = 5
     coverage_fell: Annotated[float, msgspec.Meta(gt=0, le=1)] = 0.5
-    weeks_of_history: Annotated[int, msgspec.Meta(ge=1)] = 4
+    weeks_of_history: Annotated[int, msgspec.Meta(ge=1, le=520)] = 4
 
 
 class Settings(Section, frozen=True, kw_only=True):
@@ -245,6 +249,11 @@ class Settings(Section, frozen=True, kw_only=True):
     def audio(self) -> Path:
         """Small playable copies, with masked words silenced."""
         return self.home / "audio"
+
+    @property
+    def decoded(self) -> Path:
+        """Long sound while it is heard, in files without a name."""
+        return self.home / "decoded"
 
     @property
     def fetched(self) -> Path:
@@ -348,16 +357,25 @@ def load_settings(path: Path | None = None) -> Settings:
         if asked:
             raise SetupError(f"there is no settings file {file}", tries=("callaudit init  (writes one)",))
         return _checked(_with_environment({}, os.environ), None, "")
-    return settings_of(file.read_text(encoding="utf-8"), file)
+    try:
+        text = file.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SetupError(
+            f"the settings file {file} cannot be read",
+            why=f"{error.strerror if isinstance(error, OSError) else 'It is no UTF-8 text'}.",
+            tries=("callaudit init --show  (an example)",),
+        ) from error
+    return settings_of(text, file)
 
 
 def settings_of(text: str, file: Path) -> Settings:
     """The settings that `file` holds with this text in it. Raises SetupError as `load_settings` does."""
     try:
         values = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        why = "Its brackets are nested too deeply." if isinstance(error, RecursionError) else str(error)
         raise SetupError(
-            f"{file} is not valid TOML", why=str(error), tries=("callaudit init --show  (an example)",)
+            f"{file} is not valid TOML", why=why, tries=("callaudit init --show  (an example)",)
         ) from error
     return _checked(_with_environment(values, os.environ), file, text)
 
@@ -403,7 +421,12 @@ def _with_environment(values: dict[str, Any], environment: Mapping[str, str]) ->
     for name, value in sorted(environment.items()):
         section, dot, key = name.removeprefix(_PREFIX).lower().partition("__")
         if name.startswith(_PREFIX) and dot and name not in (_MAIL_PASSWORD, _WEBHOOK_HEADER):
-            values.setdefault(section, {})[key] = value
+            keys = values.setdefault(section, {})
+            if not isinstance(keys, dict):
+                raise SetupError(
+                    f"{name} is not a setting", tries=("callaudit init --show  (every setting, explained)",)
+                )
+            keys[key] = value
     return values
 
 
@@ -416,7 +439,8 @@ def _checked(values: dict[str, Any], file: Path | None, text: str) -> Settings:
         settings = msgspec.convert(values, Settings, strict=False, dec_hook=_path)
     except msgspec.ValidationError as error:
         raise _explained(str(error), file, text) from error
-    for zone in {settings.site.timezone, settings.schedule.zone, *(s.zone for s in settings.sources)} - {""}:
+    _check_values(settings, file, text)
+    for zone in {settings.schedule.zone, *(s.zone for s in settings.sources)} - {""} | {settings.site.timezone}:
         _check_zone(zone, file, text)
     _check_times(settings.schedule, file, text)
     for source in settings.sources:
@@ -424,6 +448,17 @@ def _checked(values: dict[str, Any], file: Path | None, text: str) -> Settings:
             check_format(source.name, key, getattr(source, key))
     root = file.parent if file else Path()
     return msgspec.structs.replace(settings, root=root, file=file)
+
+
+def _check_values(section: msgspec.Struct, file: Path | None, text: str) -> None:
+    """What has the right kind and still cannot be: numbers without a value, texts that no system takes for a path."""
+    for key, value in msgspec.structs.asdict(section).items():
+        values = value if isinstance(value, tuple) else (value,)
+        for one in values:
+            if isinstance(one, msgspec.Struct):
+                _check_values(one, file, text)
+            elif (isinstance(one, float) and not math.isfinite(one)) or "\0" in str(one):
+                raise _explained(f"{one!r} is no value for {key} - at `$.{key}`", file, text)
 
 
 def _fill_in_presets(values: dict[str, Any], file: Path | None, text: str) -> None:

@@ -25,7 +25,8 @@ def transcript_of(file: Path, *, config: Path | None, agent_channel: int = 0, ag
     arrival = arrival_of(file, zone=settings.site.timezone, agent_channel=agent_channel, speakers=speakers)
     if arrival.export:
         return read_arrival(arrival, settings=settings.transcription)
-    return transcribe(arrival, choose_engine(settings.engine, fetch=True), settings=settings.transcription)
+    engine = choose_engine(settings.engine, fetch=True)
+    return transcribe(arrival, engine, settings=settings.transcription, spill=settings.decoded)
 
 
 def write_whole(target: Path, text: str) -> None:

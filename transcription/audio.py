@@ -14,8 +14,10 @@ or an AMR file cut exactly between two frames, and an Ogg file cut exactly betwe
 """
 
 import contextlib
+import errno
 import os
 import secrets
+import shutil
 import tempfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
@@ -26,6 +28,7 @@ import numpy as np
 import numpy.typing as npt
 
 from transcription.errors import Unreadable
+from transcription.possible import LONGEST
 from transcription.transcript import Seconds, Span
 
 if TYPE_CHECKING:
@@ -54,7 +57,6 @@ _HOLES_ARE_NORMAL = {"matroska", "mov", "ogg", "asf"}
 
 
 # Headers are damaged too. What lies beyond these is no call, and would ask for more memory than there is.
-LONGEST: Seconds = 8 * 3600.0
 # No recorder writes so many; FFmpeg is not asked to walk over them.
 _MOST_CHUNKS = 10_000
 # A container of live sound has many pieces, but not small ones.
@@ -66,6 +68,8 @@ _MOST_CHANNELS = 8
 # Longer sound is kept in a file, which is written in portions.
 _HELD_IN_MEMORY: Seconds = 300.0
 _WRITTEN_AT_ONCE: Seconds = 30.0
+# Bytes that are left to whoever else writes there.
+_LEFT_FREE = 64 << 20
 
 
 class Audio(msgspec.Struct, frozen=True, kw_only=True):
@@ -87,8 +91,11 @@ class Audio(msgspec.Struct, frozen=True, kw_only=True):
         return int(self.samples.shape[0])
 
 
-def decode(path: Path, *, sample_rate: int = 16000) -> Audio:
+def decode(path: Path, *, sample_rate: int = 16000, spill: Path | None = None) -> Audio:
     """The whole recording as float32 [channels, n], every channel resampled to `sample_rate`.
+
+    `spill` is the folder of the file that long sound is kept in while it is used; the system's own for temporary
+    files without one. Raises OSError where its disk is full, before much is written if the file says how long it is.
 
     Raises `Unreadable`: `not_found`, `empty_file`, `not_audio`, `no_samples`, `truncated`, `too_long` (above
     `LONGEST`) or `unsupported_channels`.
@@ -123,7 +130,7 @@ def decode(path: Path, *, sample_rate: int = 16000) -> Audio:
             if container.duration is not None and container.duration / av.time_base > LONGEST:
                 raise _refused(path, _too_long(container.duration / av.time_base))
             try:
-                sound, heard = _read(container, sample_rate)
+                sound, heard = _read(container, sample_rate, spill)
             except _Absurd as absurd:
                 raise _refused(path, absurd) from absurd
             except (av.FFmpegError, ValueError) as error:
@@ -293,11 +300,22 @@ def _opened(source: IO[bytes], declared: _Declared) -> "InputContainer":
 class _Track:
     """One sound track while it is decoded."""
 
-    def __init__(self, container: "InputContainer", stream: "av.AudioStream", sample_rate: int, *, alone: bool) -> None:
+    def __init__(
+        self,
+        container: "InputContainer",
+        stream: "av.AudioStream",
+        sample_rate: int,
+        *,
+        alone: bool,
+        spill: Path | None,
+    ) -> None:
+        import av  # noqa: PLC0415  Only who needs it waits for it.
+
         self.heard = _Heard(container=container.format.name.split(",")[0])
         if self.heard.container in _DECLARES_DURATION and stream.duration is not None and stream.time_base is not None:
             self.heard.declared = float(stream.duration * stream.time_base)
-        self.sink = _Sink(sample_rate, mixed=not alone)
+        says = None if container.duration is None else container.duration / av.time_base
+        self.sink = _Sink(sample_rate, mixed=not alone, spill=spill, expected=says)
         # PyAV finds no context for a codec that it cannot decode, whatever its stubs say.
         if stream.codec_context is None:
             raise _Absurd("not_audio", "its header names a way of writing sound that nothing here can read")
@@ -337,14 +355,14 @@ class _Track:
         return samples
 
 
-def _read(container: "InputContainer", sample_rate: int) -> tuple[Audio, list[_Heard]]:
+def _read(container: "InputContainer", sample_rate: int, spill: Path | None) -> tuple[Audio, list[_Heard]]:
     """The sound of all tracks side by side, and what was found on each."""
     import av  # noqa: PLC0415  Only who needs it waits for it.
 
     streams = container.streams.audio
     if len(streams) > _MOST_CHANNELS:
         raise _Absurd("unsupported_channels", f"{len(streams)} sound tracks; a call has at most {_MOST_CHANNELS}")
-    tracks = {s.index: _Track(container, s, sample_rate, alone=len(streams) == 1) for s in streams}
+    tracks = {s.index: _Track(container, s, sample_rate, alone=len(streams) == 1, spill=spill) for s in streams}
     for packet in _packets(container, streams):
         tracks[packet.stream.index].take(packet)
     sounds = [track.close() for track in tracks.values()]
@@ -357,14 +375,16 @@ def _read(container: "InputContainer", sample_rate: int) -> tuple[Audio, list[_H
         if heard[last].declared is None:
             heard[last].declared = container.duration / av.time_base - delays[last]
     samples = (
-        sounds[0] if len(sounds) == 1 else _side_by_side(sounds, [round(d * sample_rate) for d in delays], sample_rate)
+        sounds[0]
+        if len(sounds) == 1
+        else _side_by_side(sounds, [round(d * sample_rate) for d in delays], sample_rate, spill)
     )
     first = next(iter(tracks.values()))
     rate = max(track.sink.source_rate for track in tracks.values())
     return Audio(samples=samples, sample_rate=sample_rate, source_rate=rate, codec=first.codec.name), heard
 
 
-def _side_by_side(sounds: list[Samples], delays: list[int], sample_rate: int) -> Samples:
+def _side_by_side(sounds: list[Samples], delays: list[int], sample_rate: int, spill: Path | None) -> Samples:
     """One channel of each track, with silence before one that begins later, and behind one that ends before."""
     length = max(delay + sound.shape[1] for sound, delay in zip(sounds, delays, strict=True))
     if length > LONGEST * sample_rate:
@@ -373,10 +393,9 @@ def _side_by_side(sounds: list[Samples], delays: list[int], sample_rate: int) ->
     pieces = (_piece(sounds, delays, start, min(block, length - start)) for start in range(0, length, block))
     if length <= _HELD_IN_MEMORY * sample_rate:
         return np.concatenate(list(pieces) or [np.zeros((len(sounds), 0), np.float32)], axis=1)
-    with tempfile.TemporaryFile(prefix="callaudit-") as file:
+    with _nameless(spill, 4 * len(sounds) * length) as file:
         for piece in pieces:
-            piece.T.astype(np.float32, order="C").tofile(file)
-        file.flush()
+            _write(file, piece, spill)
         return np.asarray(np.memmap(file, np.float32, mode="r", shape=(length, len(sounds)))).T
 
 
@@ -416,9 +435,13 @@ class _Sink:
     Pages of a mapped file are the system's to take back, so that memory does not grow with the length of a call.
     """
 
-    def __init__(self, sample_rate: int, *, mixed: bool = False) -> None:
+    def __init__(
+        self, sample_rate: int, *, mixed: bool = False, spill: Path | None = None, expected: Seconds | None = None
+    ) -> None:
         self.sample_rate = sample_rate
         self._mixed = mixed
+        self.spill = spill
+        self.expected = expected
         self.source_rate = 0
         self.holes: Seconds = 0.0
         self._resampler: av.AudioResampler | None = None
@@ -473,7 +496,6 @@ class _Sink:
         if self._file is None:
             return np.concatenate(self._blocks, axis=1)
         self._spill()
-        self._file.flush()
         # One sample of each channel after the other; the channels are views with a stride.
         shape = (self._n, self._layout.nb_channels)
         mapped = np.asarray(np.memmap(self._file, np.float32, mode="r", shape=shape))
@@ -495,14 +517,41 @@ class _Sink:
         self._blocks.append(block)
         self._waiting += block.shape[1]
         if self._file is None and self._n > _HELD_IN_MEMORY * self.sample_rate:
-            self._file = tempfile.TemporaryFile(prefix="callaudit-")  # noqa: SIM115  Closed once it is mapped.
+            seconds = max(self.expected or 0.0, self._n / self.sample_rate)
+            # Closed once it is mapped.
+            self._file = _nameless(self.spill, 4 * block.shape[0] * self.sample_rate * seconds)
         if self._file is not None and self._waiting >= _WRITTEN_AT_ONCE * self.sample_rate:
             self._spill()
 
     def _spill(self) -> None:
         if self._file is not None and self._blocks:
-            np.concatenate(self._blocks, axis=1).T.astype(np.float32, order="C").tofile(self._file)
+            _write(self._file, np.concatenate(self._blocks, axis=1), self.spill)
             self._blocks, self._waiting = [], 0
+
+
+def _nameless(spill: Path | None, needed: float) -> IO[bytes]:
+    """A file without a name, for sound. Raises OSError where its disk has no room for so many bytes."""
+    folder = spill or Path(tempfile.gettempdir())
+    folder.mkdir(parents=True, exist_ok=True)
+    if shutil.disk_usage(folder).free < needed + _LEFT_FREE:
+        raise _full(folder)
+    return tempfile.TemporaryFile(prefix="callaudit-", dir=folder)
+
+
+def _write(file: IO[bytes], sound: Samples, spill: Path | None) -> None:
+    """Write float32 [channels, n], one sample of each channel after the other. Raises OSError where no room is left."""
+    try:
+        file.write(sound.T.astype(np.float32, order="C").data)
+        file.flush()
+    except OSError as error:
+        # The file has no name; its folder does.
+        if error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise _full(spill or Path(tempfile.gettempdir())) from error
+        raise
+
+
+def _full(folder: Path) -> OSError:
+    return OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(folder))
 
 
 def _refuse_if_incomplete(path: Path, declared: _Declared, tracks: list[_Heard]) -> None:

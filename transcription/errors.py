@@ -6,10 +6,25 @@
     |   `-- Unreadable       one recording or its metadata: quarantined, the run goes on
     `-- LockedError          exit 6: another run holds the warehouse
 
-Exit 2 is a wrong command line; exit 5 says that a run finished but some calls failed.
+Exit 2 is a wrong command line; exit 5 says that a run finished but some calls failed; exit 70 is any other error, which
+is a mistake of callaudit's own or of a library's.
 """
 
+import errno
+import traceback
+from collections.abc import Iterator
+from hashlib import sha256
+from pathlib import Path
 from typing import ClassVar
+
+import msgspec
+
+
+class Trace(msgspec.Struct, frozen=True):
+    """Where an error was raised and what caused it, in files, lines and kinds; `reference` is its short name."""
+
+    reference: str
+    frames: str
 
 
 class CallauditError(Exception):
@@ -50,20 +65,24 @@ class Unreadable(InputError):
     """One recording cannot become a transcript.
 
     `code` is a short stable word that reports count by: `empty_file`, `not_audio`, `no_samples`,
-    `truncated`, `too_short`, `metadata_missing`, `metadata_unparsable`, `duplicate_call_id`, ...
+    `truncated`, `too_short`, `metadata_missing`, `metadata_unparsable`, `duplicate_call_id`, `internal_error`, ...
+    `trace` says where an `internal_error` happened.
     """
 
-    def __init__(self, code: str, what: str, *, why: str = "", tries: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, code: str, what: str, *, why: str = "", tries: tuple[str, ...] = (), trace: Trace | None = None
+    ) -> None:
         super().__init__(what, why=why, tries=tries)
         self.code = code
+        self.trace = trace
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions cross process boundaries by their positional arguments only.
-        return _unreadable, (self.code, self.what, self.why, self.tries)
+        return _unreadable, (self.code, self.what, self.why, self.tries, self.trace)
 
 
-def _unreadable(code: str, what: str, why: str, tries: tuple[str, ...]) -> Unreadable:
-    return Unreadable(code, what, why=why, tries=tries)
+def _unreadable(code: str, what: str, why: str, tries: tuple[str, ...], trace: Trace | None) -> Unreadable:
+    return Unreadable(code, what, why=why, tries=tries, trace=trace)
 
 
 class LockedError(CallauditError):
@@ -74,3 +93,68 @@ class LockedError(CallauditError):
     def __init__(self, what: str, *, why: str = "", tries: tuple[str, ...] = (), holder: str = "") -> None:
         super().__init__(what, why=why, tries=tries)
         self.holder = holder
+
+
+def broke_down(name: str, place: str, error: BaseException) -> Unreadable:
+    """One call that a mistake of ours, of a library's or of the machine's stopped: an `internal_error`.
+
+    What the error says is left out, as it may quote the call. Its trace is found in errors.log by the reference.
+    """
+    trace = trace_of(error)
+    frames = traceback.extract_tb(error.__traceback__)
+    at = f" in {Path(frames[-1].filename).name}, line {frames[-1].lineno}" if frames else ""
+    return Unreadable(
+        "internal_error",
+        f"{name}: callaudit broke down on it",
+        why=f"{place}: {type(error).__name__}{at}; {trace.reference} in errors.log",
+        tries=("callaudit transcribe FILE  (to see it happen)", "report it; the next run tries it again"),
+        trace=trace,
+    )
+
+
+_FIRST_FRAMES, _LAST_FRAMES = 5, 25
+
+
+def trace_of(error: BaseException) -> Trace:
+    """Where an error was raised, and what caused it, never what an error says.
+
+    The same mistake at the same place has the same reference, from wherever it is told.
+    """
+    told, places = [], []
+    for one in _causes(error):
+        frames = traceback.extract_tb(one.__traceback__)
+        places.append(f"{type(one).__qualname__} {frames[-1].filename} {frames[-1].lineno}" if frames else "")
+        left_out = len(frames) - _FIRST_FRAMES - _LAST_FRAMES
+        lines = frames.format()
+        if left_out > 0:
+            first, last = frames[:_FIRST_FRAMES], frames[-_LAST_FRAMES:]
+            middle = f"  ... {left_out} more\n"
+            lines = [*traceback.format_list(first), middle, *traceback.format_list(last)]
+        told.append(f"{''.join(lines)}{type(one).__module__}.{type(one).__qualname__}\n")
+    reference = f"E-{sha256('; '.join(places).encode()).hexdigest()[:8]}"
+    return Trace(reference, "was caused by\n".join(told))
+
+
+def is_disk_full(error: BaseException | None) -> bool:
+    """Whether a full disk, or a used-up share of it, is behind an error."""
+    return any(isinstance(one, OSError) and one.errno in _FULL for one in _causes(error))
+
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def disk_full(name: str, place: str, error: OSError) -> SetupError:
+    """The disk took no more while a call was worked on: it concerns every call, so the run ends."""
+    return SetupError(
+        f"the disk is full: {error.filename or place}",
+        why=f"{name}: {error.strerror}. What was finished is safe.",
+        tries=("free some space", "then callaudit run  (it goes on where it stopped)"),
+    )
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or (None if error.__suppress_context__ else error.__context__)

@@ -6,6 +6,7 @@ The three are apart so that one recognition can be over many calls at once; `tra
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -40,9 +41,9 @@ class TranscriptionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     - `redact`: mask cards, codes, accounts, phones, addresses, dates of birth before anything is stored.
     """
 
-    pause: Seconds = 0.7
-    min_confidence: float | None = None
-    shortest_call: Seconds = 2.0
+    pause: Annotated[Seconds, msgspec.Meta(gt=0, le=60)] = 0.7
+    min_confidence: Annotated[float, msgspec.Meta(ge=0, le=1)] | None = None
+    shortest_call: Annotated[Seconds, msgspec.Meta(ge=0, le=3600)] = 2.0
     redact: bool = True
 
 
@@ -109,12 +110,13 @@ def transcribe(
     *,
     settings: TranscriptionSettings = TranscriptionSettings(),  # noqa: B008  Frozen, so it is safe to share.
     audio_copy: Path | None = None,
+    spill: Path | None = None,
 ) -> Transcript:
     """The transcript of one recording, all the way: `prepare`, `recognise`, `finish`.
 
     Raises `Unreadable` for a recording that must be quarantined, `SetupError` for a channel that cannot be.
     """
-    call = prepare(arrival, settings=settings)
+    call = prepare(arrival, settings=settings, spill=spill)
     (written,) = recognise([call], engine)
     return finish(call, written, engine, settings=settings, audio_copy=audio_copy)
 
@@ -123,13 +125,16 @@ def prepare(
     arrival: Arrival,
     *,
     settings: TranscriptionSettings = TranscriptionSettings(),  # noqa: B008  Frozen, so it is safe to share.
+    spill: Path | None = None,
 ) -> Prepared:
     """The call decoded, with its speech found and, where one channel may hold both parties, their voices told apart.
+
+    `spill` is the folder for sound that is too long to hold in memory; see `audio.decode`.
 
     Raises `Unreadable` for a recording that must be quarantined, `SetupError` for a channel that cannot be.
     """
     with at_hand(arrival) as path:
-        audio = decode(path)
+        audio = decode(path, spill=spill)
     samples, echoes = echo.without_echo(audio.samples, audio.sample_rate)
     audio = msgspec.structs.replace(audio, samples=samples)
     heard = speech.heard_by_channel(samples, audio.sample_rate, echoes=echoes)

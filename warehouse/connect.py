@@ -36,6 +36,7 @@ _STORAGE = "v1.4.0"
 # A view stands below those it reads.
 VIEW_ORDER = (
     "wilson",
+    "impossible_calls",
     "core_current",
     "calls",
     "utterances",
@@ -139,6 +140,15 @@ def connect_file(path: Path) -> duckdb.DuckDBPyConnection:
     # Every checkpoint writes the last, unfinished block of rows anew; many small batches should not pay for many.
     con.execute("set checkpoint_threshold = '256MB'")
     return con
+
+
+def is_open(con: duckdb.DuckDBPyConnection) -> bool:
+    """Whether a connection was not closed yet, by who holds it or by an error that ended it."""
+    try:
+        con.execute("select 1")
+    except duckdb.Error:
+        return False
+    return True
 
 
 @contextmanager

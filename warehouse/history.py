@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +15,16 @@ from warehouse.load import Run
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):
-    """The writer's file as it lies there; `pending` are the migrations that the next run will apply."""
+    """The writer's file as it lies there; `pending` are the migrations that the next run will apply.
+
+    `impossible` are the calls that an earlier callaudit stored although none can be so, with what is wrong; they are
+    known once a run of this one has made its views.
+    """
 
     calls: int
     bytes: int
     pending: tuple[str, ...]
+    impossible: dict[str, str] = {}
 
 
 class PastRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -41,7 +46,10 @@ def condition(path: Path) -> Condition:
     with look_into(path) as con:
         pending = tuple(file.name for file in pending_migrations(con, path, MIGRATIONS))
         (calls,) = con.execute("select count(*) from core.calls").fetchone() or (0,)
-    return Condition(calls=calls, bytes=path.stat().st_size, pending=pending)
+        impossible: dict[str, str] = {}
+        with suppress(duckdb.CatalogException):
+            impossible = dict(con.execute("from core.impossible_calls order by call_id").fetchall())
+    return Condition(calls=calls, bytes=path.stat().st_size, pending=pending, impossible=impossible)
 
 
 def history(path: Path, published: Path) -> History:

@@ -46,7 +46,7 @@ from warehouse.tables import (
 )
 
 # Reasons that lie outside the audio: the same file may pass next time, so it is looked at again.
-_CURABLE = "^(metadata|duplicate|failed|not_found|not_readable)"
+_CURABLE = "^(metadata|duplicate|failed|internal|not_found|not_readable)"
 
 
 class LoadedRulebook(Protocol):
@@ -292,6 +292,18 @@ def store_rulebook(
                 con.execute(f"insert into core.{table} values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608  Names of ours.
 
 
+def new_run_id(con: duckdb.DuckDBPyConnection, started_at: datetime) -> str:
+    """The id of a run that begins then: its time, or the second after the newest run where a clock was set back.
+
+    What came after what is read from the order of these ids.
+    """
+    wanted = f"R{started_at:%Y%m%d-%H%M%S}"
+    ((newest,),) = con.execute("select max(run_id) from core.runs where run_id similar to 'R\\d{8}-\\d{6}'").fetchall()
+    if newest is None or newest < wanted:
+        return wanted
+    return f"R{datetime.strptime(newest, 'R%Y%m%d-%H%M%S') + timedelta(seconds=1):%Y%m%d-%H%M%S}"  # noqa: DTZ007  An id.
+
+
 @_told_of_a_full_disk()
 def record_run(con: duckdb.DuckDBPyConnection, run: Run) -> None:
     """Write down a run, in place of what was known of it."""
@@ -369,13 +381,13 @@ def known_recordings(con: duckdb.DuckDBPyConnection, *, retry_failed: bool = Fal
     """The sha256 of every recording that need not be looked at again.
 
     Those are the audited ones and, unless `retry_failed`, those in quarantine for what is in the audio itself. A file
-    that was refused for its metadata, or whose audit failed, is not among them: it may pass now. Those that were
-    erased are told apart by `warehouse.erase.erased_recordings`.
+    that was refused for its metadata, or whose audit failed, is not among them: it may pass now. Nor is one that was
+    stored although no call can be so. Those that were erased are told apart by `warehouse.erase.erased_recordings`.
     """
     return _texts(
         con,
         """
-        select sha256 from core.recordings
+        select sha256 from core.recordings where call_id not in (select call_id from core.impossible_calls)
         union select sha256 from core.quarantine
         where not $retry_failed and resolved_run_id is null
           and not regexp_matches(code, $curable)
@@ -410,11 +422,21 @@ def known_calls(con: duckdb.DuckDBPyConnection, call_ids: Collection[str] | None
             con.execute(
                 """
                 select call_id, sha256 from core.calls left join core.recordings using (call_id)
-                where $all or call_id in (from batch_asked)
+                where ($all or call_id in (from batch_asked))
+                  and call_id not in (select call_id from core.impossible_calls)
                 """,
                 {"all": call_ids is None},
             ).fetchall()
         )
+
+
+def _possible(con: duckdb.DuckDBPyConnection) -> str:
+    """What is asked of a call id so that a call that cannot have been so is left out.
+
+    A copy that an earlier callaudit published knows nothing of such calls.
+    """
+    known = con.execute("select 1 from duckdb_views() where view_name = 'impossible_calls'").fetchall()
+    return "call_id not in (select call_id from core.impossible_calls)" if known else "true"
 
 
 def contacts(
@@ -427,12 +449,12 @@ def contacts(
     found: dict[str, list[tuple[str, datetime, str | None]]] = {}
     with _registered(con, {"asked": arrow_table(_CUSTOMER_ID, [[*(customers or ())]])}):
         rows = con.execute(
-            """
+            f"""
             select customer_id, call_id, started_at, direction from core.calls
             where customer_id is not null and started_at is not null
-              and ($all or customer_id in (from batch_asked))
+              and ($all or customer_id in (from batch_asked)) and {_possible(con)}
             order by customer_id, started_at, call_id
-            """,
+            """,  # noqa: S608  Words of ours.
             {"all": customers is None},
         ).fetchall()
     for customer_id, call_id, started_at, direction in rows:
@@ -442,7 +464,9 @@ def contacts(
 
 def horizon(con: duckdb.DuckDBPyConnection) -> datetime | None:
     """The newest start of a call: a promise that is due after it cannot be judged yet."""
-    rows: list[tuple[datetime | None]] = con.execute("select max(started_at) from core.calls").fetchall()
+    rows: list[tuple[datetime | None]] = con.execute(
+        f"select max(started_at) from core.calls where {_possible(con)}"  # noqa: S608  Words of ours.
+    ).fetchall()
     return rows[0][0]
 
 
@@ -461,12 +485,12 @@ def transcripts(
     wanted = [
         call_id
         for (call_id,) in con.execute(
-            """
+            f"""
             select call_id from core.transcripts
-            where words_removed_on is null and ($version is null or call_id not in
+            where words_removed_on is null and {_possible(con)} and ($version is null or call_id not in
                 (select call_id from core.call_measures where rulebook_version = $version))
             order by call_id
-            """,
+            """,  # noqa: S608  Words of ours.
             {"version": without_rulebook},
         ).fetchall()
     ]

@@ -20,7 +20,9 @@ def unsettled_promises(
             with came as (
                 select call_id, customer_id, started_at, min(run_id) as run_id
                 from core.calls join core.call_measures using (call_id)
-                where customer_id is not null and started_at is not null group by all
+                where customer_id is not null and started_at is not null
+                  and call_id not in (select call_id from core.impossible_calls)
+                group by all
             )
             select distinct f.call_id
             from core.findings f
@@ -28,6 +30,7 @@ def unsettled_promises(
             join core.call_measures m using (call_id, rulebook_version)
             join core.calls c using (call_id)
             where f.rulebook_version = $version and f.rule_id = $rule and f.verdict <> 'met'
+              and f.call_id not in (select call_id from core.impossible_calls)
               and p.due_at is not null  -- Without a date nothing can change,
               -- and what an erased call kept must not turn to missed.
               and f.call_id not in (from core.contact_gaps)

@@ -31,15 +31,16 @@ def publish(con: duckdb.DuckDBPyConnection, folder: Path, *, keep: int = 3, mode
         SetupError: the copy cannot be written (disk full, folder not writable); the old copy stays.
         LockedError: another writer took the file before it could be copied; the old copy stays.
     """
-    (source,) = con.execute(
-        "select path from duckdb_databases() where database_name = current_database()"
-    ).fetchone() or ("",)
+    source = ""
     try:
+        (source,) = con.execute(
+            "select path from duckdb_databases() where database_name = current_database()"
+        ).fetchone() or ("",)
         con.execute("checkpoint")
     except duckdb.Error as error:
         raise SetupError(
             "nothing was published",
-            why=f"{source} cannot be written: {str(error).strip()}. Readers keep the former copy.",
+            why=f"{source or 'The warehouse'} cannot be written: {str(error).strip()}. Readers keep the former copy.",
             tries=("free some space", "then callaudit run"),
         ) from error
     finally:

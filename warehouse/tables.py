@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding
 from transcription.errors import InputError
@@ -139,6 +140,12 @@ def arrow_parts(
     """
     for first in range(0, len(ordered), _AT_ONCE):
         yield _part(ordered[first : first + _AT_ONCE], hashes or {}, kept)
+
+
+def by_call(tables: Mapping[str, pa.Table]) -> Iterator[tuple[str, dict[str, pa.Table]]]:
+    """The tables of a batch call by call."""
+    for call_id in tables["calls"]["call_id"].to_pylist() if tables else ():
+        yield call_id, {name: table.filter(pc.equal(table["call_id"], call_id)) for name, table in tables.items()}
 
 
 # Calls whose words, some 3 MB, stay in a processor's cache while one column after another is read from them.

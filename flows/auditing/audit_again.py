@@ -10,12 +10,13 @@ import msgspec
 from audit_rules.audit import audit_each
 from audit_rules.finding import Audit, Verdict
 from audit_rules.rulebook import Rulebook, load_rulebook
+from flows.auditing.audit_run import said_of
 from flows.removing.removal import complete
 from flows.settings import Settings
 from flows.watching.events import Doing, Stored, tell
 from transcription.errors import InputError
 from warehouse import load
-from warehouse.connect import Writer, open_writer
+from warehouse.connect import Writer, is_open, open_writer
 from warehouse.publish import publish
 from warehouse.stored import ToJudge, calls_in, contact_gaps, not_judged_by, verdicts_changed
 from warehouse.tables import AuditedCall
@@ -65,7 +66,7 @@ def audit_again(
         if dry_run:
             return _summary(rulebook, waiting, changed=0, dry_run=True)
         run = load.Run(
-            run_id=f"R{started_at:%Y%m%d-%H%M%S}",
+            run_id=load.new_run_id(con, started_at),
             kind="reaudit",
             state="running",
             started_at=started_at,
@@ -74,13 +75,15 @@ def audit_again(
         )
         try:
             changed = _judge(con, rulebook, waiting, run)
+            load.record_run(con, _ended(run, "finished", audited=len(waiting)))
+            tell(Doing(what="publishing"))
+            publish(con, settings.published, mode=settings.access.published_mode)
         except BaseException as error:
             with suppress(Exception):
-                load.record_run(con, _ended(run, "failed", message=str(error).partition("\n")[0]))
+                # Publishing closes the warehouse, also where it fails.
+                con = con if is_open(con) else open_writer(settings.warehouse)
+                load.record_run(con, _ended(run, "failed", message=said_of(error)))
             raise
-        load.record_run(con, _ended(run, "finished", audited=len(waiting)))
-        tell(Doing(what="publishing"))
-        publish(con, settings.published, mode=settings.access.published_mode)
         return _summary(rulebook, waiting, changed=changed, dry_run=False)
     finally:
         con.close()

@@ -1,7 +1,7 @@
 """One run of the pipeline, step by step, without Prefect: find, transcribe, judge, store, publish."""
 
 import os
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 from functools import partial
@@ -19,23 +19,24 @@ from audit_rules.rulebook import load_rulebook
 from flows.access import keep_private
 from flows.auditing.batches import Batch, parted
 from flows.auditing.judging import Audited, Tally, contacts_in, judge, read_and_judge, told_of
-from flows.auditing.recognition import Recognition
+from flows.auditing.recognition import Recognition, refusal
 from flows.auditing.shared import come_home
 from flows.auditing.workers import FEW, Ways, Workers
 from flows.removing.removal import complete
 from flows.settings import FILE_NAME, Settings
+from flows.watching.error_log import write_down
 from flows.watching.events import Doing, Opened, Refused, Spent, Started, Stored, step, tell
 from transcription.audio import declared_duration
-from transcription.errors import InputError, SetupError, Unreadable
+from transcription.errors import CallauditError, InputError, SetupError, Trace, Unreadable, trace_of
 from transcription.inbox import Arrival, Fingerprints, Quarantined, Source, scan
 from transcription.inbox.metadata import printable
-from transcription.transcript import Seconds
+from transcription.transcript import Seconds, Transcript
 from warehouse import load
-from warehouse.connect import open_writer
+from warehouse.connect import is_open, open_writer
 from warehouse.erase import erased_recordings
 from warehouse.promises import unsettled_promises
 from warehouse.publish import publish
-from warehouse.tables import AuditedCall
+from warehouse.tables import AuditedCall, by_call
 
 if TYPE_CHECKING:
     from flows.auditing.elsewhere import Elsewhere
@@ -93,6 +94,13 @@ def sources_of(settings: Settings, *folders: Path) -> tuple[Source, ...]:
     return sources
 
 
+def said_of(error: BaseException) -> str:
+    """An error in one line for `callaudit runs`; of one that is not ours only its kind and its reference are told."""
+    if isinstance(error, CallauditError):
+        return f"{error.what} ({error.why})".replace("\n", " ") if error.why else error.what
+    return f"{type(error).__name__}; {trace_of(error).reference} in errors.log"
+
+
 class AuditRun:
     """Holds the warehouse's writing lock from start to end; use it as a context.
 
@@ -104,11 +112,11 @@ class AuditRun:
         keep_private()
         self.settings = settings
         self.started_at = started_at or datetime.now(UTC)
-        self.run_id = f"R{self.started_at:%Y%m%d-%H%M%S}"
         # Rules first: a mistake in them is found before anything else takes time.
         self.rulebook = load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
         complete(settings)
         self.con = open_writer(settings.warehouse, patience=_BRIEF)
+        self.run_id = load.new_run_id(self.con, self.started_at)
         tell(Opened(run_id=self.run_id))
         self.recognition: Recognition | None = None
         self.refused_before = load.quarantined_files(self.con)
@@ -121,6 +129,9 @@ class AuditRun:
         self._calls_found: dict[str, list[Contact]] = {}
         self._newest: datetime | None = None
         self._careful = False
+        self._traces: set[str] = set()
+        self._left = 0
+        self._failure = ""
 
     def __enter__(self) -> Self:
         return self
@@ -137,8 +148,15 @@ class AuditRun:
         if error is not None:
             # What broke the run may have broken the warehouse too; the error itself is what must be seen.
             with suppress(Exception):
-                self._record("failed", message=str(error).partition("\n")[0])
+                self._write_down_what_broke(error)
+                self._hold()
+                self._record("failed", message=said_of(error))
         self.con.close()
+
+    def _hold(self) -> None:
+        """The warehouse is open to write: publishing closes it, and one that failed is tried again."""
+        if not is_open(self.con):
+            self.con = open_writer(self.settings.warehouse, patience=_BRIEF)
 
     @step("find")
     def find(self, *folders: Path, retry_failed: bool = False) -> list[Arrival]:
@@ -319,21 +337,54 @@ class AuditRun:
 
     @step("store")
     def store(self, audited: Audited, batch: Batch) -> None:
-        """Load what became of a batch, all its calls or none, and forget what was put aside for it."""
-        self._refuse(audited.refused, {a.place: a for a in batch.arrivals})
-        load.load_tables(self.con, audited.tables, run_id=self.run_id, files=audited.files)
-        self._tally += audited.tally
+        """Load what became of a batch, and forget what was put aside for it.
+
+        All its calls are loaded at once or none; where one of them cannot be, it is refused and the others are loaded.
+        """
+        arrivals = {a.place: a for a in batch.arrivals}
+        self._refuse(audited.refused, arrivals)
+        refused = self._load(audited, {a.call.call_id: a for a in batch.arrivals})
+        self._refuse(refused, arrivals)
+        stored = msgspec.structs.replace(audited.tally, calls=audited.tally.calls - len(refused))
+        self._tally += stored
         if self.recognition is not None and not batch.is_imported:
             self.recognition.discard_staged(batch.arrivals)
         if self.elsewhere is not None:
             self.elsewhere.forget(batch)
         for name, seconds in audited.processor.items():
             tell(Spent(step=name, processor=seconds))
-        tell(Stored(calls=audited.tally.calls))
+        tell(Stored(calls=stored.calls))
+
+    def give_up(self, batch: Batch, error: Exception) -> None:
+        """The batch could be neither stored nor refused: its calls are left for the next run, this one has failed."""
+        self._left += len(batch.arrivals)
+        self._failure = self._failure or said_of(error)
+        self._write_down_what_broke(error)
+
+    def _load(self, audited: Audited, arrivals: Mapping[str, Arrival]) -> list[Quarantined]:
+        """Put a batch into the warehouse; returns the calls that the warehouse does not take, with why."""
+        try:
+            load.load_tables(self.con, audited.tables, run_id=self.run_id, files=audited.files)
+        except CallauditError:
+            raise
+        except Exception:
+            refused = []
+            for call_id, tables in by_call(audited.tables):
+                try:
+                    load.load_tables(self.con, tables, run_id=self.run_id, files=audited.files)
+                except Exception as error:
+                    arrival = arrivals[call_id]
+                    refused.append(Quarantined.of(arrival, refusal(arrival, error)))
+            return refused
+        return []
 
     @step("settle promises")
     def settle_promises(self) -> int:
-        """Judge again the calls whose promise was open or broken, where what came since may have settled it."""
+        """Judge again the calls whose promise was open or broken, where what came since may have settled it.
+
+        A call that judging breaks down on keeps the verdicts it has.
+        """
+        self._hold()
         changed = 0
         for rule in self.rulebook.rules:
             if rule.kept_promise is None:
@@ -345,23 +396,37 @@ class AuditRun:
             while transcripts := [*islice(waiting, _SETTLED_AT_ONCE)]:
                 customers = {t.call.customer_id for t in transcripts if t.call.customer_id}
                 contacts = self._stored_contacts(customers) | self._calls_found
-                audits = audit_each(
-                    transcripts,
-                    self.rulebook,
-                    contacts_of=partial(contacts_in, contacts),
-                    known_until=self._newest,
-                )
-                audited = [AuditedCall(t, a) for t, a in zip(transcripts, audits, strict=True)]
-                load.add_audits(self.con, audited, run_id=self.run_id)
+                load.add_audits(self.con, self._judged_again(transcripts, contacts), run_id=self.run_id)
                 changed += len(transcripts)
         return changed
 
+    def _judged_again(
+        self, transcripts: Sequence[Transcript], contacts: Mapping[str, Sequence[Contact]]
+    ) -> list[AuditedCall]:
+        judged = partial(
+            audit_each,
+            rulebook=self.rulebook,
+            contacts_of=partial(contacts_in, contacts),
+            known_until=self._newest,
+        )
+        try:
+            return [AuditedCall(t, a) for t, a in zip(transcripts, judged(transcripts), strict=True)]
+        except Exception as error:
+            if len(transcripts) > 1:
+                return [again for one in transcripts for again in self._judged_again([one], contacts)]
+            self._write_down(trace_of(error))
+            return []
+
     @step("publish")
     def finish(self) -> RunSummary:
-        """Write the run down and publish a fresh read-only copy for the readers."""
+        """Write the run down, as failed where a batch was given up, and publish a fresh read-only copy for the readers.
+
+        It may be called again where publishing failed.
+        """
         tell(Doing(what="publishing"))
+        self._hold()
         summary = self._summary()
-        self._record("finished")
+        self._record("failed" if self._failure else "finished", message=self._failure)
         rmtree(self.settings.fetched, ignore_errors=True)
         publish(self.con, self.settings.published, mode=self.settings.access.published_mode)
         return summary
@@ -380,6 +445,7 @@ class AuditRun:
                 found=self._found,
                 audited=self._tally.calls,
                 quarantined=len(self._refused - self.refused_before),
+                failed=self._left,
                 already=self._already,
                 duplicates=self._duplicates,
                 message=message,
@@ -413,6 +479,8 @@ class AuditRun:
             key = (item.path, item.sha256 or "")
             again = key in self.refused_before
             self._refused.add(key)
+            if item.trace is not None:
+                self._write_down(item.trace)
             tell(
                 Refused(
                     file=printable(Path(item.path).name),
@@ -424,6 +492,17 @@ class AuditRun:
                     call_id=calls[item.path].call_id if item.path in calls else "",
                 )
             )
+
+    def _write_down_what_broke(self, error: BaseException) -> None:
+        """Errors of ours say themselves what is wrong."""
+        if not isinstance(error, CallauditError):
+            self._write_down(trace_of(error))
+
+    def _write_down(self, trace: Trace) -> None:
+        """Add a trace to errors.log, once a run."""
+        if trace.reference not in self._traces:
+            self._traces.add(trace.reference)
+            write_down(trace, home=self.settings.home, at=datetime.now(UTC))
 
     def _summary(self) -> RunSummary:
         return RunSummary(

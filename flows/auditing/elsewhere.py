@@ -19,7 +19,7 @@ from prefect_dask.task_runners import DaskTaskRunner
 from flows.access import keep_private
 from flows.auditing.batches import Batch
 from flows.auditing.judging import Audited, judge
-from flows.auditing.recognition import Heard, choose_engine, heard_of, staged_name
+from flows.auditing.recognition import Heard, Places, choose_engine, heard_of, staged_name
 from flows.auditing.shared import Shared
 from flows.auditing.workers import Ways, audit_batch, loaded
 from flows.settings import EngineSettings
@@ -141,7 +141,8 @@ def _heard(batch: Batch, ways: Ways, engine_settings: EngineSettings, shared: Sh
             if known is not None:
                 found[arrival.place] = Heard(arrival=arrival, outcome=known, reused=True)
         new = [arrival for arrival in batch.arrivals if arrival.place not in found]
-        for heard in heard_of(new, engine, ways.transcription, [here / names[a.place] for a in new], here):
+        staged = [here / names[a.place] for a in new]
+        for heard in heard_of(new, engine, ways.transcription, staged, Places(copies=here, spill=here)):
             found[heard.arrival.place] = heard
             for copy in here.glob("*.webm"):
                 shared.put_file(copy)

@@ -15,9 +15,9 @@ from audit_rules.conversation import Contact
 from audit_rules.finding import Audit, Verdict
 from audit_rules.rulebook import Rulebook
 from flows.auditing.batches import Batch
-from flows.auditing.recognition import Heard, broke_down, read_arrival
+from flows.auditing.recognition import Heard, read_arrival, refusal
 from flows.watching.events import Transcribed
-from transcription.errors import CallauditError, Unreadable
+from transcription import possible
 from transcription.inbox import Arrival, Quarantined
 from transcription.transcribe import TranscriptionSettings
 from transcription.transcript import Seconds, Transcript
@@ -76,24 +76,49 @@ def read(arrivals: Iterable[Arrival], settings: TranscriptionSettings) -> list[H
 def _read(arrival: Arrival, settings: TranscriptionSettings) -> Heard:
     try:
         return Heard(arrival=arrival, outcome=read_arrival(arrival, settings=settings))
-    except Unreadable as error:
-        return Heard(arrival=arrival, outcome=Quarantined.of(arrival, error))
-    except (CallauditError, OSError):
-        raise
     except Exception as error:
-        return Heard(arrival=arrival, outcome=Quarantined.of(arrival, broke_down("failed_reading", arrival, error)))
+        return Heard(arrival=arrival, outcome=Quarantined.of(arrival, refusal(arrival, error)))
 
 
 def judge(heard: Sequence[Heard], batch: Batch, rulebook: Rulebook, *, scorecard: str) -> Audited:
     """Every rule's finding on each call of a batch that has words; `scorecard` says which misses are critical.
 
-    The rows depend on the calls, the rulebook and the batch's contacts alone.
+    The rows depend on the calls, the rulebook and the batch's contacts alone. A call that cannot have been so, or that
+    judging breaks down on, is refused; the others are judged.
     """
-    began = time.process_time()
+    heard = [_admitted(one) for one in heard]
+    try:
+        return _judged(heard, batch, rulebook, scorecard)
+    except Exception as error:
+        refusal(batch.arrivals[0], error)  # What concerns every call need not be judged again for each.
+    # By call id, as the rows of a whole batch stand.
+    one_by_one = sorted(heard, key=lambda one: one.arrival.call.call_id)
+    return joined([_judged_alone(one, batch, rulebook, scorecard) for one in one_by_one])
+
+
+def _admitted(heard: Heard) -> Heard:
+    """The call as its metadata say now, past the gate for what a call can be."""
+    if isinstance(heard.outcome, Quarantined):
+        return heard
     # A transcript that was finished earlier may carry metadata that were mended since.
-    transcripts = [
-        msgspec.structs.replace(h.outcome, call=h.arrival.call) for h in heard if isinstance(h.outcome, Transcript)
-    ]
+    transcript = msgspec.structs.replace(heard.outcome, call=heard.arrival.call)
+    try:
+        possible.check(transcript)
+    except Exception as error:
+        return Heard(arrival=heard.arrival, outcome=Quarantined.of(heard.arrival, refusal(heard.arrival, error)))
+    return msgspec.structs.replace(heard, outcome=transcript)
+
+
+def _judged_alone(one: Heard, batch: Batch, rulebook: Rulebook, scorecard: str) -> Audited:
+    try:
+        return _judged([one], batch, rulebook, scorecard)
+    except Exception as error:
+        return Audited(tables={}, refused=(Quarantined.of(one.arrival, refusal(one.arrival, error)),))
+
+
+def _judged(heard: Sequence[Heard], batch: Batch, rulebook: Rulebook, scorecard: str) -> Audited:
+    began = time.process_time()
+    transcripts = [h.outcome for h in heard if isinstance(h.outcome, Transcript)]
     audits = list(
         audit_each(
             transcripts, rulebook, contacts_of=lambda t: contacts_in(batch.contacts, t), known_until=batch.known_until

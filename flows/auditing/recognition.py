@@ -8,9 +8,8 @@ the next of them in a thread while the recogniser is busy, and never holds more 
 """
 
 import os
-import traceback
 from collections.abc import Generator, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, ThreadPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from multiprocessing import get_context
 from pathlib import Path
@@ -23,7 +22,7 @@ from flows.interrupt import stay_with_the_run, stop
 from flows.settings import EngineSettings, Settings
 from transcription.audio import declared_duration
 from transcription.engines import Engine, EngineName, choose
-from transcription.errors import CallauditError, Unreadable
+from transcription.errors import CallauditError, Unreadable, broke_down, disk_full, is_disk_full
 from transcription.exports import read_export
 from transcription.inbox import Arrival, Quarantined, at_hand
 from transcription.speech import total
@@ -40,10 +39,13 @@ from transcription.transcript import Provenance, Seconds, Transcript
 
 # What one row hears at once, more or less: several windows one after the other, so that few rows stand idle at the end.
 _SPEECH_PER_ROW: Seconds = 120.0
+# Of a run's first portion one window each: who waits sees soon that it works, and how long the rest will take.
+_SPEECH_AT_FIRST: Seconds = 28.0
 _AUDIO_PER_ROW: Seconds = 120.0
 # A batch of the run: four portions; or half an hour for each worker that hears one window at a time.
 _PORTIONS_AT_ONCE = 4
 _AUDIO_PER_WORKER: Seconds = 1800.0
+_LOOK_AGAIN: Seconds = 0.5
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,6 +97,13 @@ def read_arrival(arrival: Arrival, *, settings: TranscriptionSettings) -> Transc
     return msgspec.structs.replace(transcript, recording=recording)
 
 
+class Places(msgspec.Struct, frozen=True):
+    """Folders that hearing writes to: playable `copies` of the sound, and what of long sound is kept out of memory."""
+
+    copies: Path
+    spill: Path
+
+
 class Recognition:
     """A pool of worker processes, each with its own engine; `close` it in the end."""
 
@@ -109,6 +118,7 @@ class Recognition:
             model=self.engine.model,
         )
         self._pool: ProcessPoolExecutor | None = None
+        self._has_begun = False
 
     @property
     def workers(self) -> int:
@@ -160,18 +170,29 @@ class Recognition:
         if not arrivals:
             return []
         pool = self._pool or self._start()
-        futures = [
-            pool.submit(
-                _transcribe, portion, self.settings.transcription, [*map(self._staged, portion)], self.settings.audio
+        futures = []
+        for portion in self._portions(arrivals):
+            staged = [*map(self._staged, portion)]
+            at_once = _SPEECH_PER_ROW if self._has_begun else _SPEECH_AT_FIRST
+            futures.append(
+                pool.submit(_transcribe, portion, self.settings.transcription, staged, self._places, at_once)
             )
-            for portion in self._portions(arrivals)
-        ]
+            self._has_begun = True
         unfinished = {arrival.place: arrival for arrival in arrivals}
+        waiting = set(futures)
         try:
-            for future in as_completed(futures):
-                for heard in future.result():
-                    del unfinished[heard.arrival.place]
-                    yield heard
+            while waiting:
+                done, waiting = wait(waiting, timeout=_LOOK_AGAIN, return_when=FIRST_COMPLETED)
+                for future in done:
+                    for heard in future.result():
+                        if unfinished.pop(heard.arrival.place, None) is not None:
+                            yield heard
+                # Words are put aside the moment they are there, however long the rest of their portion takes.
+                for arrival in [] if done else list(unfinished.values()):
+                    staged = read_staged(self._staged(arrival))
+                    if staged is not None:
+                        del unfinished[arrival.place]
+                        yield Heard(arrival=arrival, outcome=staged)
         except BrokenProcessPool:
             self.close()
             # What the dead worker had finished, and what the others had that died with it.
@@ -197,6 +218,10 @@ class Recognition:
                 portion, seconds = [], 0.0
         if portion:
             yield tuple(portion)
+
+    @property
+    def _places(self) -> "Places":
+        return Places(copies=self.settings.audio, spill=self.settings.decoded)
 
     def _staged(self, arrival: Arrival) -> Path:
         return self.settings.staging / staged_name(arrival, self.engine, self.settings.transcription)
@@ -229,12 +254,16 @@ def _start_worker(settings: EngineSettings, workers: int) -> None:
 
 
 def _transcribe(
-    arrivals: Sequence[Arrival], settings: TranscriptionSettings, staged: Sequence[Path], copies: Path
+    arrivals: Sequence[Arrival],
+    settings: TranscriptionSettings,
+    staged: Sequence[Path],
+    places: Places,
+    speech_per_row: Seconds,
 ) -> list[Heard]:
     """What becomes of a portion of calls; each transcript is put aside as soon as its words are there."""
     if _ENGINE is None:
         raise RuntimeError("a worker process begins with _start_worker")
-    return list(heard_of(arrivals, _ENGINE, settings, staged, copies))
+    return list(heard_of(arrivals, _ENGINE, settings, staged, places, speech_per_row=speech_per_row))
 
 
 def heard_of(
@@ -242,23 +271,37 @@ def heard_of(
     engine: Engine,
     settings: TranscriptionSettings,
     staged: Sequence[Path],
-    copies: Path,
+    places: Places,
+    *,
+    speech_per_row: Seconds = _SPEECH_PER_ROW,
 ) -> Iterator[Heard]:
-    """What becomes of each call; its transcript is in its place of `staged`, and its copy there, when it is given."""
-    places = {arrival.place: place for arrival, place in zip(arrivals, staged, strict=True)}
-    ready = (_prepared(arrival, settings) for arrival in arrivals)
-    for batch in _made_ahead(_batches(ready, enough=engine.batch * _SPEECH_PER_ROW)):
+    """What becomes of each call; its transcript is in its place of `staged`, and its copy there, when it is given.
+
+    Calls are heard together until each row of the engine has some `speech_per_row` seconds of speech.
+
+    Raises SetupError where the disk is full: that concerns every call. Whatever else goes wrong refuses its call.
+    """
+    staged_at = {arrival.place: place for arrival, place in zip(arrivals, staged, strict=True)}
+    ready = (_prepared(arrival, settings, places.spill) for arrival in arrivals)
+    for batch in _made_ahead(_batches(ready, enough=engine.batch * speech_per_row)):
         yield from (heard for heard in batch if isinstance(heard, Heard))
         calls = [call for call in batch if isinstance(call, Prepared)]
-        for call, transcript in _heard(calls, engine, settings, copies):
-            if isinstance(transcript, Unreadable):
-                yield Heard(arrival=call.arrival, outcome=Quarantined.of(call.arrival, transcript))
-                continue
-            place = places[call.arrival.place]
-            partial = place.with_suffix(f".{os.getpid()}.part")
-            partial.write_bytes(msgspec.json.encode(transcript))
-            partial.replace(place)
-            yield Heard(arrival=call.arrival, outcome=transcript)
+        for call, transcript in _heard(calls, engine, settings, places.copies):
+            yield _put_aside(call.arrival, transcript, staged_at[call.arrival.place])
+
+
+def _put_aside(arrival: Arrival, outcome: Transcript | Unreadable, place: Path) -> Heard:
+    """The outcome, its transcript written to `place` whole."""
+    if isinstance(outcome, Unreadable):
+        return Heard(arrival=arrival, outcome=Quarantined.of(arrival, outcome))
+    partial = place.with_suffix(f".{os.getpid()}.part")
+    try:
+        partial.write_bytes(msgspec.json.encode(outcome))
+        partial.replace(place)
+    except Exception as error:
+        partial.unlink(missing_ok=True)
+        return Heard(arrival=arrival, outcome=Quarantined.of(arrival, refusal(arrival, error)))
+    return Heard(arrival=arrival, outcome=outcome)
 
 
 def _heard(
@@ -267,37 +310,43 @@ def _heard(
     """Each call's transcript; where the recogniser breaks down they are heard one by one, to find the call it is."""
     try:
         written = recognise(calls, engine)
-    except (CallauditError, OSError):
-        raise
     except Exception as error:
-        # Whatever it is, it concerns one call and not the night.
         if len(calls) == 1:
-            yield calls[0], broke_down("failed_recogniser", calls[0].arrival, error)
+            yield calls[0], refusal(calls[0].arrival, error)
+        elif not calls:
+            raise
         else:
+            refusal(calls[0].arrival, error)  # What concerns every call need not be heard again for each.
             for call in calls:
                 yield from _heard([call], engine, settings, copies)
         return
     for call, words in zip(calls, written, strict=True):
         copy = copies / f"{call.arrival.sha256[:40]}.webm"
         try:
-            yield call, finish(call, words, engine, settings=settings, audio_copy=copy)
-        except (CallauditError, OSError):
-            raise
+            transcript = finish(call, words, engine, settings=settings, audio_copy=copy)
         except Exception as error:
-            yield call, broke_down("failed_recogniser", call.arrival, error)
+            yield call, refusal(call.arrival, error)
+        else:
+            yield call, transcript
 
 
-def _prepared(arrival: Arrival, settings: TranscriptionSettings) -> Prepared | Heard:
+def _prepared(arrival: Arrival, settings: TranscriptionSettings, spill: Path) -> Prepared | Heard:
     """The call ready to be heard, or the reason why it cannot be."""
     try:
-        return prepare(arrival, settings=settings)
-    except Unreadable as error:
-        return Heard(arrival=arrival, outcome=Quarantined.of(arrival, error))
-    except (CallauditError, OSError):
-        raise
+        return prepare(arrival, settings=settings, spill=spill)
     except Exception as error:
-        outcome = Quarantined.of(arrival, broke_down("failed_recogniser", arrival, error))
-        return Heard(arrival=arrival, outcome=outcome)
+        return Heard(arrival=arrival, outcome=Quarantined.of(arrival, refusal(arrival, error)))
+
+
+def refusal(arrival: Arrival, error: Exception) -> Unreadable:
+    """Why this one call is refused. What concerns every call is raised: a mistake in the set-up, a full disk."""
+    if isinstance(error, Unreadable):
+        return error
+    if isinstance(error, CallauditError):
+        raise error
+    if isinstance(error, OSError) and is_disk_full(error):
+        raise disk_full(arrival.name, arrival.place, error) from error
+    return broke_down(arrival.name, arrival.place, error)
 
 
 def _batches(calls: Iterable[Prepared | Heard], *, enough: Seconds) -> Iterator[list[Prepared | Heard]]:
@@ -333,17 +382,6 @@ def read_staged(path: Path) -> Transcript | None:
         return msgspec.json.decode(path.read_bytes(), type=Transcript)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
-
-
-def broke_down(code: str, arrival: Arrival, error: Exception) -> Unreadable:
-    """One call that a mistake of ours or of a library's stopped; what the error says is left out, as it may quote."""
-    last = traceback.extract_tb(error.__traceback__)[-1]
-    return Unreadable(
-        code,
-        f"{arrival.name}: callaudit broke down on it",
-        why=f"{arrival.place}: {type(error).__name__} in {Path(last.filename).name}, line {last.lineno}",
-        tries=("callaudit transcribe FILE  (to see it happen)", "report it; the next run tries it again"),
-    )
 
 
 def _crashed(arrival: Arrival) -> Unreadable:

@@ -3,11 +3,13 @@
 import atexit
 import os
 import sys
+from contextlib import suppress
+from pathlib import Path
 
 import typer
 
 from flows.cli import acts, calls, daily, models, reading, review, rules, runs, schedule, setting_up
-from flows.cli.app import DAILY, READING, SETUP, STOPPED, app
+from flows.cli.app import DAILY, READING, SETUP, STOPPED, app, given
 from transcription.errors import CallauditError
 
 # Listed by `callaudit --help` in this order.
@@ -53,4 +55,32 @@ def _run_command() -> int:
     except BrokenPipeError:
         # The reader of a pipe (head, less) has seen enough; there is nobody left to flush to.
         os._exit(0)
+    except Exception as error:
+        return _broke_down(error)
     return 0
+
+
+def _broke_down(error: Exception) -> int:
+    """One line for the person, and the trace in a file for who mends it."""
+    from datetime import UTC, datetime
+
+    from flows.settings import load_settings
+    from flows.watching.error_log import write_down
+    from flows.watching.watch import BROKE_DOWN
+    from transcription.errors import disk_full, is_disk_full, trace_of
+    from transcription.inbox.metadata import printable
+
+    if isinstance(error, OSError) and is_disk_full(error):
+        from flows.console import show_error
+
+        full = disk_full("callaudit", "a disk", error)
+        show_error(full)
+        return full.exit_code
+    home: Path | None = None
+    with suppress(Exception):
+        home = load_settings(given.config).home
+    trace = trace_of(error)
+    file = write_down(trace, home=home, at=datetime.now(UTC))
+    said = printable(str(error).partition("\n")[0][:200])
+    typer.echo(f"Error: callaudit broke down: {type(error).__name__}: {said} ({trace.reference} in {file})", err=True)
+    return BROKE_DOWN

@@ -50,13 +50,16 @@ def run(
         # An error is shown once, by `main`, not also as Prefect's trace.
         os.environ["PREFECT_LOGGING_LEVEL"] = "CRITICAL"
         from flows.nightly_audit import nightly_audit
+        from flows.scheduling.own_server import some_server
 
-        summary = nightly_audit(
-            config=str(given.config) if given.config else None,
-            folders=[str(f) for f in folders or []],
-            retry_failed=retry_failed,
-            scheduler=_scheduler(runner, scheduler),
-        )
+        asked_scheduler = _scheduler(runner, scheduler)
+        with some_server():
+            summary = nightly_audit(
+                config=str(given.config) if given.config else None,
+                folders=[str(f) for f in folders or []],
+                retry_failed=retry_failed,
+                scheduler=asked_scheduler,
+            )
     if not given.quiet:
         _say_summary(summary)
     if summary.quarantined:
@@ -131,7 +134,7 @@ def audit(
     from audit_rules.rulebook import load_rulebook
     from audit_rules.scorecard import score
     from flows.auditing.recognition import choose_engine, read_arrival
-    from flows.console import out, show_scorecard
+    from flows.console import out, show_error, show_scorecard
     from flows.settings import load_settings
     from transcription.inbox import arrival_of
     from transcription.transcribe import transcribe
@@ -142,16 +145,28 @@ def audit(
     card = scorecard_called(rulebook, scorecard or settings.report.scorecard)
     speakers = {agent: SpeakerRole.AGENT} if agent else {}
     engine = None
+    refused: list[InputError] = []
     for file in files:
-        arrival = arrival_of(file, zone=settings.site.timezone, agent_channel=agent_channel, speakers=speakers)
-        if arrival.export:
-            transcript = read_arrival(arrival, settings=settings.transcription)
-        else:
-            engine = engine or choose_engine(settings.engine, fetch=True)
-            with out.status(f"listening to {file.name} with {engine.provenance.engine} ..."):
-                transcript = transcribe(arrival, engine, settings=settings.transcription)
+        try:
+            arrival = arrival_of(file, zone=settings.site.timezone, agent_channel=agent_channel, speakers=speakers)
+            if arrival.export:
+                transcript = read_arrival(arrival, settings=settings.transcription)
+            else:
+                engine = engine or choose_engine(settings.engine, fetch=True)
+                with out.status(f"listening to {file.name} with {engine.provenance.engine} ..."):
+                    transcript = transcribe(arrival, engine, settings=settings.transcription, spill=settings.decoded)
+        except InputError as error:
+            # One file that cannot be read stops none of the others.
+            refused.append(error)
+            if len(files) > 1:
+                show_error(error)
+            continue
         found = judge(transcript, rulebook)
         show_scorecard(transcript, found, score(found, rulebook, card), rulebook)
+    if len(files) == 1 and refused:
+        raise refused[0]
+    if refused:
+        raise typer.Exit(SOME_FAILED)
 
 
 @commands.command(rich_help_panel=DAILY)

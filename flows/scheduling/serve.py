@@ -3,16 +3,13 @@
 import asyncio
 import os
 import signal
-import subprocess
-import sys
-import time
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Any, cast
 from uuid import UUID
 
-import httpx
 from prefect import Flow
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.filters import (
@@ -32,14 +29,12 @@ from prefect.schedules import Cron
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
-from flows import ENVIRONMENT
 from flows.console import out
 from flows.scheduling.deployments import FLOWS, SILENCE, server, take_away, watch_for_zombies
+from flows.scheduling.own_server import started
 from flows.scheduling.schedule import Schedule, schedules
 from flows.settings import Settings
 from transcription.errors import SetupError
-
-_START_LIMIT = 300.0
 
 
 def serve(settings: Settings, *, port: int = 4200, quiet: bool = False) -> None:
@@ -101,61 +96,29 @@ def _some_server(port: int, *, quiet: bool) -> Iterator[SyncPrefectClient]:
         with server() as client:
             yield client
         return
-    url = f"http://127.0.0.1:{port}/api"
-    if _answers(url):
+    if _is_taken(port):
         raise SetupError(
             f"something listens on port {port} already",
             tries=(
-                f"export PREFECT_API_URL={url}  (if it is your Prefect server)",
+                f"export PREFECT_API_URL=http://127.0.0.1:{port}/api  (if it is your Prefect server)",
                 f"callaudit serve --port {port + 1}",
             ),
         )
     if not quiet:
         out.print("starting a Prefect server for this machine ...", style="dim")
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    # In a session of its own: Ctrl-C is for us, and the server must outlive the runs that report to it.
-    own = subprocess.Popen(  # noqa: S603  Words of our own, and no shell.
-        command,
-        env={**ENVIRONMENT, **os.environ},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-        start_new_session=True,
-    )
-    try:
-        _wait_for(own, url, port)
+    command = ["prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+    with started(command, port=port) as url:
         if not quiet:
             out.print(f"Prefect's page: http://127.0.0.1:{port}", markup=False)
         # The flows run in processes of their own.
         os.environ["PREFECT_API_URL"] = url
         with temporary_settings({PREFECT_API_URL: url}), server() as client:
             yield client
-    finally:
-        own.terminate()
-        try:
-            own.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            own.kill()
-            own.wait()
 
 
-def _answers(url: str) -> bool:
-    try:
-        httpx.get(f"{url}/health", timeout=2)
-    except httpx.TransportError:
-        return False
-    return True
-
-
-def _wait_for(own: "subprocess.Popen[bytes]", url: str, port: int) -> None:
-    until = time.monotonic() + _START_LIMIT
-    while time.monotonic() < until and own.poll() is None:
-        if _answers(url):
-            return
-        time.sleep(0.3)
-    raise SetupError(
-        f"Prefect's server did not start on port {port}",
-        tries=("callaudit prefect server start  (says why)", f"callaudit serve --port {port + 1}"),
-    )
+def _is_taken(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def leave_one_late_run(client: SyncPrefectClient, deployment: UUID) -> None:

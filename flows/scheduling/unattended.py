@@ -1,6 +1,9 @@
 """What every flow does alike when nobody watches: its name, its second tries, and who hears when it fails."""
 
+import atexit
 import errno
+import os
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,13 +17,16 @@ from prefect.tasks import exponential_backoff
 
 from flows.settings import load_settings
 from flows.watching.alerts import failure, tell
-from transcription.errors import CallauditError, LockedError, SetupError
+from transcription.errors import CallauditError, LockedError, SetupError, is_disk_full
 
 BACK_OFF: dict[str, Any] = {
     "retries": 4,
     "retry_delay_seconds": exponential_backoff(10),
     "retry_jitter_factor": 0.5,
-    "retry_condition_fn": lambda task, run, state: can_heal(error_of(state)),
+    # Who sits before a run frees the disk sooner than it would be tried again.
+    "retry_condition_fn": lambda task, run, state: (
+        can_heal(error_of(state)) and (is_scheduled() or not is_disk_full(error_of(state)))
+    ),
 }
 """Second tries of a task after some 10, 20, 40 and 80 seconds, each a little later, for what may heal by itself."""
 
@@ -50,6 +56,16 @@ def error_of(state: State[Any]) -> BaseException | None:
     found = getattr(state, "data", None)
     found = getattr(found, "result", found)
     return found if isinstance(found, BaseException) else None
+
+
+@atexit.register
+def _without_last_words() -> None:
+    """Prefect's threads keep DuckDB's module alive, whose binding reports every object of its own as leaked at the end.
+
+    That would stand in the log of every scheduled run. All that is worth telling has been told by now.
+    """
+    sys.stderr.flush()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
 
 
 def is_scheduled() -> bool:

@@ -9,6 +9,9 @@ from flows.settings import Settings
 from flows.watching.events import LOGGER, Ended, tell
 from transcription.errors import CallauditError
 
+BROKE_DOWN = 70
+"""The exit code of any error that is not one of ours: EX_SOFTWARE of sysexits.h, taken for no other."""
+
 
 @contextmanager
 def watched(settings: Settings) -> Iterator[None]:
@@ -27,7 +30,7 @@ def watched(settings: Settings) -> Iterator[None]:
         yield
         tell(Ended(state="finished", seconds=time.monotonic() - began))
     except BaseException as error:
-        code = error.exit_code if isinstance(error, CallauditError) else 1
+        code = error.exit_code if isinstance(error, CallauditError) else BROKE_DOWN
         # Only the kind: what an error says may name a file.
         tell(Ended(state="failed", seconds=time.monotonic() - began, error_kind=type(error).__name__, exit_code=code))
         raise

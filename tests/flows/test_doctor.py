@@ -15,6 +15,7 @@ from aiosmtpd.handlers import Sink
 
 from flows.doctor import check_mail, check_schedule, check_warehouse, examine
 from flows.past_runs import past_runs, run_facts
+from flows.removing.erasure import erase_now
 from flows.settings import load_settings
 from warehouse import load
 from warehouse.connect import open_writer
@@ -199,3 +200,31 @@ def test_an_unknown_run_is_answered_with_where_to_look(installation):
     done = installation.callaudit("runs", "show", "R1", check=4)
     assert "try: callaudit runs" in done.stderr
     assert json.loads(installation.callaudit("runs", "--json").stdout) == {"runs": [], "held_by": ""}
+
+
+def poisoned(installation):
+    """A warehouse in which an earlier version stored a null date."""
+    for n in range(2):
+        installation.say(f"T-{n}", "C: Hello", f"A: Hello {n}", started_at="2026-03-03T10:15:00-05:00")
+    installation.run(at=datetime(2026, 3, 9, 2, tzinfo=UTC))
+    con = open_writer(load_settings(installation.settings).warehouse)
+    con.execute("update core.calls set started_at = timestamptz '0001-01-01 00:00:00+00' where call_id = 'T-1'")
+    con.close()
+    return load_settings(installation.settings)
+
+
+def named(settings):
+    return [check.says for check in check_warehouse(settings) if check.name == "stored calls"]
+
+
+def test_a_stored_call_that_cannot_have_been_so_is_named_and_heard_again_by_the_next_run(installation):
+    settings = poisoned(installation)
+    assert named(settings) == ["left out of every figure: T-1 (its start lies before 1990)"]
+    assert installation.run(at=datetime(2026, 3, 10, 2, tzinfo=UTC)).audited == 1
+    assert named(settings) == []
+
+
+def test_a_stored_call_that_cannot_have_been_so_can_be_erased(installation):
+    settings = poisoned(installation)
+    assert erase_now(settings, call_id="T-1").rows_left == 0
+    assert named(settings) == []

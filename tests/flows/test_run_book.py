@@ -3,8 +3,11 @@
 import os
 import re
 import resource
+import shutil
 import subprocess
 import sys
+import time
+import wave
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,12 +16,15 @@ import pytest
 
 from audit_rules.rulebook import load_rulebook
 from flows.auditing.audit_run import AuditRun
+from flows.auditing.recognition import _prepared
 from flows.cli import daily
 from flows.mailing.smtp import greet
 from flows.past_runs import past_runs, run_facts
 from flows.settings import MailSettings, load_settings
 from transcription.engines import choose
 from transcription.errors import CallauditError
+from transcription.inbox import arrival_of
+from transcription.transcribe import TranscriptionSettings
 from warehouse import load
 from warehouse.connect import open_published, open_writer
 
@@ -70,7 +76,7 @@ def refused(installation):
 
 def test_every_trouble_of_the_book_is_brought_about_here():
     assert list(sections()) == list(TROUBLES)
-    assert len(TROUBLES) == 10
+    assert len(TROUBLES) == 12
     for heading, says in sections().items():
         assert "\nCause: " in says, heading
         assert "\nDo: " in says, heading
@@ -149,6 +155,41 @@ def test_the_disk_is_full(installation):
                 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 
     booked("The disk is full", said_by(fills))
+
+
+@trouble("The disk is full while a long call is heard")
+def test_the_disk_is_full_while_a_long_call_is_heard(tmp_path, monkeypatch):
+    path = tmp_path / "long.wav"
+    with wave.open(str(path), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(2 * 8000 * 360))
+    # As the system would tell of a disk with a tenth of the room that six minutes take.
+    monkeypatch.setattr(
+        shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(1 << 30, (1 << 30) - (2 << 20), 2 << 20)
+    )
+    arrival = arrival_of(path, zone="UTC")
+    began = time.monotonic()
+    said = said_by(lambda: _prepared(arrival, TranscriptionSettings(), tmp_path / "home" / "decoded"))
+    assert time.monotonic() - began < 60
+    booked("The disk is full while a long call is heard", said)
+    assert str(tmp_path / "home" / "decoded") in said
+    assert "long.wav" in said
+    monkeypatch.undo()
+    heard = _prepared(arrival, TranscriptionSettings(), tmp_path / "home" / "decoded")
+    assert heard.audio.duration == 360
+    assert list((tmp_path / "home" / "decoded").iterdir()) == []  # The file has no name.
+
+
+@trouble("A date that no call has")
+@pytest.mark.parametrize("told", ["0001-01-01T00:00:00+00:00", "0001-01-01T00:00:00", "1970-01-01T00:00:00Z"])
+def test_a_date_that_no_call_has(installation, told):
+    installation.say("T-1", "C: Hello", "A: Hello", started_at=told)
+    installation.say("T-2", "C: Hello", "A: Hello there", started_at="2026-03-03T10:15:00-05:00")
+    for _ in range(2):
+        installation.run(at=NIGHT)
+        booked("A date that no call has", refused(installation))
 
 
 @trouble("A mistake in the rules")

@@ -81,3 +81,47 @@ def test_a_misspelt_key_of_a_source_is_named_with_the_nearest_key(tmp_path):
 
     with pytest.raises(SetupError, match="agent_channel"):
         load_settings(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("[run]\nworkers = -5\n", "workers"),
+        ("[run]\nworkers = 99999999999999999999\n", "workers"),
+        ("[run]\naudio_minutes_per_batch = inf\n", "audio_minutes_per_batch"),
+        ("[retention]\naudio_days = 99999999999\n", "audio_days"),
+        ('[site]\ntimezone = ""\n', "timezone"),
+        ("[transcription]\npause = nan\n", "pause"),
+        ("[transcription]\npause = inf\n", "pause"),
+        ("[transcription]\npause = 0\n", "pause"),
+        ("[transcription]\nmin_confidence = 7\n", "min_confidence"),
+        ("[engine]\nbatch = -1\n", "batch"),
+        ("[engine]\ndownload_timeout = -1.0\n", "download_timeout"),
+        ("[mail]\nport = 99999\n", "port"),
+        ('[[sources]]\nfolder = "a\\u0000b"\n', "folder"),
+        ('[paths]\nhome = "a\\u0000b"\n', "home"),
+    ],
+)
+def test_a_value_that_nothing_can_be_done_with_is_told_with_its_line(tmp_path, text, key):
+    file = tmp_path / "callaudit.toml"
+    file.write_text(text, encoding="utf-8")
+    with pytest.raises(SetupError) as error:
+        load_settings(file)
+    assert "line 2" in str(error.value)
+    assert key in str(error.value) or "time zone" in error.value.what
+
+
+@pytest.mark.parametrize("content", [b"a = " + b"[" * 5000 + b"]" * 5000, b"\xff\xfe\x00", b"a = 1\x00"])
+def test_a_file_that_is_no_settings_is_told_in_one_sentence(tmp_path, content):
+    file = tmp_path / "callaudit.toml"
+    file.write_bytes(content)
+    with pytest.raises(SetupError, match=r"callaudit\.toml"):
+        load_settings(file)
+
+
+def test_a_variable_that_names_no_section_is_told(tmp_path, monkeypatch):
+    file = tmp_path / "callaudit.toml"
+    file.write_text('[[sources]]\nfolder = "a"\n', encoding="utf-8")
+    monkeypatch.setenv("CALLAUDIT_SOURCES__FOLDER", "b")
+    with pytest.raises(SetupError, match="CALLAUDIT_SOURCES__FOLDER"):
+        load_settings(file)

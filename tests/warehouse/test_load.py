@@ -7,7 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit_rules.finding import Verdict
+from tests.warehouse.conftest import MONDAY
 from transcription.errors import InputError
+from transcription.possible import EARLIEST, LONGEST
 from transcription.transcript import (
     Call,
     Provenance,
@@ -321,10 +323,12 @@ def test_an_older_rulebook_can_come_back_into_force(warehouse, builders):
 
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 names = st.none() | texts
-seconds = st.floats(min_value=0, max_value=1e6, allow_nan=False)
+seconds = st.floats(min_value=0, max_value=LONGEST)
 confidences = st.none() | st.floats(min_value=0, max_value=1)
 offsets = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))
-starts = st.none() | st.datetimes(timezones=offsets)
+# What lies before the gate for what a call can be; see test_impossible.py for the rest.
+first, last = EARLIEST.replace(tzinfo=None) + timedelta(days=1), MONDAY.replace(tzinfo=None)
+starts = st.none() | st.datetimes(first, last, timezones=offsets)
 words = st.lists(st.builds(Word, texts, seconds, seconds, confidences), max_size=3).map(tuple)
 utterances = st.builds(
     Utterance,

@@ -33,6 +33,7 @@ from transcription.exports.twilio import TWILIO
 from transcription.exports.whisper import WHISPER
 from transcription.exports.whisper_cpp import WHISPER_CPP
 from transcription.language import code_of, shared
+from transcription.possible import check_length
 from transcription.speakers.naming import name_two, wording_of_texts
 from transcription.speech import union
 from transcription.transcript import (
@@ -161,6 +162,11 @@ def read_export(
             why=str(path),
             tries=("check whether the call was answered", "transcribe the recording again"),
         )
+    check_length(
+        [*(e.duration for e in exports), *(t for p in said for t in (p.start, p.end, *(w.end for w in p.words)))],
+        name=path.name,
+        place=str(path),
+    )
     own_channels = all(export.own_channels for export in exports)
     roles, warnings = _roles(said, shapes[0], call, speakers, apart=own_channels or bool(by_speaker))
     guess = _named_by_words(said) if not roles.by_label else None

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import msgspec
 
-from transcription.errors import Unreadable
+from transcription.errors import Trace, Unreadable
 from transcription.inbox.metadata import printable
 from transcription.inbox.source import Source
-from transcription.inbox.storage import fetch, storage_of
+from transcription.inbox.storage import fetch, sha256_of, storage_of
 from transcription.transcript import Call
 
 
@@ -46,7 +46,10 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that cannot be audited; `code` is what reports count by, `next_step` is for a person."""
+    """A file that cannot be audited; `code` is what reports count by, `next_step` is for a person.
+
+    `trace` says where callaudit broke down on it, None for every other reason.
+    """
 
     path: str
     sha256: str | None
@@ -55,6 +58,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     reason: str
     next_step: str
     source: str
+    trace: Trace | None = None
 
     @classmethod
     def of(cls, arrival: Arrival, error: Unreadable) -> "Quarantined":
@@ -85,6 +89,9 @@ def at_hand(arrival: Arrival) -> Iterator[Path]:
     """
     if not arrival.key:
         yield arrival.path
+        # What was heard is stored under the fingerprint that the scan took.
+        if not arrival.by_speaker and _digest(arrival) != arrival.sha256:
+            raise _changed(arrival, "it was replaced by another while this run went on")
         return
     try:
         _fetch_again(arrival)
@@ -109,6 +116,7 @@ def quarantined(source: Source, place: str, digest: str | None, size: int, error
         reason=f"{error.what} ({error.why})" if error.why else error.what,
         next_step="; or ".join(error.tries),
         source=source.name,
+        trace=error.trace,
     )
 
 
@@ -122,6 +130,22 @@ def _fetch_again(arrival: Arrival) -> None:
         raise _not_fetched(arrival, str(error).partition("\n")[0]) from error
     if digest != arrival.sha256 and not arrival.by_speaker:
         raise _not_fetched(arrival, "it was replaced by another while this run went on")
+
+
+def _digest(arrival: Arrival) -> str:
+    try:
+        return sha256_of(arrival.path)
+    except OSError as error:
+        raise _changed(arrival, f"it went away while this run went on: {error.strerror}") from error
+
+
+def _changed(arrival: Arrival, found: str) -> Unreadable:
+    return Unreadable(
+        "failed_changed",
+        f"{arrival.name}: {found}",
+        why=printable(arrival.place),
+        tries=("the next run takes the file as it is then",),
+    )
 
 
 def _not_fetched(arrival: Arrival, found: str) -> Unreadable:

@@ -20,6 +20,7 @@ from transcription.encoding import text_of
 from transcription.errors import Unreadable
 from transcription.inbox.source import KNOWN_FIELDS, RECORDING, TEXT_FIELDS, Source, Terms
 from transcription.inbox.storage import Found, Storage, read_small
+from transcription.possible import check_start
 from transcription.transcript import Call
 
 LIKE_METADATA = (".json", ".csv", ".xml")
@@ -123,6 +124,10 @@ def call_of(terms: Terms, metadata: Metadata, *, sha256: str, place: str) -> Cal
         started_at = read_time(started.value, terms.zone, metadata.started_format, near=near)
     except ValueError as error:
         raise unparsable(f"{started.place}: field 'started_at'", str(error)) from error
+    except OverflowError as error:
+        # The first and the last day of the calendar have no place in every zone.
+        raise unparsable(f"{started.place}: field 'started_at'", f"no call began on {shown(started.value)}") from error
+    check_start(started_at, place=printable(f"{started.place}: field 'started_at'"))
     return Call(call_id=call_id, source=terms.source.name, started_at=started_at, **texts)
 
 

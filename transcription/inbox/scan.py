@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from transcription.encoding import text_of
-from transcription.errors import InputError, Unreadable
+from transcription.errors import CallauditError, InputError, Unreadable, broke_down
 from transcription.exports import contact_of, joined_digest, looks_like_text, shape_of, unknown_shape
 from transcription.inbox.arrival import Arrival, Inbox, Quarantined, fetched_path, quarantined
 from transcription.inbox.fingerprints import Fingerprints
@@ -157,6 +157,15 @@ def scan(
     )
 
 
+def _refusal(recording: Found, place: str, error: Exception) -> Unreadable:
+    """Why one file is left out. Whatever else goes wrong on it concerns it alone, unless nothing can run."""
+    if isinstance(error, Unreadable):
+        return error
+    if isinstance(error, CallauditError):
+        raise error
+    return broke_down(printable(recording.name), printable(place), error)
+
+
 def arrival_of(
     file: Path, *, zone: str, agent_channel: int | None = 0, speakers: Mapping[str, SpeakerRole] | None = None
 ) -> Arrival:
@@ -248,8 +257,8 @@ def _understood(listing: Listing, table: _Table, recording: Found) -> Understood
         call = _call(listing, table, recording, "…", shape=shape)
     except OSError as error:
         return Understood(place=place, refused=not_readable(recording.name, place, error))
-    except Unreadable as error:
-        return Understood(place=place, refused=error)
+    except Exception as error:
+        return Understood(place=place, refused=_refusal(recording, place, error))
     return Understood(place=place, call=call, told_by=metadata.told_by if metadata else "nothing: an undated call")
 
 
@@ -423,17 +432,8 @@ def _outcome(listing: Listing, table: _Table, file: _Settled) -> Arrival | Quara
     source, place = listing.terms.source, listing.storage.place(recording.path)
     try:
         return _arrival(listing, table, recording, digest, path)
-    except Unreadable as error:
-        return quarantined(source, place, digest, recording.size, error)
     except Exception as error:
-        # Whatever it is, it concerns one file and not the night.
-        broke = Unreadable(
-            "failed_look",
-            f"{printable(recording.name)}: callaudit broke down on it",
-            why=f"{printable(place)}: {type(error).__name__}",
-            tries=("report it; the next run tries it again",),
-        )
-        return quarantined(source, place, digest, recording.size, broke)
+        return quarantined(source, place, digest, recording.size, _refusal(recording, place, error))
 
 
 def _other_calls(

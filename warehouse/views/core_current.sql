@@ -6,6 +6,7 @@ create view core.current_audits as
 select m.call_id, arg_max(m.rulebook_version, b.load_number) as rulebook_version
 from core.call_measures m
 join core.rulebooks b using (rulebook_version)
+where m.call_id not in (select call_id from core.impossible_calls)
 group by m.call_id;
 comment on view core.current_audits is 'One row per call: the rulebook whose verdicts count, the newest loaded of those that judged it. Key: call_id.';
 

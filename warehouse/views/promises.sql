@@ -21,7 +21,8 @@ contacted as (
         on later.customer_id = made.customer_id
         and later.started_at > made.started_at
         and later.started_at <= made.due_at
-    where later.call_id <> made.call_id and later.direction is distinct from 'inbound'
+    where later.call_id <> made.call_id and later.call_id not in (select call_id from core.impossible_calls)
+      and later.direction is distinct from 'inbound'
     group by made.call_id, made.promise
 )
 select
@@ -38,7 +39,9 @@ select
         when made.due_at is null or made.customer_id is null then 'unknown'
         when contacted.kept_at is not null then 'kept'
         when made.call_id in (select call_id from core.contact_gaps) then 'unknown'
-        when made.due_at > (select max(started_at) from core.calls) then 'open'
+        when made.due_at > (
+            select max(started_at) from core.calls where call_id not in (select call_id from core.impossible_calls)
+        ) then 'open'
         else 'broken'
     end as outcome,
     contacted.kept_by_call_id,

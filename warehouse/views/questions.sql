@@ -25,7 +25,7 @@ comment on macro table quotes is 'One row per quote behind a verdict that holds 
 
 create or replace macro said(phrase) as table
 select u.call_id, c.agent_name, c.iso_week, u.role, u.start_s as at_s, u.text
-from core.utterances u
+from utterances u
 join core.calls c on c.call_id = u.call_id
 where contains(lower(u.text), lower(phrase))
 order by c.started_at, u.call_id, u.position;

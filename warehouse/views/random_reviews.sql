@@ -12,7 +12,7 @@ join core.rules judged_by on judged_by.rulebook_version = s.rulebook_version and
 join core.rulebook_in_force f on true
 join core.rules today on today.rulebook_version = f.rulebook_version and today.rule_id = s.rule_id
     and today.definition = judged_by.definition and today.applies = judged_by.applies
-where s.sample_kind = 'random'
+where s.sample_kind = 'random' and s.call_id not in (select call_id from core.impossible_calls)
 qualify row_number() over (
     partition by r.call_id, r.rule_id, r.reviewer order by r.reviewed_at desc, r.review_id desc
 ) = 1;

@@ -10,5 +10,6 @@ select
     any_value(is_signal) as is_signal,
     count(*) as utterances
 from core.utterances
+where call_id not in (select call_id from core.impossible_calls)
 group by call_id, turn;
 comment on view turns is 'One row per turn of a call, as a listener would count it. Key: call_id, turn.';

@@ -8,5 +8,6 @@ select
             lambda w: {'text': w[1], 'start': w[2], 'end': w[3], 'confidence': w[4]}
         )
     end as words
-from core.utterances;
+from core.utterances
+where call_id not in (select call_id from core.impossible_calls);
 comment on view utterances is 'One row per utterance: what was said, by whom, when, word by word. Key: call_id, position.';

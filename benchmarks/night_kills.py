@@ -1,0 +1,350 @@
+"""Kills `callaudit run` with SIGKILL at random moments, Prefect included, and puts it through other hardships.
+
+    python benchmarks/night_kills.py [KILLS] [SEED] [FILES] [MINUTES]     4 kills and 300 files, without end
+
+    python benchmarks/night_kills.py 300 1 20000      what the project asks of itself: some hours on two cores
+
+Every round starts the real command in a process of its own, with its own Prefect server, over an inbox of exports. Two
+rounds of five are killed while a batch is being stored, or while the copy for readers is made and put in its place, the
+others at any time from the first moment on. After each, nobody may be left running, the warehouse opens, every call in
+it is whole, and the copy for readers opens as well. When a run comes to its end, its rows are compared with those of a
+quiet run, one by one, and a new night begins.
+
+Afterwards, each told in a line: a clock set back by a year between two runs; a file replaced while it is read; a home
+that cannot be written; a look through FILES files. MINUTES ends the kills early; what was done is said, no more.
+Exit code 1 at the first thing that is not so.
+"""
+
+import hashlib
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from night import make_night
+
+from flows.auditing.audit_run import AuditRun
+from flows.settings import Settings, load_settings
+from transcription.inbox import Arrival
+from warehouse.connect import look_into, newest_generation, open_published
+from warehouse.history import history
+
+EXPORTS = 60
+SETTINGS = """[site]
+timezone = "America/New_York"
+[run]
+workers = 1
+calls_per_batch = 12
+[watch]
+log = "log.jsonl"
+[[sources]]
+folder = "inbox"
+speakers = { "Deepgram 0" = "agent", "Deepgram 1" = "customer" }
+"""
+LOST_PATIENCE = 900.0
+
+# Whatever a run finds, without which run found it and when.
+COMPARED = {
+    "calls": "*", "recordings": "*", "transcripts": "*", "utterances": "*", "speech_spans": "*", "findings": "*",
+    "episodes": "*", "promises": "*", "call_measures": "* exclude (run_id)",
+    "quarantine": "* exclude (first_run_id, last_run_id, resolved_run_id)",
+}  # fmt: skip
+
+HALVES = """
+select call_id from core.calls anti join core.transcripts using (call_id)
+union all select call_id from core.calls anti join core.call_measures using (call_id)
+union all select call_id from core.calls anti join core.findings using (call_id)
+union all select call_id from core.utterances anti join core.calls using (call_id)
+union all select call_id from core.findings anti join core.calls using (call_id)
+"""
+
+
+class Wrong(Exception):
+    """Something that must not be."""
+
+
+def place(root: Path, exports: int) -> Settings:
+    """A folder with settings and an inbox."""
+    (root / "callaudit.toml").write_text(SETTINGS, encoding="utf-8")
+    make_night(root / "inbox", exports)
+    return load_settings(root / "callaudit.toml")
+
+
+def start(root: Path) -> "subprocess.Popen[bytes]":
+    """The command as a person would give it; what it says of errors is in the file `said`."""
+    with (root / "said").open("w") as said:
+        return subprocess.Popen(
+            [sys.executable, "-m", "flows.cli", "--quiet", "--config", root / "callaudit.toml", "run"],
+            cwd=root,
+            env={**os.environ, "PREFECT_HOME": str(root / "prefect")},
+            stdout=subprocess.DEVNULL,
+            stderr=said,
+        )
+
+
+def told(root: Path) -> list[dict[str, object]]:
+    """The events that the run has logged."""
+    log = root / "log.jsonl"
+    lines = log.read_text().splitlines(keepends=True) if log.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("\n")]
+
+
+def at(root: Path) -> str:
+    """What a run is at, by what it told last."""
+    events = told(root)
+    steps = [str(e["step"]) for e in events if e["event"] == "step_done"]
+    if not events:
+        return "starting"
+    if not steps or steps[-1] == "find":
+        return "finding" if not steps else "reading and judging"
+    if steps[-1] == "settle promises":
+        return "publishing"
+    if steps[-1] == "publish":
+        return "ending"
+    return {"audit": "storing", "store": "reading and judging"}[steps[-1]]
+
+
+def below(pid: int) -> set[int]:
+    """The processes below one, all the way down (Linux)."""
+    found: set[int] = set()
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        try:
+            children = {int(child) for child in task.read_text().split()}
+        except OSError:
+            continue
+        found |= children.union(*map(below, children))
+    return found
+
+
+def is_running(pid: int) -> bool:
+    """Whether a process is there and not only its exit code."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def until(what: Callable[[], bool], seconds: float, *, every: float = 0.05) -> bool:
+    """Whether it comes to be so in time."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if what():
+            return True
+        time.sleep(every)
+    return False
+
+
+def audited(root: Path) -> int:
+    """How many batches a run has read and judged."""
+    return sum(event["event"] == "step_done" and event["step"] == "audit" for event in told(root))
+
+
+def kill_one(root: Path, chance: random.Random, aim: str, length: float) -> str:
+    """Start the command and kill it; returns what it was at, "" where it had come to its end before."""
+    run = start(root)
+    if aim:
+        # The stage is known when the one before it has ended; then some of its own time passes.
+        batch = chance.randint(1, 2) if aim == "storing" else 0
+        until(
+            lambda: run.poll() is not None or (at(root) == aim and audited(root) >= batch), LOST_PATIENCE, every=0.005
+        )
+        time.sleep(chance.uniform(0.0, 0.6 if aim == "publishing" else 0.15))
+    else:
+        end = time.monotonic() + chance.uniform(0.0, length)
+        until(lambda: run.poll() is not None or time.monotonic() >= end, LOST_PATIENCE)
+    others = below(run.pid)
+    stage = at(root)
+    if run.poll() is not None:
+        if run.returncode:
+            raise Wrong(f"a run ended with {run.returncode}: {(root / 'said').read_text()[:500]}")
+        return ""
+    run.send_signal(signal.SIGKILL)
+    run.wait()
+    if not until(lambda: not any(map(is_running, others)), 60):
+        raise Wrong(f"{sum(map(is_running, others))} processes of a killed run are still there")
+    return stage
+
+
+def look(settings: Settings) -> None:
+    """Raise if anything that is left is not whole."""
+    if newest_generation(settings.published) is not None:
+        with open_published(settings.published) as copy:
+            _whole(copy.connection, "the published copy")
+    if settings.warehouse.exists():
+        with look_into(settings.warehouse) as con:
+            if con.execute("select 1 from duckdb_tables() where table_name = 'calls'").fetchall():
+                _whole(con, "the warehouse")
+
+
+def _whole(con: object, where: str) -> None:
+    halves = con.execute(HALVES).fetchall()  # type: ignore[attr-defined]  # DuckDB's connection.
+    if halves:
+        raise Wrong(f"{where} is not whole: {halves[:5]}")
+
+
+def fingerprint(settings: Settings) -> dict[str, str]:
+    """A hash for each table over its rows in a fixed order."""
+    with look_into(settings.warehouse) as con:
+        return {
+            table: hashlib.sha256(
+                repr(con.execute(f"select {kept} from core.{table} order by all").fetchall()).encode()
+            ).hexdigest()
+            for table, kept in COMPARED.items()
+        }
+
+
+def forget(root: Path, settings: Settings) -> None:
+    """A new night: nothing is audited yet."""
+    shutil.rmtree(settings.home)
+    (root / "log.jsonl").unlink(missing_ok=True)
+
+
+def kills(root: Path, count: int, seed: int, minutes: float) -> None:
+    """Kill, look, go on, compare."""
+    chance = random.Random(seed)  # noqa: S311  When to kill is no secret.
+    settings = place(root, EXPORTS)
+    began = time.monotonic()
+    quiet = start(root)
+    if quiet.wait(LOST_PATIENCE):
+        raise Wrong(f"the quiet run failed: {(root / 'said').read_text()[:500]}")
+    length = time.monotonic() - began
+    print(f"a quiet run takes {length:.0f} s", flush=True)
+    expected = fingerprint(settings)
+    forget(root, settings)
+    killed: Counter[str] = Counter()
+    nights = 0
+    end = began + 60 * minutes if minutes else float("inf")
+    while killed.total() < count and time.monotonic() < end:
+        aim = {0: "storing", 1: "publishing"}.get(killed.total() % 5, "")
+        (root / "log.jsonl").unlink(missing_ok=True)
+        stage = kill_one(root, chance, aim, length)
+        if stage:
+            killed[stage] += 1
+            look(settings)
+            continue
+        differing = [name for name, digest in fingerprint(settings).items() if digest != expected[name]]
+        if differing:
+            raise Wrong(f"after kill {killed.total()} (seed {seed}): {', '.join(differing)} differ")
+        nights += 1
+        forget(root, settings)
+    # What the last kill left must come to its end as well.
+    if start(root).wait(LOST_PATIENCE) or fingerprint(settings) != expected:
+        said = (root / "said").read_text()
+        raise Wrong(f"after the last kill (seed {seed}) the night does not end as a quiet one: {said[:500]}")
+    print(
+        f"{killed.total()} of {count} kills in {time.monotonic() - began:.0f} s, {nights + 1} nights came to their end"
+    )
+    print("with the rows of the quiet run; nobody was left running, nothing was halved. Killed while:")
+    for stage, number in sorted(killed.items()):
+        print(f"  {stage:22s}{number:4d}", flush=True)
+
+
+def quiet_run(settings: Settings, *, started_at: datetime, meanwhile: Callable[[], None] = lambda: None) -> AuditRun:
+    """The steps of a run without Prefect; `meanwhile` happens between looking and reading."""
+    with AuditRun(settings, started_at=started_at) as run:
+        batches = run.batches(run.find())
+        meanwhile()
+        for batch in batches:
+            run.store(run.audit(batch), batch)
+        run.settle_promises()
+        run.finish()
+    return run
+
+
+def clock_set_back(root: Path) -> None:
+    """The second run begins a year before the first: both are known, in the order in which they were."""
+    settings = place(root, 4)
+    now = datetime.now(UTC)
+    first = quiet_run(settings, started_at=now)
+    late = root / "inbox" / "0000" / "N-0000000.json"
+    late.with_name("N-late.json").write_text(late.read_text().replace("N-0000000", "N-late") + " ")
+    sidecar = json.loads(late.with_name("N-0000000.json.json").read_text())
+    late.with_name("N-late.json.json").write_text(json.dumps({**sidecar, "call_id": "N-late"}))
+    second = quiet_run(settings, started_at=now - timedelta(days=365))
+    runs = {one.run.run_id: one.run.audited for one in history(settings.warehouse, settings.published).runs}
+    if not first.run_id < second.run_id or runs != {first.run_id: 4, second.run_id: 1}:
+        raise Wrong(f"a clock set back: {runs}")
+    print("a clock set back by a year: both runs are known, in their order", flush=True)
+
+
+def replaced(root: Path) -> None:
+    """A file that is another one when it is read is refused, and taken as it is by the next run."""
+    settings = place(root, 4)
+    file, other = (root / "inbox" / "0000" / f"N-000000{n}.json" for n in (0, 3))
+    quiet_run(settings, started_at=datetime.now(UTC), meanwhile=lambda: _replace(file, other.read_bytes() + b" "))
+    codes = _refused(settings)
+    quiet_run(settings, started_at=datetime.now(UTC) + timedelta(hours=1))
+    if codes != ["failed_changed"] or _refused(settings):
+        raise Wrong(f"a file replaced while it was read: {codes}, then {_refused(settings)}")
+    print("a file replaced while it is read: refused, and audited as it is by the next run", flush=True)
+
+
+def _replace(file: Path, content: bytes) -> None:
+    part = file.with_suffix(".part")
+    part.write_bytes(content)
+    part.replace(file)
+
+
+def _refused(settings: Settings) -> list[str]:
+    with open_published(settings.published) as copy:
+        return [row["code"] for row in copy.rows("select code from not_audited order by code")]
+
+
+def read_only(root: Path) -> None:
+    """A home that cannot be written ends the run with exit code 3 and one error."""
+    settings = place(root, 2)
+    home = settings.home
+    if os.geteuid() == 0:
+        # Root may write everywhere but where the system itself says no.
+        home = Path("/sys/callaudit-home")
+        with (root / "callaudit.toml").open("a") as file:
+            file.write(f'[paths]\nhome = "{home}"\n')
+    else:
+        home.mkdir(mode=0o500)
+    code = start(root).wait(LOST_PATIENCE)
+    said = (root / "said").read_text()
+    if code != 3 or said.count("Error:") != 1 or str(home) not in said:
+        raise Wrong(f"a home that cannot be written: {code}, {said[:500]}")
+    print(f"a home that cannot be written: {said.splitlines()[0]}", flush=True)
+
+
+def many(root: Path, files: int) -> None:
+    """An inbox of very many files is looked through, twice."""
+    settings = place(root, files)
+    for what in ("for the first time", "again, knowing them by size and date"):
+        began = time.monotonic()
+        with AuditRun(settings) as run:
+            arrivals: list[Arrival] = run.find()
+        if len(arrivals) != files:
+            raise Wrong(f"{len(arrivals)} of {files} files were found")
+        took = time.monotonic() - began
+        print(f"{files:,} exports with as many sidecars looked through {what}: {took:.0f} s", flush=True)
+
+
+def main(count: int, seed: int, files: int, minutes: float) -> int:
+    """Everything in its turn; returns the exit code."""
+    hardships: list[Callable[[Path], None]] = [clock_set_back, replaced, read_only, lambda root: many(root, files)]
+    if count:
+        hardships.append(lambda root: kills(root, count, seed, minutes))
+    try:
+        for hardship in hardships:
+            with tempfile.TemporaryDirectory() as folder:
+                hardship(Path(folder))
+    except Wrong as wrong:
+        print(wrong)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    count, seed, files, minutes, *_ = [*sys.argv[1:], *("4", "1", "300", "0")[len(sys.argv) - 1 :]]
+    sys.exit(main(int(count), int(seed), int(files), float(minutes)))
