@@ -158,8 +158,15 @@ def read_rulebook(
     read.check()
     if read.problems:
         return None, sorted(read.problems)
-    heard = {"recogniser": shipped_recogniser(), "levels": read_levels(*folders)} if recogniser else {}
-    return Rulebook(read.rules, read.words, read.acts, read.gate, read.scorecards, **heard), []
+    return Rulebook(
+        read.rules,
+        read.words,
+        read.acts,
+        read.gate,
+        read.scorecards,
+        recogniser=shipped_recogniser() if recogniser else None,
+        levels=read_levels(*folders) if recogniser else None,
+    ), []
 
 
 class _Reader:

@@ -4,6 +4,8 @@ An act is the smallest thing that rules speak of: an apology, a refusal, a promi
 does it, what it means and what it is not, the phrases that show it, and lines that are it and lines that only look so.
 """
 
+from collections.abc import Mapping
+
 import msgspec
 
 from audit_rules.rule import Block, Speaker
@@ -31,7 +33,7 @@ class Act(Block, frozen=True, kw_only=True):
     near_misses: tuple[str, ...] = ()
 
 
-def with_children(acts: dict[str, Act]) -> dict[str, tuple[str, ...]]:
+def with_children(acts: Mapping[str, Act]) -> dict[str, tuple[str, ...]]:
     """For each act the acts that count as it: itself first, then those whose parent it is."""
     return {name: (name, *(a.name for a in acts.values() if a.parent == name)) for name in acts}
 

@@ -42,7 +42,8 @@ class KnownLines:
         if not tagged:
             return ""
         numbers = np.concatenate(tagged)
-        wanted = _unit(((vector - self._centre) @ self._directions)[None, :])[0]
+        projected: Floats = (vector - self._centre) @ self._directions
+        wanted = _unit(projected[None, :])[0]
         return self._texts[int(numbers[int(np.argmax(self._lines[numbers] @ wanted))])]
 
 

@@ -75,7 +75,7 @@ class Recogniser:
         self._before: dict[str, tuple[int, ...]] = {
             who: tuple(self._tokenizer.encode(who, add_special_tokens=False).ids) for who in ("agent", "customer")
         }
-        self._end: int = self._tokenizer.token_to_id("[SEP]")
+        self._end: int = self._tokenizer.token_to_id("[SEP]") or 0
         self._pieces = lru_cache(maxsize=50_000)(self._cut)
 
     def hear(self, calls: Sequence[Sequence[tuple[Speaker | None, str]]]) -> list[Heard]:
@@ -101,8 +101,8 @@ class Recogniser:
     def _encode(self, pieces: Sequence[_Piece]) -> dict[tuple[int, ...], tuple[Floats, Floats, Numbers]]:
         """For each piece its vector, its acts' log odds by its words alone, and the word piece that spoke most."""
         by_length: dict[int, list[tuple[int, ...]]] = defaultdict(list)
-        for ids in dict.fromkeys(piece.ids for piece in pieces):
-            by_length[-(-len(ids) // _PADDED_TO) * _PADDED_TO].append(ids)
+        for said in dict.fromkeys(piece.ids for piece in pieces):
+            by_length[-(-len(said) // _PADDED_TO) * _PADDED_TO].append(said)
         found: dict[tuple[int, ...], tuple[Floats, Floats, Numbers]] = {}
         for length, alike in by_length.items():
             for n in range(0, len(alike), _AT_ONCE):
@@ -189,5 +189,5 @@ def _linear(weights: dict[str, Floats], name: str, inputs: Floats) -> Floats:
 
 
 def _logistic(x: Floats) -> Floats:
-    result: Floats = 1 / (1 + np.exp(-x))
+    result: Floats = np.float32(1) / (np.float32(1) + np.exp(-x))
     return result

@@ -86,9 +86,10 @@ def any_of(odds: Floats, columns: Sequence[int]) -> npt.NDArray[np.float64]:
     """By turn, the log odds that at least one of several acts is done, taken as independent (noisy or, Pearl 1988)."""
     chosen = odds[:, columns].astype(np.float64)
     if len(columns) == 1:
-        return chosen[:, 0]
+        return chosen.ravel()
     none = -np.logaddexp(0, chosen).sum(axis=1)
-    return np.log(-np.expm1(np.minimum(none, -1e-12))) - none
+    either: npt.NDArray[np.float64] = np.log(-np.expm1(np.minimum(none, -1e-12))) - none
+    return either
 
 
 def _certainty(probability: float, levels: Levels) -> Certainty:

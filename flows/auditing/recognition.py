@@ -172,10 +172,10 @@ class Recognition:
         pool = self._pool or self._start()
         futures = []
         for portion in self._portions(arrivals):
-            staged = [*map(self._staged, portion)]
+            places = [*map(self._staged, portion)]
             at_once = _SPEECH_PER_ROW if self._has_begun else _SPEECH_AT_FIRST
             futures.append(
-                pool.submit(_transcribe, portion, self.settings.transcription, staged, self._places, at_once)
+                pool.submit(_transcribe, portion, self.settings.transcription, places, self._places, at_once)
             )
             self._has_begun = True
         unfinished = {arrival.place: arrival for arrival in arrivals}

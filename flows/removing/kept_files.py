@@ -142,7 +142,7 @@ def _holds(path: Path, pattern: re.Pattern[bytes], name: str) -> bool:
 
 
 def _unescaped(value: str) -> str:
-    """A value of a JSON document as it is read: "\\u0664" is a digit."""
+    r"""A value of a JSON document as it is read: "\\u0664" is a digit."""
     try:
         return str(json.loads(value)) if "\\" in value else value
     except ValueError:
