@@ -42,7 +42,7 @@ class KnownLines:
         if not tagged:
             return ""
         numbers = np.concatenate(tagged)
-        projected: Floats = (vector - self._centre) @ self._directions
+        projected = np.asarray((vector - self._centre) @ self._directions, np.float32)
         wanted = _unit(projected[None, :])[0]
         return self._texts[int(numbers[int(np.argmax(self._lines[numbers] @ wanted))])]
 
