@@ -309,7 +309,7 @@ def test_metadata_and_table_rows_that_name_the_customer_are_named(settings, inst
 
 def test_a_table_is_named_with_the_lines_that_go(settings, installation):
     with installation.settings.open("a") as file:
-        file.write('table = "*.csv"\n')
+        file.write('table = "*.csv"\n[sources.fields]\nrecording = "recording"\n')
     lines = ("recording,call_id,customer", "a.wav,C-9,Ada Bright", f"b.wav,C-10,{NAME}", "c.wav,C-11,Bo")
     (installation.inbox / "calls.csv").write_text("\n".join(lines))
 
