@@ -150,7 +150,8 @@ def others_called_so(con: duckdb.DuckDBPyConnection, gone: Gone) -> tuple[Others
     for name in gone.names:
         if not name.isalpha():
             continue
-        (calls,) = con.execute(
+        # All rows are fetched: DuckDB takes no other work on a connection with a result that is not read to its end.
+        ((calls,),) = con.execute(
             """
             with named as (
                 select call_id from core.calls
@@ -161,7 +162,7 @@ def others_called_so(con: duckdb.DuckDBPyConnection, gone: Gone) -> tuple[Others
             select count(*) from named where call_id not in (select unnest($gone))
             """,
             {"word": rf"(^|[^\p{{L}}\p{{N}}]){name}($|[^\p{{L}}\p{{N}}])", "gone": list(gone.calls)},
-        ).fetchone() or (0,)
+        ).fetchall()
         if calls:
             found.append(OthersCalledSo(name, int(calls)))
     return tuple(found)

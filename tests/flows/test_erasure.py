@@ -329,7 +329,7 @@ def test_a_source_that_is_not_there_is_said_not_to_have_been_looked_through(sett
 
 def refuse(installation: Installation, name: str, **metadata: object) -> None:
     """A file that is refused before anybody looks at its metadata."""
-    (installation.inbox / f"{name}.srt").write_text("1\nno times\nhere\n")
+    (installation.inbox / f"{name}.srt").write_text(f"1\nno times\nin {name}\n")
     if metadata:
         (installation.inbox / f"{name}.srt.json").write_text(json.dumps(metadata))
     for file in installation.inbox.glob(f"{name}.*"):
