@@ -85,7 +85,7 @@ def check_act(act: Act, document: Document, acts: Mapping[str, Act], language: L
 
 def check_gate(gate: Gate, document: Document, acts: Mapping[str, Act]) -> None:
     """Note every name in gate.yaml that is no act of the customer."""
-    for key in ("upset", "clearly", "accepted", "thanked", "persists", "problem"):
+    for key in ("upset", "clearly", "elsewhere", "accepted", "thanked", "persists", "problem"):
         _check_acts(getattr(gate, key), (key,), document, acts, speaker="customer")
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from audit_rules.acts.said import Place
-from audit_rules.phrases import Language
+from audit_rules.phrases import language_of
 from audit_rules.rule import Phrases, Speaker
 from audit_rules.search import PhraseSet
 from audit_rules.tolerance import with_one_misheard
@@ -31,7 +31,7 @@ class Index:
     """Collects the phrases of all rules, then compiles them into one set."""
 
     def __init__(self, words: Mapping[str, Sequence[str]]) -> None:
-        self.language = Language(words)
+        self.language = language_of(words)
         self.phrases: dict[str, set[Speaker]] = defaultdict(set)
         """Every distinct phrase, and whose words it is looked for in."""
         self._numbers = 0

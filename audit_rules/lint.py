@@ -9,7 +9,7 @@ import msgspec
 from audit_rules.checks import PHRASE_KEYS, Words, phrase_lists
 from audit_rules.examples import examples_of, parse_example
 from audit_rules.finding import Verdict
-from audit_rules.phrases import Language
+from audit_rules.phrases import language_of
 from audit_rules.rule import Rule, Speaker
 from audit_rules.rulebook import Rulebook
 from audit_rules.search import PhraseSet
@@ -126,7 +126,7 @@ def _lists(value: object) -> Iterator[tuple[str, ...]]:
 
 
 def _searched(phrases: Sequence[str], words: Words) -> PhraseSet:
-    language = Language(words)
+    language = language_of(words)
     return PhraseSet([language.read(p) for p in phrases])
 
 

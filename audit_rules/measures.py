@@ -17,7 +17,7 @@ def measures_of(call: Conversation, *, upset: UpsetTurns, transfers: int) -> Mea
     """The measures of one call; None where the recording cannot show it."""
     agent, customer = call.agent_turns, call.customer_turns
     words = {role: sum(_words(call, t) for t in call.turns if t.role is role) for role in SpeakerRole}
-    upset_turns = set(upset.opened_by) if upset.degree is not Upset.NONE else set[int]()
+    upset_turns = set(upset.opened_by) if upset.degree is Upset.CLEAR else set[int]()
     base = Measures(
         turns_agent=len(agent),
         turns_customer=len(customer),

@@ -21,7 +21,7 @@ from transcription.errors import InputError
 
 EDITOR_LINE = f"# yaml-language-server: $schema={SCHEMA_NAME}"
 # These files of a rules folder hold something else than rules.
-_TAKEN = {"words": "the word lists", "episodes": "the cues of tense stretches"}
+_TAKEN = {"words": "the word lists", "gate": "when a call is tense"}
 _ITEM = re.compile(r"^( *)- ", re.MULTILINE)
 
 _FORM = f"""\
@@ -34,8 +34,10 @@ _FORM = f"""\
   sources: ["{FILL_IN}"]
   # trial: judged and shown. Put it into a scorecard and make it live when it is right; retired when it is given up.
   status: trial
-  # episode: only where the customer is upset. always: in every call.
-  applies: episode
+  # upset: only where the customer is upset with the company, from then on. always: in every call.
+  applies: upset
+  # A rule about the customer's feeling is left to a person where they are only perhaps upset.
+  # feeling: true
   # What calls for it. Leave it out if every such call does.
   # when:
   #   speaker: customer
@@ -47,7 +49,11 @@ _FORM = f"""\
     speaker: agent
     # Or “2 agent turns”, “30 s”: how soon after what called for it.
     within: rest of call
-    # Words in this order; capitals, commas and apostrophes do not matter.
+    # What is done, however it is worded: `callaudit acts list` names all acts, `callaudit acts show NAME` explains one.
+    # acts: [apologises, takes_their_side]
+    # A turn that also does one of these does not count.
+    # unless_acts: [blames]
+    # Or fixed wording, such as a text to be read out. Words in this order; capitals, commas and apostrophes do not matter.
     #   (i|we) understand   a choice            frustrat*      a word that begins so
     #   (very )?sorry       may be missing      how _3 feel    up to three words between
     #   # days              a number            <very> sorry   a list of words.yaml

@@ -16,6 +16,7 @@ The trees of a whole rulebook are searched at once; see `audit_rules/search.py`.
 
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 import msgspec
 
@@ -75,6 +76,16 @@ _BEGINS = "^"
 _SYNTAX = re.compile(
     r"\s+|_(?P<gap>\d+)|<(?P<list>[a-z_]+)>|(?P<word>[^\s()|?*#_<>^]+)(?P<prefix>\*)?|(?P<mark>[()|?#*^])"
 )
+
+
+def language_of(words: Mapping[str, Sequence[str]]) -> "Language":
+    """The language with these word lists. The same lists give the same one, which reads no phrase twice."""
+    return _language_of(tuple((name, tuple(entries)) for name, entries in words.items()))
+
+
+@lru_cache(maxsize=4)
+def _language_of(words: tuple[tuple[str, tuple[str, ...]], ...]) -> "Language":
+    return Language(dict(words))
 
 
 class Language:

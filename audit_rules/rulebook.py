@@ -30,7 +30,7 @@ from audit_rules.matchers.order import OrderMatcher
 from audit_rules.matchers.restates import RestatesMatcher
 from audit_rules.matchers.timing import TimingMatcher
 from audit_rules.matchers.uses_name import UsesNameMatcher
-from audit_rules.phrases import Language
+from audit_rules.phrases import language_of
 from audit_rules.rule import Gate, Phrases, Rule, Scorecard
 from transcription.errors import SetupError
 
@@ -243,7 +243,7 @@ class _Reader:
 
     def check(self) -> None:
         """Note what is wrong with all that was read; a rule that was overridden is not looked at."""
-        language = Language(self.words)
+        language = language_of(self.words)
         for document, own in self._word_files:
             check_words(own, document, language)
         for act in self.acts.values():

@@ -38,7 +38,8 @@ class ExpectMatcher:
     def judge(self, call: Conversation, scope: Scope) -> Finding:
         """Met by enough hits inside the window, unsure where something near was heard, else missed."""
         turns = answering_turns(call, scope, self.window, self.spec.speaker)
-        if not turns:
+        # Who was upset in their last words had no chance to accept anything.
+        if not turns or (self.spec.speaker == "customer" and scope.trigger and turns[-1] == scope.trigger.turn):
             return self.answer.not_applicable("The call ended before there was a chance to.", *_trigger(call, scope))
         later = [p for p in inside(self.events(call), turns) if _after(p, scope)]
         candidates = [p for p in later if self._preceded(call, p, scope)]

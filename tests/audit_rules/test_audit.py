@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from audit_rules.audit import audit
 from audit_rules.examples import parse_example
 from audit_rules.finding import Audit, Verdict
-from audit_rules.rulebook import Rulebook, load_rulebook
+from audit_rules.rulebook import SHIPPED, Rulebook, load_rulebook
 from tests.audit_rules.conftest import RulebookOf, block
 from transcription.transcript import RolesFrom, Span, SpeakerRole, Transcript, Utterance, Word
 
@@ -213,7 +213,7 @@ lines = st.lists(
     max_size=10,
 )
 WINDOWED = (
-    block("applies: episode\nexpect: {within: 2 agent turns, any_of: [sorry]}", rule_id="apology.a")
+    block("applies: upset\nexpect: {within: 2 agent turns, any_of: [sorry]}", rule_id="apology.a")
     + block("when: {speaker: customer, any_of: [well then]}\nexpect: {within: 1 agent turn, any_of: [refund]}",
             rule_id="apology.b")
     + block("never: {any_of: [calm down], followed_by: {any_of: [sorry]}, within: 1 agent turn}", rule_id="apology.c")
@@ -243,8 +243,6 @@ def _windowed(tmp_path_factory: pytest.TempPathFactory) -> Rulebook:
     if not _BUILT:
         folder = tmp_path_factory.mktemp("windowed")
         (folder / "apology.yaml").write_text(WINDOWED, encoding="utf-8")
-        (folder / "episodes.yaml").write_text(
-            "strong: [this is ridiculous]\nweak: []\nthanks: [thank you]\naccepts: [that works]\n", encoding="utf-8"
-        )
-        _BUILT.append(load_rulebook(folder, shipped=False))
+        (folder / "gate.yaml").write_text((SHIPPED / "rules" / "gate.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+        _BUILT.append(load_rulebook(folder, shipped=False, recogniser=False))
     return _BUILT[0]

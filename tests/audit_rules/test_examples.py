@@ -28,7 +28,7 @@ def test_a_rule_has_the_examples_it_needs(rule: Rule) -> None:
     kinds = {verdict for verdict, _ in examples_of(rule)}
 
     assert {Verdict.MET, Verdict.MISSED} <= kinds
-    if rule.applies == "episode" or rule.when or rule.only_if or rule.hold or rule.uses_name or rule.kept_promise:
+    if rule.applies == "upset" or rule.when or rule.only_if or rule.hold or rule.uses_name or rule.kept_promise:
         assert Verdict.NOT_APPLICABLE in kinds
 
 

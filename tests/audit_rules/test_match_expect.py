@@ -5,8 +5,8 @@ import pytest
 from audit_rules.finding import EvidenceKind, Finding, Verdict
 from tests.audit_rules.conftest import Judge, block
 
-SORRY = "applies: episode\nexpect: {within: 2 agent turns, any_of: [sorry]}"
-IN_TIME = "applies: episode\nexpect: {within: 30 s, any_of: [sorry]}"
+SORRY = "applies: upset\nexpect: {within: 2 agent turns, any_of: [sorry]}"
+IN_TIME = "applies: upset\nexpect: {within: 30 s, any_of: [sorry]}"
 
 
 def quotes(finding: Finding, kind: EvidenceKind) -> list[str]:
@@ -158,7 +158,7 @@ def test_the_quote_is_the_words_as_they_were_said(judge: Judge) -> None:
     assert (met.char_start, met.char_end) == (8, 25)
 
 
-ACCEPTED = "applies: episode\nexpect: {speaker: customer, any_of: [yes], after: {any_of: [refund]}}"
+ACCEPTED = "applies: upset\nexpect: {speaker: customer, any_of: [yes], after: {any_of: [refund]}}"
 
 
 @pytest.mark.parametrize(
@@ -172,3 +172,16 @@ ACCEPTED = "applies: episode\nexpect: {speaker: customer, any_of: [yes], after: 
 )
 def test_a_yes_accepts_only_what_was_offered_before_it(judge: Judge, call: str, verdict: Verdict) -> None:
     assert judge(ACCEPTED, call).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("call", "verdict"),
+    [
+        ("A: Hello there.\nC: This is ridiculous.\nA: A refund? Goodbye.", Verdict.NOT_APPLICABLE),
+        ("A: A refund?\nC: This is ridiculous.\nA: Goodbye.\nC: Well.", Verdict.MISSED),
+    ],
+)
+def test_a_customer_who_says_nothing_after_the_upset_had_no_chance_to_accept(
+    judge: Judge, call: str, verdict: Verdict
+) -> None:
+    assert judge("applies: upset\nexpect: {speaker: customer, any_of: [yes]}", call).verdict is verdict

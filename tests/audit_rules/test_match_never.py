@@ -74,7 +74,8 @@ THRICE = "at_most: {times: 2, any_of: [sorry], unless_said: {any_of: [sorry abou
 @pytest.mark.parametrize(
     ("said", "verdict", "reason"),
     [
-        ("Hello there.", Verdict.MET, "Said 0 times; limit 2."),
+        ("Hello there.", Verdict.NOT_APPLICABLE, "It was never said, so never too often."),
+        ("Sorry. Hello there.", Verdict.MET, "Said once; limit 2."),
         ("Sorry. Yes, sorry.", Verdict.MET, "Said 2 times; limit 2."),
         ("Sorry. Yes, sorry. So sorry.", Verdict.MISSED, "Said 3 times; limit 2."),
         ("Sorry. Yes, sorry. So sorry about the lamp.", Verdict.MET, "Said 3 times, with one that is specific."),

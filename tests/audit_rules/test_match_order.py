@@ -5,7 +5,7 @@ import pytest
 from audit_rules.finding import EvidenceKind, Verdict
 from tests.audit_rules.conftest import Judge, block
 
-FEELING_FIRST = "applies: episode\norder: {first: {any_of: [sorry]}, then: {any_of: [refund]}}"
+FEELING_FIRST = "applies: upset\norder: {first: {any_of: [sorry]}, then: {any_of: [refund]}}"
 
 
 @pytest.mark.parametrize(
@@ -14,9 +14,8 @@ FEELING_FIRST = "applies: episode\norder: {first: {any_of: [sorry]}, then: {any_
         ("Sorry. You get a refund.", Verdict.MET, "In the right order."),
         ("You get a refund. Sorry.", Verdict.MISSED, "In the wrong order."),
         ("You get a refund.", Verdict.MISSED, "Came without the other before it."),
-        ("Sorry to hear.", Verdict.NOT_APPLICABLE, "The second of the two never came, so there is no order to judge."),
-        ("Account number please.", Verdict.NOT_APPLICABLE,
-         "The second of the two never came, so there is no order to judge."),
+        ("Sorry to hear.", Verdict.MET, "Nothing went before it."),
+        ("Account number please.", Verdict.NOT_APPLICABLE, "Neither of the two came, so there is no order to judge."),
     ],
 )  # fmt: skip
 def test_one_thing_comes_before_another(judge: Judge, said: str, verdict: Verdict, reason: str) -> None:
@@ -32,7 +31,7 @@ def test_what_was_said_before_the_upset_does_not_count(judge: Judge) -> None:
 
 
 def test_with_since_call_what_was_asked_before_the_upset_counts(judge: Judge) -> None:
-    rule = "applies: episode\norder: {since: call, first: {any_of: [which lamp]}, then: {any_of: [refund]}}"
+    rule = "applies: upset\norder: {since: call, first: {any_of: [which lamp]}, then: {any_of: [refund]}}"
     asked = judge(rule, "A: Which lamp?\nC: This is ridiculous.\nA: You get a refund.")
     never_asked = judge(rule, "A: Hello.\nC: This is ridiculous.\nA: You get a refund.")
 
@@ -78,7 +77,7 @@ OFFER = block("expect: {any_of: [send you]}", rule_id="apology.offer")
     [
         ("I will send you a new shade.", Verdict.MET),
         ("I will send you a voucher.", Verdict.MISSED),
-        ("The shade is a pity.", Verdict.NOT_APPLICABLE),
+        ("The shade is a pity.", Verdict.MISSED),
     ],
 )
 def test_an_offer_takes_up_what_was_told(judge: Judge, said: str, verdict: Verdict) -> None:

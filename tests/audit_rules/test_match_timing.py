@@ -13,7 +13,7 @@ from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerR
 
 CASES = Path(__file__).parents[1] / "cases"
 
-CUTS_IN = "applies: episode\nneeds_times: true\ntiming: {aspect: interruption}"
+CUTS_IN = "applies: upset\nneeds_times: true\ntiming: {aspect: interruption}"
 VENT = "This is ridiculous, it came on Monday and it was broken"
 
 
@@ -67,7 +67,7 @@ def test_interruptions_cannot_be_judged_without_times(judge: Judge) -> None:
     )  # fmt: skip
 
 
-SIGNALS = "applies: episode\nneeds_times: true\ntiming: {aspect: signal, longest_turn: 15, acknowledged_by: [i hear]}"
+SIGNALS = "applies: upset\nneeds_times: true\ntiming: {aspect: signal, longest_turn: 15, acknowledged_by: [i hear]}"
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ import pytest
 
 from audit_rules.document import Problem
 from audit_rules.rulebook import RulebookError, load_rulebook, read_rulebook
-from tests.audit_rules.conftest import EPISODES, RulebookOf, WriteRules, block
+from tests.audit_rules.conftest import GATE, RulebookOf, WriteRules, act, block
 
 GOOD = block("expect: {any_of: [i am sorry]}")
 
@@ -18,7 +18,7 @@ def lint(write_rules: WriteRules):
 
     def problems(**files: str) -> list[str]:
         folder = write_rules(**files)
-        rulebook, found = read_rulebook(folder, shipped=False)
+        rulebook, found = read_rulebook(folder, shipped=False, recogniser=False)
         assert (rulebook is None) == bool(found)
         return [str(p).removeprefix(f"{folder}/") for p in found]
 
@@ -26,7 +26,7 @@ def lint(write_rules: WriteRules):
 
 
 def test_a_good_folder_has_no_problems(lint) -> None:
-    assert lint(apology=GOOD, episodes=EPISODES) == []
+    assert lint(apology=GOOD, **GATE) == []
 
 
 RULE = dedent("""\
@@ -44,12 +44,12 @@ RULE = dedent("""\
     [
         ("expect: {any_of: [sorry (now]}", "5:27 in “sorry (now”: this “(” is never closed"),
         ('expect: {any_of: [hi, "sorry (now"]}', "5:32 in “sorry (now”: this “(” is never closed"),
-        ("expect: {any_of: [<no>]}", "5:21 in “<no>”: there is no word list <no> (known: none)"),
+        ("expect: {any_of: [<no>]}", "5:21 in “<no>”: there is no word list <no> (known: about, act,"),
         ("expect: {any_of: [um]}", "5:21 in “um”: “um” is left out of every text (a filler or a sign), so it can"
          " never match"),
         ("expect: {any_off: [sorry]}", "5:12 “any_off” is not a key here. Did you mean “any_of”?"),
         ("expects: {any_of: [sorry]}", "5:3 “expects” is not a key here. Did you mean “expect”?"),
-        ("expect: {}", "5:3 “expect” needs any_of or events: it has nothing to look for"),
+        ("expect: {}", "5:3 “expect” needs acts, any_of or events: it has nothing to look for"),
         ("expect: {any_of: sorry}", "5:20 Expected a list, got text"),
         ("expect: {any_of: [3]}", "5:21 Expected text, got a whole number"),
         ("expect: {any_of: [sorry], speaker: Agent}", "5:38 “Agent” is not one of agent, customer. Did you mean"
@@ -59,9 +59,15 @@ RULE = dedent("""\
         ("expect: {events: [apology.give]}", "5:21 there is no rule apology.give. Did you mean “apology.given”?"),
         ("expect: {events: [apology.given]}", "1:3 the events of apology.given refer back to itself:"
          " apology.given > apology.given"),
+        ("expect: {acts: [apologizes]}", "5:19 there is no act apologizes. Did you mean “apologises”?"),
+        ("expect: {acts: [apologises], unless_acts: [accepts]}", "5:46 accepts is an act of the customer, and the"
+         " agent's are asked for"),
+        ("expect: {speaker: customer, acts: [accepts, apologises]}", "5:47 apologises is an act of the agent, and the"
+         " customer's are asked for"),
+        ("applies: episode\n  expect: {any_of: [a]}", "5:12 “episode” is not one of always, upset"),
         ("restates: {during: [zebra.none]}", "5:23 there is no rule zebra.none"),
-        ("never: {any_of: [no], followed_by: {}}", "5:25 “followed_by” needs any_of or events: it has nothing to"
-         " look for"),
+        ("never: {any_of: [no], followed_by: {}}", "5:25 “followed_by” needs acts, any_of or events: it has"
+         " nothing to look for"),
         ("never: {any_of: [no], within: 2 turns}", "5:33 “2 turns” is no window; write “2 agent turns”, “30 s” or"
          " “rest of call”"),
         ("at_most: {any_of: [sorry]}", "5:3 “times” is missing here"),
@@ -80,7 +86,9 @@ RULE = dedent("""\
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_rule_is_named_with_its_place(lint, body: str, problem: str) -> None:
-    assert f"apology.yaml:{problem}" in lint(apology=RULE.format(body=body))
+    found = lint(apology=RULE.format(body=body))
+
+    assert any(p.startswith(f"apology.yaml:{problem}") for p in found), found
 
 
 @pytest.mark.parametrize(
@@ -122,12 +130,13 @@ def test_an_empty_file_is_no_mistake(lint) -> None:
 def test_all_mistakes_are_named_in_order(lint) -> None:
     files = {
         "words": "loud: [um]\nempty: []\nBad: [a]\n",
-        "episodes": "strong: [this is (bad]\nweak: []\n",
+        "gate": "upset: [upset, apologises]\nproblem: [upsett]\n",
+        **act("waves", "hello (there"),
         "apology": block("expect: {any_of: ['(', ')']}"),
     }
     assert [p.partition(" ")[0] for p in lint(**files)] == [
-        "apology.yaml:5:22", "apology.yaml:5:27", "episodes.yaml:1:18", "words.yaml:1:8", "words.yaml:2:1",
-        "words.yaml:3:1",
+        "acts/waves.yaml:5:17", "apology.yaml:5:22", "apology.yaml:5:27", "gate.yaml:1:16", "gate.yaml:2:11",
+        "words.yaml:1:8", "words.yaml:2:1", "words.yaml:3:1",
     ]  # fmt: skip
 
 
@@ -157,6 +166,43 @@ def test_words_for_yes_and_no_stay_words(rulebook_of: RulebookOf) -> None:
 
 
 @pytest.mark.parametrize(
+    ("text", "problem"),
+    [
+        ("name: wave", "1:7 wave belongs in waves.yaml: the name is the file's"),
+        ("name: waves\nwho: robot", "2:6 “robot” is not one of agent, customer"),
+        ("name: waves\nphrase: [hello]", "2:1 “phrase” is not a key here. Did you mean “phrases”?"),
+        ("name: waves\nparent: upset", "2:9 upset is an act of the customer, and the agent's are asked for"),
+        ("name: waves\nparent: greet", "2:9 there is no act greet. Did you mean “greets”?"),
+        ("name: waves\nunless: ['hi (you']", "2:14 in “hi (you”: this “(” is never closed"),
+    ],
+)
+def test_a_mistake_in_an_act_is_named_with_its_place(lint, text: str, problem: str) -> None:
+    rest = {"who": "agent", "means": "It.", "is_not": "Else.", "examples": "[Hello.]"}
+    told = "\n".join([text, *(f"{key}: {value}" for key, value in rest.items() if f"{key}:" not in text)])
+
+    found = lint(acts_waves=told)
+
+    assert any(p.startswith(f"acts/waves.yaml:{problem}") for p in found), found
+
+
+@pytest.mark.parametrize("key", ["upset", "clearly", "elsewhere", "accepted", "thanked", "persists", "problem"])
+def test_a_gate_may_only_name_acts_of_the_customer(lint, key: str) -> None:
+    at = len(key) + 4
+    assert lint(gate=f"{key}: [apologises]") == [
+        f"gate.yaml:1:{at} apologises is an act of the agent, and the customer's are asked for"
+    ]
+
+
+def test_an_act_of_a_folder_overrides_the_shipped_one_of_the_same_name(write_rules: WriteRules) -> None:
+    own = write_rules(**act("upset", "hopeless", more="parent: is_sad"), **act("is_sad", "sad"))
+
+    rulebook = load_rulebook(own, shipped=False, recogniser=False)
+
+    assert rulebook.acts["upset"].phrases == ("hopeless",)
+    assert rulebook.acts["upset"].parent == "is_sad"
+
+
+@pytest.mark.parametrize(
     ("card", "problem"),
     [
         ("name: house\ntitle: H\nsteps:\n- {id: a, title: A, rules: {apology.give: 1}}",
@@ -181,7 +227,7 @@ def test_loading_a_broken_folder_raises_with_every_problem(write_rules: WriteRul
     folder = write_rules(apology=block("expect: {any_of: ['(', ')']}"))
 
     with pytest.raises(RulebookError) as refused:
-        load_rulebook(folder, shipped=False)
+        load_rulebook(folder, shipped=False, recogniser=False)
 
     assert len(refused.value.problems) == 2
     assert all(isinstance(p, Problem) for p in refused.value.problems)
@@ -195,41 +241,41 @@ def test_an_unknown_id_is_answered_with_the_nearest(rulebook_of: RulebookOf) -> 
 
 
 def test_a_users_rule_overrides_the_one_of_the_same_id(write_rules: WriteRules) -> None:
-    first = write_rules("first", apology=GOOD, episodes=EPISODES)
+    first = write_rules("first", apology=GOOD, **GATE)
     second = write_rules("second", apology=block("expect: {any_of: [forgive me]}"), words="mine: [a]")
 
-    rulebook = load_rulebook(first, second, shipped=False)
+    rulebook = load_rulebook(first, second, shipped=False, recogniser=False)
 
     assert [r.id for r in rulebook.rules] == ["apology.given"]
     assert rulebook.rule("apology.given").expect.any_of == ("forgive me",)
-    assert rulebook.cues.strong != ()
+    assert rulebook.gate.clearly == ("is_angry",)
 
 
 def test_an_overridden_rule_is_not_looked_at(write_rules: WriteRules) -> None:
     first = write_rules("first", apology=block("expect: {any_of: ['(']}"))
     second = write_rules("second", apology=GOOD)
 
-    assert read_rulebook(first, second, shipped=False)[1] == []
+    assert read_rulebook(first, second, shipped=False, recogniser=False)[1] == []
 
 
 def test_a_users_folder_adds_to_the_shipped_rules(write_rules: WriteRules) -> None:
     own = write_rules(mine=block("expect: {any_of: [aloha]}", rule_id="mine.greets"))
 
-    ids = {r.id for r in load_rulebook(own).rules}
+    ids = {r.id for r in load_rulebook(own, recogniser=False).rules}
 
     assert "mine.greets" in ids
-    assert {r.id for r in load_rulebook().rules} == ids - {"mine.greets"}
+    assert {r.id for r in load_rulebook(recogniser=False).rules} == ids - {"mine.greets"}
 
 
 def test_a_folder_that_is_not_there_adds_nothing(tmp_path: Path) -> None:
-    assert load_rulebook(tmp_path / "none").version == load_rulebook().version
+    assert load_rulebook(tmp_path / "none", recogniser=False).version == load_rulebook(recogniser=False).version
 
 
 def test_a_yml_ending_is_read_too(write_rules: WriteRules) -> None:
     folder = write_rules(apology=GOOD)
     (folder / "apology.yaml").rename(folder / "apology.yml")
 
-    assert len(load_rulebook(folder, shipped=False).rules) == 1
+    assert len(load_rulebook(folder, shipped=False, recogniser=False).rules) == 1
 
 
 def test_a_retired_rule_judges_no_more_but_lends_its_words(rulebook_of: RulebookOf) -> None:
@@ -242,22 +288,24 @@ def test_a_retired_rule_judges_no_more_but_lends_its_words(rulebook_of: Rulebook
     assert "apology.given" in rulebook.sources
 
 
+def version_of(folder: Path) -> str:
+    return load_rulebook(folder, shipped=False, recogniser=False).version
+
+
 def test_the_version_names_what_the_rules_say_and_nothing_else(write_rules: WriteRules) -> None:
     other = block("never: {any_of: [calm down]}", rule_id="listen.calm")
-    version = load_rulebook(write_rules("a", apology=GOOD, listen=other), shipped=False).version
+    version = version_of(write_rules("a", apology=GOOD, listen=other))
 
     same = write_rules("b", listen="# said otherwise\n" + other, apology=GOOD.replace("[A1]", '["A1"]'))
-    assert load_rulebook(same, shipped=False).version == version
+    assert version_of(same) == version
     for change in (("i am sorry", "i am so sorry"), ("Is it so?", "Is it?"), ("sources", "status: trial\n  sources")):
         changed = write_rules("c", apology=GOOD.replace(*change), listen=other)
-        assert load_rulebook(changed, shipped=False).version != version
+        assert version_of(changed) != version
 
 
-def test_words_cues_and_scorecards_are_part_of_the_version(write_rules: WriteRules) -> None:
+def test_words_acts_gate_and_scorecards_are_part_of_the_version(write_rules: WriteRules) -> None:
     card = "name: house\ntitle: H\nsteps: []"
-    versions = [
-        load_rulebook(write_rules(str(n), apology=GOOD, **more), shipped=False).version
-        for n, more in enumerate([{}, {"words": "a: [b]"}, {"episodes": EPISODES}, {"cards_house": card}])
-    ]
+    additions = [{}, {"words": "a: [b]"}, {"gate": "upset: [upset]"}, {"cards_house": card}, act("waves", "hello")]
+    versions = [version_of(write_rules(str(n), apology=GOOD, **more)) for n, more in enumerate(additions)]
 
-    assert len(set(versions)) == 4
+    assert len(set(versions)) == 5
