@@ -1,12 +1,14 @@
 """Where speech was not understood, nobody is said to have missed what may have been said there."""
 
+from pathlib import Path
+from textwrap import indent
+
 import msgspec
 import pytest
 
 from audit_rules.audit import audit
 from audit_rules.finding import Finding, Verdict
-from audit_rules.rulebook import Rulebook
-from tests.audit_rules.conftest import RulebookOf, block
+from audit_rules.rulebook import load_rulebook
 from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
 
 APOLOGY = "expect: {any_of: [sorry]}"
@@ -22,7 +24,11 @@ LINES = [
 ]
 
 
-def judged(rulebook: Rulebook, *unheard: Span, role: SpeakerRole = SpeakerRole.AGENT) -> Finding:
+def judged(folder: Path, body: str, *unheard: Span, role: SpeakerRole = SpeakerRole.AGENT) -> Finding:
+    head = "- id: apology.given\n  asks: Is it so?\n  why: Because.\n  sources: [A1]\n"
+    rule = f"{head}{indent(body, '  ')}\n  examples: {{met: 'A: yes'}}\n"
+    (folder / "apology.yaml").write_text(rule, encoding="utf-8")
+    rulebook = load_rulebook(folder, shipped=False, recogniser=False)
     transcript = Transcript(
         call=Call(call_id="C1", source="here"),
         utterances=tuple(Utterance(role=who, text=text, start=a, end=b) for who, text, a, b in LINES),
@@ -48,20 +54,20 @@ def judged(rulebook: Rulebook, *unheard: Span, role: SpeakerRole = SpeakerRole.A
     ],
 )
 def test_missed_is_not_said_where_the_agents_words_were_not_understood(
-    rulebook_of: RulebookOf, body: str, unheard: tuple[Span, ...], verdict: Verdict
+    tmp_path: Path, body: str, unheard: tuple[Span, ...], verdict: Verdict
 ):
-    assert judged(rulebook_of(apology=block(body)), *unheard).verdict is verdict
+    assert judged(tmp_path, body, *unheard).verdict is verdict
 
 
 @pytest.mark.parametrize(
     ("role", "verdict"),
     [(SpeakerRole.CUSTOMER, Verdict.MISSED), (SpeakerRole.UNKNOWN, Verdict.NOT_ASSESSABLE)],
 )
-def test_only_speech_that_may_be_the_agents_counts(rulebook_of: RulebookOf, role: SpeakerRole, verdict: Verdict):
-    assert judged(rulebook_of(apology=block(APOLOGY)), Span(15.0, 17.0), role=role).verdict is verdict
+def test_only_speech_that_may_be_the_agents_counts(tmp_path: Path, role: SpeakerRole, verdict: Verdict):
+    assert judged(tmp_path, APOLOGY, Span(15.0, 17.0), role=role).verdict is verdict
 
 
-def test_the_reason_says_how_much_was_not_understood(rulebook_of: RulebookOf):
-    finding = judged(rulebook_of(apology=block(APOLOGY)), Span(15.0, 17.0))
+def test_the_reason_says_how_much_was_not_understood(tmp_path: Path):
+    finding = judged(tmp_path, APOLOGY, Span(15.0, 17.0))
 
     assert finding.reason == "No words were understood in 2.0 s of speech there."
