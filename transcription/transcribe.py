@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from transcription import announcements, echo, guard, redaction, speech, unheard
+from transcription import announcements, echo, guard, names, redaction, speech, unheard
 from transcription.audio import Audio, decode, write_copy
 from transcription.engines import Channel, Engine, Written, settings_hash
 from transcription.errors import Unreadable
@@ -80,8 +80,11 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def glossary_of(arrival: Arrival) -> tuple[str, ...]:
-    """The names that a recogniser should expect in a call: its agent's, then those of its source."""
-    agent = arrival.call.agent_name
+    """The names that a recogniser should expect in a call: its agent's, then those of its source; none if it has none.
+
+    Names cost a second hearing (`transcription.names`), so an agent's name alone is not worth one.
+    """
+    agent = arrival.call.agent_name if arrival.source.glossary else None
     return tuple(dict.fromkeys((*([agent] if agent else []), *arrival.source.glossary)))
 
 
@@ -163,10 +166,10 @@ def recognise(
 ) -> list[list[Written]]:
     """For each call, for each channel of `Prepared.channels`, what the engine wrote.
 
-    Speech in which it wrote nothing that can be believed is heard again.
+    Names of a glossary are put right, and speech in which nothing was written that can be believed is heard again.
     """
     channels = [channel for call in calls for channel in call.channels]
-    written = engine.transcribe(channels)
+    written = names.with_names(channels, engine)
     written = unheard.heard_again(channels, written, engine, floor=_floor(engine, settings))
     of_channel = iter(written)
     return [[next(of_channel) for _ in call.channels] for call in calls]
