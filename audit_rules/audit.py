@@ -12,6 +12,7 @@ from audit_rules.matchers import Scope
 from audit_rules.matchers.kept_promise import KeptPromiseMatcher
 from audit_rules.measures import measures_of
 from audit_rules.rulebook import CompiledRule, Rulebook
+from audit_rules.unheard import unless_unheard
 from transcription.language import NAMES
 from transcription.transcript import RolesFrom, SpeakerRole, Transcript
 from transcription.turns import is_listening_signal
@@ -111,7 +112,8 @@ def _judge(compiled: CompiledRule, call: Conversation, applying: Scopes, unasses
     if rule.needs_times and not call.transcript.has_times:
         return answer.not_assessable("The recording does not show when each party speaks.")
     # One finding a call: a miss anywhere is the one to hear about, then what was met.
-    finding = min((compiled.matcher.judge(call, s) for s in scopes), key=lambda f: _WORST_FIRST.index(f.verdict))
+    judged = (unless_unheard(compiled.matcher.judge(call, s), compiled.matcher, call, s, answer) for s in scopes)
+    finding = min(judged, key=lambda f: _WORST_FIRST.index(f.verdict))
     perhaps = rule.applies == "upset" and call.upset is Upset.PERHAPS
     return _without_accusing(rule.feeling, finding, compiled) if perhaps else finding
 

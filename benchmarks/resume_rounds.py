@@ -57,6 +57,7 @@ speakers = { "Deepgram 0" = "agent", "Deepgram 1" = "customer" }
 # Whatever a run finds, without which run found it and when.
 COMPARED = {
     "calls": "*", "recordings": "*", "transcripts": "*", "utterances": "*", "speech_spans": "*", "music_spans": "*",
+    "unheard_spans": "*",
     "findings": "*", "episodes": "*", "promises": "*", "call_measures": "* exclude (run_id)",
     "quarantine": "* exclude (first_run_id, last_run_id, resolved_run_id)",
 }  # fmt: skip

@@ -10,13 +10,13 @@ from typing import Annotated
 
 import msgspec
 
-from transcription import announcements, echo, guard, redaction, speech
+from transcription import announcements, echo, guard, names, redaction, speech, unheard
 from transcription.audio import Audio, decode, write_copy
 from transcription.engines import Channel, Engine, Written, settings_hash
 from transcription.errors import Unreadable
 from transcription.inbox import Arrival, at_hand
 from transcription.language import shared
-from transcription.speakers import Layout, Party, cast_of, layout_of, parties_of
+from transcription.speakers import Cast, Layout, Party, cast_of, layout_of, parties_of
 from transcription.transcript import (
     Provenance,
     Recording,
@@ -29,7 +29,7 @@ from transcription.transcript import (
 )
 
 # Changed whenever the code of this room starts to give other words for the same sound.
-VERSION = 3
+VERSION = 4
 
 
 class TranscriptionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -80,8 +80,11 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def glossary_of(arrival: Arrival) -> tuple[str, ...]:
-    """The names that a recogniser should expect in a call: its agent's, then those of its source."""
-    agent = arrival.call.agent_name
+    """The names that a recogniser should expect in a call: its agent's, then those of its source; none if it has none.
+
+    Names cost a second hearing (`transcription.names`), so an agent's name alone is not worth one.
+    """
+    agent = arrival.call.agent_name if arrival.source.glossary else None
     return tuple(dict.fromkeys((*([agent] if agent else []), *arrival.source.glossary)))
 
 
@@ -117,7 +120,7 @@ def transcribe(
     Raises `Unreadable` for a recording that must be quarantined, `SetupError` for a channel that cannot be.
     """
     call = prepare(arrival, settings=settings, spill=spill)
-    (written,) = recognise([call], engine)
+    (written,) = recognise([call], engine, settings=settings)
     return finish(call, written, engine, settings=settings, audio_copy=audio_copy)
 
 
@@ -155,10 +158,21 @@ def prepare(
     )
 
 
-def recognise(calls: Sequence[Prepared], engine: Engine) -> list[list[Written]]:
-    """For each call, for each channel of `Prepared.channels`, what the engine wrote."""
-    written = iter(engine.transcribe([channel for call in calls for channel in call.channels]))
-    return [[next(written) for _ in call.channels] for call in calls]
+def recognise(
+    calls: Sequence[Prepared],
+    engine: Engine,
+    *,
+    settings: TranscriptionSettings = TranscriptionSettings(),  # noqa: B008  Frozen, so it is safe to share.
+) -> list[list[Written]]:
+    """For each call, for each channel of `Prepared.channels`, what the engine wrote.
+
+    Names of a glossary are put right, and speech in which nothing was written that can be believed is heard again.
+    """
+    channels = [channel for call in calls for channel in call.channels]
+    written = names.with_names(channels, engine)
+    written = unheard.heard_again(channels, written, engine, floor=_floor(engine, settings))
+    of_channel = iter(written)
+    return [[next(of_channel) for _ in call.channels] for call in calls]
 
 
 def finish(
@@ -182,6 +196,7 @@ def finish(
         dropped.update(reasons)
         believed.append(spoken)
     kept = sum(map(len, believed))
+    holes = [unheard.without_words(*channel) for channel in zip(layout.spans, believed, strict=True)]
     parties = parties_of(layout, believed)
     cast = cast_of(layout, parties)
     warnings = [*layout.warnings, *cast.warnings]
@@ -218,11 +233,24 @@ def finish(
         role_evidence=cast.evidence,
         speech=cast.speech,
         music=cast.music,
+        unheard=_unheard(holes, layout, cast),
         dropped_words=dropped.total(),
         redactions=told.times,
         warnings=tuple(warnings),
     )
     return announcements.marked(transcript, arrival.source.announcements)
+
+
+def _unheard(
+    holes: Sequence[Sequence[tuple[Span, ...]]], layout: Layout, cast: Cast
+) -> dict[SpeakerRole, tuple[Span, ...]]:
+    """The holes of each channel by the role of who speaks there; unknown where it holds two voices."""
+    roles = cast.roles if layout.voices is None else (SpeakerRole.UNKNOWN,) * len(holes)
+    left: dict[SpeakerRole, tuple[Span, ...]] = {}
+    for role, own in zip(roles, holes, strict=True):
+        if own:
+            left[role] = speech.union(left.get(role, ()), *own)
+    return left
 
 
 def _utterances(parties: Sequence[Party], roles: Sequence[SpeakerRole], pause: Seconds) -> tuple[Utterance, ...]:

@@ -148,6 +148,8 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     sorted and disjoint; it is empty where the recording cannot show it (mono, chat). Overlaps, holds
     and answer gaps come from it, never from the recogniser's times. `music` says in the same way where a
     channel carries music, which is no speech: a hold with music is silence of both parties.
+    `unheard` is speech in which no words were understood, by the role whose channel it is on, sorted and disjoint;
+    UNKNOWN where the channel may hold either party.
     `language` is the code of the language that the words are written in ("en"), as it was set, detected or
     exported; None where that is not known.
     """
@@ -162,6 +164,7 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     role_evidence: str = ""
     speech: dict[SpeakerRole, tuple[Span, ...]] = {}
     music: dict[SpeakerRole, tuple[Span, ...]] = {}
+    unheard: dict[SpeakerRole, tuple[Span, ...]] = {}
     dropped_words: int = 0
     redactions: int = 0
     warnings: tuple[str, ...] = ()

@@ -645,7 +645,7 @@ def _read_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -
         utterances = _arrow(
             con, "from core.utterances semi join batch_wanted using (call_id) order by call_id, position"
         )
-        speech, music = _spans(con, "speech_spans"), _spans(con, "music_spans")
+        speech, music, unheard = (_spans(con, f"{what}_spans") for what in ("speech", "music", "unheard"))
     heard: dict[str, list[Utterance]] = {}
     for call_id, utterance in zip(utterances["call_id"].to_pylist(), _utterances(utterances), strict=True):
         heard.setdefault(call_id, []).append(utterance)
@@ -668,6 +668,7 @@ def _read_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -
             role_evidence=row["role_evidence"],
             speech=dict.fromkeys(map(SpeakerRole, row["speech_roles"]), ()) | speech.get(call_id, {}),
             music=music.get(call_id, {}),
+            unheard=unheard.get(call_id, {}),
             dropped_words=row["dropped_words"],
             redactions=row["redactions"],
             warnings=tuple(row["warnings"]),

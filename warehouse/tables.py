@@ -71,6 +71,9 @@ SCHEMAS: dict[str, pa.Schema] = {
     "music_spans": pa.schema(
         [("call_id", _TEXT), ("role", _TEXT), ("position", _INT), ("start_s", _FLOAT), ("end_s", _FLOAT)]
     ),
+    "unheard_spans": pa.schema(
+        [("call_id", _TEXT), ("role", _TEXT), ("position", _INT), ("start_s", _FLOAT), ("end_s", _FLOAT)]
+    ),
     "call_measures": pa.schema(
         [
             ("call_id", _TEXT), ("rulebook_version", _TEXT), ("transcript_hash", _TEXT),
@@ -112,7 +115,7 @@ class AuditedCall(msgspec.Struct, frozen=True):
 
 
 OF_CALL = ("calls", "recordings")
-OF_TRANSCRIPT = ("transcripts", "utterances", "speech_spans", "music_spans")
+OF_TRANSCRIPT = ("transcripts", "utterances", "speech_spans", "music_spans", "unheard_spans")
 OF_AUDIT = ("call_measures", "findings", "episodes", "promises")
 """The tables of a call, of what was heard, of what was judged: each kind is replaced for its own reason."""
 
@@ -165,6 +168,7 @@ def _part(ordered: Sequence[AuditedCall], known: Mapping[str, str], kept: Collec
         "utterances": _utterance_columns(heard) + _word_columns(heard, words, confidences),
         "speech_spans": _span_columns((t.call.call_id, t.speech) for t in heard),
         "music_spans": _span_columns((t.call.call_id, t.music) for t in heard),
+        "unheard_spans": _span_columns((t.call.call_id, t.unheard) for t in heard),
     } | _audit_columns(ordered, hashes)
     return {name: arrow_table(SCHEMAS[name], lists) for name, lists in columns.items()}
 

@@ -309,7 +309,7 @@ def _heard(
 ) -> Iterator[tuple[Prepared, Transcript | Unreadable]]:
     """Each call's transcript; where the recogniser breaks down they are heard one by one, to find the call it is."""
     try:
-        written = recognise(calls, engine)
+        written = recognise(calls, engine, settings=settings)
     except Exception as error:
         if len(calls) == 1:
             yield calls[0], refusal(calls[0].arrival, error)

@@ -293,6 +293,8 @@ def _heard(call: Row) -> str:
     said.append(f"Words by {call['engine']} {call['model']}{confidence}.")
     if call["dropped_words"]:
         said.append(f"{counted(int(call['dropped_words']), 'doubtful word')} left out.")
+    if call["unheard_s"]:
+        said.append(f"No words were understood in {call['unheard_s']:.1f} s of speech.")
     if call["redactions"]:
         said.append(f"{counted(int(call['redactions']), 'place')} masked.")
     said += [sentence(str(w)) for w in call["warnings"] or () if not (evidence and str(w).startswith(evidence))]

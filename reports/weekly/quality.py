@@ -33,6 +33,15 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
         )
         for engine in readings.engines
     )
+    facts.extend(
+        Fact(
+            name="Not understood",
+            value=f"{long_time(row['seconds'])} of speech without words, in {counted(int(row['calls']), 'call')}: "
+            "nobody is said to have missed what may have been said there",
+        )
+        for row in readings.unheard
+        if row["calls"]
+    )
     for cover in readings.coverage[:1]:
         undecided, unsure = int((cover["applicable"] or 0) - (cover["judged"] or 0)), int(cover["unsure"] or 0)
         facts.append(

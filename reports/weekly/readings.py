@@ -77,6 +77,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     undated: int
     erased: list[Row]
     engines: list[Row]
+    unheard: list[Row]
     versions: list[Row]
     rule_changes: list[Row]
     reviews: list[Row]
@@ -301,6 +302,12 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
                 round(avg(c.confidence), 9) as confidence
             from calls c where c.iso_week = $week {of_c}
             group by all order by count(*) desc, c.engine, c.model
+            """
+        ),
+        unheard=ask(
+            """
+            select count(*) as calls, round(sum(c.unheard_s), 9) as seconds
+            from calls c where c.iso_week = $week and c.unheard_s > 0 {of_c}
             """
         ),
         versions=ask(

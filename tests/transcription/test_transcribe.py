@@ -33,7 +33,7 @@ class Prompter:
 
     def transcribe(self, heard: Sequence[Channel]) -> list[Written]:
         said = [self.channels.pop(0) if self.channels else [] for _ in heard]
-        return [Written(words, self.languages[n]) for n, words in enumerate(said)]
+        return [Written(words, self.languages[n % len(self.languages)]) for n, words in enumerate(said)]
 
 
 def words(text: str, start: float, *, each: float = 0.3, confidence: float | None = 0.9) -> list[Word]:

@@ -37,7 +37,8 @@ from warehouse.load import (
 )
 
 TABLES = (
-    "calls", "recordings", "transcripts", "utterances", "speech_spans", "music_spans", "call_measures", "findings",
+    "calls", "recordings", "transcripts", "utterances", "speech_spans", "music_spans", "unheard_spans",
+    "call_measures", "findings",
     "episodes", "promises",
 )  # fmt: skip
 
@@ -58,7 +59,7 @@ def test_loading_twice_is_loading_once(warehouse, builders):
     assert everything(warehouse) == once
     assert {t: len(rows) for t, rows in once.items()} == {
         "calls": 2, "recordings": 2, "transcripts": 2, "utterances": 4, "speech_spans": 4, "music_spans": 0,
-        "call_measures": 2, "findings": 2, "episodes": 2, "promises": 1,
+        "unheard_spans": 0, "call_measures": 2, "findings": 2, "episodes": 2, "promises": 1,
     }  # fmt: skip
 
 
@@ -360,6 +361,7 @@ any_transcript = st.builds(
     role_confidence=confidences,
     role_evidence=texts,
     speech=st.dictionaries(st.sampled_from(SpeakerRole), spans, max_size=3),
+    unheard=st.dictionaries(st.sampled_from(SpeakerRole), spans.filter(bool), max_size=3),
     dropped_words=st.integers(0, 1000),
     redactions=st.integers(0, 1000),
     warnings=st.lists(texts, max_size=2).map(tuple),

@@ -24,6 +24,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     - `samples` is float32 [n] at `sample_rate`; only `spans` (sorted, disjoint; padded a little) are listened to.
     - `call`: channels with the same one belong together; a language is detected once for all of them.
     - `glossary`: names that the recogniser cannot guess, most important first; see `Engine.takes_glossary`.
+    - `language`: its code where it is known already, so that it is not detected; "" = as the engine is set.
     """
 
     samples: Samples
@@ -31,6 +32,7 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     spans: tuple[Span, ...]
     call: str = ""
     glossary: tuple[str, ...] = ()
+    language: str = ""
 
 
 class Written(msgspec.Struct, frozen=True):

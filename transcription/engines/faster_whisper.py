@@ -153,6 +153,8 @@ class FasterWhisper:
 
         None where no channel of that call has speech.
         """
+        if all(channel.language for channel in heard):
+            return [channel.language for channel in heard]
         if self._language != "auto":
             return [self._language] * len(heard)
         if not model.model.is_multilingual:

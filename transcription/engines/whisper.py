@@ -129,6 +129,8 @@ class Whisper:
 
         None where no channel of that call has speech.
         """
+        if all(channel.language for channel in heard):
+            return [channel.language for channel in heard]
         if self._language != "auto":
             return [self._language] * len(heard)
         if not self._model().is_multilingual:

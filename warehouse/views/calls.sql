@@ -33,6 +33,7 @@ select
     t.role_evidence,
     t.confidence,
     t.dropped_words,
+    coalesce((select sum(u.end_s - u.start_s) from core.unheard_spans u where u.call_id = c.call_id), 0.0) as unheard_s,
     t.redactions,
     t.warnings,
     list_contains(t.speech_roles, 'agent') and list_contains(t.speech_roles, 'customer') as has_times,

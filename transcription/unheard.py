@@ -1,0 +1,121 @@
+"""Speech that holds no words: found by comparing the words with the speech, and heard again.
+
+Whisper ends a text early now and then, above all after a prompt, and leaves out the rest of what it was given; a text
+that was dropped for repeating itself leaves a hole too. The words alone never show it: where speech was found, is known
+from the sound.
+"""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from math import inf
+
+import msgspec
+
+from transcription.engines import Channel, Engine, Written
+from transcription.guard import guarded
+from transcription.speech import overlaps, total, union
+from transcription.transcript import Seconds, Span, Word
+
+# So much speech in a row without a word is worth a second hearing; shorter is a breath, or a word that is timed badly.
+_WORTH_HEARING: Seconds = 0.4
+# And so much may have been a phrase that a rule asks for; "mm" and "oh" are shorter.
+SHORTEST: Seconds = 1.0
+# A longer pause parts two holes.
+_PAUSE: Seconds = 1.0
+# A word alone is hardly understood: so much of what is around a hole is heard with it.
+_CONTEXT: Seconds = 3.0
+# Two hearings time the same word this differently.
+_BESIDE: Seconds = 1.5
+# Words are timed to about this much, and take no longer than this. Digits are said as words.
+_NEAR: Seconds = 0.3
+_LONGEST_WORD: Seconds = 1.0
+_PER_CHARACTER: Seconds = 0.1
+_PER_DIGIT: Seconds = 0.4
+
+Spans = tuple[Span, ...]
+
+
+def without_words(spoken: Sequence[Span], words: Sequence[Word], *, shortest: Seconds = SHORTEST) -> list[Spans]:
+    """The holes: for each, its speech in parts, with less than a second between two and `shortest` seconds in all.
+
+    `spoken` (disjoint) and `words` are sorted. A word reaches 0.3 s beyond its time, but however long the recogniser
+    says it took, no farther than a person needs for it.
+    """
+    reached = union(Span(word.start - _NEAR, min(word.end, word.start + _longest(word)) + _NEAR) for word in words)
+    edges = [-inf, *(edge for span in reached for edge in (span.start, span.end)), inf]
+    holes: list[list[Span]] = []
+    before = None
+    for gap, part in _parts(spoken, [Span(*gap) for gap in zip(edges[::2], edges[1::2], strict=True)]):
+        if gap == before and part.start - holes[-1][-1].end < _PAUSE:
+            holes[-1].append(part)
+        else:
+            holes.append([part])
+        before = gap
+    return [tuple(hole) for hole in holes if total(hole) >= shortest]
+
+
+def _parts(spoken: Sequence[Span], gaps: Sequence[Span]) -> Iterator[tuple[int, Span]]:
+    """The speech in each gap, with the gap's number."""
+    n = 0
+    for part in overlaps(spoken, gaps):
+        while gaps[n].end <= part.start:
+            n += 1
+        yield n, part
+
+
+def _longest(word: Word) -> Seconds:
+    return max(_LONGEST_WORD, sum(_PER_DIGIT if c.isdigit() else _PER_CHARACTER for c in word.text))
+
+
+def heard_again(
+    channels: Sequence[Channel], written: Sequence[Written], engine: Engine, *, floor: float
+) -> list[Written]:
+    """What was written, with each hole in its believed words heard once more: by itself, without a prompt.
+
+    What is written for a hole this time takes the place of the words there that were not believed. `floor` is the
+    lowest confidence of a believed word.
+    """
+    believed = [
+        guarded(said.words, channel.spans, floor=floor).words for channel, said in zip(channels, written, strict=True)
+    ]
+    holes = [
+        (n, hole)
+        for n, channel in enumerate(channels)
+        for hole in without_words(channel.spans, believed[n], shortest=_WORTH_HEARING)
+    ]
+    if not holes:
+        return list(written)
+    again = engine.transcribe([
+        msgspec.structs.replace(
+            channels[n], spans=_around(hole, channels[n]), glossary=(), language=written[n].language or ""
+        )
+        for n, hole in holes
+    ])  # fmt: skip
+    words = [list(said.words) for said in written]
+    for (n, hole), said in zip(holes, again, strict=True):
+        found = [w for w in _within(said.words, hole) if not _is_known(w, believed[n])]
+        if guarded(found, hole, floor=floor).words:
+            doubted = _within(words[n], hole)
+            words[n] = sorted([*(w for w in words[n] if w not in doubted), *found], key=lambda w: w.start)
+    return [Written(own, said.language) for own, said in zip(words, written, strict=True)]
+
+
+def _around(hole: Spans, channel: Channel) -> Spans:
+    """The speech of a hole with what is said just before and after it."""
+    return overlaps(channel.spans, [Span(hole[0].start - _CONTEXT, hole[-1].end + _CONTEXT)])
+
+
+def _within(words: Iterable[Word], hole: Spans) -> list[Word]:
+    """The words that have their middle in the hole."""
+    return [w for w in words if hole[0].start <= (w.start + w.end) / 2 < hole[-1].end]
+
+
+def _is_known(word: Word, believed: Sequence[Word]) -> bool:
+    """Whether the first hearing has the word already, at a time a little beside this one."""
+    first = bisect_left(believed, word.start - _BESIDE, key=lambda w: w.start)
+    last = bisect_right(believed, word.start + _BESIDE, key=lambda w: w.start)
+    return any(_plain(w.text) == _plain(word.text) for w in believed[first:last])
+
+
+def _plain(text: str) -> str:
+    return "".join(c for c in text.lower() if c.isalnum())
