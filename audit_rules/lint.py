@@ -1,4 +1,4 @@
-"""What is allowed in a rule but seldom meant: phrases that do nothing or too much, rules shown from one side only."""
+"""What is allowed in rules and acts but seldom meant: phrases that do nothing or too much, rules shown one-sidedly."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,12 +6,13 @@ from itertools import islice
 
 import msgspec
 
+from audit_rules.acts.inventory import Act
 from audit_rules.checks import PHRASE_KEYS, Words, phrase_lists
 from audit_rules.examples import examples_of, parse_example
 from audit_rules.finding import Verdict
 from audit_rules.phrases import language_of
 from audit_rules.rule import Rule, Speaker
-from audit_rules.rulebook import Rulebook
+from audit_rules.rulebook import Rulebook, shipped_acts
 from audit_rules.search import PhraseSet
 from audit_rules.spoken import normalise
 from audit_rules.tolerance import SHORTEST, with_one_misheard
@@ -33,25 +34,36 @@ _ROLE: dict[Speaker, SpeakerRole] = {"agent": SpeakerRole.AGENT, "customer": Spe
 
 
 class Advice(msgspec.Struct, frozen=True, order=True):
-    """Something to look at in a rule; it works as it is."""
+    """Something to look at in a rule, or in an act, which `rule_id` then names; it works as it is."""
 
     rule_id: str
     message: str
 
 
 def advice(rulebook: Rulebook) -> list[Advice]:
-    """All advice on the rules that are not retired, in order of their ids."""
+    """All advice on the rules that are not retired and on the acts that are not shipped, in order of their names."""
     said = {speaker: _example_lines(rulebook, role) for speaker, role in _ROLE.items()}
+    shipped = shipped_acts()
     return sorted(
-        Advice(rule.id, message)
-        for rule in rulebook.rules
-        if rule.status != "retired"
-        for message in (
-            *_on_form(rule),
-            *_on_examples(rule),
-            *_on_phrases(rule, rulebook.words, said),
-            *_on_other_phrases(rule, rulebook.words),
-        )
+        [
+            *(
+                Advice(rule.id, message)
+                for rule in rulebook.rules
+                if rule.status != "retired"
+                for message in (
+                    *_on_form(rule),
+                    *_on_examples(rule),
+                    *_on_phrases(rule, rulebook.words, said),
+                    *_on_other_phrases(rule, rulebook.words),
+                )
+            ),
+            *(
+                Advice(name, message)
+                for name, act in rulebook.acts.items()
+                if act != shipped.get(name)
+                for message in _on_act(act, rulebook.words, said)
+            ),
+        ]
     )
 
 
@@ -89,21 +101,32 @@ def _on_phrases(rule: Rule, words: Words, said_by: Mapping[Speaker, Sequence[str
     for _, phrases in phrase_lists(rule):
         if phrases.tolerance and all(with_one_misheard(p) == p for p in phrases.any_of):
             yield f"“tolerance” does nothing: no phrase has {SHORTEST} words or more and a small one inside"
-        said = said_by[phrases.speaker]
-        found = _searched(phrases.any_of, words)
-        in_lines = found.candidates(said)
-        for number, (phrase, (readings, hits)) in enumerate(_tried(phrases.any_of, found, words)):
-            if not any(number in h for h in hits):
-                yield _NEVER.format(phrase)
-            elif any(len(r.split()) == 1 and r.strip() in _EVERYWHERE for r in readings):
-                yield f"“{phrase}” is a word of every sentence"
-            elif len(readings) <= _MOST_READINGS:
-                others = set.intersection(*hits) - {number}
-                if others:
-                    yield f"“{phrase}” finds nothing that “{phrases.any_of[min(others)]}” does not"
-            lines = sum(number in line for line in in_lines)
-            if len(said) >= _FEWEST_LINES and lines > len(said) / 2:
-                yield f"“{phrase}” is found in {lines} of the {len(said)} {phrases.speaker}'s lines of all examples"
+        yield from _on_list(phrases.any_of, phrases.speaker, words, said_by)
+
+
+def _on_act(act: Act, words: Words, said_by: Mapping[Speaker, Sequence[str]]) -> Iterator[str]:
+    yield from _on_list(act.phrases, act.who, words, said_by)
+    yield from _never_found(act.unless, words)
+
+
+def _on_list(
+    phrases: Sequence[str], speaker: Speaker, words: Words, said_by: Mapping[Speaker, Sequence[str]]
+) -> Iterator[str]:
+    said = said_by[speaker]
+    found = _searched(phrases, words)
+    in_lines = found.candidates(said)
+    for number, (phrase, (readings, hits)) in enumerate(_tried(phrases, found, words)):
+        if not any(number in h for h in hits):
+            yield _NEVER.format(phrase)
+        elif any(len(r.split()) == 1 and r.strip() in _EVERYWHERE for r in readings):
+            yield f"“{phrase}” is a word of every sentence"
+        elif len(readings) <= _MOST_READINGS:
+            others = set.intersection(*hits) - {number}
+            if others:
+                yield f"“{phrase}” finds nothing that “{phrases[min(others)]}” does not"
+        lines = sum(number in line for line in in_lines)
+        if len(said) >= _FEWEST_LINES and lines > len(said) / 2:
+            yield f"“{phrase}” is found in {lines} of the {len(said)} {speaker}'s lines of all examples"
 
 
 def _on_other_phrases(rule: Rule, words: Words) -> Iterator[str]:
@@ -111,10 +134,13 @@ def _on_other_phrases(rule: Rule, words: Words) -> Iterator[str]:
     judged = {phrases.any_of for _, phrases in phrase_lists(rule)}
     for phrases in dict.fromkeys(_lists(msgspec.to_builtins(rule))):
         if phrases not in judged:
-            found = _searched(phrases, words)
-            for number, (phrase, (_, hits)) in enumerate(_tried(phrases, found, words)):
-                if not any(number in h for h in hits):
-                    yield _NEVER.format(phrase)
+            yield from _never_found(phrases, words)
+
+
+def _never_found(phrases: Sequence[str], words: Words) -> Iterator[str]:
+    for number, (phrase, (_, hits)) in enumerate(_tried(phrases, _searched(phrases, words), words)):
+        if not any(number in h for h in hits):
+            yield _NEVER.format(phrase)
 
 
 def _lists(value: object) -> Iterator[tuple[str, ...]]:

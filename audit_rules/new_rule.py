@@ -53,7 +53,8 @@ _FORM = f"""\
     # acts: [apologises, takes_their_side]
     # A turn that also does one of these does not count.
     # unless_acts: [blames]
-    # Or fixed wording, such as a text to be read out. Words in this order; capitals, commas and apostrophes do not matter.
+    # Or fixed wording, such as a text to be read out.
+    # Words in this order; capitals, commas and apostrophes do not matter.
     #   (i|we) understand   a choice            frustrat*      a word that begins so
     #   (very )?sorry       may be missing      how _3 feel    up to three words between
     #   # days              a number            <very> sorry   a list of words.yaml

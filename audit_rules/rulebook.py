@@ -169,6 +169,13 @@ def read_rulebook(
     ), []
 
 
+def shipped_acts() -> dict[str, Act]:
+    """The acts that come with the program, by name."""
+    read = _Reader()
+    read.acts_of(SHIPPED / "acts")
+    return read.acts
+
+
 class _Reader:
     """What has been read of the folders so far, and where it stands."""
 

@@ -16,7 +16,7 @@ import msgspec
 
 from audit_rules.examples import run_examples
 from audit_rules.lint import advice
-from audit_rules.rulebook import load_rulebook
+from audit_rules.rulebook import load_rulebook, shipped_acts
 from flows.auditing.recognition import choose_engine
 from flows.mailing.smtp import greet
 from flows.settings import MailSettings, Settings, load_settings, mail_password
@@ -81,9 +81,10 @@ def _rules(settings: Settings) -> Check:
         return Check("FAIL", "rules", f"examples of {_listed(failed)} do not pass", ("callaudit rules test",))
     says = f"{len(rulebook.rules)} rules, all {len(outcomes)} examples pass"
     if settings.rule_folders:
-        shipped = load_rulebook().rules
+        shipped, acts = load_rulebook(recogniser=False).rules, shipped_acts()
         own = {r.id for r in rulebook.rules if r not in shipped}
-        warned = sorted({a.rule_id for a in advice(rulebook) if a.rule_id in own}) if own else []
+        others = {name for name, act in rulebook.acts.items() if act != acts.get(name)}
+        warned = sorted({a.rule_id for a in advice(rulebook) if a.rule_id in own | others})
         says += f", {len(own)} of them yours" if own else ""
         if warned:
             return Check("warn", "rules", f"{says}; remarks on {_listed(warned)}", ("callaudit rules lint",))

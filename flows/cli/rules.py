@@ -63,7 +63,7 @@ def rules_lint(
     of your own only those are warned about.
     """
     from audit_rules.lint import advice
-    from audit_rules.rulebook import RulebookError, load_rulebook, read_rulebook
+    from audit_rules.rulebook import RulebookError, load_rulebook, read_rulebook, shipped_acts
     from flows.console import out
     from flows.settings import load_settings
 
@@ -71,8 +71,10 @@ def rules_lint(
     rulebook, problems = read_rulebook(*folders)
     if problems or rulebook is None:
         raise RulebookError(problems)
-    theirs = load_rulebook().rules if folders else ()
-    own = {r.id for r in rulebook.rules if r not in theirs}
+    theirs = {r.id: r for r in load_rulebook(recogniser=False).rules} if folders else {}
+    acts = shipped_acts()
+    own = {r.id for r in rulebook.rules if r != theirs.get(r.id)}
+    own |= {name for name, act in rulebook.acts.items() if act != acts.get(name)}
     warnings = [a for a in advice(rulebook) if a.rule_id in own] if own else []
     for warning in warnings:
         out.print(f"[yellow]warning:[/] [bold]{warning.rule_id}[/]", end=" ")

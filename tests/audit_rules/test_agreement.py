@@ -116,10 +116,12 @@ def test_a_missing_file_and_a_broken_line_are_named(tmp_path: Path) -> None:
         list(read_rows(tmp_path))
 
 
-def test_every_mapped_rule_exists() -> None:
-    known = {r.id for r in load_rulebook().rules}
+def test_every_mapped_rule_and_act_exists() -> None:
+    rulebook = load_rulebook(recogniser=False)
+    known = {r.id for r in rulebook.rules}
 
     assert {r for check in load_checks().values() for r in (*check.rules, *check.unless)} <= known
+    assert {a for check in load_checks().values() for a in check.acts} <= rulebook.acts.keys()
 
 
 def test_an_utterance_that_is_only_a_signal_answers_the_label_of_one(rulebook) -> None:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from shutil import copyfile
 
 import msgspec
 import pytest
@@ -243,6 +244,8 @@ def _windowed(tmp_path_factory: pytest.TempPathFactory) -> Rulebook:
     if not _BUILT:
         folder = tmp_path_factory.mktemp("windowed")
         (folder / "apology.yaml").write_text(WINDOWED, encoding="utf-8")
-        (folder / "gate.yaml").write_text((SHIPPED / "rules" / "gate.yaml").read_text(encoding="utf-8"), encoding="utf-8")
+        (folder / "gate.yaml").write_text(
+            (SHIPPED / "rules" / "gate.yaml").read_text(encoding="utf-8"), encoding="utf-8"
+        )
         _BUILT.append(load_rulebook(folder, shipped=False, recogniser=False))
     return _BUILT[0]

@@ -3,7 +3,8 @@
 import pytest
 
 from audit_rules.lint import advice
-from tests.audit_rules.conftest import RulebookOf, block
+from audit_rules.rulebook import load_rulebook
+from tests.audit_rules.conftest import GATE, RulebookOf, WriteRules, act, block
 
 
 def on(rulebook_of: RulebookOf, body: str, **files: str) -> list[str]:
@@ -82,3 +83,35 @@ def test_a_phrase_for_the_beginning_does_not_replace_one_for_anywhere(rulebook_o
     assert on(rulebook_of, "expect: {any_of: [^ relax sir, relax]}") == [
         "“^ relax sir” finds nothing that “relax” does not"
     ]
+
+
+@pytest.mark.parametrize(
+    ("phrases", "unless", "message"),
+    [
+        (["(no) (no)"], "", "“(no) (no)” can never match: texts are without repetitions and fillers"),
+        (["hello", "(i|we)"], "", "“(i|we)” is a word of every sentence"),
+        (["so sorry", "sorry"], "", "“so sorry” finds nothing that “sorry” does not"),
+        (["hello"], "(no) (no)", "“(no) (no)” can never match: texts are without repetitions and fillers"),
+    ],
+)
+def test_a_phrase_of_an_act_that_does_nothing_or_too_much_is_named(
+    rulebook_of: RulebookOf, phrases: list[str], unless: str, message: str
+) -> None:
+    found = advice(rulebook_of(**act("waves", *phrases, who="agent", unless=unless)))
+
+    assert [(a.rule_id, a.message) for a in found] == [("waves", message)]
+
+
+def test_a_phrase_of_an_act_in_half_of_all_lines_is_too_broad(rulebook_of: RulebookOf) -> None:
+    examples = "\\n".join(["A: hello there"] * 11 + ["A: goodbye"] * 9)
+    rule = block("expect: {acts: [waves]}").replace("met: 'A: yes'", f'met: "{examples}", missed: "C: no"')
+
+    (found,) = advice(rulebook_of(apology=rule, **act("waves", "hello", who="agent")))
+
+    assert found.message == "“hello” is found in 11 of the 20 agent's lines of all examples"
+
+
+def test_the_shipped_acts_are_not_the_users_to_mend(write_rules: WriteRules) -> None:
+    rulebook = load_rulebook(write_rules(**GATE), shipped=False, recogniser=False)
+
+    assert {a.rule_id for a in advice(rulebook)} == set()
