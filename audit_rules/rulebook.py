@@ -7,6 +7,7 @@ call is tense), `acts/<name>.yaml` and `scorecards/<name>.yaml`. Later folders a
 import difflib
 import hashlib
 from collections.abc import Iterator, Mapping
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -169,7 +170,8 @@ def read_rulebook(
     ), []
 
 
-def shipped_acts() -> dict[str, Act]:
+@cache
+def shipped_acts() -> Mapping[str, Act]:
     """The acts that come with the program, by name."""
     read = _Reader()
     read.acts_of(SHIPPED / "acts")

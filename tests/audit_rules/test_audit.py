@@ -2,7 +2,6 @@
 
 import time
 from datetime import UTC, datetime
-from shutil import copyfile
 
 import msgspec
 import pytest

@@ -7,9 +7,9 @@ from audit_rules.rulebook import load_rulebook
 from tests.audit_rules.conftest import GATE, RulebookOf, WriteRules, act, block
 
 
-def on(rulebook_of: RulebookOf, body: str, **files: str) -> list[str]:
+def on(rulebook_of: RulebookOf, body: str) -> list[str]:
     rule = block(body).replace("met: 'A: yes'", "met: 'A: yes', missed: 'A: no'")
-    return [a.message for a in advice(rulebook_of(apology=rule, **files))]
+    return [a.message for a in advice(rulebook_of(apology=rule))]
 
 
 @pytest.mark.parametrize(
@@ -19,12 +19,12 @@ def on(rulebook_of: RulebookOf, body: str, **files: str) -> list[str]:
         ("(i|we)", "“(i|we)” is a word of every sentence"),
         ("so sorry, sorry", "“so sorry” finds nothing that “sorry” does not"),
         ("(very |so )?sorry about, sorry about", "“(very |so )?sorry about” finds nothing that “sorry about” does not"),
-        ("<upset> now, cross now", "“<upset> now” finds nothing that “cross now” does not"),
+        ("<weekday> now, monday now", "“monday now” finds nothing that “<weekday> now” does not"),
         ("sorr*, sorry", "“sorry” finds nothing that “sorr*” does not"),
     ],
 )
 def test_a_phrase_that_does_nothing_or_too_much_is_named(rulebook_of: RulebookOf, phrases: str, message: str) -> None:
-    assert message in on(rulebook_of, f"expect: {{any_of: [{phrases}]}}", words="upset: [cross, very cross]")
+    assert message in on(rulebook_of, f"expect: {{any_of: [{phrases}]}}")
 
 
 @pytest.mark.parametrize("phrases", ["sorry, forgive me", "no no", "(i|we) understand, i see", "# days, how _3 feel"])
