@@ -17,7 +17,7 @@ from transcription.speech import overlaps, total, union
 from transcription.transcript import Seconds, Span, Word
 
 # So much speech in a row without a word is worth a second hearing; shorter is a breath, or a word that is timed badly.
-_WORTH_HEARING: Seconds = 0.4
+WORTH_HEARING: Seconds = 0.4
 # And so much may have been a phrase that a rule asks for; "mm" and "oh" are shorter.
 SHORTEST: Seconds = 1.0
 # A longer pause parts two holes.
@@ -81,7 +81,7 @@ def heard_again(
     holes = [
         (n, hole)
         for n, channel in enumerate(channels)
-        for hole in without_words(channel.spans, believed[n], shortest=_WORTH_HEARING)
+        for hole in without_words(channel.spans, believed[n], shortest=WORTH_HEARING)
     ]
     if not holes:
         return list(written)

