@@ -1,5 +1,6 @@
 """What is past its age goes, each kind for itself, and nothing else does."""
 
+import os
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -127,3 +128,20 @@ def test_without_limits_nothing_ever_goes(house):
     before = Path(settings.warehouse).read_bytes()
     assert not retain(settings, today=date(2099, 1, 1)).due
     assert settings.warehouse.read_bytes() == before
+
+
+def test_a_file_that_was_refused_goes_with_calls_of_its_age(house: Installation):
+    (house.inbox / "U-3.srt").write_text("1\nno times\nhere\n")
+    os.utime(house.inbox / "U-3.srt", (1_700_000_000, 1_700_000_000))
+    house.run(at=datetime(2026, 2, 2, tzinfo=UTC))
+    settings = kept_for(house, findings=50)
+    refused = "select count(*)::int as n from not_audited"
+    assert rows(settings, refused) == [{"n": 1}]
+
+    # Nothing tells the day of its call, so its age counts from the night that refused it.
+    assert retain(settings, today=date(2026, 3, 1), dry_run=True).due.refused == ()
+    due = retain(settings, today=TODAY).due
+
+    assert [Path(path).name for path, _ in due.refused] == ["U-3.srt"]
+    assert rows(settings, refused) == [{"n": 0}]
+    assert [rows_with(database, "U-3") for database in databases(settings)] == [[]] * len(databases(settings))
