@@ -138,8 +138,9 @@ def _scopes_of(call: Conversation, upset: UpsetTurns, rulebook: Rulebook) -> Sco
     if upset.degree is not Upset.NONE:
         first = min(s.place for s in upset.opened_by.values())
         signs = [s.place for act in rulebook.gate.problem for s in call.acts.get(act, ()) if s.place < first]
-        called_for_by = "the upset" if upset.degree is Upset.CLEAR else "the problem"
-        scopes["upset"] = [Scope(trigger=min([first, *signs]), last_turn=last, called_for_by=called_for_by)]
+        trigger = min([first, *signs])
+        called_for_by = "the upset" if upset.degree is Upset.CLEAR and trigger == first else "the problem"
+        scopes["upset"] = [Scope(trigger=trigger, last_turn=last, called_for_by=called_for_by)]
     return scopes
 
 

@@ -174,13 +174,33 @@ class Conversation:
 
     @cached_property
     def holds(self) -> tuple[Span, ...]:
-        """Silences of `HOLD_FROM` seconds or more that the agent announced or came back from, or that music fills."""
+        """Waits, in order.
+
+        A silence of `HOLD_FROM` seconds or more that the agent announced or came back from, or that music fills; and
+        what lies between a wait that was asked for and the words that come back from it, however short it was.
+        """
         by_agent = SpeakerRole.AGENT
-        return tuple(
+        silent = [
             s
             for s in self.silences
             if s.duration >= HOLD_FROM and (self.has_music(s) or self._was_announced(s, by_agent) or self._was_named(s))
+        ]
+        spoken = [s for s in self._spoken_holds() if not any(s.start <= h.end and h.start <= s.end for h in silent)]
+        return tuple(sorted([*silent, *spoken], key=lambda s: s.start))
+
+    def _spoken_holds(self) -> list[Span]:
+        asks, backs = (
+            {s.place.turn for s in self.acts.get(act, ()) if s.certainty >= Certainty.LIKELY}
+            for act in ("asks_to_hold", "is_back")
         )
+        floor = [t for t in self.agent_turns if t.start is not None and t.end is not None]
+        found: list[Span] = []
+        for n, turn in enumerate(floor):
+            back = next((t for t in floor[n + 1 : n + 1 + _ANNOUNCED_WITHIN] if t.index in backs), None)
+            if turn.index in asks and back is not None and self.transcript.has_times:
+                start, end = turn.end or 0.0, back.start or 0.0
+                found += [Span(start, end)] if end > start else []
+        return found
 
     @cached_property
     def dead_air(self) -> tuple[Span, ...]:

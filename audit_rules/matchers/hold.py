@@ -111,7 +111,5 @@ def _ends(call: Conversation, place: Place) -> Seconds:
 
 
 def _silence(call: Conversation, hold: Span) -> Evidence:
-    note = (
-        f"music on hold for {hold.duration:.0f} s" if call.has_music(hold) else f"both silent for {hold.duration:.0f} s"
-    )
-    return Evidence(kind=EvidenceKind.TRIGGER, start=hold.start, end=hold.end, note=note)
+    kind = "music on hold" if call.has_music(hold) else "both silent" if hold in call.silences else "a wait"
+    return Evidence(kind=EvidenceKind.TRIGGER, start=hold.start, end=hold.end, note=f"{kind} for {hold.duration:.0f} s")
