@@ -1,7 +1,7 @@
 """Names that a recogniser cannot guess, put right without losing a word.
 
-A prompt of names makes Whisper spell them as they are written, and stop early: of real calls it left out up to two
-fifths of the words. So a call is heard without a prompt, and once more with it; of the second hearing only the names
+A prompt of names makes Whisper spell them as they are written, and stop early: of one real call it left out up to two
+fifths of a party's words. So a call is heard without a prompt, and once more with it; of the second hearing only the names
 count, and each only where the first one has something like it.
 """
 

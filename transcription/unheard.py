@@ -5,7 +5,6 @@ that was dropped for repeating itself leaves a hole too. The words alone never s
 from the sound.
 """
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from math import inf
 
@@ -72,7 +71,8 @@ def heard_again(
 ) -> list[Written]:
     """What was written, with each hole in its believed words heard once more: by itself, without a prompt.
 
-    What is written for a hole this time takes the place of the words there that were not believed. `floor` is the
+    What is written for a hole this time takes the place of the words there that were not believed; a word that the
+    first hearing has beside the hole is not written twice, but lasts from the one time to the other. `floor` is the
     lowest confidence of a believed word.
     """
     believed = [
@@ -93,10 +93,18 @@ def heard_again(
     ])  # fmt: skip
     words = [list(said.words) for said in written]
     for (n, hole), said in zip(holes, again, strict=True):
-        found = [w for w in _within(said.words, hole) if not _is_known(w, believed[n])]
-        if guarded(found, hole, floor=floor).words:
-            doubted = _within(words[n], hole)
-            words[n] = sorted([*(w for w in words[n] if w not in doubted), *found], key=lambda w: w.start)
+        doubted = _within(words[n], hole)
+        rest = [w for w in words[n] if w not in doubted]
+        found = []
+        for word in _within(said.words, hole):
+            known = next((k for k, w in enumerate(rest) if _is_same(w, word)), None)
+            if known is None:
+                found.append(word)
+            else:
+                start, end = min(rest[known].start, word.start), max(rest[known].end, word.end)
+                rest[known] = Word(rest[known].text, start, end, rest[known].confidence)
+        kept = found if guarded(found, hole, floor=floor).words else doubted
+        words[n] = sorted([*rest, *kept], key=lambda w: w.start)
     return [Written(own, said.language) for own, said in zip(words, written, strict=True)]
 
 
@@ -110,11 +118,9 @@ def _within(words: Iterable[Word], hole: Spans) -> list[Word]:
     return [w for w in words if hole[0].start <= (w.start + w.end) / 2 < hole[-1].end]
 
 
-def _is_known(word: Word, believed: Sequence[Word]) -> bool:
-    """Whether the first hearing has the word already, at a time a little beside this one."""
-    first = bisect_left(believed, word.start - _BESIDE, key=lambda w: w.start)
-    last = bisect_right(believed, word.start + _BESIDE, key=lambda w: w.start)
-    return any(_plain(w.text) == _plain(word.text) for w in believed[first:last])
+def _is_same(known: Word, word: Word) -> bool:
+    """Whether two hearings wrote one word, and only timed it differently."""
+    return abs(known.start - word.start) <= _BESIDE and _plain(known.text) == _plain(word.text)
 
 
 def _plain(text: str) -> str:

@@ -106,13 +106,13 @@ def test_words_that_were_not_believed_give_way_to_what_is_heard_again():
     assert "sorry" in [w.text for w in written.words]
 
 
-def test_a_word_that_is_known_from_before_is_not_said_twice():
+def test_a_word_that_is_known_from_before_is_not_said_twice_but_takes_the_time_of_both():
     first = Written([Word("2018", 0.0, 0.6, 0.9)], "en")
     engine = Hearing(Word("2018", 1.2, 1.6, 0.9), Word("model", 2.0, 2.4, 0.9))
 
     (written,) = heard_again([channel((Span(0.0, 3.0),))], [first], engine, floor=0.15)
 
-    assert [w.text for w in written.words] == ["2018", "model"]
+    assert [(w.text, w.start, w.end) for w in written.words] == [("2018", 0.0, 1.6), ("model", 2.0, 2.4)]
 
 
 def test_where_nothing_is_missing_nothing_is_heard_again():
