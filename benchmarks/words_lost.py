@@ -33,7 +33,7 @@ from transcription.audio import Samples  # noqa: E402  The path comes first.
 from transcription.engines import Channel, Engine, EngineName, Written, choose  # noqa: E402  The path comes first.
 from transcription.engines.checkpoints import obtain  # noqa: E402  The path comes first.
 from transcription.inbox import arrival_of  # noqa: E402  The path comes first.
-from transcription.transcript import Span  # noqa: E402  The path comes first.
+from transcription.transcript import Span, Word  # noqa: E402  The path comes first.
 
 ENGINES: tuple[EngineName, ...] = ("whisper", "faster-whisper")
 NAMES = (
@@ -66,14 +66,22 @@ class Remembering:
 
 
 def plain_words(path: Path, model: str) -> list[int]:
-    """How many words plain `whisper.transcribe` writes for each channel that a run would hear."""
+    """How many words plain `whisper.transcribe` writes in the speech of each channel that a run would hear.
+
+    What it writes elsewhere ("thank you for watching" into silence) was never said.
+    """
     import whisper  # noqa: PLC0415  Only this part needs it.
 
     weights = obtain(model)
     plain = whisper.load_model(str(weights.path), device="cpu")
     call = transcribe.prepare(arrival_of(path, zone="UTC"))
-    texts = [plain.transcribe(channel.samples, fp16=False)["text"] for channel in call.channels]
-    return [len(normalised(text).split()) for text in texts]
+    counts = []
+    for channel in call.channels:
+        found = plain.transcribe(channel.samples, fp16=False, word_timestamps=True)["segments"]
+        words = [Word(w["word"], float(w["start"]), float(w["end"])) for s in found for w in s["words"]]
+        spoken = guard.in_speech(sorted(words, key=lambda w: w.start), channel.spans)
+        counts.append(len(normalised(" ".join(w.text for w in spoken)).split()))
+    return counts
 
 
 def lost(path: Path, engine: Remembering, counts: Sequence[int], plain: Sequence[int]) -> Iterator[str]:
@@ -95,7 +103,7 @@ def lost(path: Path, engine: Remembering, counts: Sequence[int], plain: Sequence
             )
 
 
-def _carried(channel: Channel, words: Sequence[guard.Word]) -> float:
+def _carried(channel: Channel, words: Sequence[Word]) -> float:
     """The share of speech that carries words; a hole is counted if it is long enough to be heard again."""
     holes = unheard.without_words(channel.spans, words, shortest=unheard.WORTH_HEARING)
     return 1 - sum(map(speech.total, holes)) / speech.total(channel.spans)

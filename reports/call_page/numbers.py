@@ -1,6 +1,6 @@
 """A call's page, ready to print: the score and its rules, the timeline, the words with their evidence."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Literal
 
@@ -291,10 +291,7 @@ def _heard(call: Row) -> str:
     )
     confidence = f", mean confidence {call['confidence']:.2f}" if call["confidence"] is not None else ""
     said.append(f"Words by {call['engine']} {call['model']}{confidence}.")
-    if call["dropped_words"]:
-        said.append(f"{counted(int(call['dropped_words']), 'doubtful word')} left out.")
-    if call["unheard_s"]:
-        said.append(f"No words were understood in {call['unheard_s']:.1f} s of speech.")
+    said += _left_out(call)
     if call["redactions"]:
         said.append(f"{counted(int(call['redactions']), 'place')} masked.")
     said += [sentence(str(w)) for w in call["warnings"] or () if not (evidence and str(w).startswith(evidence))]
@@ -303,9 +300,15 @@ def _heard(call: Row) -> str:
 
 def _unheard(call: Row) -> str:
     said = [sentence(f"{call['engine']} {call['model']} heard no words")]
+    return " ".join([*said, *_left_out(call), *(sentence(str(w)) for w in call["warnings"] or ())])
+
+
+def _left_out(call: Row) -> Iterator[str]:
+    """What was said, or seemed to be, and stands nowhere."""
     if call["dropped_words"]:
-        said.append(f"{counted(int(call['dropped_words']), 'doubtful word')} left out.")
-    return " ".join([*said, *(sentence(str(w)) for w in call["warnings"] or ())])
+        yield f"{counted(int(call['dropped_words']), 'doubtful word')} left out."
+    if call["unheard_s"]:
+        yield f"No words were understood in {call['unheard_s']:.1f} s of speech."
 
 
 def _measures(call: Row) -> tuple[Measure, ...]:

@@ -13,7 +13,7 @@ from reports.call_page.numbers import CallPage, call_page
 from reports.call_page.readings import read
 from reports.page import call_file_name
 from transcription.errors import InputError
-from transcription.transcript import RolesFrom, Span
+from transcription.transcript import RolesFrom, Span, SpeakerRole
 from warehouse.connect import Published
 from warehouse.load import Review
 from warehouse.tables import AuditedCall
@@ -126,6 +126,14 @@ def test_why_nobody_could_be_named_is_said_once(published, centre):
     assert f"Who speaks could not be told ({why}), so rules" in page.heard
     assert page.heard.count(why) == 1
     assert "A noisy line." in page.heard
+
+
+def test_speech_without_words_is_told(published, centre):
+    heard = centre.transcript(centre.named_call("gap", MARCH), centre.ANGRY)
+    heard = msgspec.structs.replace(heard, unheard={SpeakerRole.AGENT: (Span(3.0, 4.5), Span(8.0, 9.0))})
+    page = page_of(published([AuditedCall(heard, centre.audit(heard, centre.ANGRY_VERDICTS))]), "gap")
+
+    assert "No words were understood in 2.5 s of speech." in page.heard
 
 
 def test_an_imported_transcript_says_that_its_times_are_its_own(published, centre):

@@ -12,7 +12,7 @@ from reports.weekly import render
 from reports.weekly.numbers import weekly
 from reports.weekly.readings import read
 from transcription.errors import InputError
-from transcription.transcript import RolesFrom
+from transcription.transcript import RolesFrom, Span, SpeakerRole
 from warehouse.load import Review
 from warehouse.tables import AuditedCall
 
@@ -190,6 +190,16 @@ def test_undated_calls_and_guessed_speakers_are_told(published, centre, tmp_path
     assert "1 call audited" in page
     assert "Undated 1 call in the warehouse without a date" in page
     assert "Speakers guessed 1 call" in page
+
+
+def test_speech_without_words_is_part_of_the_data_quality(published, centre):
+    call = centre.angry_call("gap", on(4))
+    heard = msgspec.structs.replace(call.transcript, unheard={SpeakerRole.AGENT: (Span(3.0, 4.5), Span(8.0, 9.5))})
+
+    page = weekly(read(published([AuditedCall(heard, call.audit)]), week=WEEK, scorecard="house"))
+
+    (fact,) = (fact for fact in page.quality if fact.name == "Not understood")
+    assert fact.value.startswith("3 s of speech without words, in 1 call: ")
 
 
 def test_an_agent_without_a_name_is_in_no_table_of_agents(published, centre):
