@@ -107,13 +107,15 @@ class Recogniser:
         for length, alike in by_length.items():
             for n in range(0, len(alike), _AT_ONCE):
                 some = alike[n : n + _AT_ONCE]
-                ids = np.zeros((len(some), length), np.int64)
-                mask = np.zeros((len(some), length), np.float32)
-                for row, one in enumerate(some):
+                # A row alone goes another way through the arithmetic than one of several, so it is given twice.
+                rows = some if len(some) > 1 else some * 2
+                ids = np.zeros((len(rows), length), np.int64)
+                mask = np.zeros((len(rows), length), np.float32)
+                for row, one in enumerate(rows):
                     ids[row, : len(one)] = one
                     mask[row, : len(one)] = 1
                 vectors, odds, at = self._encoder.run(None, {"ids": ids, "mask": mask})
-                found.update(zip(some, zip(vectors, odds, at, strict=True), strict=True))
+                found.update(zip(rows, zip(vectors, odds, at, strict=True), strict=True))
         return found
 
     def _in_context(

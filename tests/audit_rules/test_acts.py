@@ -89,17 +89,17 @@ def test_an_agent_does_no_act_of_the_customer_and_the_other_way_round() -> None:
 def test_unforeseen_wording_is_recognised_with_a_sentence_to_quote_and_a_known_line(shipped: Rulebook) -> None:
     text = (
         "C: I've sat in three days running for you lot and not a soul has come.\n"
-        "A: Right, what I'll do is I'll walk over to the planners this minute. No wonder you're sore, three days of it."
+        "A: Right, what I'll do is I'll walk over to the planners this minute. "
+        "Three days of it, I'd have had steam coming out of my ears."
     )
     found = {f.rule_id: f for f in audit(parse_example(text).transcript, shipped).findings}
     empathy = found["empathy.acknowledges_feeling"]
 
-    assert empathy.verdict is Verdict.MET
-    assert "no wonder you're sore" in empathy.evidence[0].quote.lower()
-    assert empathy.evidence[0].act in {"acknowledges_feeling", "acknowledges_this_case", "takes_their_side"}
+    assert (empathy.verdict, empathy.witness) == (Verdict.MET, Witness.RECOGNISER)
     assert empathy.certainty is not None
-    if empathy.witness is Witness.RECOGNISER:
-        assert empathy.evidence[0].like
+    assert empathy.evidence[0].quote == "Three days of it, I'd have had steam coming out of my ears"
+    assert empathy.evidence[0].act in {"acknowledges_feeling", "takes_their_side"}
+    assert empathy.evidence[0].like
 
 
 def test_a_parent_act_is_at_least_as_probable_as_its_likeliest_child() -> None:

@@ -168,7 +168,7 @@ def test_words_for_yes_and_no_stay_words(rulebook_of: RulebookOf) -> None:
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("name: wave", "1:7 wave belongs in waves.yaml: the name is the file's"),
+        ("name: wave", "1:7 wave belongs in wave.yaml: the name is the file's"),
         ("name: waves\nwho: robot", "2:6 “robot” is not one of agent, customer"),
         ("name: waves\nphrase: [hello]", "2:1 “phrase” is not a key here. Did you mean “phrases”?"),
         ("name: waves\nparent: upset", "2:9 upset is an act of the customer, and the agent's are asked for"),
