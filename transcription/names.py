@@ -1,8 +1,8 @@
 """Names that a recogniser cannot guess, put right without losing a word.
 
 A prompt of names makes Whisper spell them as they are written, and stop early: of one real call it left out up to two
-fifths of a party's words. So a call is heard without a prompt, and once more with it; of the second hearing only the names
-count, and each only where the first one has something like it.
+fifths of a party's words. So a call is heard without a prompt, and once more with it; of the second hearing only the
+names count, and each only where the first one has something like it.
 """
 
 from collections.abc import Sequence
