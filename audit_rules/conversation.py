@@ -204,14 +204,15 @@ class Conversation:
 
     @cached_property
     def dead_air(self) -> tuple[Span, ...]:
-        """Silences that are the agent's to fill: no music, announced by nobody, and no customer looking for an answer.
+        """Silences that are the agent's to fill: no hold or music, announced by nobody, no customer seeking an answer.
 
         Where the agent has asked and the customer speaks next, the customer was thinking.
         """
         return tuple(
             s
             for s in self.silences
-            if not self.has_music(s)
+            if s not in self.holds
+            and not self.has_music(s)
             and not any(self._was_announced(s, role) for role in SPEAKER)
             and not self._is_answered_by_customer(s)
         )
