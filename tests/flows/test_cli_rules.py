@@ -24,7 +24,7 @@ APOLOGY = """\
   asks: Does the agent apologise?
   why: It costs nothing.
   sources: [A3]
-  applies: episode
+  applies: upset
   expect: {any_of: [PHRASE]}
   examples: {met: 'C: This is ridiculous.', missed: 'A: no'}
 """

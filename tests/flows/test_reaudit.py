@@ -25,7 +25,7 @@ STRICTER = """
   asks: Does the agent beg your pardon?
   why: House style.
   sources: [A3]
-  applies: episode
+  applies: upset
   expect:
     speaker: agent
     any_of:
