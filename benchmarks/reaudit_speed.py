@@ -34,7 +34,7 @@ CHANGED = """
   asks: Does the agent beg your pardon?
   why: House style.
   sources: [A3]
-  applies: episode
+  applies: upset
   expect:
     speaker: agent
     any_of:

@@ -69,7 +69,10 @@ class Installation:
 
     def say(self, call_id: str, *lines: str, name: str = "", **metadata: object) -> Path:
         """Put a call in as an export: "A: ..." is the agent, "C: ..." the customer."""
-        said = (f"{n + 1}\n00:00:{3 * n:02},000 --> 00:00:{3 * n + 2:02},500\n{line}\n" for n, line in enumerate(lines))
+        said = (
+            f"{n + 1}\n00:{n // 20:02}:{3 * n % 60:02},000 --> 00:{n // 20:02}:{3 * n % 60 + 2:02},500\n{line}\n"
+            for n, line in enumerate(lines)
+        )
         path = self.inbox / f"{name or call_id}.srt"
         path.write_text("\n".join(said), encoding="utf-8")
         told = {"call_id": call_id, "agent": {"id": "A1", "name": "Ines"}, **metadata}

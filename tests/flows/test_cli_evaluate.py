@@ -112,7 +112,7 @@ def test_whole_calls_are_compared_with_the_rules_verdicts(audited):
 
     assert "calls that the rules have not judged: C9" in done.stdout
     (row,) = (line for line in done.stdout.splitlines() if line.startswith("apology.given"))
-    assert row.split()[1:5] == ["2", "2", "4", "0.750"]
+    assert row.split()[1:6] == ["2", "2", "4", "0", "0.750"]
     assert audited.callaudit("rules", "evaluate", "--calls", str(reviews)).stdout == done.stdout
 
 

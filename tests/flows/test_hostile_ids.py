@@ -38,7 +38,7 @@ def house(root: Path) -> Installation:
         '[[sources]]\nfolder = "inbox"\nspeakers = { "A" = "agent", "C" = "customer" }\n'
         # The id is in the file's name, whatever that holds.
         '[[sources]]\nname = "named"\nfolder = "named"\nspeakers = { "A" = "agent", "C" = "customer" }\n'
-        "file_name = '(?s)(?P<started_at>\\d{8})_(?P<call_id>.+)'\nstarted_format = \"%Y%m%d\"\n",
+        "file_name = '(?s)(?P<started_at>\\d{10})_(?P<call_id>.+)'\nstarted_format = \"%Y%m%d%H\"\n",
         encoding="utf-8",
     )
     (root / "named").mkdir()
@@ -111,7 +111,7 @@ def test_an_id_out_of_a_file_name_is_text_too(tmp_path):
     for call_id in ids:
         said = installation.say("ignored", f"C: I am fed up, this is ridiculous. {call_id}", "A: I am so sorry.")
         (installation.inbox / "ignored.srt.json").unlink()
-        said.rename(tmp_path / "named" / f"20260303_{call_id}.srt")
+        said.rename(tmp_path / "named" / f"2026030310_{call_id}.srt")
     installation.run(at=NIGHT)
     settings = load_settings(installation.settings)
     assert stored(settings) == set(ids)
@@ -120,7 +120,7 @@ def test_an_id_out_of_a_file_name_is_text_too(tmp_path):
         assert erase_now(settings, call_id=call_id).calls == 1
 
     assert stored(settings) == set(ids) - {DROP, "*"}
-    assert {path.name for path in (tmp_path / "named").iterdir()} == {f"20260303_{call_id}.srt" for call_id in ids}
+    assert {path.name for path in (tmp_path / "named").iterdir()} == {f"2026030310_{call_id}.srt" for call_id in ids}
 
 
 odd = st.text(alphabet="./\\'\";\x00\n\r*?=-é", min_size=1, max_size=9)

@@ -130,16 +130,6 @@ def test_calls_of_one_portion_are_heard_together_and_an_unreadable_one_among_the
 
 
 @pytest.mark.slow
-def test_a_call_is_told_when_its_words_are_there_and_not_when_its_portion_is(tmp_path: Path, recognition: Recognition):
-    calls = [recorded(tmp_path / str(n), seconds=65.0, which=n % 2) for n in range(3)]
-    assert [len(portion) for portion in recognition._portions(calls)] == [3]
-    waiting = recognition.transcripts(calls)
-    assert next(waiting).arrival == calls[0]
-    assert not recognition._staged(calls[2]).is_file()
-    assert [heard.arrival for heard in waiting] == calls[1:]
-
-
-@pytest.mark.slow
 def test_a_worker_that_dies_in_the_middle_of_a_portion_loses_only_what_it_had_not_finished(
     tmp_path: Path, recognition: Recognition
 ):

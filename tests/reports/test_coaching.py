@@ -169,7 +169,7 @@ def test_every_way_in_which_a_shipped_rule_is_missed_has_a_name(published):
 
     shapes = {row["shape"] for row in rows}
     assert shapes <= set(SHAPES)
-    assert {"unheard", "late", "forbidden", "order", "timing", "hold"} <= shapes
+    assert {"unheard", "forbidden", "order", "timing", "hold"} <= shapes
     assert "near" not in shapes
 
 
