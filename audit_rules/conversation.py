@@ -85,6 +85,8 @@ class Conversation:
         self.found: Found = {}
         self.upset = Upset.NONE
         self._lists: dict[int, list[Place]] = {}
+        self._said: dict[tuple[int, Certainty], list[Said]] = {}
+        self._best: dict[int, dict[int, Said]] = {}
         self._events: dict[str, list[Place]] = {}
         self._stems: dict[int, frozenset[str]] = {}
         self._where: dict[Place, tuple[Seconds | None, Seconds | None, int, int]] = {}
@@ -103,29 +105,35 @@ class Conversation:
 
     def said(self, phrases: PhraseList, *, at_least: Certainty = Certainty.POSSIBLE) -> list[Said]:
         """Where the acts that a list names were recognised, surely enough, without the turns it excepts; in order."""
-        excepted = {
-            s.place.turn
-            for act in phrases.unless_acts
-            for s in self.acts.get(act, ())
-            if s.certainty >= Certainty.LIKELY
-        }
-        return sorted(
-            (
-                s
-                for act in phrases.acts
+        key = (phrases.number, at_least)
+        if key not in self._said:
+            excepted = {
+                s.place.turn
+                for act in phrases.unless_acts
                 for s in self.acts.get(act, ())
-                if s.certainty >= at_least and s.place.turn not in excepted
-            ),
-            key=lambda s: (s.place, -s.certainty),
-        )
+                if s.certainty >= Certainty.LIKELY
+            }
+            self._said[key] = sorted(
+                (
+                    s
+                    for act in phrases.acts
+                    for s in self.acts.get(act, ())
+                    if s.certainty >= at_least and s.place.turn not in excepted
+                ),
+                key=lambda s: (s.place, -s.certainty),
+            )
+        return self._said[key]
 
     def best(self, phrases: PhraseList, turn: int) -> Said | None:
         """What is most surely one of the list's acts in a turn."""
-        return max(
-            (s for s in self.said(phrases) if s.place.turn == turn),
-            key=lambda s: (s.certainty, s.probability or 0.0),
-            default=None,
-        )
+        if phrases.number not in self._best:
+            best: dict[int, Said] = {}
+            for said in self.said(phrases):
+                kept = best.get(said.place.turn)
+                if kept is None or _sureness(said) > _sureness(kept):
+                    best[said.place.turn] = said
+            self._best[phrases.number] = best
+        return self._best[phrases.number].get(turn)
 
     def surest(self, phrases: PhraseList, hit: Place) -> Certainty:
         """How surely a hit is what the list looks for; a rule's own phrases and other rules' findings are sure."""
@@ -363,6 +371,10 @@ class Conversation:
                 at += len(word.text) + 1
             offset += len(utterance.text) + 1
         return start, end, first, last
+
+
+def _sureness(said: Said) -> tuple[int, float]:
+    return said.certainty, said.probability or 0.0
 
 
 def _apart(places: list[Place]) -> list[Place]:
