@@ -14,10 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
 from audit_rules.scorecard import LEAST_JUDGED
@@ -25,6 +24,9 @@ from transcription.errors import InputError, LockedError, SetupError
 from transcription.transcript import Seconds
 from warehouse.copying import TakenError, copy_whole
 from warehouse.holder import described
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VIEWS = Path(__file__).parent / "views"
@@ -208,7 +210,7 @@ class Published:
             names = [column[0] for column in answer.description or ()]
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
-    def frame(self, sql: str, parameters: Parameters = None) -> pd.DataFrame:
+    def frame(self, sql: str, parameters: Parameters = None) -> "pd.DataFrame":
         """The rows as a pandas frame. Raises InputError when the query cannot run."""
         with _explained(), warnings.catch_warnings():
             # DuckDB 2.0 calls pandas in a way that pandas 3.1 warns of; nothing a reader could do.

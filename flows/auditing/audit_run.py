@@ -23,12 +23,12 @@ from flows.auditing.recognition import Recognition, refusal
 from flows.auditing.shared import come_home
 from flows.auditing.workers import FEW, Ways, Workers
 from flows.removing.removal import complete
-from flows.settings import FILE_NAME, Settings
+from flows.settings import Settings, sources_of
 from flows.watching.error_log import write_down
 from flows.watching.events import Doing, Opened, Refused, Spent, Started, Stored, step, tell
 from transcription.audio import declared_duration
-from transcription.errors import CallauditError, InputError, SetupError, Trace, Unreadable, trace_of
-from transcription.inbox import Arrival, Fingerprints, Quarantined, Source, scan
+from transcription.errors import CallauditError, SetupError, Trace, Unreadable, trace_of
+from transcription.inbox import Arrival, Fingerprints, Quarantined, scan
 from transcription.inbox.metadata import printable
 from transcription.transcript import Seconds, Transcript
 from warehouse import load
@@ -71,27 +71,6 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     def times_real_time(self) -> float:
         """Seconds of audio per second of work."""
         return self.audio_seconds / self.elapsed_seconds if self.elapsed_seconds else 0.0
-
-
-def sources_of(settings: Settings, *folders: Path) -> tuple[Source, ...]:
-    """Where a run looks: the settings' sources, or the folders instead.
-
-    Raises `SetupError` where there are neither folders nor settings, `InputError` for settings without a source.
-    """
-    sources = settings.inbox_sources(*folders)
-    if not sources and settings.file is None:
-        raise SetupError(
-            f"there is no {FILE_NAME} here",
-            why=f"{Path.cwd()}: the settings say where recordings come from; nothing was looked at or made.",
-            tries=("callaudit init  (writes one)", f"callaudit --config PATH/{FILE_NAME} run", "callaudit run FOLDER"),
-        )
-    if not sources:
-        raise InputError(
-            "no source of recordings is set",
-            why=f"{settings.file} has no [[sources]].",
-            tries=("callaudit run FOLDER", "callaudit init --show  (an example)"),
-        )
-    return sources
 
 
 def said_of(error: BaseException) -> str:

@@ -2,6 +2,7 @@
 
 import os
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,10 +38,9 @@ def run(
 
     Example: callaudit run ~/recordings/2026-03-09
     """
-    from flows.auditing.audit_run import sources_of
     from flows.console import out, shown
     from flows.interrupt import stops_at_once
-    from flows.settings import load_settings
+    from flows.settings import load_settings, sources_of
 
     # Before anything is started, and before anything is made.
     sources_of(load_settings(given.config), *(folders or []))
@@ -49,11 +49,12 @@ def run(
             out.print("[dim]starting Prefect ...[/]")
         # An error is shown once, by `main`, not also as Prefect's trace.
         os.environ["PREFECT_LOGGING_LEVEL"] = "CRITICAL"
-        from flows.nightly_audit import nightly_audit
         from flows.scheduling.own_server import some_server
 
         asked_scheduler = _scheduler(runner, scheduler)
-        with some_server():
+        with some_server(meanwhile=lambda: import_module("flows.nightly_audit")):
+            from flows.nightly_audit import nightly_audit
+
             summary = nightly_audit(
                 config=str(given.config) if given.config else None,
                 folders=[str(f) for f in folders or []],

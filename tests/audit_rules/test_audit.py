@@ -223,7 +223,7 @@ WINDOWED = (
 )  # fmt: skip
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines)
 def test_what_is_said_after_every_window_changes_no_verdict(
     tmp_path_factory: pytest.TempPathFactory, said: list[tuple[str, str]]

@@ -64,7 +64,7 @@ def test_what_writers_put_behind_the_sound_is_none(tmp_path: Path, behind: bytes
     assert heard(tmp_path / "a.wav", wav(behind=behind)) == pytest.approx(4.0, abs=0.01)
 
 
-@settings(deadline=None, max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(missing=st.integers(0, 12_000))
 def test_a_quarter_of_a_second_is_the_tolerance_for_what_is_missing(tmp_path: Path, missing: int):
     content = wav()[: len(wav()) - missing]

@@ -368,7 +368,7 @@ any_transcript = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(any_transcript, min_size=1, max_size=3, unique_by=lambda t: t.call.call_id))
 def test_a_transcript_comes_out_as_it_went_in(warehouse, builders, heard):
     load(
