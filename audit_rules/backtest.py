@@ -13,6 +13,7 @@ from audit_rules.conversation import Contact
 from audit_rules.finding import Evidence, EvidenceKind, Finding, Verdict
 from audit_rules.golden import Golden
 from audit_rules.rulebook import Rulebook
+from audit_rules.sentences import reason_of
 from transcription.transcript import Seconds, SpeakerRole, Transcript
 from transcription.turns import turns_of
 
@@ -186,7 +187,7 @@ def _flips(transcript: Transcript, before: Mapping[str, Finding], after: Mapping
             rule_id=rule_id,
             before=before[rule_id].verdict,
             after=finding.verdict,
-            reason=finding.reason,
+            reason=reason_of(finding),
             words=_words(transcript, before[rule_id], finding),
         )
         for rule_id, finding in after.items()
@@ -246,7 +247,7 @@ def _broken(golden: Sequence[Golden], before: Mapping[str, Finding], after: Mapp
                     golden=must,
                     found=new.verdict if new else None,
                     held_before=old is not None and old.verdict is must.verdict,
-                    reason=new.reason if new else "No rule of that id is judged.",
+                    reason=reason_of(new) if new else "No rule of that id is judged.",
                 )
             )
     return broken

@@ -4,9 +4,9 @@ from statistics import median
 
 import msgspec
 
-from audit_rules.conversation import Conversation
+from audit_rules.conversation import HOLD_FROM, Conversation
 from audit_rules.episode import UpsetTurns
-from audit_rules.finding import Measures, Upset
+from audit_rules.finding import Measures, Pause, PauseKind, Upset
 from audit_rules.matchers.timing import answer_gaps
 from transcription.speech import overlaps
 from transcription.transcript import SpeakerRole
@@ -54,6 +54,17 @@ def measures_of(call: Conversation, *, upset: UpsetTurns, transfers: int) -> Mea
         median_answer_gap=_round(median(w.duration for w in waits)) if waits else None,
         longest_dead_air=_round(max(dead, default=0.0)),
     )
+
+
+def pauses_of(call: Conversation) -> tuple[tuple[Pause, ...], tuple[Pause, ...]]:
+    """The holds of a call, and its other long silences; none where times are not known."""
+    holds = tuple(Pause(kind=call.hold_kind(h), start=h.start, end=h.end) for h in call.holds)
+    silences = tuple(
+        Pause(kind=PauseKind.DEAD_AIR if s in call.dead_air else PauseKind.EXCUSED, start=s.start, end=s.end)
+        for s in call.silences
+        if s.duration >= HOLD_FROM and s not in call.holds
+    )
+    return holds, silences
 
 
 def _calmed(call: Conversation, customer: tuple[Turn, ...], upset: set[int]) -> bool | None:

@@ -232,6 +232,14 @@ class Rule(Block, frozen=True, kw_only=True):
         return next(m for m in MATCHERS if getattr(self, m) is not None)
 
     @property
+    def speaker(self) -> Speaker:
+        """Whose words and times earn or cost this rule's verdict."""
+        looks_for = getattr(self, self.matcher)
+        if isinstance(looks_for, Order):
+            return looks_for.first.speaker
+        return looks_for.speaker if isinstance(looks_for, Phrases) else "agent"
+
+    @property
     def step(self) -> str:
         """The part of the id before the dot: the file it stands in."""
         return self.id.partition(".")[0]

@@ -81,21 +81,22 @@ create or replace temp table judged as
             else 'missed' end as verdict,
         chance('how' || i.call_id || r.rule_id) as how, 5 + 150 * chance('when' || i.call_id || r.rule_id) as at_s
     from invented i, core.rules r;
-insert into core.findings (call_id, rulebook_version, rule_id, verdict, reason, shown, evidence)
+insert into core.findings (call_id, rulebook_version, rule_id, verdict, reason_code, miss_kind, shown, evidence)
     select call_id, $version, rule_id, verdict,
-        case verdict when 'met' then 'Heard after the upset.' when 'missed' then 'Not heard in this call.' else 'Nothing called for it.' end,
+        case verdict when 'met' then 'heard' when 'missed' then 'not_heard' else 'not_called_for' end,
+        case when verdict <> 'missed' then null when definition like '%"never"%' then 'forbidden' when how < 0.1 then 'by_the_other'
+            when how < 0.2 then 'too_early' when how < 0.5 then 'too_late' else 'never' end,
         case when verdict = 'met' or (verdict = 'missed' and (how < 0.5 or definition like '%"never"%')) then 1 end,
         case when verdict = 'met' then
             [{'kind': 'met', 'turn': 5, 'role': 'agent', 'start_s': at_s, 'end_s': at_s + 2,
-              'quote': 'i am so sorry that this happened to you', 'char_start': null, 'char_end': null, 'note': ''}]
+              'quote': 'i am so sorry that this happened to you', 'char_start': null, 'char_end': null, 'note': null}]
         when verdict = 'missed' and definition like '%"never"%' then
             [{'kind': 'against', 'turn': 7, 'role': 'agent', 'start_s': at_s, 'end_s': at_s + 2,
-              'quote': 'you should have read the terms before you ordered', 'char_start': null, 'char_end': null, 'note': ''}]
+              'quote': 'you should have read the terms before you ordered', 'char_start': null, 'char_end': null, 'note': null}]
         when verdict = 'missed' and how < 0.5 then
             [{'kind': 'near_miss', 'turn': 9, 'role': if(how < 0.1, 'customer', 'agent'), 'start_s': at_s, 'end_s': at_s + 2,
               'quote': 'as fast as we can somebody will be in touch', 'char_start': null, 'char_end': null,
-              'note': if(how < 0.1, 'said by the customer',
-                  if(how < 0.2, 'said before the upset', 'said 41 s after the upset; limit 2 agent turns'))}]
+              'note': null}]
         else [] end
     from judged order by call_id, rule_id;
 insert into core.utterances

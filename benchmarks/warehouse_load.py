@@ -21,7 +21,7 @@ from types import SimpleNamespace
 
 import msgspec
 
-from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Measures, Promise, Verdict
+from audit_rules.finding import Audit, Evidence, EvidenceKind, Facts, Finding, Measures, Promise, Reason, Since, Verdict
 from audit_rules.rule import Examples, Rule, Scorecard, Step
 from transcription.transcript import (
     Call,
@@ -117,7 +117,8 @@ def _call(n: int, settings: str, timed: bool) -> AuditedCall:
         Finding(
             rule_id=f"step{r % 9}.rule{r}",
             verdict=verdicts[(n * 13 + r * 7) % 4],
-            reason=f"The agent said so in turn {(n + r) % UTTERANCES}.",
+            reason=Reason.HEARD,
+            facts=Facts(seconds=(n + r) % UTTERANCES, since=Since.UPSET),
             evidence=(
                 Evidence(
                     kind=EvidenceKind.MET, turn=(n + r) % UTTERANCES, role=SpeakerRole.AGENT, start=r * 3.5,

@@ -18,6 +18,7 @@ from audit_rules.acts.said import Witness
 from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Upset, Verdict
 from audit_rules.rulebook import Rulebook
 from audit_rules.scorecard import CallScore
+from audit_rules.sentences import reason_of
 from flows.watching.events import LOGGER, Doing, Event, Refused, Started, Stored, Transcribed
 from transcription.errors import CallauditError
 from transcription.inbox import Preview, Source
@@ -208,7 +209,7 @@ def show_scorecard(transcript: Transcript, audit: Audit, scored: CallScore, rule
             if finding.verdict is Verdict.NOT_APPLICABLE:
                 continue
             out.print(f"  {_MARK[finding.verdict]:<24} {escape(asks[finding.rule_id])} [dim]{finding.rule_id}[/]")
-            out.print(f"      [dim]{escape(finding.reason)}[/]")
+            out.print(f"      [dim]{escape(reason_of(finding))}[/]")
             for evidence in finding.evidence:
                 if evidence.kind is not EvidenceKind.TRIGGER and evidence.quote:
                     at = "" if evidence.start is None else f"{_clock(evidence.start)} "

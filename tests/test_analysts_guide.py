@@ -55,8 +55,8 @@ insert into core.call_measures by name
     select call_id, 'v1' as rulebook_version, 'h' as transcript_hash, 'R1' as run_id, 1 as turns_agent,
         1 as turns_customer, 1 as words_agent, 1 as words_customer, 0 as transfers, 'clear' as upset, true as tense,
         false as upset_at_start, false as upset_at_end, true as calmed from core.calls;
-insert into core.findings (call_id, rulebook_version, rule_id, verdict, reason, shown, evidence)
-    select call_id, 'v1', 'apology.given', if(call_id = 'C0', 'met', 'missed'), 'Because.', null, [] from core.calls;
+insert into core.findings (call_id, rulebook_version, rule_id, verdict, reason_code, shown, evidence)
+    select call_id, 'v1', 'apology.given', if(call_id = 'C0', 'met', 'missed'), 'heard', null, [] from core.calls;
 """
 
 

@@ -24,6 +24,7 @@ from transcription.errors import InputError, LockedError, SetupError
 from transcription.transcript import Seconds
 from warehouse.copying import TakenError, copy_whole
 from warehouse.holder import described
+from warehouse.sentences import macros
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +45,9 @@ VIEW_ORDER = (
     "utterances",
     "turns",
     "speech",
+    "announcements",
+    "holds",
+    "silences",
     "episodes",
     "promises",
     "rules",
@@ -426,7 +430,7 @@ comment on macro least_judged is 'Share of the weight called for, 0 to 1, that m
 
 def _remake_views(con: duckdb.DuckDBPyConnection) -> None:
     """Views hold nothing, so they are dropped and made again whenever their text changed."""
-    sources = [_LEAST_JUDGED, *((VIEWS / f"{name}.sql").read_text() for name in VIEW_ORDER)]
+    sources = [_LEAST_JUDGED, macros(), *((VIEWS / f"{name}.sql").read_text() for name in VIEW_ORDER)]
     glossary = COLUMNS.read_text()
     wanted = _checksum("\0".join([*sources, glossary]).encode())
     if con.execute("select sha256 from core.view_sets").fetchall() == [(wanted,)]:

@@ -275,7 +275,19 @@ def store_rulebook(
             con.execute(f"delete from core.{table} where rulebook_version = ?", [rulebook.version])  # noqa: S608  Names of ours.
         con.execute("insert into core.rulebooks values (?, ?, ?)", [rulebook.version, load_number, loaded_at])
         rules = [
-            [rulebook.version, r.id, r.step, r.asks, r.why, list(r.sources), r.status, r.applies, _definition(r)]
+            [
+                rulebook.version,
+                r.id,
+                r.step,
+                r.asks,
+                r.why,
+                list(r.sources),
+                r.status,
+                r.applies,
+                _definition(r),
+                r.matcher,
+                r.speaker,
+            ]
             for r in sorted(rulebook.rules, key=lambda rule: rule.id)
         ]
         steps = [
@@ -289,7 +301,8 @@ def store_rulebook(
         ]  # fmt: skip
         for table, rows in (("rules", rules), ("scorecard_steps", steps)):
             for row in rows:
-                con.execute(f"insert into core.{table} values (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)  # noqa: S608  Names of ours.
+                places = ", ".join("?" for _ in row)
+                con.execute(f"insert into core.{table} values ({places})", row)  # noqa: S608  Names of ours.
 
 
 def new_run_id(con: duckdb.DuckDBPyConnection, started_at: datetime) -> str:

@@ -5,7 +5,7 @@ through Python one by one are a hundred times slower in DuckDB.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from datetime import date, datetime, timedelta
 from itertools import accumulate, chain, pairwise
 from math import fsum
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding
+from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Pause
 from transcription.errors import InputError
 from transcription.transcript import Call, Span, SpeakerRole, Transcript, Utterance, Word
 from transcription.turns import turn_groups
@@ -87,8 +87,23 @@ SCHEMAS: dict[str, pa.Schema] = {
     ),
     "findings": pa.schema(
         [
-            ("call_id", _TEXT), ("rulebook_version", _TEXT), ("rule_id", _TEXT), ("verdict", _TEXT), ("reason", _TEXT),
+            ("call_id", _TEXT), ("rulebook_version", _TEXT), ("rule_id", _TEXT), ("verdict", _TEXT),
+            ("reason_code", _TEXT), ("miss_kind", _TEXT), ("seconds", _FLOAT), ("how_many", _INT),
+            ("limit_number", _FLOAT), ("limit_unit", _TEXT), ("since", _TEXT), ("confidence", _FLOAT),
+            ("named", pa.list_(_TEXT)), ("other_call_id", _TEXT),
             ("shown", _INT), ("evidence", pa.list_(_EVIDENCE)), ("certainty", _TEXT), ("witness", _TEXT),
+        ]
+    ),
+    "holds": pa.schema(
+        [
+            ("call_id", _TEXT), ("rulebook_version", _TEXT), ("position", _INT), ("start_s", _FLOAT),
+            ("end_s", _FLOAT), ("kind", _TEXT),
+        ]
+    ),
+    "silences": pa.schema(
+        [
+            ("call_id", _TEXT), ("rulebook_version", _TEXT), ("position", _INT), ("start_s", _FLOAT),
+            ("end_s", _FLOAT), ("kind", _TEXT),
         ]
     ),
     "episodes": pa.schema(
@@ -116,7 +131,7 @@ class AuditedCall(msgspec.Struct, frozen=True):
 
 OF_CALL = ("calls", "recordings")
 OF_TRANSCRIPT = ("transcripts", "utterances", "speech_spans", "music_spans", "unheard_spans")
-OF_AUDIT = ("call_measures", "findings", "episodes", "promises")
+OF_AUDIT = ("call_measures", "findings", "holds", "silences", "episodes", "promises")
 """The tables of a call, of what was heard, of what was judged: each kind is replaced for its own reason."""
 
 
@@ -184,9 +199,12 @@ def audits_to_arrow(batch: Sequence[AuditedCall], *, stored: Mapping[str, str]) 
 
 
 def _audit_columns(ordered: Sequence[AuditedCall], hashes: Sequence[str]) -> dict[str, list[Any]]:
+    audits = [a.audit for a in ordered]
     return {
         "call_measures": _transposed(map(_measures_row, ordered, hashes)),
         "findings": _finding_columns(ordered),
+        "holds": _transposed(_pause_rows(audits, lambda a: a.holds)),
+        "silences": _transposed(_pause_rows(audits, lambda a: a.silences)),
         "episodes": _transposed(_episode_rows(ordered)),
         "promises": _transposed(_promise_rows(ordered)),
     }
@@ -418,6 +436,7 @@ def _verdicts_hash(audit: Audit) -> str:
 def _finding_columns(ordered: Sequence[AuditedCall]) -> list[Sequence[Any] | pa.Array]:
     audits = [a.audit for a in ordered]
     findings = [f for audit in audits for f in audit.findings]
+    facts = [f.facts for f in findings]
     counts = [len(a.findings) for a in audits]
     return [
         _repeated([a.call_id for a in audits], counts),
@@ -425,6 +444,15 @@ def _finding_columns(ordered: Sequence[AuditedCall]) -> list[Sequence[Any] | pa.
         [f.rule_id for f in findings],
         [f.verdict for f in findings],
         [f.reason for f in findings],
+        [f.miss for f in findings],
+        [fact.seconds for fact in facts],
+        [fact.how_many for fact in facts],
+        [fact.limit for fact in facts],
+        [fact.limit_unit for fact in facts],
+        [fact.since for fact in facts],
+        [fact.confidence for fact in facts],
+        [fact.named for fact in facts],
+        [fact.other_call or None for fact in facts],
         [_shown(f.evidence) for f in findings],
         _evidence(findings),
         [None if f.certainty is None else f.certainty.name.lower() for f in findings],
@@ -476,6 +504,12 @@ def _episode_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]:
                 a.call_id, a.rulebook_version, e.number, e.first_turn, e.last_turn, e.start, e.end, e.opened_by,
                 e.closed_by,
             )  # fmt: skip
+
+
+def _pause_rows(audits: Iterable[Audit], pauses: Callable[[Audit], Sequence[Pause]]) -> Iterable[tuple[Any, ...]]:
+    for a in audits:
+        for number, p in enumerate(pauses(a)):
+            yield a.call_id, a.rulebook_version, number, p.start, p.end, p.kind
 
 
 def _promise_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]:

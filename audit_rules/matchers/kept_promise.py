@@ -12,7 +12,7 @@ from datetime import timedelta
 
 from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
-from audit_rules.finding import Evidence, EvidenceKind, Finding, Promise
+from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Promise, Reason, Unit
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
 from audit_rules.rule import KeptPromise, Phrases
@@ -62,24 +62,23 @@ class KeptPromiseMatcher:
         """By the first promise: it is the one the customer waits for."""
         promises = self.promises(call)
         if not promises:
-            return self.answer.not_applicable("No contact was promised.")
+            return self.answer.not_applicable(Reason.NO_PROMISE)
         trigger = call.evidence(EvidenceKind.TRIGGER, call.hits(self.made)[0])
         started, known_until = call.transcript.call.started_at, call.known_until
         if call.transcript.call.customer_id is None or started is None or known_until is None:
-            reason = "The customer or the time of the call is not known, so later calls cannot be found."
-            return self.answer.not_assessable(reason, trigger)
+            return self.answer.not_assessable(Reason.CONTACTS_UNKNOWN, trigger)
         due = started + timedelta(hours=promises[0].within_hours)
         later = sorted((c for c in call.contacts if c.started_at > started), key=lambda c: (c.started_at, c.call_id))
         kept = next((c for c in later if c.started_at <= due and c.direction != "inbound"), None)
         if kept is not None:
-            hours = (kept.started_at - started).total_seconds() / 3600
-            reason = f"Contacted again after {hours:.0f} h, in call {kept.call_id}."
-            return self.answer.met(reason, Evidence(kind=EvidenceKind.MET, note=f"call {kept.call_id}"), trigger)
+            after = Facts(seconds=(kept.started_at - started).total_seconds(), other_call=kept.call_id)
+            return self.answer.met(Reason.CONTACT_CAME, trigger, facts=after)
+        limit = promises[0].within_hours * 3600
         if known_until < due:
-            return self.answer.not_assessable(f"Not due before {due:%Y-%m-%d %H:%M}.", trigger)
-        near = next((c for c in later), None)
-        note = "" if near is None else f"; the next call was {near.call_id}, {near.direction or 'direction unknown'}"
-        return self.answer.missed(f"No contact by {due:%Y-%m-%d %H:%M}{note}.", trigger)
+            promised = Facts(limit=limit, limit_unit=Unit.SECONDS)
+            return self.answer.not_assessable(Reason.CONTACT_NOT_DUE, trigger, facts=promised)
+        broken = Facts(limit=limit, limit_unit=Unit.SECONDS, other_call=later[0].call_id if later else "")
+        return self.answer.missed(Reason.NO_CONTACT, Miss.BROKEN_PROMISE, trigger, facts=broken)
 
 
 def _named_hours(text: str) -> float | None:

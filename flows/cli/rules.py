@@ -151,6 +151,7 @@ def rules_test(
 ) -> None:
     """Run each rule on its own examples."""
     from audit_rules.examples import run_examples
+    from audit_rules.sentences import reason_of
     from flows.console import out
 
     rulebook = current_rulebook()
@@ -159,7 +160,7 @@ def rules_test(
     outcomes = list(run_examples(rulebook, *(rule_ids or [])))
     failed = [o for o in outcomes if not o.passed]
     for outcome in failed:
-        found = f"found {outcome.finding.verdict}: {outcome.finding.reason}"
+        found = f"found {outcome.finding.verdict}: {reason_of(outcome.finding)}"
         out.print(f"[bold red]{outcome.rule_id}[/] claims {outcome.expected}, {found}")
         out.print("".join(f"    {line}\n" for line in outcome.text.strip().splitlines()), markup=False, end="")
     out.print(f"{len(outcomes) - len(failed)} of {len(outcomes)} examples pass.")

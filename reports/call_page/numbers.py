@@ -12,11 +12,9 @@ from reports.call_page.marked_text import Highlight, Piece, Tone, pieces, uncert
 from reports.call_page.readings import Readings, Row
 from reports.page import weekly_file_name
 from reports.wording import NOTHING, clock, counted, day, listed, long_time, percent, sentence, week_start, weekday
-from transcription.speech import both_silent, overlaps
+from transcription.speech import overlaps
 from transcription.transcript import Seconds, Span
 
-LONG_SILENCE: Seconds = 8.0
-"""Silence of both parties from here on gets a row of its own in the transcript."""
 _TALKING_OVER: Seconds = 0.4
 
 _VERDICTS = {
@@ -181,7 +179,7 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
     both = overlaps(agent, customer, shortest=_TALKING_OVER)
     pins, rows, narrow_rows = _pins(readings, numbers, duration)
     episodes = _episode_spans(readings, duration)
-    lines = _lines(readings, numbers, holds=holds, overlapped=both, duration=duration)
+    lines = _lines(readings, numbers, holds=holds, overlapped=both)
     return CallPage(
         call_id=str(call["call_id"]),
         title=f"Call {call['call_id']}",
@@ -486,7 +484,7 @@ def _quote(row: Row, finding: Row) -> Quote:
         quote=quote if len(quote) <= _LONGEST_QUOTE else quote[:_LONGEST_QUOTE].rsplit(" ", 1)[0] + " …",
         understood=_understood(row, finding) if quote else "",
         nearest_line=str(row["nearest_line"] or "") if quote else "",
-        note="" if note in str(finding["reason"]) else note,
+        note=note,
         at=clock(row["start_s"]) if row["start_s"] is not None and is_place else "",
         seconds=row["start_s"] if is_place else None,
         href=f"#turn-{row['turn']}" if row["turn"] is not None and is_place else "",
@@ -535,20 +533,7 @@ def _episode_spans(readings: Readings, duration: Seconds) -> tuple[Span, ...]:
 
 
 def _holds(readings: Readings) -> tuple[Span, ...]:
-    """Holds are what the rules about holds were triggered by: a stretch of time without words."""
-    return tuple(
-        sorted(
-            {
-                Span(row["start_s"], row["end_s"])
-                for row in readings.evidence
-                if str(row["rule_id"]).startswith("hold.")
-                and row["kind"] == "trigger"
-                and not row["quote"]
-                and row["start_s"] is not None
-                and row["end_s"] is not None
-            }
-        )
-    )
+    return tuple(Span(row["start_s"], row["end_s"]) for row in readings.holds)
 
 
 def _pins(readings: Readings, numbers: dict[str, int], duration: Seconds) -> tuple[tuple[TimelinePin, ...], int, int]:
@@ -590,9 +575,8 @@ def _lines(
     *,
     holds: Sequence[Span],
     overlapped: Sequence[Span],
-    duration: Seconds,
 ) -> tuple[Line, ...]:
-    pauses = _pauses(readings, holds, duration)
+    pauses = _pauses(readings, holds)
     opened = {row["first_turn"]: row for row in readings.episodes}
     closed = {row["last_turn"]: row for row in readings.episodes if row["closed_by"] != "call_end"}
     lines: list[Line] = []
@@ -680,7 +664,7 @@ def _talks_over(turn: Row, overlapped: Sequence[Span]) -> bool:
     return start is not None and any(abs(span.start - start) < 0.5 for span in overlapped)
 
 
-def _pauses(readings: Readings, holds: Sequence[Span], duration: Seconds) -> list[Line]:
+def _pauses(readings: Readings, holds: Sequence[Span]) -> list[Line]:
     lines = [
         Line(
             kind="hold",
@@ -691,15 +675,11 @@ def _pauses(readings: Readings, holds: Sequence[Span], duration: Seconds) -> lis
         )
         for hold in holds
     ]
-    if readings.call["has_times"]:
-        silences = both_silent(
-            _speech(readings, "agent"), _speech(readings, "customer"), duration=duration, shortest=LONG_SILENCE
-        )
-        lines += [
-            Line(kind="silence", at=_at(s.start), start=s.start, end=s.end, text=f"{long_time(s.duration)} of silence")
-            for s in silences
-            if not overlaps([s], holds)
-        ]
+    silences = [Span(row["start_s"], row["end_s"]) for row in readings.silences]
+    lines += [
+        Line(kind="silence", at=_at(s.start), start=s.start, end=s.end, text=f"{long_time(s.duration)} of silence")
+        for s in silences
+    ]
     return sorted(lines, key=lambda line: line.start or 0.0)
 
 

@@ -251,8 +251,8 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
             others,
             ask(
                 """
-            select f.call_id, f.rule_id, f.asks, f.verdict, f.reason, f.quote, f.quote_kind, f.quote_role, f.at_s,
-                f.agent_name, f.agent_id, r.critical, r.step_title, r.weight, c.score
+            select f.call_id, f.rule_id, f.asks, f.verdict, f.reason, f.other_call_id, f.quote, f.quote_kind,
+                f.quote_role, f.at_s, f.agent_name, f.agent_id, r.critical, r.step_title, r.weight, c.score
             from findings f
             join scorecard_rules r on r.rule_id = f.rule_id and r.scorecard = $scorecard
             left join call_scorecards c on c.call_id = f.call_id and c.scorecard = $scorecard
@@ -354,33 +354,12 @@ class _Asking:
 
 _NARROWED = re.compile(r"\{(of|team)_([a-z])\}")
 
-# What a rule looks for is the first key of its definition; the nearest miss says how far the agent came. The notes
-# are those of `audit_rules.matchers`.
 _MISSES = """
-with missed as (
-    select f.rule_id, f.is_overridden,
-        list_filter(f.evidence, lambda piece: piece.kind = 'near_miss')[1].note as near,
-        regexp_extract(d.definition,
-            '"(expect|never|at_most|order|restates|uses_name|asks_again|hold|timing|kept_promise)":', 1) as looks_for
-    from findings f
-    join core.rules d on d.rulebook_version = f.rulebook_version and d.rule_id = f.rule_id
-    where f.iso_week = $week and f.status = 'live' and f.verdict = 'missed' {of_f}
-        and f.rule_id in (select rule_id from scorecard_rules where scorecard = $scorecard)
-)
-select case
-        when is_overridden then 'by a person'
-        when looks_for in ('never', 'at_most', 'asks_again') then 'forbidden'
-        when looks_for in ('order', 'timing', 'hold', 'kept_promise') then looks_for
-        when near like '%; limit the rest of the call' then 'elsewhere'
-        when near like '%; limit %' then 'late'
-        when near like 'said before %' then 'early'
-        when near like 'said % of % times' then 'seldom'
-        when near = 'said without naming the issue' then 'unspecific'
-        when near like 'said by the %' then 'other party'
-        when near is not null then 'near'
-        else 'unheard' end as shape,
-    rule_id, count(*) as misses
-from missed group by all order by all
+select f.miss_kind, f.rule_id, count(*) as misses
+from findings f
+where f.iso_week = $week and f.status = 'live' and f.verdict = 'missed' {of_f}
+    and f.rule_id in (select rule_id from scorecard_rules where scorecard = $scorecard)
+group by all order by all
 """
 
 # Only rules about the agent's own words and times: what the customer says is how a calmed call is told.
@@ -390,15 +369,15 @@ from findings f
 join calls c on c.call_id = f.call_id
 join core.rules d on d.rulebook_version = f.rulebook_version and d.rule_id = f.rule_id
 where f.iso_week between $four and $week and c.tense and c.calmed is not null and f.agent_id is not null
-    and f.status = 'live' and f.verdict in ('met', 'missed') and d.definition not like '%"speaker":"customer"%' {of_f}
+    and f.status = 'live' and f.verdict in ('met', 'missed') and d.speaker = 'agent' {of_f}
     and f.rule_id in (select rule_id from scorecard_rules where scorecard = $scorecard)
 group by all order by all
 """
 
 # The newest of each agent, step and verdict, a critical one first.
 _AGENT_MOMENTS = f"""
-select f.call_id, f.rule_id, r.step, f.asks, f.verdict, f.reason, f.quote, f.quote_kind, f.quote_role, f.at_s,
-    f.agent_name, f.agent_id, r.critical
+select f.call_id, f.rule_id, r.step, f.asks, f.verdict, f.reason, f.other_call_id, f.quote, f.quote_kind, f.quote_role,
+    f.at_s, f.agent_name, f.agent_id, r.critical
 from findings f
 join scorecard_rules r on r.rule_id = f.rule_id and r.scorecard = $scorecard
 where f.iso_week between $four and $week and f.status = 'live' and f.verdict in ('met', 'missed')

@@ -12,6 +12,7 @@ from audit_rules.audit import audit
 from audit_rules.examples import parse_example
 from audit_rules.finding import Audit, Verdict
 from audit_rules.rulebook import SHIPPED, Rulebook, load_rulebook
+from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import RulebookOf, block
 from transcription.transcript import RolesFrom, Span, SpeakerRole, Transcript, Utterance, Word
 
@@ -58,7 +59,7 @@ def test_what_the_recording_cannot_show_is_never_the_agents_fault(
     found = audit(transcript, shipped)
 
     assert verdicts(found) == {Verdict.NOT_ASSESSABLE}
-    assert {f.reason for f in found.findings} == {reason}
+    assert {reason_of(f) for f in found.findings} == {reason}
 
 
 def test_a_guess_that_is_sure_enough_is_judged(shipped: Rulebook) -> None:

@@ -7,6 +7,7 @@ import pytest
 from audit_rules.audit import audit
 from audit_rules.examples import parse_example
 from audit_rules.finding import Audit, EvidenceKind, Finding, Upset, Verdict
+from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import GATE, Judge, RulebookOf, block
 
 
@@ -147,7 +148,7 @@ CALM = "applies: upset\nnever: {any_of: [calm down]}"
 
 
 def told(finding: Finding) -> tuple[Verdict, str]:
-    return finding.verdict, finding.reason
+    return finding.verdict, reason_of(finding)
 
 
 def test_a_rule_for_upset_customers_looks_to_the_end_of_the_call_whatever_closed_the_episode(judge: Judge) -> None:
@@ -187,7 +188,7 @@ def test_a_customer_who_was_perhaps_upset_accuses_nobody(judge: Judge, body: str
 
     assert found.verdict is verdict
     if verdict is Verdict.UNSURE:
-        assert found.reason == "The customer was perhaps upset; a person should listen."
+        assert reason_of(found) == "The customer was perhaps upset; a person should listen."
 
 
 def test_a_calm_call_is_no_matter_for_a_rule_for_upset_customers(judge: Judge) -> None:

@@ -5,6 +5,7 @@ import pytest
 from audit_rules.audit import audit
 from audit_rules.examples import parse_example
 from audit_rules.finding import Verdict
+from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import Judge, RulebookOf, block
 
 KEPT = "kept_promise: {made: [call you back], within_hours: 48}"
@@ -19,11 +20,11 @@ PROMISE = "C: Where is my lamp?\nA: I will call you back within 24 hours.\n"
         ("later call: outbound after 24 h\nknown until: 60 h", Verdict.MET,
          "Contacted again after 24 h, in call later-1."),
         ("later call: outbound after 24.1 h\nknown until: 60 h", Verdict.MISSED,
-         "No contact by 2026-03-03 09:00; the next call was later-1, outbound."),
+         "No contact within 24 h; the next call was later-1."),
         ("later call: inbound after 20 h\nknown until: 60 h", Verdict.MISSED,
-         "No contact by 2026-03-03 09:00; the next call was later-1, inbound."),
-        ("known until: 60 h", Verdict.MISSED, "No contact by 2026-03-03 09:00."),
-        ("known until: 23 h", Verdict.NOT_ASSESSABLE, "Not due before 2026-03-03 09:00."),
+         "No contact within 24 h; the next call was later-1."),
+        ("known until: 60 h", Verdict.MISSED, "No contact within 24 h."),
+        ("known until: 23 h", Verdict.NOT_ASSESSABLE, "Promised within 24 h, and that time has not passed."),
         ("later call: outbound after 20 h\nknown until: 20 h", Verdict.MET,
          "Contacted again after 20 h, in call later-1."),
         ("", Verdict.NOT_ASSESSABLE,
@@ -33,7 +34,7 @@ PROMISE = "C: Where is my lamp?\nA: I will call you back within 24 hours.\n"
 def test_the_contact_comes_in_the_time_promised(judge: Judge, more: str, verdict: Verdict, reason: str) -> None:
     found = judge(KEPT, PROMISE + more)
 
-    assert (found.verdict, found.reason) == (verdict, reason)
+    assert (found.verdict, reason_of(found)) == (verdict, reason)
 
 
 def test_without_a_promise_there_is_nothing_to_keep(judge: Judge) -> None:

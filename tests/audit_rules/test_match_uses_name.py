@@ -3,6 +3,7 @@
 import pytest
 
 from audit_rules.finding import Verdict
+from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import Judge
 
 NAME = "uses_name: {heard: [my name is, this is, i am]}"
@@ -39,4 +40,4 @@ def test_the_customers_name_is_used(judge: Judge, call: str, verdict: Verdict) -
 def test_a_miss_says_which_name_it_listened_for(judge: Judge) -> None:
     found = judge(NAME, "customer name: Dana Ruiz\nC: Hello there.\nA: Hello to you.")
 
-    assert found.reason == "The customer's name (dana, ruiz) is never used."
+    assert reason_of(found) == "The customer's name (dana, ruiz) is never used."

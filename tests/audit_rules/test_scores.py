@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.finding import Audit, Finding, Measures, Verdict
+from audit_rules.finding import Audit, Finding, Measures, Reason, Verdict
 from audit_rules.rule import Examples, Rule, Scorecard, Step
 from audit_rules.scorecard import CallScore, score
 
@@ -29,7 +29,7 @@ def rulebook() -> Rules:
 
 
 def audited(*verdicts: Verdict) -> Audit:
-    findings = tuple(Finding(rule_id=r, verdict=v, reason="") for r, v in zip(NAMES, verdicts, strict=False))
+    findings = tuple(Finding(rule_id=r, verdict=v, reason=Reason.HEARD) for r, v in zip(NAMES, verdicts, strict=False))
     measures = Measures(turns_agent=1, turns_customer=1, words_agent=1, words_customer=1)
     return Audit(
         call_id="x", rulebook_version="y", findings=findings, episodes=(), promises=(), measures=measures
@@ -118,7 +118,7 @@ def test_each_step_has_a_score_of_its_own(rulebook: Rules) -> None:
 def test_a_score_lies_between_none_and_all(pairs: list[tuple[Verdict, float]]) -> None:
     from audit_rules.scorecard import _score
 
-    found = _score((Finding(rule_id="x", verdict=v, reason=""), w) for v, w in pairs)
+    found = _score((Finding(rule_id="x", verdict=v, reason=Reason.HEARD), w) for v, w in pairs)
 
     assert found.met <= found.judged <= found.applicable <= len(pairs)
     assert (found.value is None) == (found.judged == 0)

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from markupsafe import escape
 
-from audit_rules.finding import Verdict
+from audit_rules.finding import Facts, Reason, Verdict
 from reports.call_page import render
 from reports.call_page.numbers import CallPage, call_page
 from reports.call_page.readings import read
@@ -90,7 +90,7 @@ def test_the_transcript_shows_tension_overlap_hold_and_calm_where_they_were(angr
 
 def test_an_unexplained_silence_is_a_row_too(published, centre):
     heard = centre.transcript(centre.named_call("quiet", MARCH), centre.ANGRY)
-    quiet = AuditedCall(heard, centre.audit(heard, centre.ANGRY_VERDICTS))
+    quiet = AuditedCall(heard, centre.audit(heard, centre.ANGRY_VERDICTS, silence=Span(53.0, 94.5)))
 
     lines = page_of(published([quiet]), "quiet").lines
 
@@ -147,7 +147,7 @@ def test_an_imported_transcript_says_that_its_times_are_its_own(published, centr
 def test_unknown_speakers_leave_no_score_and_no_claim(published, centre):
     lines = [(start, end, "?", text) for start, end, _, text in centre.ANGRY]
     heard = centre.transcript(centre.named_call("who", MARCH), lines, roles_from=RolesFrom.UNKNOWN, speech=False)
-    verdicts = dict.fromkeys(centre.RULES, ("not_assessable", "Who speaks is not known.", ""))
+    verdicts = dict.fromkeys(centre.RULES, ("not_assessable", Reason.ROLES_UNKNOWN, ""))
     page = page_of(published([AuditedCall(heard, centre.audit(heard, verdicts, tense=False))]), "who")
 
     assert not page.scored
@@ -229,7 +229,10 @@ def test_hostile_words_and_names_stay_text(published, centre, tmp_path):
     ]
     call = centre.named_call(EVIL, MARCH, agent_name=EVIL, team="<b>")
     heard = centre.transcript(call, lines)
-    audited = AuditedCall(heard, centre.audit(heard, {"clarify.mirrors": ("met", EVIL, f"hear {EVIL}")}))
+    audited = AuditedCall(
+        heard,
+        centre.audit(heard, {"clarify.mirrors": ("met", Reason.SAID_BACK, f"hear {EVIL}")}, facts=Facts(named=(EVIL,))),
+    )
     audio = tmp_path / EVIL.replace("/", "") / 'x".ogg'
 
     html = render(published([audited]), EVIL, out=tmp_path / call_file_name(EVIL), audio=audio).read_text()

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from audit_rules.acts.said import Certainty, Witness
-from audit_rules.finding import EvidenceKind, Finding, Upset, Verdict
+from audit_rules.finding import EvidenceKind, Finding, Reason, Upset, Verdict
 from reports.call_page import render
 from reports.call_page.numbers import call_page
 from reports.call_page.readings import read
@@ -39,7 +39,7 @@ def unsure(centre, call: AuditedCall, rule: str, quote: str, witness: Witness, *
     return Finding(
         rule_id=rule,
         verdict=Verdict.UNSURE,
-        reason="Something near enough was said; a person should listen.",
+        reason=Reason.NEAR_ENOUGH,
         evidence=(msgspec.structs.replace(heard, **understood),),
         certainty=Certainty.POSSIBLE,
         witness=witness,

@@ -8,6 +8,7 @@ import pytest
 
 from audit_rules.audit import audit
 from audit_rules.rulebook import load_rulebook
+from audit_rules.sentences import reason_of
 from transcription.announcements import Repeated, marked, repeated, wording
 from transcription.exports import read_export
 from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance, Word
@@ -104,14 +105,14 @@ def test_a_voicemail_greeting_on_the_customers_side_is_no_customer() -> None:
 
     findings = audit(marked(call), load_rulebook()).findings
 
-    assert {f.reason for f in findings} == {"No words of the customer were understood."}
+    assert {reason_of(f) for f in findings} == {"No words of the customer were understood."}
 
 
 def test_a_hold_announcement_earns_and_costs_the_agent_nothing() -> None:
     found = []
     for name in ("with_hold_announcement", "without_hold_announcement"):
         call = read_export(CASES / f"{name}.json", call=Call(call_id="C-1", source="cases"))
-        found.append([(f.rule_id, f.verdict, f.reason) for f in audit(call, load_rulebook()).findings])
+        found.append([(f.rule_id, f.verdict, reason_of(f)) for f in audit(call, load_rulebook()).findings])
 
     assert found[0] == found[1]
 

@@ -7,7 +7,19 @@ from types import SimpleNamespace
 
 import pytest
 
-from audit_rules.finding import Audit, Episode, Evidence, EvidenceKind, Finding, Measures, Promise, Upset, Verdict
+from audit_rules.finding import (
+    Audit,
+    Episode,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    Measures,
+    Miss,
+    Promise,
+    Reason,
+    Upset,
+    Verdict,
+)
 from audit_rules.rule import Examples, Rule, Scorecard, Step
 from transcription.transcript import (
     Call,
@@ -108,7 +120,8 @@ def audit_of(
         Finding(
             rule_id=rule_id,
             verdict=Verdict(verdict),
-            reason=f"{rule_id} is {verdict}.",
+            reason=Reason.HEARD if verdict == "met" else Reason.NOT_HEARD,
+            miss=Miss.NEVER if verdict == "missed" else None,
             evidence=(
                 Evidence(
                     kind=EvidenceKind.TRIGGER, turn=0, role=SpeakerRole.CUSTOMER, start=0.0, end=0.9, quote="fed up"

@@ -6,6 +6,7 @@ select
     q.size,
     q.source,
     q.code,
+    q.is_retryable,
     q.reason,
     q.next_step,
     q.call_id,
