@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from audit_rules.finding import Verdict
 from audit_rules.rule import Rule, Scorecard
-from transcription.errors import InputError, SetupError
+from transcription.errors import InputError, Refusal, SetupError
 from transcription.transcript import (
     Call,
     Provenance,
@@ -44,9 +44,6 @@ from warehouse.tables import (
     in_order,
     transcript_hash,
 )
-
-# Reasons that lie outside the audio: the same file may pass next time, so it is looked at again.
-_CURABLE = "^(metadata|duplicate|failed|internal|not_found|not_readable)"
 
 
 class LoadedRulebook(Protocol):
@@ -403,9 +400,9 @@ def known_recordings(con: duckdb.DuckDBPyConnection, *, retry_failed: bool = Fal
         select sha256 from core.recordings where call_id not in (select call_id from core.impossible_calls)
         union select sha256 from core.quarantine
         where not $retry_failed and resolved_run_id is null
-          and not regexp_matches(code, $curable)
+          and not is_retryable
         """,
-        {"curable": _CURABLE, "retry_failed": retry_failed},
+        {"retry_failed": retry_failed},
     )
 
 
@@ -523,7 +520,7 @@ _QUARANTINE = pa.schema(
         ("code", pa.string()), ("reason", pa.string()), ("next_step", pa.string()), ("call_id", pa.string()),
         ("started_at", pa.timestamp("us", tz="UTC")), ("local_date", pa.date32()), ("iso_week", pa.string()),
         ("first_run_id", pa.string()), ("last_run_id", pa.string()), ("resolved_run_id", pa.string()),
-        ("customer_id", pa.string()),
+        ("customer_id", pa.string()), ("is_retryable", pa.bool_()),
     ]
 )  # fmt: skip
 
@@ -533,6 +530,7 @@ def _quarantine_row(item: NotAudited, call: Call | None, run_id: str) -> tuple[A
     return (
         item.path, item.sha256 or "", item.size, item.source, item.code, item.reason, item.next_step,
         call_id, started_at, day, week, run_id, run_id, None, call.customer_id if call is not None else None,
+        Refusal(item.code).is_retryable,
     )  # fmt: skip
 
 

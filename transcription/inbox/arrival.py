@@ -8,7 +8,7 @@ from pathlib import Path
 
 import msgspec
 
-from transcription.errors import Trace, Unreadable
+from transcription.errors import Refusal, Trace, Unreadable
 from transcription.inbox.metadata import printable
 from transcription.inbox.source import Source
 from transcription.inbox.storage import fetch, sha256_of, storage_of
@@ -54,7 +54,7 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     path: str
     sha256: str | None
     size: int
-    code: str
+    code: Refusal
     reason: str
     next_step: str
     source: str
