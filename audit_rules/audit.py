@@ -72,7 +72,6 @@ def _audit(call: Conversation, rulebook: Rulebook) -> Audit:
     scopes = _scopes_of(call, upset, rulebook)
     findings = tuple(_judge(compiled, call, scopes, unassessable) for compiled in rulebook.compiled)
     promising = [c.matcher for c in rulebook.compiled if isinstance(c.matcher, KeptPromiseMatcher)]
-    bouncing = rulebook.sources.get("ownership.avoids_bouncing")
     holds, silences = pauses_of(call)
     return Audit(
         call_id=transcript.call.call_id,
@@ -82,7 +81,7 @@ def _audit(call: Conversation, rulebook: Rulebook) -> Audit:
         silences=silences,
         episodes=call.episodes,
         promises=tuple(p for matcher in promising for p in matcher.promises(call)),
-        measures=measures_of(call, upset=upset, transfers=len(bouncing.events(call)) if bouncing else 0),
+        measures=measures_of(call, upset=upset, transfers=len(call.hits(rulebook.transfers))),
     )
 
 

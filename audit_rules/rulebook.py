@@ -114,6 +114,7 @@ class Rulebook:
             for rule in self.rules
             if rule.status != "retired"
         )
+        self.transfers = self.index.add(gate.transfers)
         self.index.compile()
         heard_by = [recogniser.version, levels_version(levels or {})] if recogniser else []
         self.version = _version([sorted(self.rules, key=lambda r: r.id), words, acts, gate, self.scorecards, heard_by])

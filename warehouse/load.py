@@ -284,6 +284,7 @@ def store_rulebook(
                 _definition(r),
                 r.matcher,
                 r.speaker,
+                r.milestone or None,
             ]
             for r in sorted(rulebook.rules, key=lambda rule: rule.id)
         ]
@@ -536,7 +537,7 @@ def _quarantine_row(item: NotAudited, call: Call | None, run_id: str) -> tuple[A
 
 def _definition(rule: Rule) -> str:
     """What the rule looks for, as JSON; its examples are its tests and change nothing."""
-    told = {"id", "asks", "why", "sources", "status", "applies", "examples"}
+    told = {"id", "asks", "why", "sources", "status", "applies", "milestone", "examples"}
     fields = {k: v for k, v in msgspec.structs.asdict(rule).items() if k not in told and v is not None}
     return msgspec.json.encode(fields, order="deterministic").decode()
 

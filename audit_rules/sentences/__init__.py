@@ -1,4 +1,4 @@
-"""What people read of a finding: written last, from its facts.
+"""What people read of findings and refusals: written last, from their facts.
 
 `en.toml` holds every sentence; another language is another such file. The warehouse's views write the same sentences
 from the same file (`warehouse/sentences.py`).
@@ -24,6 +24,7 @@ class Language(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     reasons: Mapping[str, Variants]
     nearest: Mapping[str, Variants]
     notes: Mapping[str, Variants]
+    refusals: Mapping[str, str]
     since: Mapping[str, str]
     within: Mapping[str, str]
 

@@ -8,7 +8,7 @@ from reports import charts
 from reports.page import call_link
 from reports.statistics import Interval
 from reports.weekly.rates import week_row
-from reports.weekly.readings import FUNNEL, Readings, Row
+from reports.weekly.readings import Readings, Row
 from reports.wording import NOTHING, clock, counted, sentence
 from transcription.transcript import Seconds
 
@@ -174,8 +174,9 @@ def funnel_chart(readings: Readings) -> charts.Funnel | None:
         return None
     stages = [("Tense calls", tense)]
     judged = {row["rule_id"] for row in readings.rules}
+    reached = {row["rule_id"]: str(row["milestone"]) for row in readings.scorecard_rules if row["milestone"]}
     left: set[str] | None = None
-    for rule, label in FUNNEL:
+    for rule, label in reached.items():
         if rule not in judged:
             continue
         did = {row["call_id"] for row in readings.funnel if row["rule_id"] == rule and row["met"]}

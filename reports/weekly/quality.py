@@ -3,6 +3,7 @@
 import msgspec
 
 from audit_rules.scorecard import LEAST_JUDGED
+from audit_rules.sentences import language
 from reports.accuracy import MINIMUM, MINIMUM_OF_EACH
 from reports.statistics import Rate, sidak
 from reports.weekly.rates import HEADLINES, share_of, week_row
@@ -109,26 +110,6 @@ def _checked(readings: Readings) -> str:
 
 # What people or the rule leave open agrees with nothing and contradicts nothing.
 _SAID = ("met", "missed", "not_applicable")
-_REASONS = {
-    "empty_file": "empty file",
-    "not_audio": "not audio",
-    "no_samples": "no sound in the file",
-    "truncated": "file damaged",
-    "too_short": "too short",
-    "metadata_missing": "no metadata",
-    "too_long": "longer than a call can be",
-    "internal_error": "callaudit broke down on it",
-    "metadata_unparsable": "metadata unreadable",
-    "metadata_impossible": "a date that no call has",
-    "metadata_without_recording": "metadata without a recording",
-    "duplicate_call_id": "call id used twice",
-    "duplicate_bytes": "same bytes as another call",
-    "several_recordings": "several recordings in one file",
-    "several_calls": "several calls in one file",
-    "archive": "an archive",
-    "no_transcript": "text that is no transcript",
-    "linked_folder": "link to another folder",
-}
 
 
 def not_audited_facts(readings: Readings) -> tuple[Fact, ...]:
@@ -146,7 +127,7 @@ def not_audited_facts(readings: Readings) -> tuple[Fact, ...]:
             steps.setdefault(row["code"], str(row["next_step"] or ""))
     return tuple(
         Fact(
-            name=_REASONS.get(code, code.replace("_", " ")),
+            name=language().refusals[code],
             value=f"{files} (week before {before.get(code, 0)})"
             + (f". {sentence(steps[code])}" if steps[code] else ""),
         )

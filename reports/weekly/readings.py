@@ -85,14 +85,6 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     names: list[Row]
 
 
-FUNNEL = (
-    ("empathy.acknowledges_feeling", "Feeling named"),
-    ("clarify.mirrors", "Problem said back"),
-    ("solution.is_offered", "Solution offered"),
-    ("agreement.customer_accepts", "Customer accepted"),
-)
-"""The stages of a tense call that went well, in the order in which all four frameworks put them."""
-
 # Fewer agents than this say little about how alike one agent's calls are.
 AGENTS_FOR_CLUSTERS = 6
 
@@ -265,10 +257,10 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
             """
             select f.call_id, f.rule_id, f.verdict = 'met' as met
             from findings f join calls c on c.call_id = f.call_id
-            where f.iso_week = $week and c.tense and f.rule_id in (select unnest($stages)) {of_f}
+            where f.iso_week = $week and c.tense {of_f}
+                and f.rule_id in (select rule_id from scorecard_rules where milestone is not null)
             order by all
-            """,
-            stages=[rule for rule, _ in FUNNEL],
+            """
         ),
         coverage=ask(
             """

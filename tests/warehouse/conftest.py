@@ -20,7 +20,7 @@ from audit_rules.finding import (
     Upset,
     Verdict,
 )
-from audit_rules.rule import Examples, Rule, Scorecard, Step
+from audit_rules.rule import Examples, Never, Rule, Scorecard, Step
 from transcription.transcript import (
     Call,
     Provenance,
@@ -51,6 +51,7 @@ def rulebook_of(version="v1", *, statuses=None, asks=None, critical=("apology.gi
             sources=("A3",),
             status=statuses.get(i, "live"),
             applies=applies,
+            never=Never(any_of=("x",)),
             examples=Examples(met="A: x"),
         )
         for i in ids

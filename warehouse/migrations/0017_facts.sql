@@ -17,6 +17,7 @@ alter table core.findings add column other_call_id varchar;
 
 alter table core.rules add column matcher varchar;
 alter table core.rules add column speaker varchar;
+alter table core.rules add column milestone varchar;
 update core.rules set matcher = list_filter(
     ['expect', 'never', 'at_most', 'order', 'restates', 'uses_name', 'asks_again', 'hold', 'timing', 'kept_promise'],
     lambda key: json_extract(definition::json, '$.' || key) is not null)[1];
