@@ -258,7 +258,7 @@ def test_a_recording_is_not_looked_at_again_unless_it_may_pass_now(warehouse, bu
             item(path="a", sha256="a", code="truncated"),
             item(path="b", sha256="b", code="metadata_missing"),
             item(path="c", sha256="c", code="duplicate_call_id"),
-            item(path="d", sha256="d", code="failed"),
+            item(path="d", sha256="d", code="failed_reading"),
         ],
         run_id="R1",
     )

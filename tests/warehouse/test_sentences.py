@@ -77,9 +77,8 @@ def test_sql_says_of_a_finding_what_python_says(con: duckdb.DuckDBPyConnection, 
         call_id="C1", rulebook_version="v1", findings=tuple(findings), episodes=(), promises=(),
         measures=Measures(turns_agent=0, turns_customer=0, words_agent=0, words_customer=0),
     )  # fmt: skip
-    heard = Transcript(
-        call=Call(call_id="C1", source="main"), utterances=(), provenance=Provenance(engine="e", model="m")
-    )
+    by = Provenance(engine="e", model="m", weights_hash="w", settings_hash="s")
+    heard = Transcript(call=Call(call_id="C1", source="main"), utterances=(), provenance=by)
     con.register("told", audits_to_arrow([AuditedCall(heard, audit)], stored={"C1": "h"})["findings"])
 
     said = con.execute(f"select coalesce(reason_of({', '.join(FINDING)}), '') from told").fetchall()
