@@ -13,7 +13,7 @@ from audit_rules.examples import parse_example
 from audit_rules.finding import Audit, Verdict
 from audit_rules.rulebook import SHIPPED, Rulebook, load_rulebook
 from audit_rules.sentences import reason_of
-from tests.audit_rules.conftest import RulebookOf, block
+from tests.audit_rules.conftest import GATE, RulebookOf, block
 from transcription.transcript import RolesFrom, Span, SpeakerRole, Transcript, Utterance, Word
 
 TENSE = "C: This is ridiculous, the third time I have called.\nA: I am so sorry about that, Dana.\nC: Thank you.\n"
@@ -252,3 +252,11 @@ def _windowed(tmp_path_factory: pytest.TempPathFactory) -> Rulebook:
         )
         _BUILT.append(load_rulebook(folder, shipped=False, recogniser=False))
     return _BUILT[0]
+
+
+def test_transfers_are_counted_by_the_gate_whatever_the_rules_are(rulebook_of: RulebookOf) -> None:
+    gate = f"{GATE['gate']}transfers: {{any_of: [call (billing|sales)], unless: [do not call billing]}}"
+    book = rulebook_of(gate=gate, apology=block("never: {any_of: [calm down]}"))
+    call = parse_example("C: It broke.\nA: You need to call billing.\nC: Oh.\nA: Or call sales, do not call billing.")
+
+    assert audit(call.transcript, book).measures.transfers == 2

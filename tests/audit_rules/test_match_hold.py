@@ -5,7 +5,7 @@ import pytest
 
 from audit_rules.audit import audit
 from audit_rules.examples import parse_example
-from audit_rules.finding import EvidenceKind, Verdict
+from audit_rules.finding import EvidenceKind, PauseKind, Verdict
 from audit_rules.sentences import note_of, reason_of
 from tests.audit_rules.conftest import Judge, RulebookOf, block
 from transcription.transcript import Span, SpeakerRole
@@ -33,6 +33,28 @@ def test_a_hold_that_was_asked_for_is_met(judge: Judge) -> None:
     assert found.verdict is Verdict.MET
     assert [(e.kind, e.quote or note_of(e, found)) for e in found.evidence] == [
         (EvidenceKind.MET, "hold on"), (EvidenceKind.TRIGGER, "both silent for 24 s"),
+    ]  # fmt: skip
+
+
+def test_a_hold_stays_a_hold_whichever_rules_are_retired(rulebook_of: RulebookOf) -> None:
+    example = parse_example(call("Please hold on.", 30, "Thanks."))
+    retired = rulebook_of(apology=block(f"status: retired\n{ASKED}"))
+
+    found = audit(example.transcript, retired)
+
+    assert not found.findings
+    assert [(p.kind, p.start, p.end) for p in found.holds] == [(PauseKind.SILENT, 6.0, 30.0)]
+    assert not found.silences
+
+
+def test_a_long_silence_that_is_no_hold_is_dead_air_unless_the_customer_was_to_speak(rulebook_of: RulebookOf) -> None:
+    book = rulebook_of(apology=block(ASKED))
+    told = [call("Let me see.", 30, "Here."), f"{BEFORE}What is its number?\n[30-31] C: Nine."]
+
+    silences = [audit(parse_example(text).transcript, book).silences for text in told]
+
+    assert [[(p.kind, p.start, p.end) for p in some] for some in silences] == [
+        [(PauseKind.DEAD_AIR, 6.0, 30.0)], [(PauseKind.EXCUSED, 6.0, 30.0)],
     ]  # fmt: skip
 
 

@@ -216,7 +216,8 @@ def test_former_findings_keep_their_wording_and_give_up_their_facts(tmp_path):
     ]  # fmt: skip
     assert ask(con, "select start_s, end_s, kind from holds") == [(9.0, 39.0, "music")]
     assert ask(con, "select start_s, end_s, kind from silences") == [(41.0, 50.0, "unknown")]
-    assert ask(con, "select rule_id, matcher, speaker from core.rules where rule_id[1] in ('b', 'f', 'g') order by 1") == [
+    found = ask(con, "select rule_id, matcher, speaker from core.rules where rule_id[1] in ('b', 'f', 'g') order by 1")
+    assert found == [
         ("b.never", "never", "agent"), ("f.theirs", "expect", "customer"), ("g.order", "order", "customer"),
     ]  # fmt: skip
     assert ask(con, "select distinct matcher, speaker from core.rules where rule_id[1] = 'a'") == [("expect", "agent")]
