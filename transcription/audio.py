@@ -3,7 +3,7 @@
 A recording that lost part of its sound is refused, because a rule would read the missing half as
 things left unsaid. Libraries that decode sound are lenient on purpose, so what a file declares is
 compared here with what was found: RIFF `data` size, FLAC STREAMINFO, the Xing/Info/VBRI frame count
-of MP3, the index of MP4 and Matroska, the last Ogg page, and the last frame of MP3, AAC and AMR.
+of MP3, the index of MP4 and Matroska, the play time of WMA, the last Ogg page, and the last frame of MP3, AAC and AMR.
 What lies behind the sound that a WAV file declares is heard where it can be more of it (a recorder that
 did not come to write the length again); a second recording behind the first is refused.
 
@@ -238,6 +238,7 @@ class _Declared(msgspec.Struct):
     seconds_per_byte: float = 0.0
     frames: int | None = None
     seconds_per_frame: float = 0.0
+    seconds: Seconds | None = None
     broken_off: str = ""
     absurd: _Absurd | None = None
     end: int | None = None
@@ -574,6 +575,8 @@ def _refuse_if_incomplete(path: Path, declared: _Declared, tracks: list[_Heard])
             why=f"{path}: the header is there, the samples are not",
             tries=(_COPY_AGAIN, "check the recorder: it opened the file but wrote nothing"),
         )
+    if declared.seconds is not None and longest.seconds < declared.seconds - _TOLERANCE:
+        raise _truncated(path, declared.seconds, longest.seconds, declared.by)
     for heard in tracks:
         _refuse_if_cut(path, declared, heard)
 
@@ -588,7 +591,7 @@ def _refuse_if_cut(path: Path, declared: _Declared, heard: _Heard) -> None:
     if promised is not None and found < promised - _TOLERANCE:
         raise _truncated(path, promised, found, by)
     # Where a length is declared and found, an incomplete last block is no more than that.
-    is_known = promised is not None or declared.data_bytes is not None
+    is_known = any(length is not None for length in (promised, declared.data_bytes, declared.seconds))
     if declared.broken_off or (not is_known and (heard.last_undecodable or heard.last_incomplete)):
         raise _truncated(path, None, heard.seconds, declared.broken_off or "the last frame is incomplete")
     if heard.lost > _LOST_IN_THE_MIDDLE:
@@ -661,12 +664,12 @@ def _opus_rate(sample_rate: int) -> int:
 def _declared_by(source: IO[bytes], size: int) -> _Declared:
     """The promise in the file's own header, read without decoding anything."""
     head = source.read(12)
-    if head[:4] in {b"RIFF", b"RF64"} and head[8:12] == b"WAVE":
-        return _declared_by_wav(source, size)
-    if head == _W64_START:
-        return _declared_by_wav(source, size, _W64)
+    if head == _W64_START or (head[:4] in {b"RIFF", b"RF64"} and head[8:12] == b"WAVE"):
+        return _declared_by_wav(source, size, _W64 if head == _W64_START else _RIFF)
     if head[:4] == b"OggS":
         return _declared_by_ogg(source, size)
+    if _ASF_HEADER.startswith(head):
+        return _declared_by_asf(source)
     if head[4:8] == b"ftyp" or head[:4] in {b"FORM", b"caff"}:
         return _Declared(absurd=_flood(source, size, head))
     if head[:3] == b"ID3" or _mpeg_frame(head[:4]) is not None:
@@ -712,7 +715,7 @@ _RIFF = _Chunks(start=12, name=4, length=4, header=8, counts_itself=False, align
 _W64 = _Chunks(start=40, name=16, length=8, header=24, counts_itself=True, align=8)
 
 
-def _declared_by_wav(source: IO[bytes], size: int, form: _Chunks = _RIFF) -> _Declared:
+def _declared_by_wav(source: IO[bytes], size: int, form: _Chunks) -> _Declared:
     found = _WavSound()
     position = form.start
     for _ in range(_MOST_CHUNKS):
@@ -829,6 +832,34 @@ def _declared_by_ogg(source: IO[bytes], size: int) -> _Declared:
     lacing = tail[at + 27 : at + 27 + tail[at + 26]]
     if len(tail) < at + 27 + tail[at + 26] + sum(lacing):
         return _Declared(broken_off="the last Ogg page is incomplete")
+    return _Declared()
+
+
+_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+
+
+def _declared_by_asf(source: IO[bytes]) -> _Declared:
+    """The length of a WMA file (Microsoft, Advanced Systems Format, sections 3.1 and 3.2)."""
+    position = 30
+    for _ in range(_MOST_CHUNKS):
+        source.seek(position)
+        piece = source.read(104)
+        length = int.from_bytes(piece[16:24], "little")
+        if piece.startswith(_ASF_FILE_PROPERTIES) and len(piece) == 104:
+            played, wait = (int.from_bytes(piece[at : at + 8], "little") for at in (64, 80))
+            # A recorder that streams says that it knows no length.
+            is_live = piece[88] & 1
+            # In units of 100 ns, with the wait before playing, which is in milliseconds.
+            seconds = played / 1e7 - wait / 1e3
+            return (
+                _Declared()
+                if is_live or seconds <= 0
+                else _Declared(by="the length in the ASF header", seconds=seconds)
+            )
+        if length < 24:
+            break
+        position += length
     return _Declared()
 
 

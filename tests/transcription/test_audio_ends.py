@@ -143,5 +143,48 @@ def test_long_tracks_are_kept_in_a_file_and_are_the_same(tmp_path: Path, monkeyp
     short = decode(tmp_path / "a.mka")
     monkeypatch.setattr("transcription.audio._HELD_IN_MEMORY", 0.5)
     monkeypatch.setattr("transcription.audio._WRITTEN_AT_ONCE", 0.7)
+    # The system's folder is no place for it.
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
 
-    assert np.array_equal(decode(tmp_path / "a.mka").samples, short.samples)
+    assert np.array_equal(decode(tmp_path / "a.mka", spill=tmp_path / "decoded").samples, short.samples)
+    assert list((tmp_path / "decoded").iterdir()) == []
+
+
+WMA_PACKET = 3200
+
+
+@pytest.fixture(scope="module")
+def wma(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """Twenty seconds of WMA, in packets of about 0.4 s."""
+    file = tmp_path_factory.mktemp("wma") / "a.wma"
+    with av.open(file, "w", format="asf") as container:
+        stream = container.add_stream("wmav2", rate=44_100, layout="mono")
+        stream.bit_rate = 64_000
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 20 * 44_100), np.float32), format="fltp", layout="mono")
+        frame.sample_rate, frame.pts = 44_100, 0
+        stream.codec_context.open()
+        resampler = av.AudioResampler("fltp", "mono", 44_100, frame_size=stream.codec_context.frame_size)
+        for ready in [*resampler.resample(frame), *resampler.resample(None)]:
+            container.mux(stream.encode(ready))
+        container.mux(stream.encode(None))
+    return file.read_bytes()
+
+
+@pytest.mark.parametrize("missing", [WMA_PACKET, 7 * WMA_PACKET, 7 * WMA_PACKET + 100, 9001])
+def test_wma_that_is_cut_off_is_refused_between_two_packets_too(tmp_path: Path, wma: bytes, missing: int):
+    error = refused(tmp_path / "a.wma", wma[:-missing])
+
+    assert error.code == "truncated"
+    assert "20.0 s declared" in error.what
+
+
+@pytest.mark.parametrize("missing", [0, 100])
+def test_wma_that_lost_less_than_a_quarter_of_a_second_is_heard(tmp_path: Path, wma: bytes, missing: int):
+    assert heard(tmp_path / "a.wma", wma[: len(wma) - missing]) == pytest.approx(20.0, abs=0.25)
+
+
+def test_wma_of_a_recorder_that_streamed_declares_no_length(tmp_path: Path, wma: bytes):
+    flags = wma.index(bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")) + 88
+    live = wma[:flags] + b"\1" + wma[flags + 1 :]
+
+    assert heard(tmp_path / "a.wma", live[: -5 * WMA_PACKET]) == pytest.approx(18.0, abs=0.25)
