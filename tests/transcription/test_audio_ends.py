@@ -188,3 +188,56 @@ def test_wma_of_a_recorder_that_streamed_declares_no_length(tmp_path: Path, wma:
     live = wma[:flags] + b"\1" + wma[flags + 1 :]
 
     assert heard(tmp_path / "a.wma", live[: -5 * WMA_PACKET]) == pytest.approx(18.0, abs=0.25)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
+    """Three seconds in every container that says where its sound ends."""
+    folder = tmp_path_factory.mktemp("whole")
+    kinds = {"m4a": "aac", "mov": "pcm_s16le", "aiff": "pcm_s16be", "caf": "pcm_s16le", "w64": "pcm_s16le"}
+    for ending, codec in kinds.items():
+        write_tracks(folder / f"a.{ending}", codec, [(0.0, tone(300, 3.0))])
+    return {ending: (folder / f"a.{ending}").read_bytes() for ending in kinds}
+
+
+CONTAINERS = ["m4a", "mov", "aiff", "caf", "w64"]
+
+
+@pytest.mark.parametrize("ending", CONTAINERS)
+def test_of_two_recordings_in_one_file_neither_is_left_unheard(tmp_path: Path, whole: dict[str, bytes], ending: str):
+    error = refused(tmp_path / f"a.{ending}", whole[ending] * 2)
+
+    assert error.code == "several_recordings"
+
+
+def test_of_two_wma_recordings_in_one_file_neither_is_left_unheard(tmp_path: Path, wma: bytes):
+    assert refused(tmp_path / "a.wma", wma * 2).code == "several_recordings"
+
+
+@pytest.mark.parametrize("ending", CONTAINERS)
+def test_what_lost_a_third_is_cut_off_in_every_container(tmp_path: Path, whole: dict[str, bytes], ending: str):
+    assert refused(tmp_path / f"a.{ending}", whole[ending][: 2 * len(whole[ending]) // 3]).code == "truncated"
+
+
+@pytest.mark.parametrize("ending", ["m4a", "mov"])
+def test_an_index_that_is_cut_off_is_said_to_be(tmp_path: Path, whole: dict[str, bytes], ending: str):
+    assert "cut off inside its index" in refused(tmp_path / f"a.{ending}", whole[ending][:-200]).what
+
+
+@pytest.mark.parametrize("ending", CONTAINERS)
+def test_a_place_beyond_all_numbers_in_a_header_is_no_error_of_ours(
+    tmp_path: Path, whole: dict[str, bytes], ending: str, capfd: pytest.CaptureFixture[str]
+):
+    far = {"m4a": b"\0\0\0\1free" + b"\xff" * 8, "mov": b"\0\0\0\1free" + b"\xff" * 8, "aiff": b"ANNO" + b"\xff" * 4}
+    piece = far.get(ending, b"junk" + b"\xff" * 21)
+
+    assert heard(tmp_path / f"a.{ending}", whole[ending] + piece) == pytest.approx(3.0, abs=0.25)
+    assert "PyAV" not in capfd.readouterr().err
+
+
+def test_how_long_a_byte_lasts_is_known_from_those_that_were_heard(tmp_path: Path):
+    no_rate = bytearray(wav(declared=len(TONE)))
+    no_rate[28:32] = bytes(4)
+
+    assert heard(tmp_path / "a.wav", bytes(no_rate[:-3000])) == pytest.approx(4.0, abs=0.25)
+    assert "4.0 s declared, 3.0 s found" in refused(tmp_path / "a.wav", bytes(no_rate[: -2 * RATE])).what
