@@ -205,6 +205,26 @@ def test_two_rows_that_disagree_about_a_recording_refuse_it_and_equal_ones_do_no
     assert "stands there twice, and differently" in reason(scan(source(tmp_path, **TABLE)))
 
 
+def test_no_column_that_is_read_may_stand_there_twice(tmp_path: Path):
+    put(tmp_path / "one.wav")
+    header, row = HEADER.strip(), f"one,R1,G,{STARTED},ana"
+    twice = TABLE["fields"]["started_at"]
+    put(tmp_path / "a.csv", f"{header},{twice}\n{row},2026-03-02T23:00:00+01:00\n")
+
+    assert f"{twice!r} stands there twice" in reason(scan(source(tmp_path, **TABLE)))
+
+
+@pytest.mark.parametrize(
+    ("written", "direction"),
+    [("INBOUND", "inbound"), ("Incoming", "inbound"), ("outbound-api", "outbound"), ("Out", "outbound"), ("?", "?")],
+)
+def test_who_called_whom_is_understood_as_recorders_write_it(tmp_path: Path, written: str, direction: str):
+    put(tmp_path / "a.wav")
+    put(tmp_path / "a.json", json.dumps({"call_id": "1", "started_at": STARTED, "direction": written}))
+
+    assert only_call(scan(source(tmp_path))).direction == direction
+
+
 def test_a_recording_that_no_row_names_is_refused(tmp_path: Path):
     put(tmp_path / "one.wav")
     put(tmp_path / "a.csv", HEADER)

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from transcription.encoding import text_of
-from transcription.errors import CallauditError, InputError, Unreadable, broke_down
+from transcription.errors import CallauditError, InputError, Unreadable, broke_down, disk_full, is_disk_full
 from transcription.exports import contact_of, joined_digest, looks_like_text, shape_of, unknown_shape
 from transcription.inbox.arrival import Arrival, Inbox, Quarantined, fetched_path, quarantined
 from transcription.inbox.fingerprints import Fingerprints
@@ -158,11 +158,15 @@ def scan(
 
 
 def _refusal(recording: Found, place: str, error: Exception) -> Unreadable:
-    """Why one file is left out. Whatever else goes wrong on it concerns it alone, unless nothing can run."""
+    """Why one file is left out. Whatever goes wrong on it concerns it alone; on a full disk nothing can run."""
     if isinstance(error, Unreadable):
         return error
     if isinstance(error, CallauditError):
         raise error
+    if isinstance(error, OSError) and is_disk_full(error):
+        raise disk_full(printable(recording.name), printable(place), error) from error
+    if isinstance(error, OSError):
+        return not_readable(recording.name, place, error)
     return broke_down(printable(recording.name), printable(place), error)
 
 
@@ -200,7 +204,10 @@ def arrival_of(
         tables=(),
         skipped=0,
     )
-    arrival = _arrival(listing, _read_tables(listing), recording, digest, file)
+    try:
+        arrival = _arrival(listing, _read_tables(listing), recording, digest, file)
+    except OSError as error:
+        raise _refusal(recording, str(file), error) from error
     return msgspec.structs.replace(arrival, by_speaker=())
 
 
@@ -255,8 +262,6 @@ def _understood(listing: Listing, table: _Table, recording: Found) -> Understood
         with listing.storage.open(recording.path) as file:
             shape = _export(listing, recording, file)
         call = _call(listing, table, recording, "…", shape=shape)
-    except OSError as error:
-        return Understood(place=place, refused=not_readable(recording.name, place, error))
     except Exception as error:
         return Understood(place=place, refused=_refusal(recording, place, error))
     return Understood(place=place, call=call, told_by=metadata.told_by if metadata else "nothing: an undated call")
@@ -289,7 +294,7 @@ def _fingerprinted(
             except FileNotFoundError:
                 continue  # Taken away while we looked: not ours any more.
             except OSError as error:
-                unreadable.append((recording, not_readable(recording.name, place, error)))
+                unreadable.append((recording, _refusal(recording, place, error)))
                 continue
             kept += recording.size * keep
             read.add(recording.path)
@@ -332,8 +337,8 @@ def _read_tables(listing: Listing) -> _Table:
     for table in listing.tables:
         try:
             named = read_table(listing.storage, table, listing.terms.source)
-        except Unreadable as error:
-            broken = broken or error
+        except Exception as error:
+            broken = broken or _refusal(table, listing.storage.place(table.path), error)
             continue
         for name, row in named:
             *folders, last = _steps(name)
@@ -466,15 +471,12 @@ def _as_key(call: Call) -> bytes:
 
 
 def _arrival(listing: Listing, table: _Table, recording: Found, digest: str, path: Path) -> Arrival:
-    """A recording or export that is new, with its call. Raises `Unreadable`."""
+    """A recording or export that is new, with its call. Raises `Unreadable`, and OSError as it comes."""
     storage, source = listing.storage, listing.terms.source
-    try:
-        with path.open("rb") if path.exists() else storage.open(recording.path) as file:
-            shape = _export(listing, recording, file)
-        if shape and not path.exists():
-            fetch(storage, recording.path, path)
-    except OSError as error:
-        raise not_readable(recording.name, storage.place(recording.path), error) from error
+    with path.open("rb") if path.exists() else storage.open(recording.path) as file:
+        shape = _export(listing, recording, file)
+    if shape and not path.exists():
+        fetch(storage, recording.path, path)
     call = _call(listing, table, recording, digest, shape=shape, path=path)
     metadata = _metadata(listing, table, recording) if shape else None
     spoken = metadata.fields.get("speaker") if metadata else None
