@@ -23,8 +23,9 @@ from audit_rules.estimates import Estimate
 from audit_rules.finding import Verdict
 from audit_rules.reviewed import check_rules, compare, read_reviews
 from audit_rules.rulebook import Rulebook
+from flows.access import write_whole
 from flows.console import out, show_errors_of, show_rows
-from transcription.errors import InputError, SetupError
+from transcription.errors import InputError
 from warehouse.connect import open_published
 
 # Labels that came with a public data set; people of ours gave the others.
@@ -188,10 +189,4 @@ def _shown(estimate: Estimate | None) -> str:
 
 
 def _write(path: Path, judged: Sequence[Judged | JudgedCall]) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        partial.write_bytes(b"".join(msgspec.json.encode(j) + b"\n" for j in judged))
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise SetupError(f"cannot write {path}", why=str(error)) from error
+    write_whole(path, "".join(f"{msgspec.json.encode(j).decode()}\n" for j in judged))

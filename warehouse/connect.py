@@ -69,6 +69,7 @@ VIEW_ORDER = (
     "erased_by_week",
     "rule_changes",
     "verdict_changes",
+    "heard_again",
     "reviews",
     "random_reviews",
     "disputes",

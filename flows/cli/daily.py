@@ -186,7 +186,8 @@ def transcribe(
 
     Example: callaudit transcribe call.wav --out call.vtt
     """
-    from flows.transcript_file import FORMATS, transcript_of, write_whole
+    from flows.access import write_whole
+    from flows.transcript_file import FORMATS, transcript_of
     from transcription.captions import written
 
     form = output or (target.suffix.removeprefix(".").lower() if target else "text")

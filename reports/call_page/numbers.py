@@ -54,7 +54,10 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule's verdict. `number` is the one in the transcript and on the timeline; None where nothing is marked."""
+    """One rule's verdict. `number` is the one in the transcript and on the timeline; None where nothing is marked.
+
+    `hangs_on` is a word that decided it and that the recogniser was not sure of, "" if none.
+    """
 
     rule_id: str
     number: int | None
@@ -63,6 +66,7 @@ class RuleLine(msgspec.Struct, frozen=True, kw_only=True):
     css: str
     icon: str
     reason: str
+    hangs_on: str
     quotes: tuple[Quote, ...]
     critical: bool
     trial: bool
@@ -449,12 +453,35 @@ def _rule_line(readings: Readings, finding: Row, critical: bool, numbers: dict[s
         css=verdict,
         icon=_ICONS[verdict],
         reason=sentence(str(finding["reason"])),
+        hangs_on="" if override else _hangs_on(readings, finding),
         quotes=_quotes(readings, finding),
         critical=critical,
         trial=finding["status"] == "trial",
         override=override,
         can_review=verdict in _SPOKEN_OF,
     )
+
+
+_DECIDED_BY = {"met": "met", "missed": "against"}
+
+
+def _hangs_on(readings: Readings, finding: Row) -> str:
+    """The first uncertain word, where each quote that decided the verdict holds one."""
+    kind = _DECIDED_BY.get(str(finding["verdict"]))
+    deciding = [
+        row
+        for row in readings.evidence
+        if row["rule_id"] == finding["rule_id"] and row["kind"] == kind and row["char_start"] is not None
+    ]
+    words = [_uncertain_word(readings, row) for row in deciding]
+    return words[0] if words and all(words) else ""
+
+
+def _uncertain_word(readings: Readings, quote: Row) -> str:
+    text = next(str(turn["text"]) for turn in readings.turns if turn["turn"] == quote["turn"])
+    said = [row for row in readings.utterances if row["turn"] == quote["turn"]]
+    spans = (s for s in uncertain_words(said) if s[0] < quote["char_end"] and s[1] > quote["char_start"])
+    return next((text[start:end].strip(".,?!") for start, end in spans), "")
 
 
 _QUOTES = 3

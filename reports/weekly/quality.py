@@ -1,5 +1,7 @@
 """What the figures rest on: what was not audited, how words and roles were found, how everything is counted."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from audit_rules.scorecard import LEAST_JUDGED
@@ -7,7 +9,7 @@ from audit_rules.sentences import language
 from reports.accuracy import MINIMUM, MINIMUM_OF_EACH
 from reports.statistics import Rate, sidak
 from reports.weekly.rates import HEADLINES, share_of, week_row
-from reports.weekly.readings import AGENT_WEEKS, Readings
+from reports.weekly.readings import AGENT_WEEKS, Readings, Row
 from reports.wording import between, counted, listed, long_time, number_word, percent, sentence
 
 
@@ -43,6 +45,8 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
         for row in readings.unheard
         if row["calls"]
     )
+    if readings.heard_again:
+        facts.append(Fact(name="Heard again", value=_heard_again(readings.heard_again)))
     for cover in readings.coverage[:1]:
         undecided, unsure = int((cover["applicable"] or 0) - (cover["judged"] or 0)), int(cover["unsure"] or 0)
         facts.append(
@@ -86,6 +90,18 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
         )
     facts.append(Fact(name="Checked by people", value=_checked(readings)))
     return tuple(facts)
+
+
+def _heard_again(calls: Sequence[Row]) -> str:
+    """How many verdicts hang on the recogniser, as far as a random sample of calls that were heard twice tells."""
+    rate = Rate.clustered([(row["flipped"], row["judged"]) for row in calls])
+    turned = sum(row["turned"] for row in calls)
+    ways = listed(sorted({str(row["way"]) for row in calls}))
+    return (
+        f"{counted(len(calls), 'call')} of four weeks, drawn at random, by {ways}: {rate.hits:.0f} of {rate.n:,.0f} "
+        f"verdicts met or missed came out otherwise (likely {between(rate.interval())})"
+        + (f", {turned} of them the opposite" if turned else "")
+    )
 
 
 def _checked(readings: Readings) -> str:

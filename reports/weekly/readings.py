@@ -78,6 +78,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     erased: list[Row]
     engines: list[Row]
     unheard: list[Row]
+    heard_again: list[Row]
     versions: list[Row]
     rule_changes: list[Row]
     reviews: list[Row]
@@ -300,6 +301,15 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
             """
             select count(*) as calls, round(sum(c.unheard_s), 9) as seconds
             from calls c where c.iso_week = $week and c.unheard_s > 0 {of_c}
+            """
+        ),
+        heard_again=ask(
+            """
+            select c.call_id, c.engine || ' ' || c.model as way, count(*) as judged,
+                count(*) filter (c.has_flipped) as flipped,
+                count(*) filter (c.has_flipped and c.verdict_again in ('met', 'missed')) as turned
+            from heard_again c where c.iso_week between $four and $week {of_c}
+            group by all order by all
             """
         ),
         versions=ask(

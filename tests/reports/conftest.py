@@ -42,6 +42,7 @@ from transcription.transcript import (
 )
 from transcription.turns import turns_of
 from warehouse.connect import Published, open_published, open_writer
+from warehouse.heard_again import HeardAgain, store
 from warehouse.load import Review, Run, add_reviews, load, quarantine, record_run, store_rulebook
 from warehouse.publish import publish
 from warehouse.tables import AuditedCall
@@ -458,10 +459,11 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
         rulebooks: Iterable[Rulebook] = (),
         refused: Iterable[Quarantined] = (),
         reviews: Iterable[Review] = (),
+        again: Iterable[HeardAgain] = (),
     ) -> Published:
         folder = tmp_path_factory.mktemp("centre")
         shutil.copyfile(empty, folder / empty.name)
-        opened.append(fill_warehouse(folder, calls, rulebooks=rulebooks, refused=refused, reviews=reviews))
+        opened.append(fill_warehouse(folder, calls, rulebooks=rulebooks, refused=refused, reviews=reviews, again=again))
         return opened[-1]
 
     yield fill
@@ -476,6 +478,7 @@ def fill_warehouse(
     rulebooks: Iterable[Rulebook] = (),
     refused: Iterable[Quarantined] = (),
     reviews: Iterable[Review] = (),
+    again: Iterable[HeardAgain] = (),
 ) -> Published:
     con = open_writer(folder / "warehouse.duckdb")
     for book in rulebooks or (rulebook(),):
@@ -484,5 +487,6 @@ def fill_warehouse(
     load(con, list(calls), run_id="r1")
     quarantine(con, list(refused), run_id="r1")
     add_reviews(con, reviews)
+    store(con, again)
     publish(con, folder / "published")
     return open_published(folder / "published")

@@ -104,6 +104,22 @@ def test_words_of_little_confidence_are_dotted_and_masks_are_named(angry):
     assert any(p.uncertain for p in pieces)
 
 
+def test_a_verdict_that_hangs_on_an_uncertain_word_says_so(published, centre):
+    words = [word for *_, text in centre.ANGRY for word in text.split()]
+
+    def hangs_on(uncertain):
+        heard = centre.transcript(
+            centre.named_call("doubt", MARCH), centre.ANGRY,
+            confidences=lambda n: 0.3 if words[n] in uncertain else 0.9,
+        )  # fmt: skip
+        page = page_of(published([AuditedCall(heard, centre.audit(heard, centre.ANGRY_VERDICTS))]), "doubt")
+        return {line.rule_id: line.hangs_on for step in page.scorecards[0].steps for line in step.rules}
+
+    # "You should have checked the tracking page."
+    assert {rule for rule, word in hangs_on({"tracking"}).items() if word == "tracking"} >= {"composure.does_not_argue"}
+    assert set(hangs_on(set()).values()) == {""}
+
+
 def test_one_channel_with_guessed_speakers_says_what_it_cannot_show(published, centre):
     heard = centre.transcript(
         centre.named_call("mono", MARCH), centre.ANGRY, roles_from=RolesFrom.GUESSED, speech=False

@@ -13,8 +13,9 @@ from reports.weekly.numbers import weekly
 from reports.weekly.readings import read
 from transcription.errors import InputError
 from transcription.transcript import RolesFrom, Span, SpeakerRole
+from warehouse.heard_again import HeardAgain
 from warehouse.load import Review
-from warehouse.tables import AuditedCall
+from warehouse.tables import AuditedCall, transcript_hash
 
 WEEK = "2026-W10"
 
@@ -200,6 +201,30 @@ def test_speech_without_words_is_part_of_the_data_quality(published, centre):
 
     (fact,) = (fact for fact in page.quality if fact.name == "Not understood")
     assert fact.value.startswith("3 s of speech without words, in 1 call: ")
+
+
+def test_how_many_verdicts_hang_on_the_recogniser_is_part_of_the_data_quality(published, centre):
+    calls = [centre.angry_call(f"again-{n}", on(4)) for n in range(3)]
+    again = [
+        HeardAgain(
+            call_id=call.audit.call_id, rule_id=finding.rule_id, rulebook_version=call.audit.rulebook_version,
+            transcript_hash=transcript_hash(call.transcript), engine="faster-whisper", model="tiny.en",
+            settings_hash="s", verdict=finding.verdict, heard_at=on(9),
+            verdict_again=Verdict.UNSURE if n == 0 and finding.verdict is Verdict.MET else finding.verdict,
+        )
+        for n, call in enumerate(calls) for finding in call.audit.findings
+    ]  # fmt: skip
+    met = sum(finding.verdict is Verdict.MET for finding in calls[0].audit.findings)
+    judged = sum(one.verdict in (Verdict.MET, Verdict.MISSED) for one in again)
+
+    page = weekly(read(published(calls, again=again), week=WEEK, scorecard="house"))
+
+    (fact,) = (fact for fact in page.quality if fact.name == "Heard again")
+    assert met
+    assert fact.value.startswith(
+        f"3 calls of four weeks, drawn at random, by faster-whisper tiny.en: {met} of {judged} verdicts met or missed "
+        "came out otherwise (likely "
+    )
 
 
 def test_an_agent_without_a_name_is_in_no_table_of_agents(published, centre):

@@ -128,11 +128,19 @@ def calls_that_say(text: str, paces: list[float], source: str = "main") -> list[
 
 def test_what_many_calls_of_a_source_repeat_in_the_same_time_is_recorded() -> None:
     calls = calls_that_say(TUNED, [0.3, 0.3, 0.31, 0.3, 0.29])
-    found = repeated(calls)
+    found = repeated(calls, {})
 
     assert found == (
         Repeated(source="main", sentence="brightwater now delivers lamps on every day of the week", calls=5),
     )
+
+
+def test_what_is_known_for_a_recording_is_not_found_again() -> None:
+    calls = calls_that_say(TUNED, [0.3] * 6)
+
+    assert repeated(calls, {"main": [TUNED.upper()]}) == ()
+    assert len(repeated(calls, {"other": [TUNED]})) == 1
+    assert repeated([marked(call, [TUNED]) for call in calls], {}) == ()
 
 
 def test_a_source_names_sentences_that_its_own_recordings_say() -> None:
@@ -156,7 +164,7 @@ def test_a_source_names_sentences_that_its_own_recordings_say() -> None:
     ids=["in too few calls", "each in their own time", "short", "a question", "in the first person"],
 )
 def test_what_people_repeat_stays_theirs(text: str, paces: list[float]) -> None:
-    assert repeated(calls_that_say(text, paces)) == ()
+    assert repeated(calls_that_say(text, paces), {}) == ()
 
 
 def test_repeats_do_not_depend_on_the_order_of_calls_nor_on_a_call_that_comes_twice() -> None:
@@ -164,4 +172,4 @@ def test_repeats_do_not_depend_on_the_order_of_calls_nor_on_a_call_that_comes_tw
     shuffled = [*calls, calls[0]]
     Random(1).shuffle(shuffled)
 
-    assert repeated(shuffled) == repeated(calls)
+    assert repeated(shuffled, {}) == repeated(calls, {})
