@@ -273,21 +273,11 @@ def store_rulebook(
         con.execute("insert into core.rulebooks values (?, ?, ?)", [rulebook.version, load_number, loaded_at])
         rules = [
             [
-                rulebook.version,
-                r.id,
-                r.step,
-                r.asks,
-                r.why,
-                list(r.sources),
-                r.status,
-                r.applies,
-                _definition(r),
-                r.matcher,
-                r.speaker,
-                r.milestone or None,
+                rulebook.version, r.id, r.step, r.asks, r.why, list(r.sources), r.status, r.applies, _definition(r),
+                r.matcher, r.speaker, r.milestone or None,
             ]
             for r in sorted(rulebook.rules, key=lambda rule: rule.id)
-        ]
+        ]  # fmt: skip
         steps = [
             [
                 rulebook.version, card.name, card.title, number, step.id, step.title, rule_id, weight,
