@@ -12,7 +12,7 @@ from tests.audit_rules.conftest import Judge
 from transcription.exports import read_export
 from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
 
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[1] / "cases" / "timing"
 
 CUTS_IN = "applies: upset\nneeds_times: true\ntiming: {aspect: interruption}"
 VENT = "This is ridiculous, it came on Monday and it was broken"

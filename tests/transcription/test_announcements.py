@@ -13,7 +13,7 @@ from transcription.announcements import Repeated, marked, repeated, wording
 from transcription.exports import read_export
 from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance, Word
 
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[1] / "cases" / "exports"
 AGENT, CUSTOMER, SYSTEM = SpeakerRole.AGENT, SpeakerRole.CUSTOMER, SpeakerRole.SYSTEM
 GROUPS = wording().recorded
 EXAMPLES = [(name, text) for name, group in GROUPS.items() for text in group.examples]
