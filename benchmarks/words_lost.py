@@ -7,9 +7,9 @@
     python benchmarks/words_lost.py --invented 600                    # invented words: ten minutes of each sound
 
 Lost: each recording is heard as a run hears it, with a glossary of so many names, those that are `--said` in it first,
-and each of its channels by plain `whisper.transcribe` besides. Told are the
-words for each word of the plain hearing, the share of speech that carries words (`transcription.unheard`) before and after
-speech without words was heard again, how often the said names are written, and the processor's time.
+and each of its channels by plain `whisper.transcribe` besides. Told are the words for each word of the plain hearing,
+the share of speech that carries words (`transcription.unheard`) before and after speech without words was heard again,
+how often the said names are written, and the processor's time.
 
 Invented: sounds without speech (`benchmarks/speech_activity.py`), whole through the way of a call; every word is wrong.
 A run gives a recogniser only what its detector calls speech; so these are also given to it as if all of it were, and
