@@ -36,8 +36,9 @@ def audit(
 ) -> Audit:
     """Judge every rule that is not retired.
 
-    `contacts` are the customer's other calls and `known_until` the start of the newest known call; without
-    them a promise to call back is `not_assessable`. The result depends on nothing else.
+    `contacts` are the customer's other calls and `known_until` until when calls are known: the clock of the run, and
+    not after the newest known call. Without them a promise to call back is `not_assessable`. The result depends on
+    nothing else.
     """
     call = Conversation(transcript, rulebook.sources, contacts=contacts, known_until=known_until)
     _recognise([call], rulebook)
@@ -65,10 +66,10 @@ def _recognise(calls: Sequence[Conversation], rulebook: Rulebook) -> None:
 
 def _audit(call: Conversation, rulebook: Rulebook) -> Audit:
     transcript = call.transcript
-    upset = upset_turns(call, rulebook.gate)
+    unassessable = _cannot_be_judged(transcript, call)
+    upset = upset_turns(call, rulebook.gate) if unassessable is None else UpsetTurns(Upset.UNKNOWN, {})
     call.upset = upset.degree
     call.episodes = episodes(call, upset, rulebook.gate)
-    unassessable = _cannot_be_judged(transcript, call)
     scopes = _scopes_of(call, upset, rulebook)
     findings = tuple(_judge(compiled, call, scopes, unassessable) for compiled in rulebook.compiled)
     promising = [c.matcher for c in rulebook.compiled if isinstance(c.matcher, KeptPromiseMatcher)]
@@ -80,7 +81,7 @@ def _audit(call: Conversation, rulebook: Rulebook) -> Audit:
         holds=holds,
         silences=silences,
         episodes=call.episodes,
-        promises=tuple(p for matcher in promising for p in matcher.promises(call)),
+        promises=tuple(p for matcher in promising for p in matcher.promises(call)) if unassessable is None else (),
         measures=measures_of(call, upset=upset, transfers=len(call.hits(rulebook.transfers))),
     )
 
@@ -139,7 +140,7 @@ def _scopes_of(call: Conversation, upset: UpsetTurns, rulebook: Rulebook) -> Sco
     """
     last = len(call.turns) - 1
     scopes: Scopes = {"always": [Scope(trigger=None, last_turn=last, since=Since.START)], "upset": []}
-    if upset.degree is not Upset.NONE:
+    if upset.opened_by:
         first = min(s.place for s in upset.opened_by.values())
         signs = [s.place for act in rulebook.gate.problem for s in call.acts.get(act, ()) if s.place < first]
         trigger = min([first, *signs])

@@ -109,7 +109,7 @@ def backtest(
 ) -> Backtest:
     """Judge each call by both rulebooks and compare.
 
-    `contacts` holds the calls of each customer id and `known_until` the start of the newest call of all, as in
+    `contacts` holds the calls of each customer id and `known_until` until when calls are known, as in
     `audit`. Transcripts are read once, one at a time.
     """
     must: dict[str, list[Golden]] = {}

@@ -49,13 +49,14 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     call_id: str
     started_at: datetime
     direction: str | None = None
+    interaction_id: str | None = None
 
 
 class Conversation:
     """One call while it is judged. Everything is found at most once, and only when a rule asks.
 
-    `contacts` are the customer's other calls and `known_until` the start of the newest call of anybody; both
-    serve promises that are kept on another day.
+    `contacts` are the customer's other calls and `known_until` until when calls are known; both serve promises that are
+    kept on another day.
     """
 
     def __init__(

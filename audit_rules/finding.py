@@ -115,6 +115,10 @@ class Reason(StrEnum):
     CONTACT_NOT_DUE = "contact_not_due"
     NO_CONTACT = "no_contact"
     CONTACT_ERASED = "contact_erased"
+    CONTACT_WITHOUT_DIRECTION = "contact_without_direction"
+    CONTACT_IN_SAME_CONVERSATION = "contact_in_same_conversation"
+    CONTACT_MAYBE_IN_WRITING = "contact_maybe_in_writing"
+    PROMISED_IN_WRITING = "promised_in_writing"
 
 
 class Miss(StrEnum):
@@ -236,11 +240,12 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
 
 class Upset(StrEnum):
-    """Whether the customer was upset with the company, as far as their acts tell."""
+    """Whether the customer was upset with the company, as far as their acts tell; unknown where no act can be."""
 
     NONE = "none"
     PERHAPS = "perhaps"
     CLEAR = "clear"
+    UNKNOWN = "unknown"
 
 
 class Episode(msgspec.Struct, frozen=True, kw_only=True):
@@ -258,13 +263,22 @@ class Episode(msgspec.Struct, frozen=True, kw_only=True):
     closed_by: str
 
 
+class Medium(StrEnum):
+    """How a contact was promised: calls show only whether a call came."""
+
+    CALL = "call"
+    WRITING = "writing"
+    ANY = "any"
+
+
 class Promise(msgspec.Struct, frozen=True, kw_only=True):
-    """The agent's side said it would contact the customer; `within_hours` is how soon."""
+    """The agent's side said it would contact the customer; `within_hours` is how soon, `medium` how."""
 
     turn: int
     start: Seconds | None
     quote: str
     within_hours: float
+    medium: Medium = Medium.CALL
 
 
 class PauseKind(StrEnum):
@@ -307,12 +321,16 @@ class Measures(msgspec.Struct, frozen=True, kw_only=True):
     hold_seconds: float | None = None
     median_answer_gap: float | None = None
     longest_dead_air: float | None = None
-    transfers: int = 0
+    transfers: int | None = 0
     upset: Upset = Upset.NONE
-    tense: bool = False
-    upset_at_start: bool = False
-    upset_at_end: bool = False
+    upset_at_start: bool | None = False
+    upset_at_end: bool | None = False
     calmed: bool | None = None
+
+    @property
+    def tense(self) -> bool | None:
+        """Whether the call was tense; None where it was only perhaps so, or could not be judged."""
+        return {Upset.CLEAR: True, Upset.NONE: False}.get(self.upset)
 
 
 class Audit(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,5 +1,6 @@
 """What is measured of every call and never scored."""
 
+import re
 from statistics import median
 
 import msgspec
@@ -12,22 +13,27 @@ from transcription.speech import overlaps
 from transcription.transcript import SpeakerRole
 from transcription.turns import Turn
 
+# As a person counts: what stands between spaces and is more than a sign.
+_WORD = re.compile(r"\S*\w\S*")
+
 
 def measures_of(call: Conversation, *, upset: UpsetTurns, transfers: int) -> Measures:
     """The measures of one call; None where the recording cannot show it."""
     agent, customer = call.agent_turns, call.customer_turns
-    words = {role: sum(_words(call, t) for t in call.turns if t.role is role) for role in SpeakerRole}
+    words = {role: sum(len(_WORD.findall(t.text)) for t in call.turns if t.role is role) for role in SpeakerRole}
     upset_turns = set(upset.opened_by) if upset.degree is Upset.CLEAR else set[int]()
+    known = upset.degree is not Upset.UNKNOWN
     base = Measures(
         turns_agent=len(agent),
         turns_customer=len(customer),
         words_agent=words[SpeakerRole.AGENT],
         words_customer=words[SpeakerRole.CUSTOMER],
-        transfers=transfers,
+        transfers=transfers if known else None,
         upset=upset.degree,
-        tense=bool(call.episodes),
-        upset_at_start=any(t.index in upset_turns for t in customer[:2]),
-        upset_at_end=any(t.index in upset_turns for t in customer[-2:]) if len(customer) > 2 else bool(upset_turns),
+        upset_at_start=any(t.index in upset_turns for t in customer[:2]) if known else None,
+        upset_at_end=(any(t.index in upset_turns for t in customer[-2:]) if len(customer) > 2 else bool(upset_turns))
+        if known
+        else None,
         calmed=_calmed(call, customer, upset_turns),
     )
     if not call.transcript.has_times:
@@ -72,11 +78,6 @@ def _calmed(call: Conversation, customer: tuple[Turn, ...], upset: set[int]) -> 
     if not call.episodes:
         return None
     return call.episodes[-1].closed_by != "call_end" and customer[-1].index not in upset
-
-
-def _words(call: Conversation, turn: Turn) -> int:
-    text = call.texts[turn.index]
-    return text.count(" ") - text.count(". ") - text.count("? ")
 
 
 def _round(value: float) -> float:

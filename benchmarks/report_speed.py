@@ -67,7 +67,7 @@ insert into core.call_measures by name
         20 as turns_customer, 200 as words_agent, 200 as words_customer, 0.5 as talk_share_agent, 150 as words_per_minute_agent,
         1 as overlaps_by_agent, 1 as overlaps_by_customer, 1 as overlap_s, 9 as silence_s, 0 as holds, 0 as hold_s,
         1.1 as median_answer_gap_s, 4 as longest_dead_air_s, 0 as transfers,
-        if(tense, 'clear', 'none') as upset, tense, false as upset_at_start, false as upset_at_end,
+        if(tense, 'clear', 'none') as upset, false as upset_at_start, false as upset_at_end,
         case when tense then chance('calmed' || call_id) < 0.63 end as calmed from invented order by call_id;
 insert into core.episodes
     select call_id, $version, 1, 3, 30, 12.0, 100.0, 'this is the third time', 'accepted' from invented where tense order by call_id;

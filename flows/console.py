@@ -156,7 +156,7 @@ class RunDisplay(logging.Handler):
         left = (self._total_seconds - self._done_seconds) / speed if speed else 0.0
         if left > 0:
             finish = datetime.now().astimezone() + timedelta(seconds=left)
-            parts.append(f"left {_clock(left)}, done {finish:%H:%M:%S}")
+            parts.append(f"left {_clock(left)}, done {finish:%H:%M:%S %Z}")
         return "  ".join(parts)
 
     def _line(self, text: str, *, always: bool = True) -> None:
@@ -217,7 +217,12 @@ def show_scorecard(transcript: Transcript, audit: Audit, scored: CallScore, rule
                     out.print(f"      {at}“{escape(_short(evidence.quote))}”{escape(understood)}")
 
 
-_TENSE = {Upset.NONE: "not a tense call", Upset.PERHAPS: "perhaps a tense call", Upset.CLEAR: "tense call"}
+_TENSE = {
+    Upset.NONE: "not a tense call",
+    Upset.PERHAPS: "perhaps a tense call",
+    Upset.CLEAR: "tense call",
+    Upset.UNKNOWN: "whether it was tense cannot be told",
+}
 
 
 def _understood(evidence: Evidence, finding: Finding) -> str:
@@ -299,7 +304,7 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return f"{value:%Y-%m-%d %H:%M %Z}".rstrip()
     return str(value)
 
 

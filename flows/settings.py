@@ -38,7 +38,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Site(Section, frozen=True, kw_only=True):
-    """`timezone` is the IANA zone of the business; times without an offset are read in it."""
+    """`timezone` is the IANA zone of the business: its clock tells days and weeks, and times that have no offset."""
 
     timezone: str = "UTC"
 

@@ -39,6 +39,7 @@ _STORAGE = "v1.4.0"
 # A view stands below those it reads.
 VIEW_ORDER = (
     "wilson",
+    "site",
     "impossible_calls",
     "core_current",
     "calls",
@@ -316,8 +317,8 @@ def _explained() -> Iterator[None]:
         ) from error
 
 
-def open_published(folder: Path) -> Published:
-    """The newest published copy in `folder`, read-only.
+def open_published(folder: Path, *, on_site_clock: bool = False) -> Published:
+    """The newest published copy in `folder`, read-only; moments are shown in UTC or, for people, on the site's clock.
 
     Raises:
         InputError: nothing is published there yet, or the copy cannot be read.
@@ -336,6 +337,11 @@ def open_published(folder: Path) -> Published:
             f"cannot read {path}", why=str(error).strip(), tries=("callaudit run  (publishes a fresh copy)",)
         ) from error
     con.execute("set TimeZone = 'UTC'")
+    if on_site_clock:
+        # A copy of an earlier program knows no site.
+        with suppress(duckdb.Error):
+            ((zone,),) = con.execute("select site_timezone()").fetchall()
+            con.execute(f"set TimeZone = '{zone}'")
     con.execute("set lock_configuration = true")
     return Published(con, path)
 

@@ -23,16 +23,17 @@ def calls_list(
 
     settings = load_settings(given.config)
     with open_published(settings.published) as published:
+        (site,) = published.rows("select site_timezone() as zone")
         rows = published.rows(
-            """
-            select c.call_id, c.started_local as started, c.agent_name as agent, c.queue,
-                   case when c.tense then 'tense' when c.upset = 'perhaps' then 'perhaps' else '' end as tense,
+            f"""
+            select c.call_id, c.started_local as "started ({site["zone"]})", c.agent_name as agent, c.queue,
+                   case c.upset when 'clear' then 'tense' when 'none' then '' else c.upset::varchar end as tense,
                    round(s.score)::int as score, s.critical_misses as critical,
                    round(100 * s.judged_share)::int as "judged %", round(100 * s.unsure_share)::int as "unsure %"
             from calls c left join call_scorecards s on s.call_id = c.call_id and s.scorecard = $card
             where ($week = '' or c.iso_week = $week) and (c.tense or not $tense)
             order by s.score nulls last, c.call_id
-            """,
+            """,  # noqa: S608  The name of a zone.
             {"card": settings.report.scorecard, "week": week, "tense": tense},
         )
     show_rows(rows, empty="No calls.")

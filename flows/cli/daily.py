@@ -109,8 +109,8 @@ def _say_summary(summary: "RunSummary") -> None:
     speed = f" in {summary.elapsed_seconds:.0f} s{times}" if summary.audited else ""
     total = summary.audited + summary.quarantined
     out.print(f"\n[bold]{summary.audited} of {total} calls audited[/]{speed}.{refused}{copies}{waiting}")
-    if summary.steps_judged:
-        share = summary.steps_met / summary.steps_judged
+    if summary.rules_judged:
+        share = summary.rules_met / summary.rules_judged
         out.print(
             f"Rules met: {share:.1%} on {summary.tense_calls} tense calls. {summary.critical_misses} critical misses."
         )

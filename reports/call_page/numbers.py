@@ -255,7 +255,7 @@ def _when(local: datetime | None, utc: datetime | None) -> str:
 
 
 def _outcome(call: Row) -> str:
-    if call["roles_from"] == "unknown":
+    if call["upset"] == "unknown":
         return "Whether it was tense cannot be told."
     if call["upset"] == "perhaps":
         return "Perhaps tense: a person should listen."
@@ -536,7 +536,7 @@ def _understood(row: Row, finding: Row) -> str:
 
 
 def _speech(readings: Readings, role: str) -> tuple[Span, ...]:
-    return tuple(Span(row["start_s"], row["end_s"]) for row in readings.speech if row["role"] == role)
+    return tuple(Span(row["start_s"], row["end_s"]) for row in readings.speech if row["speaker"] == role)
 
 
 def _lanes(readings: Readings) -> list[tuple[str, tuple[Span, ...]]]:
@@ -545,7 +545,7 @@ def _lanes(readings: Readings) -> list[tuple[str, tuple[Span, ...]]]:
         return [("Agent", _speech(readings, "agent")), ("Customer", _speech(readings, "customer"))]
     timed = [row for row in readings.utterances if row["start_s"] is not None and row["end_s"] is not None]
     spoken = {
-        name: tuple(Span(row["start_s"], row["end_s"]) for row in timed if row["role"] == role)
+        name: tuple(Span(row["start_s"], row["end_s"]) for row in timed if row["speaker"] == role)
         for role, name in (("agent", "Agent"), ("customer", "Customer"), ("system", "System"), ("unknown", "Speech"))
     }
     return [(name, spans) for name, spans in spoken.items() if spans]
@@ -635,7 +635,7 @@ def _lines(
 def _turn_lines(readings: Readings, turn: Row, numbers: dict[str, int], overlapped: Sequence[Span]) -> list[Line]:
     """One line for a turn; one for each utterance where nobody knows who speaks and a turn means nothing."""
     own = [row for row in readings.utterances if row["turn"] == turn["turn"]]
-    role, text = str(turn["role"]), str(turn["text"])
+    role, text = str(turn["speaker"]), str(turn["text"])
     highlights, uncertain = _highlights(readings, turn, numbers), uncertain_words(own)
     parts = [(0, len(text), turn["start_s"], turn["end_s"])]
     if role == "unknown" and own:

@@ -65,7 +65,7 @@ _QUESTIONS = {
     "calls": "select * from calls where {chosen}",
     "turns": "select * from turns where {chosen} order by turn",
     "utterances": "select * from utterances where {chosen} order by turn, char_offset",
-    "speech": "select * from speech where {chosen} order by role, start_s",
+    "speech": "select * from speech where {chosen} order by speaker, start_s",
     "holds": "select * from holds where {chosen} order by position",
     "silences": "select * from silences where {chosen} order by position",
     "episodes": "select * from episodes where {chosen} order by episode",

@@ -153,9 +153,7 @@ def _by_name(readings: Readings, rows: list[Row], column: str) -> tuple[Group, .
 
 
 def _mood(row: Row) -> str:
-    if row["roles_from"] == "unknown" or row["upset"] == "perhaps":
-        return ""
-    return "tense" if row["tense"] else "friendly"
+    return {True: "tense", False: "friendly"}.get(row["tense"], "")
 
 
 def _by_length(readings: Readings, rows: list[Row]) -> tuple[Group, ...]:

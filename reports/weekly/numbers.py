@@ -14,6 +14,7 @@ from reports.weekly.listening import (
     call_lines,
     calls_title,
     funnel_chart,
+    funnel_note,
     moments,
     score_chart,
 )
@@ -60,6 +61,7 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
     worst: tuple[Moment, ...]
     best: tuple[Moment, ...]
     calls_title: str
+    timezone: str
     calls: tuple[CallLine, ...]
     linked_calls: frozenset[str]
     funnel: charts.Funnel | None
@@ -122,10 +124,11 @@ def weekly(readings: Readings) -> Weekly:
         worst=worst,
         best=best,
         calls_title=calls_title(readings),
+        timezone=readings.timezone,
         calls=lines,
         linked_calls=frozenset([shown.call_id for shown in heard if shown.href] + _dotted(readings, scores)),
         funnel=funnel_chart(readings),
-        funnel_note="Each bar keeps only the calls that surely did every step above it; unsure ones are left out.",
+        funnel_note=funnel_note(readings),
         scores=scores,
         scores_note="One dot is one call." if calls <= 60 else "Calls in each band of ten points.",
         scorecards=scorecard_lines(readings),

@@ -169,8 +169,12 @@ def how_counted(readings: Readings, steps: int) -> tuple[str, ...]:
         "only perhaps upset: a person should listen. It is outside every rate and score; its share of what was called "
         f"for stands beside them. A call of which less than {percent(LEAST_JUDGED)} of the weight called for was "
         "judged has no score.",
-        "A step counts as followed on a call when at least half the weight of its judged rules was met and no "
-        "critical rule was missed. The share of steps followed counts steps of calls.",
+        "A rule is met or missed in a call. A step is followed when at least half the weight of its judged rules was "
+        "met and neither a critical rule nor its main rule, the one that outweighs each other, was missed. A call's "
+        "score is the weight met of the weight judged, 0 to 100. Every share of steps followed, of a step, an agent, "
+        "a team or a scorecard, counts the same steps of calls: the headline is their sum.",
+        "Calls with a critical miss are counted of those in which a critical rule could be judged or none was called "
+        "for, tense calls of those of which it could be told.",
         "Ranges are 95 % Wilson intervals. Verdicts on one agent's calls (one call's, where agents are few) are alike, "
         "so pooled ranges are widened by the design effect (Cochran) and, where agents are few, by Student's quantile "
         "(Korn and Graubard); a naive range would be too narrow.",
@@ -190,7 +194,8 @@ def how_counted(readings: Readings, steps: int) -> tuple[str, ...]:
         f"corrected for these errors (Rogan and Gladen; Lang and Reiczigel's range). It is said from {MINIMUM} judged "
         f"findings on, the corrected rate from {MINIMUM_OF_EACH} truly met and {MINIMUM_OF_EACH} truly missed.",
         *([_PSEUDONYMS] if readings.edition.pseudonyms else []),
-        "Weeks are ISO weeks in each call's own time zone. Weeks judged by different rules are not joined by a line.",
+        f"Days, ISO weeks and times of day are those of {readings.timezone}, wherever a call came from. "
+        "Weeks judged by different rules are not joined by a line.",
         "Not audited: nods and eye contact cannot be heard; the voice emotion of agents is deliberately not inferred.",
         "Recognised words contain errors. Before any decision about a person, listen to the call.",
     )

@@ -39,9 +39,9 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a weekly report is made from.
 
     `weeks` runs over consecutive ISO weeks, the oldest first, from the first that has calls (at most `WEEKS`) to the
-    week asked for. `verdicts` counts steps of calls by week, step and `who` (the agent; the call where agents are few
-    or unnamed), so that ranges can respect that one agent's calls are alike; `by_agent` says which. `unsure_steps`
-    counts, by week and step, what was called for and what of it is unsure. `agents`,
+    week asked for, by the clock of `timezone`. `verdicts` counts steps of calls by week, step and `who` (the agent; the
+    call where there are no two agents), so that ranges respect that one agent's calls are alike; `by_agent` says
+    which. `unsure_steps` counts, by week and step, what was called for and what of it is unsure. `agents`,
     `agent_weeks`, `agent_steps` and `agent_calls` hold the colleagues of the agent whom an edition is about, who are
     compared with and never shown; everything else holds the edition's calls only. `rule_reviews` are the findings of
     these weeks that people judged in a random sample, `names` everybody's names, for telling where one is said.
@@ -49,6 +49,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 
     week: str
     before: str
+    timezone: str
     scorecard: str
     title: str
     edition: Edition
@@ -86,10 +87,6 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     names: list[Row]
 
 
-# Fewer agents than this say little about how alike one agent's calls are.
-AGENTS_FOR_CLUSTERS = 6
-
-
 def read(published: Published, *, week: str, scorecard: str, edition: Edition = WHOLE) -> Readings:
     """Ask every question once, of the edition's calls.
 
@@ -106,13 +103,14 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
     named = ask(
         "select count(distinct c.agent_id) as agents from calls c where c.iso_week between $first and $week {of_c}"
     )
-    by_agent = named[0]["agents"] >= AGENTS_FOR_CLUSTERS
+    by_agent = named[0]["agents"] > 1
     who = "coalesce(c.agent_id, c.call_id)" if by_agent else "c.call_id"
     names = ask("select distinct agent_id, agent_name from calls where agent_id is not null order by all")
     others = [row for row in names if row["agent_id"] != edition.agent] if edition.agent else []
     return Readings(
         week=week,
         before=before,
+        timezone=str(published.rows("select site_timezone() as zone")[0]["zone"]),
         scorecard=scorecard,
         title=title,
         edition=edition,
@@ -120,7 +118,8 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
         weeks=weeks,
         week_rows=ask(
             """
-            select c.iso_week, count(*) as calls, count(*) filter (c.tense) as tense_calls,
+            select c.iso_week, count(*) as calls, count(c.tense) as tense_judged_calls,
+                count(*) filter (c.tense) as tense_calls,
                 count(*) filter (c.calmed) as calmed_calls,
                 count(*) filter (c.upset = 'perhaps') as perhaps_tense_calls, sum(c.duration_s) as duration_s
             from calls c where c.iso_week between $first and $week {of_c}
@@ -167,8 +166,8 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
         scorecards=ask(
             """
             select s.scorecard, any_value(s.scorecard_title) as scorecard_title, round(avg(s.score), 9) as score,
-                sum(s.rules_judged)::bigint as judged, sum(s.rules_met)::bigint as met,
-                sum(s.rules_unsure)::bigint as unsure, sum(s.rules_applicable)::bigint as applicable
+                sum(s.steps_judged)::bigint as judged, sum(s.steps_met)::bigint as met,
+                sum(s.steps_unsure)::bigint as unsure, sum(s.steps_applicable)::bigint as applicable
             from call_scorecards s where s.iso_week = $week {of_s}
             group by s.scorecard order by s.scorecard
             """
@@ -206,7 +205,9 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
         agent_steps=ask(
             """
             select s.agent_id, s.step, count(*) filter (s.verdict = 'met') as met,
-                count(*) filter (s.verdict in ('met', 'missed')) as judged
+                count(*) filter (s.verdict in ('met', 'missed')) as judged,
+                count(*) filter (s.verdict = 'unsure') as unsure,
+                count(*) filter (s.verdict <> 'not_applicable') as applicable
             from call_steps s
             where s.scorecard = $scorecard and s.iso_week between $four and $week and s.agent_id is not null {team_s}
             group by all order by all
@@ -234,6 +235,7 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
             f"""
             select c.iso_week, {who} as who, count(*) as calls,
                 count(*) filter (c.tense) as tense_calls, count(*) filter (c.calmed) as calmed_calls,
+                count(s.critical_misses) as critical_judged_calls,
                 count(*) filter (s.critical_misses > 0) as calls_with_critical_miss
             from calls c left join call_scorecards s on s.call_id = c.call_id and s.scorecard = $scorecard
             where c.iso_week in ($before, $week) {{of_c}}
@@ -245,7 +247,7 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
             ask(
                 """
             select f.call_id, f.rule_id, f.asks, f.verdict, f.reason, f.other_call_id, f.quote, f.quote_kind,
-                f.quote_role, f.at_s, f.agent_name, f.agent_id, r.critical, r.step_title, r.weight, c.score
+                f.quote_speaker, f.at_s, f.agent_name, f.agent_id, r.critical, r.step_title, r.weight, c.score
             from findings f
             join scorecard_rules r on r.rule_id = f.rule_id and r.scorecard = $scorecard
             left join call_scorecards c on c.call_id = f.call_id and c.scorecard = $scorecard
@@ -258,7 +260,7 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
             """
             select f.call_id, f.rule_id, f.verdict = 'met' as met
             from findings f join calls c on c.call_id = f.call_id
-            where f.iso_week = $week and c.tense {of_f}
+            where f.iso_week = $week and c.tense and f.verdict in ('met', 'missed') {of_f}
                 and f.rule_id in (select rule_id from scorecard_rules where milestone is not null)
             order by all
             """
@@ -378,12 +380,12 @@ group by all order by all
 
 # The newest of each agent, step and verdict, a critical one first.
 _AGENT_MOMENTS = f"""
-select f.call_id, f.rule_id, r.step, f.asks, f.verdict, f.reason, f.other_call_id, f.quote, f.quote_kind, f.quote_role,
-    f.at_s, f.agent_name, f.agent_id, r.critical
+select f.call_id, f.rule_id, r.step, f.asks, f.verdict, f.reason, f.other_call_id, f.quote, f.quote_kind,
+    f.quote_speaker, f.at_s, f.agent_name, f.agent_id, r.critical
 from findings f
 join scorecard_rules r on r.rule_id = f.rule_id and r.scorecard = $scorecard
 where f.iso_week between $four and $week and f.status = 'live' and f.verdict in ('met', 'missed')
-    and f.agent_id is not null and f.quote <> '' and (f.verdict = 'missed' or f.quote_role <> 'customer') {{of_f}}
+    and f.agent_id is not null and f.quote <> '' and (f.verdict = 'missed' or f.quote_speaker <> 'customer') {{of_f}}
 qualify row_number() over (
     partition by f.agent_id, r.step, f.verdict
     order by r.critical desc, f.started_at desc, f.call_id, f.rule_id

@@ -48,6 +48,21 @@ def test_one_mildly_upset_turn_makes_a_call_only_perhaps_tense(heard, said: str)
     assert not found.measures.tense
 
 
+def test_a_call_whose_speakers_cannot_be_told_apart_is_neither_tense_nor_not(heard) -> None:
+    measures = heard("U: This is so ridiculous.\nU: Well.").measures
+
+    assert measures.upset is Upset.UNKNOWN
+    assert (measures.tense, measures.calmed, measures.upset_at_start, measures.transfers) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [("Well, I'm twenty-four.", 3), ("No - really?! Yes ...", 3), ("Mr. Lee, 4 of 5.", 5), ("It’s [NAME] here.", 3)],
+)
+def test_words_are_counted_as_a_person_counts_them(heard, said: str, words: int) -> None:
+    assert heard(f"C: Hello there.\nA: {said}").measures.words_agent == words
+
+
 @pytest.mark.parametrize("between", ["", "C: So.\nA: Well.\n" * 3], ids=["next", "far apart"])
 def test_mildly_upset_turns_add_up_wherever_they_are(heard, between: str) -> None:
     found = heard(f"C: It was terrible.\nA: Well.\n{between}C: I am upset.")
@@ -115,7 +130,7 @@ def test_an_episode_has_the_times_of_its_words(heard) -> None:
         ("C: This is ridiculous.\nA: Sorry.\nC: That works.", True, True, False, True),
         ("C: This is ridiculous.\nA: Sorry.\nC: Whatever.", True, True, False, False),
         ("C: Hi.\nA: Well.\nC: So?\nA: Well?\nC: This is ridiculous.", True, False, True, False),
-        ("C: It was terrible.\nA: Sorry.\nC: That works.", False, False, False, None),
+        ("C: It was terrible.\nA: Sorry.\nC: That works.", None, False, False, None),
     ],
 )
 def test_a_call_is_measured_by_how_it_begins_and_ends(heard, call, tense, at_start, at_end, calmed) -> None:

@@ -91,7 +91,7 @@ def night(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Iter
 
 def said(night: Published, call_id: str) -> list[tuple[str, str]]:
     rows = night.rows(
-        "select role::varchar as role, text from utterances where call_id = $id order by position", {"id": call_id}
+        "select speaker::varchar as role, text from utterances where call_id = $id order by position", {"id": call_id}
     )
     return [(row["role"], row["text"]) for row in rows]
 

@@ -343,7 +343,6 @@ def audit(
             overlaps_by_agent=1 if heard.has_times else None,
             holds=1 if hold else 0,
             upset=Upset.CLEAR if tense else Upset.NONE,
-            tense=tense,
             calmed=calmed if tense else None,
         ),
     )  # fmt: skip
@@ -434,6 +433,7 @@ class Quarantined(msgspec.Struct):
     reason: str
     next_step: str
     source: str = "main"
+    started_at: datetime | None = None
 
 
 Publisher = Callable[..., Published]

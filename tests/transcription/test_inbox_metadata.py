@@ -48,6 +48,26 @@ def with_preset(folder: Path, settings: str) -> Source:
     return one
 
 
+def test_a_refused_file_tells_when_its_call_began_wherever_that_can_be_read(tmp_path: Path):
+    told = {
+        "sound": {"call_id": "1", "started_at": STARTED},
+        "no id": {"started_at": STARTED},
+        "no text": {"call_id": "3", "started_at": STARTED, "queue": ["a", "b"]},
+        "no time": {"call_id": "4", "started_at": "yesterday"},
+        "no date": {"call_id": "5", "started_at": "1970-01-01T00:00:00+00:00"},
+    }
+    for name, fields in told.items():
+        put(tmp_path / f"{name}.wav", name)
+        put(tmp_path / f"{name}.json", json.dumps(fields))
+    put(tmp_path / "empty.wav", b"")
+    put(tmp_path / "empty.json", json.dumps({"call_id": "6", "started_at": STARTED}))
+
+    began = {Path(item.path).stem: item.started_at for item in scan(source(tmp_path)).quarantined}
+
+    at = datetime.fromisoformat(STARTED)
+    assert began == {"no id": at, "no text": at, "empty": at, "no time": None, "no date": None}
+
+
 # ---------- sidecars
 
 

@@ -14,6 +14,7 @@ from audit_rules.finding import (
     EvidenceKind,
     Finding,
     Measures,
+    Medium,
     Miss,
     Promise,
     Reason,
@@ -77,6 +78,7 @@ def transcript_of(
     team="red",
     customer_id=None,
     direction="inbound",
+    interaction_id=None,
     text="i am so sorry",
     sha256=None,
     path=None,
@@ -93,6 +95,7 @@ def transcript_of(
             team=team,
             customer_id=customer_id,
             direction=direction,
+            interaction_id=interaction_id,
         ),
         utterances=(
             Utterance(role=SpeakerRole.CUSTOMER, text="i am fed up", start=0.0, end=0.9, channel=1),
@@ -115,7 +118,16 @@ def transcript_of(
 
 
 def audit_of(
-    call_id="C1", verdicts=None, *, version="v1", quotes=True, promises=(), tense=True, calmed=None, upset=None
+    call_id="C1",
+    verdicts=None,
+    *,
+    version="v1",
+    quotes=True,
+    promises=(),
+    medium=Medium.CALL,
+    tense=True,
+    calmed=None,
+    upset=None,
 ):
     findings = tuple(
         Finding(
@@ -141,14 +153,15 @@ def audit_of(
         episodes=(
             Episode(number=1, first_turn=0, last_turn=1, start=0.0, end=4.5, opened_by="fed up", closed_by="call_end"),
         ),
-        promises=tuple(Promise(turn=1, start=2.0, quote="i will call you", within_hours=h) for h in promises),
+        promises=tuple(
+            Promise(turn=1, start=2.0, quote="i will call you", within_hours=h, medium=medium) for h in promises
+        ),
         measures=Measures(
             turns_agent=1,
             turns_customer=1,
             words_agent=4,
             words_customer=4,
             upset=upset or (Upset.CLEAR if tense else Upset.NONE),
-            tense=tense,
             calmed=calmed,
         ),
     )
@@ -168,13 +181,22 @@ def audited_of(
     version="v1",
     quotes=True,
     promises=(),
+    medium=Medium.CALL,
     tense=True,
     calmed=None,
     upset=None,
     **call,
 ):
     judged = audit_of(
-        call_id, verdicts, version=version, quotes=quotes, promises=promises, tense=tense, calmed=calmed, upset=upset
+        call_id,
+        verdicts,
+        version=version,
+        quotes=quotes,
+        promises=promises,
+        medium=medium,
+        tense=tense,
+        calmed=calmed,
+        upset=upset,
     )
     return AuditedCall(transcript_of(call_id, **call), judged)
 

@@ -95,6 +95,19 @@ def metadata_of(
     )
 
 
+def start_of(terms: Terms, metadata: Metadata) -> datetime | None:
+    """When the call began, whatever is wrong with the other fields; None where it cannot be read or is no call's."""
+    started = metadata.fields.get("started_at")
+    if started is None:
+        return None
+    try:
+        started_at = read_time(started.value, terms.zone, metadata.started_format)
+        check_start(started_at, place=started.place)
+    except (ValueError, OverflowError, Unreadable):
+        return None
+    return started_at
+
+
 def call_of(terms: Terms, metadata: Metadata, *, sha256: str, place: str) -> Call:
     """The call that the fields tell. Raises `Unreadable` naming the field and what was found.
 

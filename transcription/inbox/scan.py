@@ -28,6 +28,7 @@ from transcription.inbox.metadata import (
     not_readable,
     printable,
     read_table,
+    start_of,
     stem_of,
     unparsable,
 )
@@ -124,7 +125,7 @@ def scan(
         listing, fingerprints, fetched or Path(tempfile.gettempdir(), "callaudit")
     )
     table = _read_tables(listing)
-    refused = [quarantined(source, listing.storage.place(f.path), None, 0, error) for f, error in unreadable]
+    refused = [_refused(listing, table, f, error) for f, error in unreadable]
     refused += [quarantined(source, place, None, 0, error) for place, error in listing.storage.passed_over()]
     arrivals: list[Arrival] = []
     already = duplicates = gone = 0
@@ -146,7 +147,7 @@ def scan(
     if is_remote(source):
         _forget_copies({path for _, _, path in settled} - {a.path for a in arrivals})
     joined, alone = _joined(arrivals)
-    unique, clashing = _unique(source, [a for a in joined if a.sha256 not in known and a.sha256 not in erased])
+    unique, clashing = _unique([a for a in joined if a.sha256 not in known and a.sha256 not in erased])
     return Inbox(
         arrivals=unique,
         quarantined=tuple(sorted((*refused, *alone, *clashing), key=lambda q: (q.path, q.code))),
@@ -434,11 +435,27 @@ def _told(listing: Listing, table: _Table, group: Sequence[_Settled]) -> _Told:
 
 def _outcome(listing: Listing, table: _Table, file: _Settled) -> Arrival | Quarantined:
     recording, digest, path = file
-    source, place = listing.terms.source, listing.storage.place(recording.path)
+    place = listing.storage.place(recording.path)
     try:
         return _arrival(listing, table, recording, digest, path)
     except Exception as error:
-        return quarantined(source, place, digest, recording.size, _refusal(recording, place, error))
+        return _refused(listing, table, recording, _refusal(recording, place, error), digest=digest)
+
+
+def _refused(
+    listing: Listing, table: _Table, recording: Found, error: Unreadable, *, digest: str | None = None
+) -> Quarantined:
+    """A file that is left out, with the start of its call where that can be read none the less.
+
+    Without a digest its bytes could not be read, and how many there are does not matter.
+    """
+    started_at = None
+    with suppress(Unreadable):
+        metadata = _metadata(listing, table, recording)
+        started_at = start_of(listing.terms, metadata) if metadata is not None else None
+    place = listing.storage.place(recording.path)
+    size = recording.size if digest else 0
+    return quarantined(listing.terms.source, place, digest, size, error, started_at=started_at)
 
 
 def _other_calls(
@@ -620,13 +637,13 @@ def _joined(arrivals: Iterable[Arrival]) -> tuple[list[Arrival], list[Quarantine
     return joined, alone
 
 
-def _unique(source: Source, arrivals: Iterable[Arrival]) -> tuple[tuple[Arrival, ...], list[Quarantined]]:
+def _unique(arrivals: Iterable[Arrival]) -> tuple[tuple[Arrival, ...], list[Quarantined]]:
     """Arrivals whose call_id is theirs alone: of two recordings of one call, neither is preferred."""
     by_id: dict[str, list[Arrival]] = {}
     for arrival in arrivals:
         by_id.setdefault(arrival.call.call_id, []).append(arrival)
     clashing = [
-        quarantined(source, arrival.place, arrival.sha256, arrival.size, _clash(arrival, group))
+        Quarantined.of(arrival, _clash(arrival, group))
         for group in by_id.values()
         if len(group) > 1
         for arrival in group
