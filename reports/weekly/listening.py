@@ -169,17 +169,17 @@ def mood(row: Row) -> str:
 def funnel_chart(readings: Readings) -> charts.Funnel | None:
     """How far the tense calls got of which every stage could be judged; None without such calls."""
     judged = {row["rule_id"] for row in readings.rules}
-    stages = [
-        (row["rule_id"], str(row["milestone"]))
+    stages = {
+        row["rule_id"]: str(row["milestone"])
         for row in readings.scorecard_rules
         if row["milestone"] and row["rule_id"] in judged
-    ]
+    }
     met = {(row["call_id"], row["rule_id"]): row["met"] for row in readings.funnel}
-    left = {call for call, _ in met if all((call, rule) in met for rule, _ in stages)}
+    left = {call for call, _ in met if all((call, rule) in met for rule in stages)}
     if not left:
         return None
     bars = [("Tense calls judged on all", len(left))]
-    for rule, label in stages:
+    for rule, label in stages.items():
         left = {call for call in left if met[call, rule]}
         bars.append((label, len(left)))
     return charts.funnel(bars)

@@ -92,6 +92,14 @@ STEPS = {
 }
 
 
+MILESTONES = {
+    "empathy.acknowledges_feeling": "Feeling named",
+    "clarify.mirrors": "Problem said back",
+    "solution.is_offered": "Solution offered",
+    "agreement.customer_accepts": "Customer accepted",
+}
+
+
 class Rulebook(msgspec.Struct):
     """What the warehouse keeps of a rulebook."""
 
@@ -109,6 +117,7 @@ def rulebook(version: str = "v1", *, reworded: Iterable[str] = ()) -> Rulebook:
             sources=("A1",),
             status="trial" if name == "gives_listening_signals" else "live",
             applies="upset",
+            milestone=MILESTONES.get(f"{step}.{name}", ""),
             never=Never(any_of=("changed",) if f"{step}.{name}" in set(reworded) else ("x",)),
             examples=Examples(met="A: Hello."),
         )
