@@ -1,11 +1,12 @@
 """Findings in, scores out. A score never stands without its coverage."""
 
 from collections.abc import Iterable, Mapping
+from math import fsum
 from typing import Protocol
 
 import msgspec
 
-from audit_rules.finding import Audit, Finding, Verdict
+from audit_rules.finding import Finding, Verdict
 from audit_rules.rule import Rule, Scorecard, Step
 
 LEAST_JUDGED = 0.5
@@ -54,21 +55,72 @@ class StepScore(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CallScore(msgspec.Struct, frozen=True, kw_only=True):
-    """One scorecard on one call."""
+    """One scorecard on one call; `failed` where its critical misses fail a call, and then the score is 0."""
 
     scorecard: Scorecard
     score: Score
     steps: tuple[StepScore, ...]
     critical_misses: tuple[Finding, ...]
+    failed: bool = False
 
 
-def score(audit: Audit, rulebook: WithRules, scorecard: Scorecard) -> CallScore:
+class ScoreChange(msgspec.Struct, frozen=True, kw_only=True):
+    """A call whose score is another one now; None where it has none. `failed`: now 0 for a critical miss."""
+
+    call_id: str
+    agent: str
+    before: float | None
+    after: float | None
+    failed: bool
+
+
+class ScoresCompared(msgspec.Struct, frozen=True, kw_only=True):
+    """Two ways of scoring the same calls: the mean of each over the calls it scores, and the largest changes first."""
+
+    old: str
+    new: str
+    calls: int
+    mean_before: float | None
+    mean_after: float | None
+    changes: tuple[ScoreChange, ...]
+
+
+def compared(old: str, new: str, scores: Iterable[tuple[str, str, CallScore, CallScore]]) -> ScoresCompared:
+    """What becomes of the scores, each given as call id, agent, score before, score now."""
+    before: list[float] = []
+    after: list[float] = []
+    changes: list[ScoreChange] = []
+    calls = 0
+    for call_id, agent, was, now in scores:
+        calls += 1
+        before += [] if was.score.value is None else [was.score.value]
+        after += [] if now.score.value is None else [now.score.value]
+        if was.score.value != now.score.value or was.failed is not now.failed:
+            changes.append(
+                ScoreChange(
+                    call_id=call_id, agent=agent, before=was.score.value, after=now.score.value, failed=now.failed
+                )
+            )
+    changes.sort(key=lambda c: (-abs((c.after or 0.0) - (c.before or 0.0)), c.call_id))
+    return ScoresCompared(
+        old=old, new=new, calls=calls, mean_before=_mean(before), mean_after=_mean(after), changes=tuple(changes)
+    )
+
+
+def _mean(values: list[float]) -> float | None:
+    return fsum(values) / len(values) if values else None
+
+
+def score(found: Iterable[Finding], rulebook: WithRules, scorecard: Scorecard) -> CallScore:
     """Weighted share of met among met and missed, over the live rules of each step and of the whole card.
 
-    The whole card has no value where less than `LEAST_JUDGED` of what was called for was judged.
+    The whole card has no value where less than `LEAST_JUDGED` of what was called for was judged. A call that fails for
+    a critical miss has 0 whatever was judged: what was missed is known.
     """
     live = {r.id for r in rulebook.rules if r.status == "live"}
-    findings = {f.rule_id: f for f in audit.findings if f.rule_id in live}
+    findings = {f.rule_id: f for f in found if f.rule_id in live}
+    critical_misses = _critical(findings, scorecard)
+    failed = scorecard.critical_fails_call and bool(critical_misses)
     steps = tuple(
         StepScore(
             step=step,
@@ -77,14 +129,16 @@ def score(audit: Audit, rulebook: WithRules, scorecard: Scorecard) -> CallScore:
         )
         for step in scorecard.steps
     )
+    whole = _score(
+        ((findings[r], weight) for step in scorecard.steps for r, weight in step.rules.items() if r in findings),
+        least=LEAST_JUDGED,
+    )
     return CallScore(
         scorecard=scorecard,
-        score=_score(
-            ((findings[r], weight) for step in scorecard.steps for r, weight in step.rules.items() if r in findings),
-            least=LEAST_JUDGED,
-        ),
+        score=msgspec.structs.replace(whole, value=0.0) if failed else whole,
         steps=steps,
-        critical_misses=_critical(findings, scorecard),
+        critical_misses=critical_misses,
+        failed=failed,
     )
 
 

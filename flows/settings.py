@@ -44,11 +44,12 @@ class Site(Section, frozen=True, kw_only=True):
 
 
 class Paths(Section, frozen=True, kw_only=True):
-    """Where things are kept. `rules` may be absent: the shipped rules are always there."""
+    """Where things are kept. `rules` and `scorecards` may be absent: the shipped ones are always there."""
 
     home: Path = Path("callaudit-home")
     reports: Path = Path("reports")
     rules: Path = Path("rules")
+    scorecards: Path = Path("scorecards")
 
 
 class SourceSettings(Section, frozen=True, kw_only=True):
@@ -301,9 +302,14 @@ class Settings(Section, frozen=True, kw_only=True):
         return _below(self.root, self.paths.rules)
 
     @property
+    def scorecards(self) -> Path:
+        """Where the user's own scorecards belong, whether or not there are any."""
+        return _below(self.root, self.paths.scorecards)
+
+    @property
     def rule_folders(self) -> tuple[Path, ...]:
-        """The user's own rules, where there are any."""
-        return (self.rules,) if self.rules.is_dir() else ()
+        """The user's own rules and scorecards, where there are any."""
+        return tuple(folder for folder in (self.rules, self.scorecards) if folder.is_dir())
 
     def inbox_sources(self, *folders: Path) -> tuple[Source, ...]:
         """The configured sources, or the folders given instead.

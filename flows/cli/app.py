@@ -7,10 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from flows.access import keep_private
-from transcription.errors import InputError
 
 if TYPE_CHECKING:
-    from audit_rules.rule import Scorecard
     from audit_rules.rulebook import Rulebook
 
 app = typer.Typer(
@@ -83,21 +81,10 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def scorecard_called(rulebook: "Rulebook", name: str) -> "Scorecard":
-    """The scorecard of that name.
-
-    Raises:
-        InputError: there is none; it names those there are.
-    """
-    if name not in rulebook.scorecards:
-        raise InputError(f"no scorecard is called “{name}”", why=f"There are: {', '.join(rulebook.scorecards)}.")
-    return rulebook.scorecards[name]
-
-
-def current_rulebook() -> "Rulebook":
-    """The shipped rules with those of the settings."""
+def current_rulebook(*, recogniser: bool = True) -> "Rulebook":
+    """The shipped rules with those of the settings; without the `recogniser` quicker, for what judges no call."""
     from audit_rules.rulebook import load_rulebook
     from flows.settings import load_settings
 
     settings = load_settings(given.config)
-    return load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
+    return load_rulebook(*settings.rule_folders, recogniser=recogniser and settings.run.acts)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.app import DAILY, SOME_FAILED, SOMETHING_LEFT, counted, given, scorecard_called
+from flows.cli.app import DAILY, SOME_FAILED, SOMETHING_LEFT, counted, current_rulebook, given
 from transcription.errors import InputError, SetupError
 
 if TYPE_CHECKING:
@@ -131,7 +131,6 @@ def audit(
     Example: callaudit audit call.wav --scorecard six_step_process
     """
     from audit_rules.audit import audit as judge
-    from audit_rules.rulebook import load_rulebook
     from audit_rules.scorecard import score
     from flows.auditing.recognition import choose_engine, read_arrival
     from flows.console import out, show_error, show_scorecard
@@ -141,8 +140,8 @@ def audit(
     from transcription.transcript import SpeakerRole
 
     settings = load_settings(given.config)
-    rulebook = load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
-    card = scorecard_called(rulebook, scorecard or settings.report.scorecard)
+    rulebook = current_rulebook()
+    card = rulebook.scorecard(scorecard or settings.report.scorecard)
     speakers = {agent: SpeakerRole.AGENT} if agent else {}
     engine = None
     refused: list[InputError] = []
@@ -162,7 +161,7 @@ def audit(
                 show_error(error)
             continue
         found = judge(transcript, rulebook)
-        show_scorecard(transcript, found, score(found, rulebook, card), rulebook)
+        show_scorecard(transcript, found, score(found.findings, rulebook, card), rulebook)
     if len(files) == 1 and refused:
         raise refused[0]
     if refused:

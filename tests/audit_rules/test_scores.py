@@ -42,7 +42,7 @@ def card(*weights: float) -> Scorecard:
 
 
 def scored(rulebook: Rules, verdicts: tuple[Verdict, ...], weights: tuple[float, ...]) -> CallScore:
-    return score(audited(*verdicts), rulebook, card(*weights))
+    return score(audited(*verdicts).findings, rulebook, card(*weights))
 
 
 def test_a_score_is_the_weighted_share_of_what_was_met(rulebook: Rules) -> None:
@@ -108,7 +108,7 @@ def test_each_step_has_a_score_of_its_own(rulebook: Rules) -> None:
         Step(id="one", title="One", rules={"apology.a": 1, "apology.b": 1}),
         Step(id="two", title="Two", rules={"apology.c": 2}),
     )
-    found = score(audited(MET, MISSED, MET), rulebook, Scorecard(name="h", title="H", steps=steps))
+    found = score(audited(MET, MISSED, MET).findings, rulebook, Scorecard(name="h", title="H", steps=steps))
 
     assert [s.score.value for s in found.steps] == [50.0, 100.0]
     assert found.score.value == 75.0

@@ -39,7 +39,7 @@ def test_unsure_is_said_with_what_was_understood_and_how_much_of_the_call_it_is(
     book = SimpleNamespace(rules=rules)
 
     show_scorecard(
-        parse_example("C: It broke.\nA: That is not nice.").transcript, audit, score(audit, book, card), book
+        parse_example("C: It broke.\nA: That is not nice.").transcript, audit, score(audit.findings, book, card), book
     )  # type: ignore[arg-type]
     said = capsys.readouterr().out
 

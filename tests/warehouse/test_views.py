@@ -400,7 +400,7 @@ def test_scores_are_those_of_the_rule_room(warehouse, builders):
         """,
     )
     told = [
-        score(audited.audit, rulebook, rulebook.scorecards["house"])
+        score(audited.audit.findings, rulebook, rulebook.scorecards["house"])
         for audited in sorted(batch, key=lambda a: a.audit.call_id)
     ]
     assert found == [
