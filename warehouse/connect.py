@@ -46,6 +46,8 @@ VIEW_ORDER = (
     "promises",
     "rules",
     "scorecard_rules",
+    "targets",
+    "bands",
     "evidence",
     "findings",
     "call_steps",

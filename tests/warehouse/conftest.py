@@ -27,7 +27,7 @@ from warehouse.tables import AuditedCall
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=timezone(timedelta(hours=1)))
 
 
-def rulebook_of(version="v1", *, statuses=None, asks=None, critical=("apology.given",), applies="always"):
+def rulebook_of(version="v1", *, statuses=None, asks=None, critical=("apology.given",), applies="always", **card):
     """Four rules; the house card has three steps, `ownership.avoids_blame` weighs double."""
     statuses, asks = statuses or {}, asks or {}
     ids = ("apology.given", "apology.is_specific", "ownership.avoids_blame", "pace.shows_urgency")
@@ -52,6 +52,7 @@ def rulebook_of(version="v1", *, statuses=None, asks=None, critical=("apology.gi
             Step(id="pace", title="Be quick", rules={"pace.shows_urgency": 1.0}),
         ),
         critical=critical,
+        **card,
     )
     return SimpleNamespace(version=version, rules=rules, scorecards={"house": house})
 

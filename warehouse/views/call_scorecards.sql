@@ -1,5 +1,6 @@
 -- one row per call and scorecard; a rule that stands in two steps counts in both
 -- score = 100 x weight met / weight judged, where at least `least_judged()` of the weight called for was judged
+-- failed: a critical rule was missed, and the scorecard says that this fails a call; then score = 0
 -- coverage = rules judged / rules applicable
 create view call_scorecards as
 select
@@ -19,7 +20,11 @@ select
     any_value(scorecard_title) as scorecard_title,
     -- The order in which weights are added up must not decide.
     round(sum(weight_judged) / nullif(sum(weight_applicable), 0), 9) as judged_share,
-    case when judged_share >= least_judged() then 100.0 * sum(weight_met) / nullif(sum(weight_judged), 0) end as score,
+    bool_or(failed) as failed,
+    case
+        when bool_or(failed) then 0.0
+        when judged_share >= least_judged() then 100.0 * sum(weight_met) / nullif(sum(weight_judged), 0)
+    end as score,
     sum(rules_met + rules_missed) / nullif(sum(rules - rules_not_applicable), 0) as coverage,
     sum(rules - rules_not_applicable)::bigint as rules_applicable,
     sum(rules_met + rules_missed)::bigint as rules_judged,

@@ -26,6 +26,7 @@ with counted as (
         coalesce(sum(s.weight) filter (f.verdict in ('met', 'missed')), 0) as weight_judged,
         coalesce(sum(s.weight) filter (f.verdict <> 'not_applicable'), 0) as weight_applicable,
         list_sort(list(f.rule_id) filter (s.critical and f.verdict = 'missed')) as critical_rules_missed,
+        bool_or(s.fails_call and f.verdict = 'missed') as failed,
         bool_or(f.is_overridden) as is_overridden
     from core.calls c
     join core.current_findings f on f.call_id = c.call_id
@@ -62,6 +63,7 @@ select
     counted.weight_applicable,
     coalesce(len(counted.critical_rules_missed), 0) as critical_misses,
     counted.critical_rules_missed,
+    counted.failed,
     counted.is_overridden
 from counted
 join core.calls c on c.call_id = counted.call_id;
