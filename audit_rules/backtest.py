@@ -13,7 +13,7 @@ from audit_rules.conversation import Contact
 from audit_rules.finding import Evidence, EvidenceKind, Finding, Verdict
 from audit_rules.golden import Golden
 from audit_rules.rulebook import Rulebook
-from audit_rules.scorecard import CallScore, ScoresCompared, compared, score
+from audit_rules.scorecard import CallScore, ScoresCompared, compared, score, verdicts_of
 from transcription.transcript import Seconds, SpeakerRole, Transcript
 from transcription.turns import turns_of
 
@@ -142,7 +142,10 @@ def backtest(
         after = {f.rule_id: f for f in now.findings}
         flips += _flips(transcript, before, after)
         if cards[0] and cards[1]:
-            was, now_is = score(then.findings, old, cards[0]), score(now.findings, new, cards[1])
+            was, now_is = (
+                score(verdicts_of(judged_by.findings), book, card)
+                for judged_by, book, card in ((then, old, cards[0]), (now, new, cards[1]))
+            )
             scores.append((call.call_id, call.agent_name or call.agent_id or "", was, now_is))
         _count_lone(lone[0], after, before)
         _count_lone(lone[1], before, after)

@@ -1,4 +1,4 @@
-"""Findings in, scores out. A score never stands without its coverage."""
+"""Verdicts in, scores out. A score never stands without its coverage."""
 
 from collections.abc import Iterable, Mapping
 from math import fsum
@@ -7,7 +7,7 @@ from typing import Protocol
 import msgspec
 
 from audit_rules.finding import Finding, Verdict
-from audit_rules.rule import Rule, Scorecard, Step
+from audit_rules.rule import Rule, Scorecard
 
 LEAST_JUDGED = 0.5
 """A call gets no score where less than this share of the weight it called for was met or missed."""
@@ -46,21 +46,16 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
         return self.unsure / self.applicable if self.applicable else None
 
 
-class StepScore(msgspec.Struct, frozen=True, kw_only=True):
-    """One step of a scorecard on one call."""
-
-    step: Step
-    score: Score
-    findings: tuple[Finding, ...]
-
-
 class CallScore(msgspec.Struct, frozen=True, kw_only=True):
-    """One scorecard on one call; `failed` where its critical misses fail a call, and then the score is 0."""
+    """One scorecard on one call: its score, those of its steps in their order, and the critical rules missed.
+
+    `failed` where a critical miss fails a call, and then the score is 0.
+    """
 
     scorecard: Scorecard
     score: Score
-    steps: tuple[StepScore, ...]
-    critical_misses: tuple[Finding, ...]
+    steps: tuple[Score, ...]
+    critical_misses: tuple[str, ...]
     failed: bool = False
 
 
@@ -111,53 +106,46 @@ def _mean(values: list[float]) -> float | None:
     return fsum(values) / len(values) if values else None
 
 
-def score(found: Iterable[Finding], rulebook: WithRules, scorecard: Scorecard) -> CallScore:
+def verdicts_of(found: Iterable[Finding]) -> dict[str, Verdict]:
+    """The verdicts by rule id."""
+    return {finding.rule_id: finding.verdict for finding in found}
+
+
+def score(verdicts: Mapping[str, Verdict], rulebook: WithRules, scorecard: Scorecard) -> CallScore:
     """Weighted share of met among met and missed, over the live rules of each step and of the whole card.
 
     The whole card has no value where less than `LEAST_JUDGED` of what was called for was judged. A call that fails for
     a critical miss has 0 whatever was judged: what was missed is known.
     """
     live = {r.id for r in rulebook.rules if r.status == "live"}
-    findings = {f.rule_id: f for f in found if f.rule_id in live}
-    critical_misses = _critical(findings, scorecard)
-    failed = scorecard.critical_fails_call and bool(critical_misses)
-    steps = tuple(
-        StepScore(
-            step=step,
-            score=_score((findings[r], weight) for r, weight in step.rules.items() if r in findings),
-            findings=tuple(findings[r] for r in step.rules if r in findings),
-        )
+    steps = [
+        [(verdicts[r], weight) for r, weight in step.rules.items() if r in live and r in verdicts]
         for step in scorecard.steps
-    )
-    whole = _score(
-        ((findings[r], weight) for step in scorecard.steps for r, weight in step.rules.items() if r in findings),
-        least=LEAST_JUDGED,
-    )
+    ]
+    whole = _score([pair for step in steps for pair in step], least=LEAST_JUDGED)
+    critical = tuple(r for r in scorecard.critical if r in live and verdicts.get(r) is Verdict.MISSED)
+    failed = scorecard.critical_fails_call and bool(critical)
     return CallScore(
         scorecard=scorecard,
         score=msgspec.structs.replace(whole, value=0.0) if failed else whole,
-        steps=steps,
-        critical_misses=critical_misses,
+        steps=tuple(map(_score, steps)),
+        critical_misses=critical,
         failed=failed,
     )
 
 
-def _critical(findings: Mapping[str, Finding], scorecard: Scorecard) -> tuple[Finding, ...]:
-    return tuple(findings[r] for r in scorecard.critical if r in findings and findings[r].verdict is Verdict.MISSED)
-
-
-def _score(weighted: Iterable[tuple[Finding, float]], *, least: float = 0.0) -> Score:
-    pairs = [(f, w) for f, w in weighted if f.verdict is not Verdict.NOT_APPLICABLE]
-    judged = [(f, w) for f, w in pairs if f.verdict in (Verdict.MET, Verdict.MISSED)]
+def _score(weighted: Iterable[tuple[Verdict, float]], *, least: float = 0.0) -> Score:
+    pairs = [(v, w) for v, w in weighted if v is not Verdict.NOT_APPLICABLE]
+    judged = [(v, w) for v, w in pairs if v in (Verdict.MET, Verdict.MISSED)]
     total = sum(w for _, w in judged)
     # Rounded, so that the order in which weights are added up decides nothing at the limit.
     share = round(total / sum(w for _, w in pairs), 9) if pairs else None
-    met = [(f, w) for f, w in judged if f.verdict is Verdict.MET]
+    met = [w for v, w in judged if v is Verdict.MET]
     return Score(
-        value=100 * sum(w for _, w in met) / total if total and share is not None and share >= least else None,
+        value=100 * sum(met) / total if total and share is not None and share >= least else None,
         met=len(met),
         judged=len(judged),
-        unsure=sum(f.verdict is Verdict.UNSURE for f, _ in pairs),
+        unsure=sum(v is Verdict.UNSURE for v, _ in pairs),
         applicable=len(pairs),
         judged_share=share,
     )

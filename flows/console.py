@@ -32,11 +32,10 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _MARK = {
-    Verdict.MET: "[green]met[/]",
-    Verdict.MISSED: "[bold red]missed[/]",
-    Verdict.UNSURE: "[yellow]unsure[/]",
-    Verdict.NOT_ASSESSABLE: "[yellow]cannot tell[/]",
-    Verdict.NOT_APPLICABLE: "[dim]not needed[/]",
+    Verdict.MISSED: "[bold red]Missed[/]",
+    Verdict.UNSURE: "[bold yellow]Unsure: a person should listen[/]",
+    Verdict.MET: "[bold green]Met[/]",
+    Verdict.NOT_ASSESSABLE: "[bold yellow]The recording cannot show[/]",
 }
 
 
@@ -184,36 +183,41 @@ def shown(*, quiet: bool = False) -> Iterator[None]:
         display.close()
 
 
-def show_scorecard(transcript: Transcript, audit: Audit, scored: CallScore, rulebook: Rulebook) -> None:
-    """One call's scorecard with reasons and times."""
-    asks = {r.id: r.asks for r in rulebook.rules}
+def show_scorecard(file: str, transcript: Transcript, audit: Audit, scored: CallScore, rulebook: Rulebook) -> None:
+    """One call's scorecard with reasons and times: what was missed first, then what a person should listen to."""
+    card = scored.scorecard
     value = "no score" if scored.score.value is None else f"{scored.score.value:.0f} of 100"
     share = scored.score.judged_share
-    judged = "" if share is None else f", {share:.0%} of what applies was judged"
-    if scored.score.unsure_share:
-        judged += f", {scored.score.unsure_share:.0%} is unsure"
-    tense = _TENSE[audit.measures.upset]
-    out.print(
-        f"[bold]{escape(transcript.call.call_id)}[/]  {scored.scorecard.title}: [bold]{value}[/]{judged}; {tense}"
-    )
+    said = [f"[bold]{'failed, ' if scored.failed else ''}{value}[/]"]
+    said += [escape(band)] if scored.score.value is not None and (band := card.band(scored.score.value)) else []
+    said += [] if share is None else [f"{share:.0%} of what applies was judged"]
+    said += [f"{scored.score.unsure_share:.0%} is unsure"] if scored.score.unsure_share else []
+    out.print(f"[bold]{escape(file)}[/]  {escape(transcript.call.call_id)}")
+    out.print(f"{escape(card.title)}: {', '.join(said)}; {_TENSE[audit.measures.upset]}")
     if transcript.provenance.notice:
         out.print(f"[bold yellow]Note:[/] {escape(transcript.provenance.notice)}")
     for warning in transcript.warnings:
         out.print(f"[yellow]Warning:[/] {escape(warning)}")
-    for step in scored.steps:
-        if all(f.verdict is Verdict.NOT_APPLICABLE for f in step.findings):
-            continue
-        out.print(f"\n[bold]{escape(step.step.title)}[/]")
-        for finding in step.findings:
-            if finding.verdict is Verdict.NOT_APPLICABLE:
-                continue
-            out.print(f"  {_MARK[finding.verdict]:<24} {escape(asks[finding.rule_id])} [dim]{finding.rule_id}[/]")
-            out.print(f"      [dim]{escape(finding.reason)}[/]")
-            for evidence in finding.evidence:
-                if evidence.kind is not EvidenceKind.TRIGGER and evidence.quote:
-                    at = "" if evidence.start is None else f"{_clock(evidence.start)} "
-                    understood = _understood(evidence, finding)
-                    out.print(f"      {at}“{escape(_short(evidence.quote))}”{escape(understood)}")
+    asks = {r.id: r.asks for r in rulebook.rules}
+    found = {f.rule_id: f for f in audit.findings}
+    placed = [(step.title, found[r]) for step in card.steps for r in step.rules if r in found]
+    for verdict in (Verdict.MISSED, Verdict.UNSURE, Verdict.MET, Verdict.NOT_ASSESSABLE):
+        # A rule that stands in two steps is told once.
+        those = {f.rule_id: (title, f) for title, f in reversed(placed) if f.verdict is verdict}
+        if those:
+            out.print(f"\n{_MARK[verdict]} ({len(those)})")
+        for title, finding in reversed(those.values()):
+            critical = " [bold red]critical[/]" if finding.rule_id in scored.critical_misses else ""
+            out.print(f"  {escape(asks[finding.rule_id])}{critical} [dim]{finding.rule_id}, {escape(title)}[/]")
+            _show_evidence(finding)
+
+
+def _show_evidence(finding: Finding) -> None:
+    out.print(f"      [dim]{escape(finding.reason)}[/]")
+    for evidence in finding.evidence:
+        if evidence.kind is not EvidenceKind.TRIGGER and evidence.quote:
+            at = "" if evidence.start is None else f"{_clock(evidence.start)} "
+            out.print(f"      {at}“{escape(_short(evidence.quote))}”{escape(_understood(evidence, finding))}")
 
 
 _TENSE = {Upset.NONE: "not a tense call", Upset.PERHAPS: "perhaps a tense call", Upset.CLEAR: "tense call"}

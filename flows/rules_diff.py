@@ -8,7 +8,7 @@ from rich.markup import escape
 
 from audit_rules.backtest import Backtest, Broken, Flip, Words, backtest
 from audit_rules.document import suggest
-from audit_rules.finding import Finding, Verdict
+from audit_rules.finding import Verdict
 from audit_rules.golden import Golden, read_golden
 from audit_rules.rule import Scorecard
 from audit_rules.rulebook import Rulebook, load_rulebook
@@ -88,7 +88,7 @@ def compare_scorecards(
     )
 
 
-def _verdicts(settings: Settings, week: str) -> Iterator[tuple[tuple[str, str], list[Finding]]]:
+def _verdicts(settings: Settings, week: str) -> Iterator[tuple[tuple[str, str], dict[str, Verdict]]]:
     """The verdicts of one call after another, with who spoke."""
     asked = """
         select call_id, coalesce(agent_name, agent_id, '') as agent, rule_id, verdict
@@ -100,10 +100,7 @@ def _verdicts(settings: Settings, week: str) -> Iterator[tuple[tuple[str, str], 
     ):
         rows = (row for batch in batches for row in batch.to_pylist())
         for call, found in groupby(rows, key=lambda row: (row["call_id"], row["agent"])):
-            yield (
-                call,
-                [Finding(rule_id=row["rule_id"], verdict=Verdict(row["verdict"]), reason="") for row in found],
-            )
+            yield call, {row["rule_id"]: Verdict(row["verdict"]) for row in found}
 
 
 def show_scores(found: ScoresCompared, *, limit: int) -> None:

@@ -126,12 +126,14 @@ def audit(
     agent_channel: Annotated[int, typer.Option(help="The agent's channel: 0 left, 1 right.")] = 0,
     agent: Annotated[str, typer.Option(help="What an export calls the agent: a name, ch_1, 2 ...")] = "",
 ) -> None:
-    """Audit one or a few recordings, or exports of transcripts, now and print the scorecard; nothing is stored.
+    """Audit one or a few recordings, or exports of transcripts, now and print the scorecard, misses first.
+
+    Nothing is stored.
 
     Example: callaudit audit call.wav --scorecard six_step_process
     """
     from audit_rules.audit import audit as judge
-    from audit_rules.scorecard import score
+    from audit_rules.scorecard import score, verdicts_of
     from flows.auditing.recognition import choose_engine, read_arrival
     from flows.console import out, show_error, show_scorecard
     from flows.settings import load_settings
@@ -161,7 +163,7 @@ def audit(
                 show_error(error)
             continue
         found = judge(transcript, rulebook)
-        show_scorecard(transcript, found, score(found.findings, rulebook, card), rulebook)
+        show_scorecard(file.name, transcript, found, score(verdicts_of(found.findings), rulebook, card), rulebook)
     if len(files) == 1 and refused:
         raise refused[0]
     if refused:

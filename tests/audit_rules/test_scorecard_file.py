@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from audit_rules.examples import run_card_examples
-from audit_rules.finding import Finding, Verdict
+from audit_rules.finding import Verdict
 from audit_rules.lint import card_advice
 from audit_rules.new_rule import new_scorecard
 from audit_rules.rule import CallExample, Step, TeamTargets
@@ -219,8 +219,8 @@ def test_a_score_bears_the_name_of_the_highest_band_it_reaches(card_of) -> None:
     assert [own.band(s) for s in (100, 85, 84.9, 60, 59)] == ["good", "good", "fair", "fair", ""]
 
 
-def found(**verdicts: Verdict) -> list[Finding]:
-    return [Finding(rule_id=r.replace("_", "."), verdict=v, reason="") for r, v in verdicts.items()]
+def found(**verdicts: Verdict) -> dict[str, Verdict]:
+    return {rule_id.replace("_", "."): verdict for rule_id, verdict in verdicts.items()}
 
 
 @pytest.mark.parametrize(

@@ -139,7 +139,9 @@ def test_the_recogniser_dies(installation, clip, monkeypatch):
 @trouble("The disk is full")
 def test_the_disk_is_full(installation):
     for n in range(20):
-        installation.say(f"T-{n}", *(["C: This is ridiculous", f"A: I am sorry, {n}"] * 40), started_at=NIGHT.isoformat())
+        installation.say(
+            f"T-{n}", *(["C: This is ridiculous", f"A: I am sorry, {n}"] * 40), started_at=NIGHT.isoformat()
+        )
     settings = load_settings(installation.settings)
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
 

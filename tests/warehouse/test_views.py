@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from audit_rules.finding import Verdict
 from audit_rules.rule import TeamTargets
-from audit_rules.scorecard import score
+from audit_rules.scorecard import score, verdicts_of
 from warehouse.connect import open_writer
 from warehouse.load import Review, Run, add_reviews, load, quarantine, record_run, store_rulebook
 from warehouse.tables import iso_week
@@ -403,7 +403,7 @@ def test_scores_are_those_of_the_rule_room(warehouse, builders, fails):
         """,
     )
     told = [
-        score(audited.audit.findings, rulebook, rulebook.scorecards["house"])
+        score(verdicts_of(audited.audit.findings), rulebook, rulebook.scorecards["house"])
         for audited in sorted(batch, key=lambda a: a.audit.call_id)
     ]
     assert found == [
