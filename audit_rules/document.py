@@ -243,4 +243,6 @@ def _keys(info: inspect.Type) -> list[str]:
 
 
 def _in_plain_words(message: str) -> str:
-    return re.sub(r"`([a-z]+)`", lambda m: _PLAIN_WORDS.get(m[1], m[0]), message).replace(" | ", " or ")
+    # That it may also be left out is nothing to tell of what stands there.
+    without_null = message.replace(" | null`", "`")
+    return re.sub(r"`([a-z]+)`", lambda m: _PLAIN_WORDS.get(m[1], m[0]), without_null).replace(" | ", " or ")

@@ -1,15 +1,19 @@
 """What all commands share: the app, the options before a command, exit codes."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
 from flows.access import keep_private
+from transcription.errors import InputError
 
 if TYPE_CHECKING:
     from audit_rules.rulebook import Rulebook
+
+T = TypeVar("T")
 
 app = typer.Typer(
     name="callaudit",
@@ -79,6 +83,14 @@ def options(
 def counted(number: int, noun: str) -> str:
     """“1 call”, “2 calls”."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def one_of(option: str, given: str, known: Sequence[T]) -> T:
+    """What was given, which must be one of those known. Raises InputError naming them."""
+    for one in known:
+        if one == given:
+            return one
+    raise InputError(f"--{option} is “{given}”", why=f"It is one of {', '.join(map(str, known))}.")
 
 
 def current_rulebook(*, recogniser: bool = True) -> "Rulebook":

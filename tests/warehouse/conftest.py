@@ -64,6 +64,7 @@ def transcript_of(
     agent_id="a1",
     team="red",
     customer_id=None,
+    queue=None,
     direction="inbound",
     text="i am so sorry",
     sha256=None,
@@ -80,6 +81,7 @@ def transcript_of(
             agent_name=f"Agent {agent_id}" if agent_id else None,
             team=team,
             customer_id=customer_id,
+            queue=queue,
             direction=direction,
         ),
         utterances=(
