@@ -27,17 +27,20 @@ def published(empty_warehouse, builders, tmp_path_factory):
     home = tmp_path_factory.mktemp("home")
     con = open_writer(Path(shutil.copy(empty_warehouse, home)))
     store_rulebook(con, builders.rulebook("v2", critical_fails_call=True))
-    load(
-        con,
-        [
-            builders.audited(
-                call_id, dict(zip(RULES, verdicts, strict=True)), version="v2",agent_id=f"A{n % 2}", team=("Red", "Blue")[n % 2], queue="returns",
-                started_at=builders.monday.replace(day=2 + 7 * (n > 2)),
-            )
-            for n, (call_id, verdicts) in enumerate(CALLS.items())
-        ],
-        run_id="R1",
-    )  # fmt: skip
+    teams = (("A0", "Red"), ("A1", "Blue"))
+    calls = [
+        builders.audited(
+            call_id,
+            dict(zip(RULES, verdicts, strict=True)),
+            version="v2",
+            agent_id=teams[n % 2][0],
+            team=teams[n % 2][1],
+            queue="returns",
+            started_at=builders.monday.replace(day=2 + 7 * (n > 2)),
+        )
+        for n, (call_id, verdicts) in enumerate(CALLS.items())
+    ]
+    load(con, calls, run_id="R1")
     publish(con, home / "published")
     with open_published(home / "published") as copy:
         yield copy
