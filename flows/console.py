@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -48,25 +48,29 @@ def show_error(error: CallauditError) -> None:
         err.print(f"  [cyan]try:[/] {escape(step)}")
 
 
-def show_checks(checks: "Sequence[Check]") -> None:
-    """A line for each check, then what to try; a long line goes on below its own text."""
+def show_checks(found: "Iterable[Check]") -> "list[Check]":
+    """A line for each check as soon as it is made, then what to try; a long line goes on below its own text."""
     colour = {"ok": "green", "warn": "yellow", "FAIL": "bold red"}
-    table = Table.grid(padding=(0, 1, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, min_width=16)
-    table.add_column(overflow="fold")
-    for check in checks:
-        table.add_row(f"[{colour[check.state]}]{check.state}[/]", check.name, escape(check.says))
-        if not out.is_terminal:
-            out.print(f"{check.state:<4} {check.name:<16} {escape(check.says)}")
-    if out.is_terminal:
-        out.print(table)
+    checks: list[Check] = []
+    with out.status("checking ..."):
+        for check in found:
+            checks.append(check)
+            if not out.is_terminal:
+                out.print(f"{check.state:<4} {check.name:<16} {escape(check.says)}")
+                continue
+            line = Table.grid(padding=(0, 1, 0, 0))
+            line.add_column(no_wrap=True, width=4)
+            line.add_column(no_wrap=True, min_width=16)
+            line.add_column(overflow="fold")
+            line.add_row(f"[{colour[check.state]}]{check.state}[/]", check.name, escape(check.says))
+            out.print(line)
     problems = [c for c in checks if c.state == "FAIL"]
     warnings = [c for c in checks if c.state == "warn"]
     counts = ((len(problems), "problem"), (len(warnings), "warning"))
     out.print("\n" + ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in counts) + ".")
     for step in dict.fromkeys(step for c in (*problems, *warnings) for step in c.tries):
         out.print(f"  [cyan]try:[/] {escape(step)}")
+    return checks
 
 
 class RunDisplay(logging.Handler):

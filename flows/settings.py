@@ -38,9 +38,15 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Site(Section, frozen=True, kw_only=True):
-    """`timezone` is the IANA zone of the business; times without an offset are read in it."""
+    """`timezone` is the IANA zone of the business; times without an offset are read in it.
+
+    `roster` is a CSV file of the agents (`transcription.inbox.roster`), `queues` what people call a queue by what
+    recordings call it.
+    """
 
     timezone: str = "UTC"
+    roster: Path | None = None
+    queues: dict[str, str] = {}
 
 
 class Paths(Section, frozen=True, kw_only=True):
@@ -295,6 +301,11 @@ class Settings(Section, frozen=True, kw_only=True):
     def metrics(self) -> Path | None:
         """The file for Prometheus."""
         return _below(self.root, Path(self.watch.metrics).expanduser()) if self.watch.metrics else None
+
+    @property
+    def roster(self) -> Path | None:
+        """The file that says who works where since when; None where none is set."""
+        return _below(self.root, self.site.roster) if self.site.roster else None
 
     @property
     def rules(self) -> Path:

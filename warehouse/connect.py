@@ -48,6 +48,7 @@ VIEW_ORDER = (
     "scorecard_rules",
     "targets",
     "bands",
+    "roster",
     "evidence",
     "findings",
     "call_steps",

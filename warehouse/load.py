@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from audit_rules.finding import Verdict
 from audit_rules.rule import Rule, Scorecard
 from transcription.errors import InputError, SetupError
+from transcription.inbox.roster import Roster
 from transcription.transcript import (
     Call,
     Provenance,
@@ -307,6 +308,14 @@ def _store_aims(con: duckdb.DuckDBPyConnection, cards: Iterable[Scorecard]) -> N
         given = [[card.name, team, step, target, card.least_calls] for team, step, target in aims if target is not None]
         _insert_rows(con, "targets", given)
         _insert_rows(con, "bands", [[card.name, band, lowest] for band, lowest in card.bands.items()])
+
+
+@_told_of_a_full_disk()
+def store_roster(con: duckdb.DuckDBPyConnection, roster: Roster) -> None:
+    """Keep the roster as it is now, in place of the one before."""
+    with _transaction(con):
+        con.execute("delete from core.roster")
+        _insert_rows(con, "roster", map(msgspec.structs.astuple, roster.posts))
 
 
 def _insert_rows(con: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Sequence[object]]) -> None:

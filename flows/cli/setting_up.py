@@ -55,13 +55,13 @@ def doctor(
     from flows.console import show_checks
     from flows.doctor import examine
 
-    checks = list(examine(given.config))
     if json:
         import msgspec
 
+        checks = [*examine(given.config)]
         typer.echo(msgspec.json.format(msgspec.json.encode(checks)))
     else:
-        show_checks(checks)
+        checks = show_checks(examine(given.config))
     if any(check.state == "FAIL" for check in checks):
         raise typer.Exit(SetupError.exit_code)
 
