@@ -7,10 +7,10 @@ from itertools import islice
 from audit_rules.acts.recognise import recognise
 from audit_rules.conversation import Contact, Conversation
 from audit_rules.episode import UpsetTurns, episodes, upset_turns
-from audit_rules.finding import Audit, Finding, Upset, Verdict
+from audit_rules.finding import NO_FACTS, Audit, Facts, Finding, Reason, Since, Upset, Verdict
 from audit_rules.matchers import Scope
 from audit_rules.matchers.kept_promise import KeptPromiseMatcher
-from audit_rules.measures import measures_of
+from audit_rules.measures import measures_of, pauses_of
 from audit_rules.rulebook import CompiledRule, Rulebook
 from audit_rules.unheard import unless_unheard
 from transcription.language import NAMES
@@ -36,8 +36,9 @@ def audit(
 ) -> Audit:
     """Judge every rule that is not retired.
 
-    `contacts` are the customer's other calls and `known_until` the start of the newest known call; without
-    them a promise to call back is `not_assessable`. The result depends on nothing else.
+    `contacts` are the customer's other calls and `known_until` until when calls are known: the clock of the run, and
+    not after the newest known call. Without them a promise to call back is `not_assessable`. The result depends on
+    nothing else.
     """
     call = Conversation(transcript, rulebook.sources, contacts=contacts, known_until=known_until)
     _recognise([call], rulebook)
@@ -65,52 +66,57 @@ def _recognise(calls: Sequence[Conversation], rulebook: Rulebook) -> None:
 
 def _audit(call: Conversation, rulebook: Rulebook) -> Audit:
     transcript = call.transcript
-    upset = upset_turns(call, rulebook.gate)
+    unassessable = _cannot_be_judged(transcript, call)
+    upset = upset_turns(call, rulebook.gate) if unassessable is None else UpsetTurns(Upset.UNKNOWN, {})
     call.upset = upset.degree
     call.episodes = episodes(call, upset, rulebook.gate)
-    unassessable = _cannot_be_judged(transcript, call)
     scopes = _scopes_of(call, upset, rulebook)
     findings = tuple(_judge(compiled, call, scopes, unassessable) for compiled in rulebook.compiled)
     promising = [c.matcher for c in rulebook.compiled if isinstance(c.matcher, KeptPromiseMatcher)]
-    bouncing = rulebook.sources.get("ownership.avoids_bouncing")
+    holds, silences = pauses_of(call)
     return Audit(
         call_id=transcript.call.call_id,
         rulebook_version=rulebook.version,
         findings=findings,
+        holds=holds,
+        silences=silences,
         episodes=call.episodes,
-        promises=tuple(p for matcher in promising for p in matcher.promises(call)),
-        measures=measures_of(call, upset=upset, transfers=len(bouncing.events(call)) if bouncing else 0),
+        promises=tuple(p for matcher in promising for p in matcher.promises(call)) if unassessable is None else (),
+        measures=measures_of(call, upset=upset, transfers=len(call.hits(rulebook.transfers))),
     )
 
 
-def _cannot_be_judged(transcript: Transcript, call: Conversation) -> str:
+def _cannot_be_judged(transcript: Transcript, call: Conversation) -> tuple[Reason, Facts] | None:
     spoken = transcript.language
     if spoken not in {None, LANGUAGE}:
-        return f"This call is in {NAMES.get(spoken, spoken)}; the rules are for {NAMES[LANGUAGE]}."
+        return Reason.OTHER_LANGUAGE, Facts(named=(NAMES.get(spoken, spoken),))
     if not transcript.has_roles:
-        return "Agent and customer cannot be told apart in this recording."
+        return Reason.ROLES_UNKNOWN, NO_FACTS
     guessed = transcript.roles_from is RolesFrom.GUESSED
     if guessed and (transcript.role_confidence or 0.0) < ROLES_FROM_CONFIDENCE:
-        return f"Who is the agent is too uncertain ({transcript.role_confidence or 0.0:.0%})."
+        return Reason.ROLES_UNCERTAIN, Facts(confidence=transcript.role_confidence or 0.0)
     speaking = {t.role for t in call.turns if call.texts[t.index] or is_listening_signal(t.text)}
     if SpeakerRole.AGENT not in speaking:
-        return "No words of the agent were understood."
+        return Reason.AGENT_NOT_HEARD, NO_FACTS
     if SpeakerRole.CUSTOMER not in speaking:
-        return "No words of the customer were understood."
-    return ""
+        return Reason.CUSTOMER_NOT_HEARD, NO_FACTS
+    return None
 
 
-def _judge(compiled: CompiledRule, call: Conversation, applying: Scopes, unassessable: str) -> Finding:
+def _judge(
+    compiled: CompiledRule, call: Conversation, applying: Scopes, unassessable: tuple[Reason, Facts] | None
+) -> Finding:
     rule = compiled.rule
     answer = compiled.answer
-    if unassessable:
-        return answer.not_assessable(unassessable)
+    if unassessable is not None:
+        reason, facts = unassessable
+        return answer.not_assessable(reason, facts=facts)
     scopes = _narrowed(compiled, call, applying[rule.applies])
     if not scopes:
         never_upset = rule.applies == "upset" and not call.episodes
         return answer.never_upset if never_upset else answer.not_called_for
     if rule.needs_times and not call.transcript.has_times:
-        return answer.not_assessable("The recording does not show when each party speaks.")
+        return answer.not_assessable(Reason.NO_TIMES)
     # One finding a call: a miss anywhere is the one to hear about, then what was met.
     judged = (unless_unheard(compiled.matcher.judge(call, s), compiled.matcher, call, s, answer) for s in scopes)
     finding = min(judged, key=lambda f: _WORST_FIRST.index(f.verdict))
@@ -122,8 +128,7 @@ def _without_accusing(feeling: bool, finding: Finding, compiled: CompiledRule) -
     """What a rule for upset customers says where the customer was only perhaps upset."""
     judged = finding.verdict in (Verdict.MET, Verdict.MISSED)
     if finding.verdict is Verdict.MISSED or (feeling and judged):
-        reason = "The customer was perhaps upset; a person should listen."
-        return compiled.answer.unsure(reason, *finding.evidence)
+        return compiled.answer.unsure(Reason.PERHAPS_UPSET, *finding.evidence)
     return finding
 
 
@@ -134,13 +139,13 @@ def _scopes_of(call: Conversation, upset: UpsetTurns, rulebook: Rulebook) -> Sco
     sign of it to the end of the call. An answer to the report of the problem counts: upset is seldom heard at once.
     """
     last = len(call.turns) - 1
-    scopes: Scopes = {"always": [Scope(trigger=None, last_turn=last, called_for_by="the start")], "upset": []}
-    if upset.degree is not Upset.NONE:
+    scopes: Scopes = {"always": [Scope(trigger=None, last_turn=last, since=Since.START)], "upset": []}
+    if upset.opened_by:
         first = min(s.place for s in upset.opened_by.values())
         signs = [s.place for act in rulebook.gate.problem for s in call.acts.get(act, ()) if s.place < first]
         trigger = min([first, *signs])
-        called_for_by = "the upset" if upset.degree is Upset.CLEAR and trigger == first else "the problem"
-        scopes["upset"] = [Scope(trigger=trigger, last_turn=last, called_for_by=called_for_by)]
+        since = Since.UPSET if upset.degree is Upset.CLEAR and trigger == first else Since.PROBLEM
+        scopes["upset"] = [Scope(trigger=trigger, last_turn=last, since=since)]
     return scopes
 
 
@@ -151,7 +156,7 @@ def _narrowed(compiled: CompiledRule, call: Conversation, scopes: list[Scope]) -
     if compiled.when is None or not scopes:
         return scopes
     return [
-        Scope(trigger=p, last_turn=s.last_turn, called_for_by="it was called for")
+        Scope(trigger=p, last_turn=s.last_turn, since=Since.TRIGGER)
         for s in scopes
         for p in call.hits(compiled.when)
         if s.first_turn <= p.turn <= s.last_turn

@@ -14,6 +14,7 @@ from audit_rules.finding import Evidence, EvidenceKind, Finding, Verdict
 from audit_rules.golden import Golden
 from audit_rules.rulebook import Rulebook
 from audit_rules.scorecard import CallScore, ScoresCompared, compared, score, verdicts_of
+from audit_rules.sentences import reason_of
 from transcription.transcript import Seconds, SpeakerRole, Transcript
 from transcription.turns import turns_of
 
@@ -112,9 +113,8 @@ def backtest(
 ) -> Backtest:
     """Judge each call by both rulebooks and compare.
 
-    `contacts` holds the calls of each customer id and `known_until` the start of the newest call of all, as in
-    `audit`. `scorecard` names the one whose scores are compared, where both have it. Transcripts are read once, one at
-    a time.
+    `contacts` holds the calls of each customer id and `known_until` until when calls are known, as in `audit`.
+    `scorecard` names the one whose scores are compared, where both have it. Transcripts are read once, one at a time.
     """
     must: dict[str, list[Golden]] = {}
     for verdict in golden:
@@ -200,7 +200,7 @@ def _flips(transcript: Transcript, before: Mapping[str, Finding], after: Mapping
             rule_id=rule_id,
             before=before[rule_id].verdict,
             after=finding.verdict,
-            reason=finding.reason,
+            reason=reason_of(finding),
             words=_words(transcript, before[rule_id], finding),
         )
         for rule_id, finding in after.items()
@@ -260,7 +260,7 @@ def _broken(golden: Sequence[Golden], before: Mapping[str, Finding], after: Mapp
                     golden=must,
                     found=new.verdict if new else None,
                     held_before=old is not None and old.verdict is must.verdict,
-                    reason=new.reason if new else "No rule of that id is judged.",
+                    reason=reason_of(new) if new else "No rule of that id is judged.",
                 )
             )
     return broken

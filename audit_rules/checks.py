@@ -84,9 +84,11 @@ def check_act(act: Act, document: Document, acts: Mapping[str, Act], language: L
 
 
 def check_gate(gate: Gate, document: Document, acts: Mapping[str, Act]) -> None:
-    """Note every name in gate.yaml that is no act of the customer."""
+    """Note every name in gate.yaml that is no act of the one whose acts are asked for."""
     for key in ("upset", "clearly", "elsewhere", "accepted", "thanked", "persists", "problem"):
         _check_acts(getattr(gate, key), (key,), document, acts, speaker="customer")
+    for key in ("acts", "unless_acts"):
+        _check_acts(getattr(gate.transfers, key), ("transfers", key), document, acts, speaker=gate.transfers.speaker)
 
 
 def _check_acts(

@@ -9,7 +9,7 @@ import msgspec
 
 from audit_rules.acts.said import Certainty, Place, Said, Witness
 from audit_rules.content import content_stems
-from audit_rules.finding import Episode, Evidence, EvidenceKind, Upset
+from audit_rules.finding import Episode, Evidence, EvidenceKind, Note, PauseKind, Upset
 from audit_rules.index import Found, PhraseList, places_of
 from audit_rules.rule import Speaker
 from audit_rules.spoken import Spoken
@@ -49,13 +49,14 @@ class Contact(msgspec.Struct, frozen=True, kw_only=True):
     call_id: str
     started_at: datetime
     direction: str | None = None
+    interaction_id: str | None = None
 
 
 class Conversation:
     """One call while it is judged. Everything is found at most once, and only when a rule asks.
 
-    `contacts` are the customer's other calls and `known_until` the start of the newest call of anybody; both
-    serve promises that are kept on another day.
+    `contacts` are the customer's other calls and `known_until` until when calls are known; both serve promises that are
+    kept on another day.
     """
 
     def __init__(
@@ -231,6 +232,12 @@ class Conversation:
             total(overlaps(music, [silence])) >= silence.duration / 2 for music in self.transcript.music.values()
         )
 
+    def hold_kind(self, hold: Span) -> PauseKind:
+        """Whether music fills a hold, both are silent, or only words tell of it."""
+        if self.has_music(hold):
+            return PauseKind.MUSIC
+        return PauseKind.SILENT if hold in self.silences else PauseKind.SPOKEN
+
     def turns_before(self, silence: Span, role: SpeakerRole) -> list[Turn]:
         """The turns of a party in which words about that silence count: the last two that begin before it."""
         floor = self.agent_turns if role is SpeakerRole.AGENT else self.customer_turns
@@ -312,7 +319,9 @@ class Conversation:
         first, last = self.spoken[place.turn].original(place.start, place.end)
         return self.turns[place.turn].text[first:last]
 
-    def evidence(self, kind: EvidenceKind, place: Place, note: str = "", said: Said | None = None) -> Evidence:
+    def evidence(
+        self, kind: EvidenceKind, place: Place, note: Note | None = None, said: Said | None = None
+    ) -> Evidence:
         """The quote of a place, with its times and its characters in the turn's text, and as what act it was heard."""
         start, end, first, last = self._located(place)
         turn = self.turns[place.turn]
@@ -331,7 +340,7 @@ class Conversation:
             like=self.like(said) if said and said.witness is Witness.RECOGNISER else "",
         )
 
-    def turn_evidence(self, kind: EvidenceKind, turn: Turn, note: str = "") -> Evidence:
+    def turn_evidence(self, kind: EvidenceKind, turn: Turn, note: Note | None = None) -> Evidence:
         """A whole turn as evidence."""
         return Evidence(
             kind=kind,

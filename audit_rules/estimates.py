@@ -101,7 +101,8 @@ def cohens_kappa(tables: Counts) -> Estimate | None:
         return Estimate(kappa)
     known = total / _likeness(agreed, judged)
     low, high = ((end - chance) / (1 - chance) for end in wilson(share * known, known))
-    return Estimate(kappa, (low, high))
+    # With chance taken as known, the formula passes the least that kappa can be.
+    return Estimate(kappa, (max(-1.0, low), high))
 
 
 def _likeness(hits: Floats, counts: Floats) -> float:

@@ -7,6 +7,7 @@ that earn a `met` do not, because a praise too many harms nobody.
 
 from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
+from audit_rules.finding import Facts
 
 # The least certainty of a word that accuses: Whisper's is nearly a probability, and half is the point from which a word
 # is rather right.
@@ -19,7 +20,6 @@ def heard_surely(call: Conversation, place: Place) -> bool:
     return certainty is None or certainty >= FLOOR
 
 
-def too_uncertain(call: Conversation, places: list[Place]) -> str:
-    """The reason why these places, of which none was heard surely, count against nobody."""
-    best = max(c for p in places if (c := call.certainty(p)) is not None)
-    return f"The words that would count against the agent were heard too uncertainly ({best:.2f})."
+def too_uncertain(call: Conversation, places: list[Place]) -> Facts:
+    """How surely the best of these places was heard, of which none was heard surely: they count against nobody."""
+    return Facts(confidence=max(c for p in places if (c := call.certainty(p)) is not None))

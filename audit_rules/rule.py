@@ -202,6 +202,7 @@ class Rule(Block, frozen=True, kw_only=True):
     `applies` says where: in every call, or only where the customer is upset with the company, from then on. A rule
     about the customer's `feeling` is `unsure` where they are only perhaps upset. `when` opens a window at each of its
     hits. `only_if` opens none: it says which calls (or episodes) the rule is about, wherever in them it is heard.
+    `milestone` says in a few words how far a tense call has come once the rule is met; reports show how far calls get.
     """
 
     id: str
@@ -212,6 +213,7 @@ class Rule(Block, frozen=True, kw_only=True):
     applies: Literal["always", "upset"] = "always"
     feeling: bool = False
     needs_times: bool = False
+    milestone: str = ""
     when: Phrases | None = None
     only_if: Phrases | None = None
     expect: Expect | None = None
@@ -232,19 +234,27 @@ class Rule(Block, frozen=True, kw_only=True):
         return next(m for m in MATCHERS if getattr(self, m) is not None)
 
     @property
+    def speaker(self) -> Speaker:
+        """Whose words and times earn or cost this rule's verdict."""
+        looks_for = getattr(self, self.matcher)
+        if isinstance(looks_for, Order):
+            return looks_for.first.speaker
+        return looks_for.speaker if isinstance(looks_for, Phrases) else "agent"
+
+    @property
     def step(self) -> str:
         """The part of the id before the dot: the file it stands in."""
         return self.id.partition(".")[0]
 
 
 class Gate(Block, frozen=True, kw_only=True):
-    """When a call is tense, in terms of the customer's acts (`rules/gate.yaml`).
+    """When a call is tense, and what of a call is counted, in terms of acts (`rules/gate.yaml`).
 
     A turn is upset where the probability that it does one of `upset` is `from_turn` or more, and clearly upset where
     that of `clearly` is `from_clear_turn` or more; both count less, the more probably it does one of `elsewhere`. One
     clearly upset turn, or `turns` upset ones, make a call tense; a single one, or `from_perhaps`, makes it perhaps
     tense, and it is judged from the `problem` on. `accepted` and `thanked` close an episode from the certainty
-    `closes_from` on, unless the turn also does one of `persists`.
+    `closes_from` on, unless the turn also does one of `persists`. What `transfers` finds is counted, never judged.
     """
 
     upset: tuple[str, ...] = ()
@@ -259,6 +269,7 @@ class Gate(Block, frozen=True, kw_only=True):
     persists: tuple[str, ...] = ()
     closes_from: Certainty = Certainty.LIKELY
     problem: tuple[str, ...] = ()
+    transfers: Phrases = Phrases()
 
 
 class Step(Block, frozen=True, kw_only=True):

@@ -117,6 +117,7 @@ class Rulebook:
             for rule in self.rules
             if rule.status != "retired"
         )
+        self.transfers = self.index.add(gate.transfers)
         self.index.compile()
         heard_by = [recogniser.version, levels_version(levels or {})] if recogniser else []
         cards = {name: _scoring(card) for name, card in self.scorecards.items()}

@@ -1,7 +1,7 @@
 """What was not understood may be what a rule asks for: nobody is accused of not having said it."""
 
 from audit_rules.conversation import SPEAKER, Conversation
-from audit_rules.finding import Finding, Verdict
+from audit_rules.finding import Facts, Finding, Reason, Verdict
 from audit_rules.matchers import Answer, Matcher, Scope, answering_turns
 from audit_rules.matchers.expect import ExpectMatcher
 from audit_rules.matchers.hold import HoldMatcher
@@ -29,7 +29,7 @@ def unless_unheard(finding: Finding, matcher: Matcher, call: Conversation, scope
     )
     if not unheard:
         return finding
-    return answer.not_assessable(f"No words were understood in {unheard:.1f} s of speech there.", *finding.evidence)
+    return answer.not_assessable(Reason.SPEECH_NOT_UNDERSTOOD, *finding.evidence, facts=Facts(seconds=unheard))
 
 
 def _searched(matcher: Matcher, call: Conversation, scope: Scope) -> Span:

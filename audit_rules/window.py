@@ -14,13 +14,6 @@ class Window(msgspec.Struct, frozen=True):
     unit: Literal["turns", "seconds", "rest"]
     size: float = 0.0
 
-    def __str__(self) -> str:
-        if self.unit == "rest":
-            return "the rest of the call"
-        if self.unit == "seconds":
-            return f"{self.size:g} s"
-        return f"{self.size:g} agent turn{'' if self.size == 1 else 's'}"
-
 
 def parse_window(text: str) -> Window:
     """Read "2 agent turns", "30 s" or "rest of call"; raises ValueError for anything else."""

@@ -28,7 +28,7 @@ from types import SimpleNamespace
 
 import duckdb
 
-from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Measures, Verdict
+from audit_rules.finding import Audit, Evidence, EvidenceKind, Facts, Finding, Measures, Reason, Verdict
 from flows.removing import erasure
 from flows.removing.kept_files import files_that_name
 from flows.removing.removal import Outcome, Removal, complete
@@ -74,7 +74,8 @@ def audited(call_id: str, stamp: str) -> AuditedCall:
     )  # fmt: skip
     findings = tuple(
         Finding(
-            rule_id=f"rule{n}", verdict=Verdict.MET, reason=stamp,
+            rule_id=f"rule{n}", verdict=Verdict.MET, reason=Reason.HEARD,
+            facts=Facts(named=(stamp,)),
             evidence=(Evidence(kind=EvidenceKind.MET, turn=0, quote=stamp),),
         )
         for n in range(size)
@@ -100,7 +101,7 @@ seen as (
         (select count(*) from core.utterances u where u.call_id = f.call_id and u.text = stamp || ' ' || u.position) as utterances,
         (select count(*) from core.utterances u where u.call_id = f.call_id) as all_utterances,
         (select count(*) from core.findings x
-         where x.call_id = f.call_id and x.reason = stamp and x.evidence[1].quote = stamp) as findings,
+         where x.call_id = f.call_id and x.named = [stamp] and x.evidence[1].quote = stamp) as findings,
         (select count(*) from core.findings x where x.call_id = f.call_id) as all_findings
     from found f
 )

@@ -104,8 +104,8 @@ def one_by_one(settings: Settings, rulebook: Rulebook, few: int) -> None:
 def by_script(settings: Settings) -> int:
     """The calls whose agent never begs pardon, as a notebook would find them."""
     with open_published(settings.published) as published:
-        turns = published.frame("select call_id, role, text from turns")
-    agent = turns[turns.role == "agent"]
+        turns = published.frame("select call_id, speaker, text from turns")
+    agent = turns[turns.speaker == "agent"]
     said = agent.text.str.contains(re.compile(r"\bi beg your pardon\b", re.IGNORECASE))
     return int((~said.groupby(agent.call_id).any()).sum())
 

@@ -3,6 +3,7 @@
 
     python benchmarks/recognition_ways.py              # every demo call, clean and over four bad telephone lines
     python benchmarks/recognition_ways.py --calls 4    # only so many of them, evenly chosen
+    python benchmarks/recognition_ways.py --lines noise fast  # only over these lines
     python benchmarks/recognition_ways.py --model base.en --weights-folder models
 
 Each way has a process of its own and one thread, and time is that of the processor: what else the machine does counts
@@ -40,7 +41,7 @@ from scripts.make_samples import read_dialogues  # noqa: E402  The path or a ski
 from transcription.audio import Samples, decode  # noqa: E402  The path or a skip comes first.
 from transcription.engines import Engine, EngineName, EngineUnavailable, choose, faster_whisper  # noqa: E402  The path or a skip comes first.
 from transcription.inbox import arrival_of  # noqa: E402  The path or a skip comes first.
-from transcription.transcribe import TranscriptionSettings, transcribe  # noqa: E402  The path or a skip comes first.
+from transcription.transcribe import TranscriptionSettings, prepare, transcribe  # noqa: E402  The path or a skip comes first.
 
 LINES = ("clean", "telephone", "noise", "loss", "fast")
 _RATE, _LINE_RATE = 16_000, 8_000
@@ -83,7 +84,8 @@ def measure(way: Way, model: str, weights_folder: Path | None, calls: Sequence[t
     """Write the words of every call (its line, its dialogue's name, its file) and compare them with what was said."""
     engine = _engine(way, model, weights_folder)
     plain = TranscriptionSettings(redact=False)
-    transcribe(arrival_of(calls[0][2], zone="UTC"), engine, settings=plain)  # Loads the weights.
+    first, *_ = prepare(arrival_of(calls[0][2], zone="UTC")).channels
+    engine.transcribe([msgspec.structs.replace(first, spans=first.spans[:1])])  # Loads the weights.
     errors, spoken = dict.fromkeys(LINES, 0), dict.fromkeys(LINES, 0)
     words, began = 0, time.process_time()
     texts = []
@@ -180,9 +182,9 @@ def _frame(sound: Samples) -> av.AudioFrame:
     return frame
 
 
-def row(found: Measured) -> str:
+def row(found: Measured, lines: Sequence[str]) -> str:
     """One line of the table."""
-    rates = " | ".join(f"{found.errors[line] / max(1, found.spoken[line]):.1%}" for line in LINES)
+    rates = " | ".join(f"{found.errors[line] / max(1, found.spoken[line]):.1%}" for line in lines)
     return f"| {found.way} | {found.words / found.seconds * 3600:,.0f} | {rates} | {found.peak_mb:,.0f} |"
 
 
@@ -190,6 +192,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--calls", type=int, default=0, help="demo calls to hear, evenly chosen (0: all)")
+    parser.add_argument("--lines", nargs="+", choices=LINES, default=LINES)
     parser.add_argument("--model", default="tiny.en")
     parser.add_argument("--weights-folder", type=Path)
     options = parser.parse_args(arguments)
@@ -198,18 +201,28 @@ def main(arguments: Sequence[str] | None = None) -> int:
     print(
         f"load {os.getloadavg()[0]:.1f} on {len(os.sched_getaffinity(0))} cores; {len(chosen)} calls, {options.model}"
     )
-    heads = ["engine", "compute type", "beam", "words an hour", *(f"WER {line}" for line in LINES), "memory, MB"]
+    heads = [
+        "engine",
+        "compute type",
+        "beam",
+        "words an hour",
+        *(f"WER {line}" for line in options.lines),
+        "memory, MB",
+    ]
     print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}")
     with TemporaryDirectory() as folder:
-        calls = [(line, a.path.stem, path) for a in chosen for line, path in lines_of(a.path, Path(folder))]
+        calls = [
+            (line, a.path.stem, path)
+            for a in chosen
+            for line, path in lines_of(a.path, Path(folder))
+            if line in options.lines
+        ]
         for way in WAYS:
             # A process of its own each, so that one does not inherit the peak of another.
             with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
                 try:
-                    print(
-                        row(pool.submit(measure, way, options.model, options.weights_folder, calls).result()),
-                        flush=True,
-                    )
+                    found = pool.submit(measure, way, options.model, options.weights_folder, calls).result()
+                    print(row(found, options.lines), flush=True)
                 except EngineUnavailable as error:
                     print(f"{way}: not measured: {error.what}")
     return 0

@@ -67,7 +67,7 @@ insert into core.call_measures by name
         20 as turns_customer, 200 as words_agent, 200 as words_customer, 0.5 as talk_share_agent, 150 as words_per_minute_agent,
         1 as overlaps_by_agent, 1 as overlaps_by_customer, 1 as overlap_s, 9 as silence_s, 0 as holds, 0 as hold_s,
         1.1 as median_answer_gap_s, 4 as longest_dead_air_s, 0 as transfers,
-        if(tense, 'clear', 'none') as upset, tense, false as upset_at_start, false as upset_at_end,
+        if(tense, 'clear', 'none') as upset, false as upset_at_start, false as upset_at_end,
         case when tense then chance('calmed' || call_id) < 0.63 end as calmed from invented order by call_id;
 insert into core.episodes
     select call_id, $version, 1, 3, 30, 12.0, 100.0, 'this is the third time', 'accepted' from invented where tense order by call_id;
@@ -81,21 +81,22 @@ create or replace temp table judged as
             else 'missed' end as verdict,
         chance('how' || i.call_id || r.rule_id) as how, 5 + 150 * chance('when' || i.call_id || r.rule_id) as at_s
     from invented i, core.rules r;
-insert into core.findings (call_id, rulebook_version, rule_id, verdict, reason, shown, evidence)
+insert into core.findings (call_id, rulebook_version, rule_id, verdict, reason_code, miss_kind, shown, evidence)
     select call_id, $version, rule_id, verdict,
-        case verdict when 'met' then 'Heard after the upset.' when 'missed' then 'Not heard in this call.' else 'Nothing called for it.' end,
+        case verdict when 'met' then 'heard' when 'missed' then 'not_heard' else 'not_called_for' end,
+        case when verdict <> 'missed' then null when definition like '%"never"%' then 'forbidden' when how < 0.1 then 'by_the_other'
+            when how < 0.2 then 'too_early' when how < 0.5 then 'too_late' else 'never' end,
         case when verdict = 'met' or (verdict = 'missed' and (how < 0.5 or definition like '%"never"%')) then 1 end,
         case when verdict = 'met' then
             [{'kind': 'met', 'turn': 5, 'role': 'agent', 'start_s': at_s, 'end_s': at_s + 2,
-              'quote': 'i am so sorry that this happened to you', 'char_start': null, 'char_end': null, 'note': ''}]
+              'quote': 'i am so sorry that this happened to you', 'char_start': null, 'char_end': null, 'note': null}]
         when verdict = 'missed' and definition like '%"never"%' then
             [{'kind': 'against', 'turn': 7, 'role': 'agent', 'start_s': at_s, 'end_s': at_s + 2,
-              'quote': 'you should have read the terms before you ordered', 'char_start': null, 'char_end': null, 'note': ''}]
+              'quote': 'you should have read the terms before you ordered', 'char_start': null, 'char_end': null, 'note': null}]
         when verdict = 'missed' and how < 0.5 then
             [{'kind': 'near_miss', 'turn': 9, 'role': if(how < 0.1, 'customer', 'agent'), 'start_s': at_s, 'end_s': at_s + 2,
               'quote': 'as fast as we can somebody will be in touch', 'char_start': null, 'char_end': null,
-              'note': if(how < 0.1, 'said by the customer',
-                  if(how < 0.2, 'said before the upset', 'said 41 s after the upset; limit 2 agent turns'))}]
+              'note': null}]
         else [] end
     from judged order by call_id, rule_id;
 insert into core.utterances

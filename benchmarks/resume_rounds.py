@@ -58,7 +58,8 @@ speakers = { "Deepgram 0" = "agent", "Deepgram 1" = "customer" }
 COMPARED = {
     "calls": "*", "recordings": "*", "transcripts": "*", "utterances": "*", "speech_spans": "*", "music_spans": "*",
     "unheard_spans": "*",
-    "findings": "*", "episodes": "*", "promises": "*", "call_measures": "* exclude (run_id)",
+    "findings": "*", "holds": "*", "silences": "*", "episodes": "*", "promises": "*",
+    "call_measures": "* exclude (run_id)",
     "quarantine": "* exclude (first_run_id, last_run_id, resolved_run_id)",
 }  # fmt: skip
 

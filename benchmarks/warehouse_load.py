@@ -21,7 +21,19 @@ from types import SimpleNamespace
 
 import msgspec
 
-from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Measures, Promise, Verdict
+from audit_rules.finding import (
+    Audit,
+    Evidence,
+    EvidenceKind,
+    Facts,
+    Finding,
+    Measures,
+    Promise,
+    Reason,
+    Since,
+    Upset,
+    Verdict,
+)
 from audit_rules.rule import Examples, Rule, Scorecard, Step
 from transcription.transcript import (
     Call,
@@ -117,7 +129,8 @@ def _call(n: int, settings: str, timed: bool) -> AuditedCall:
         Finding(
             rule_id=f"step{r % 9}.rule{r}",
             verdict=verdicts[(n * 13 + r * 7) % 4],
-            reason=f"The agent said so in turn {(n + r) % UTTERANCES}.",
+            reason=Reason.HEARD,
+            facts=Facts(seconds=(n + r) % UTTERANCES, since=Since.UPSET),
             evidence=(
                 Evidence(
                     kind=EvidenceKind.MET, turn=(n + r) % UTTERANCES, role=SpeakerRole.AGENT, start=r * 3.5,
@@ -131,7 +144,8 @@ def _call(n: int, settings: str, timed: bool) -> AuditedCall:
     )  # fmt: skip
     measures = Measures(
         turns_agent=20, turns_customer=20, words_agent=200, words_customer=200, talk_share_agent=0.5,
-        overlap_seconds=1.0, silence_seconds=9.0, holds=0, hold_seconds=0.0, tense=n % 3 == 0, calmed=n % 2 == 0,
+        overlap_seconds=1.0, silence_seconds=9.0, holds=0, hold_seconds=0.0,
+        upset=Upset.CLEAR if n % 3 == 0 else Upset.NONE, calmed=n % 2 == 0,
     )  # fmt: skip
     promise = Promise(turn=3, start=12.0, quote="i will call you back", within_hours=24.0)
     audit = Audit(

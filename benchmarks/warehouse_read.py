@@ -40,13 +40,13 @@ insert into core.transcripts by name select call_id, 'h' as transcript_hash, 'wh
     from core.calls where call_id >= format('call-{:08d}', $first);
 insert into core.call_measures by name select call_id, 'v1' as rulebook_version, 'h' as transcript_hash, 'R' as run_id,
     20 as turns_agent, 20 as turns_customer, 200 as words_agent, 200 as words_customer, 0 as transfers,
-    if(hash(call_id) % 3 = 0, 'clear', 'none') as upset, hash(call_id) % 3 = 0 as tense, false as upset_at_start, false as upset_at_end, true as calmed
+    if(hash(call_id) % 3 = 0, 'clear', 'none') as upset, false as upset_at_start, false as upset_at_end, true as calmed
     from core.calls where call_id >= format('call-{:08d}', $first);
-insert into core.findings (call_id, rulebook_version, rule_id, verdict, reason, shown, evidence) select call_id, 'v1', 'rule' || r.range,
-    ['met', 'missed', 'not_applicable', 'not_assessable'][1 + cast((hash(call_id) % 4 + r.range * 7) % 4 as integer)], 'The agent said so.',
+insert into core.findings (call_id, rulebook_version, rule_id, verdict, reason_code, shown, evidence) select call_id, 'v1', 'rule' || r.range,
+    ['met', 'missed', 'not_applicable', 'not_assessable'][1 + cast((hash(call_id) % 4 + r.range * 7) % 4 as integer)], 'heard',
     case when r.range % 6 = 0 then 1 end, case when r.range % 6 = 0 then [
         {'kind': 'met', 'turn': 3, 'role': 'agent', 'start_s': 12.5, 'end_s': 14.0, 'quote': 'i am so sorry that happened',
-         'char_start': 0, 'char_end': 27, 'note': ''}] else [] end
+         'char_start': 0, 'char_end': 27, 'note': null}] else [] end
     from core.calls, range(45) r where call_id >= format('call-{:08d}', $first) and call_id < format('call-{:08d}', $last)
     order by call_id, r.range;
 """  # noqa: E501  A table.

@@ -3,11 +3,13 @@
 
     python benchmarks/words_lost.py CALL.wav ...                      # lost words: recordings of your own
     python benchmarks/words_lost.py --engines whisper --names 0 30    # only so
+    python benchmarks/words_lost.py CALL.wav --said Baker David       # and how many of these are written right
     python benchmarks/words_lost.py --invented 600                    # invented words: ten minutes of each sound
 
-Lost: each recording is heard as a run hears it, with a glossary of so many names, and each of its channels by plain
-`whisper.transcribe` besides. Told are the words for each word of the plain hearing, the share of speech that carries
-words (`transcription.unheard`), before and after speech without words was heard again, and the processor's time.
+Lost: each recording is heard as a run hears it, with a glossary of so many names, those that are `--said` in it first,
+and each of its channels by plain `whisper.transcribe` besides. Told are the words for each word of the plain hearing,
+the share of speech that carries words (`transcription.unheard`) before and after speech without words was heard again,
+how often the said names are written, and the processor's time.
 
 Invented: sounds without speech (`benchmarks/speech_activity.py`), whole through the way of a call; every word is wrong.
 A run gives a recogniser only what its detector calls speech; so these are also given to it as if all of it were, and
@@ -84,22 +86,25 @@ def plain_words(path: Path, model: str) -> list[int]:
     return counts
 
 
-def lost(path: Path, engine: Remembering, counts: Sequence[int], plain: Sequence[int]) -> Iterator[str]:
+def lost(
+    path: Path, engine: Remembering, counts: Sequence[int], plain: Sequence[int], said: Sequence[str]
+) -> Iterator[str]:
     """A row of the table for each size of glossary and channel."""
     call = transcribe.prepare(arrival_of(path, zone="UTC"))
     floor = guard.FLOORS[engine.provenance.engine]
     for count in counts:
         engine.seconds = 0.0
-        channels = [msgspec.structs.replace(c, glossary=NAMES[:count]) for c in call.channels]
+        channels = [msgspec.structs.replace(c, glossary=(*said, *NAMES)[:count]) for c in call.channels]
         first = names.with_names(channels, engine)
         again = unheard.heard_again(channels, first, engine, floor=floor)
         for n, channel in enumerate(channels):
             before, after = (guard.guarded(w[n].words, channel.spans, floor=floor).words for w in (first, again))
             heard = len(normalised(" ".join(w.text for w in after)).split())
+            right = sum(w.text.strip(".,?!").removesuffix("'s") in said for w in after)
             yield (
                 f"| {path.stem}, {n} | {engine.provenance.engine} | {count} | {plain[n]} | {heard} | "
                 f"{heard / plain[n]:.1%} | {_carried(channel, before):.1%} | {_carried(channel, after):.1%} | "
-                f"{engine.seconds:.0f} s |"
+                f"{right} | {engine.seconds:.0f} s |"
             )
 
 
@@ -130,25 +135,27 @@ def main() -> None:
     parser.add_argument("calls", nargs="*", type=Path)
     parser.add_argument("--engines", nargs="*", choices=ENGINES, default=ENGINES)
     parser.add_argument("--names", nargs="*", type=int, default=(0, 1, 5, 30))
+    parser.add_argument("--said", nargs="*", default=(), metavar="NAME")
     parser.add_argument("--model", default="tiny.en")
     parser.add_argument("--invented", type=float, metavar="SECONDS")
+    parser.add_argument("--sounds", nargs="+", choices=NOT_SPEECH, default=NOT_SPEECH)
     parser.add_argument("--threads", type=int, default=1)
     chosen = parser.parse_args()
     if chosen.calls:
-        print("| call, channel | engine | names | plain words | words | of plain | carried first | carried | time |")
-        print("| --- | --- | --- | --- | --- | --- | --- | --- | --- |", flush=True)
+        heads = "call, channel|engine|names|plain words|words|of plain|carried first|carried|said names|time".split("|")
+        print(f"| {' | '.join(heads)} |\n|{' --- |' * len(heads)}", flush=True)
     for path in chosen.calls:
         plain = plain_words(path, chosen.model)
         for name in chosen.engines:
             engine = Remembering(choose(name, model=chosen.model, threads=chosen.threads))
-            for row in lost(path, engine, chosen.names, plain):
+            for row in lost(path, engine, chosen.names, plain, chosen.said):
                 print(row, flush=True)
     if chosen.invented:
         print("| sound | engine | names | words of a run | words if all were speech |")
         print("| --- | --- | --- | --- | --- |", flush=True)
         for name in chosen.engines:
             heard_by = choose(name, model=chosen.model, threads=chosen.threads)
-            for sound in NOT_SPEECH:
+            for sound in chosen.sounds:
                 samples = not_speech(sound, chosen.invented)
                 for count in (0, 5):
                     print(invented(sound, samples, heard_by, count), flush=True)

@@ -1,11 +1,15 @@
 """Who may read what is written: its owner alone, unless `[access]` in the settings says more."""
 
 import os
+import secrets
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
+
+from transcription.errors import SetupError
 
 if TYPE_CHECKING:  # The command line is to answer --help without it.
     from flows.settings import Settings
@@ -36,6 +40,24 @@ def readable(folder: Path, *, mode: int) -> Iterator[None]:
 def folder_mode(mode: int) -> int:
     """The mode of a folder whose files have `mode`: who may read may enter."""
     return 0o700 | mode | (mode & 0o444) >> 2
+
+
+def write_whole(target: Path, text: str) -> None:
+    """Write the file beside its place and put it there; one that is there already keeps its mode.
+
+    Raises SetupError where that cannot be done.
+    """
+    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        if target.exists():
+            part.chmod(stat.S_IMODE(target.stat().st_mode))
+        part.replace(target)
+    except OSError as error:
+        part.unlink(missing_ok=True)
+        raise SetupError(
+            f"cannot write {target}", why=f"{error.strerror}.", tries=("check that the folder is there",)
+        ) from error
 
 
 def for_readers(

@@ -1,6 +1,6 @@
 """What `callaudit acts` does: explain a turn, measure acts on tagged calls, learn from them."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -11,12 +11,15 @@ from audit_rules.acts.inventory import Act, Levels
 from audit_rules.acts.levels import calibrated
 from audit_rules.acts.recognise import recognise
 from audit_rules.acts.recogniser import Recogniser
+from audit_rules.acts.reviewed import Learnt, Reviewed, learn_from_reviews
 from audit_rules.acts.said import Certainty
 from audit_rules.acts.witnesses import LEVELS
 from audit_rules.checks import phrase_lists
 from audit_rules.document import suggest
 from audit_rules.rulebook import Rulebook
+from flows.settings import Settings
 from transcription.errors import InputError, SetupError
+from warehouse.connect import open_published
 
 
 def act_called(rulebook: Rulebook, name: str) -> Act:
@@ -104,12 +107,52 @@ def learn(
     before, after = macro_f1(held_back, now), macro_f1(held_back, learnt)
     if not switch_on:
         return before, after, None
+    return before, after, _switch_on(_fitted(calls, rulebook, recogniser, now), rules)
+
+
+def learn_from_people(settings: Settings, rulebook: Rulebook, *, switch_on: bool = False) -> tuple[Learnt, Path | None]:
+    """What the reviews of the published copy teach, and the path of the levels where they were switched on.
+
+    Only findings of the rulebook as it is now count: a probability means something only by the levels it came from.
+
+    Raises:
+        InputError: nothing is published, or too few reviewed calls rest on a recognised act.
+        SetupError: the rulebook has no recogniser.
+    """
+    _recogniser_of(rulebook)
+    forbidding = {rule.id for rule in rulebook.rules if rule.never}
+    with open_published(settings.published) as published:
+        rows = published.rows(_REVIEWED, {"version": rulebook.version})
+    reviews = [msgspec.convert(row | {"forbidden": row["rule_id"] in forbidding}, Reviewed) for row in rows]
+    try:
+        learnt = learn_from_reviews([r for r in reviews if r.act in rulebook.acts], rulebook.witnesses.levels)
+    except ValueError as error:
+        raise InputError(
+            str(error),
+            why=f"{len(reviews)} reviewed findings rest on an act as rulebook {rulebook.version} hears it.",
+            tries=("callaudit review sample", "callaudit reaudit --all  (calls judged by an earlier rulebook)"),
+        ) from error
+    return learnt, _switch_on(learnt.levels, settings.rules) if switch_on else None
+
+
+_REVIEWED = """
+select r.call_id, r.rule_id, f.act, f.probability, r.rule_verdict, r.verdict, coalesce(f.quote, '') as quote
+from reviews r
+join findings f on f.call_id = r.call_id and f.rule_id = r.rule_id and f.rulebook_version = r.rulebook_version
+where f.act is not null and f.probability is not null and f.rulebook_version = $version
+  and r.verdict in ('met', 'missed') and r.rule_verdict in ('met', 'missed', 'unsure')
+qualify row_number() over (partition by r.call_id, r.rule_id order by r.reviewed_at desc, r.review_id) = 1
+order by r.call_id, r.rule_id
+"""
+
+
+def _switch_on(levels: Mapping[str, Levels], rules: Path) -> Path:
     path = rules / "acts" / LEVELS
     path.parent.mkdir(parents=True, exist_ok=True)
     unfinished = path.with_suffix(".part")
-    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(_fitted(calls, rulebook, recogniser, now))) + b"\n")
+    unfinished.write_bytes(msgspec.json.format(msgspec.json.encode(levels)) + b"\n")
     unfinished.replace(path)
-    return before, after, path
+    return path
 
 
 def _fitted(

@@ -18,6 +18,7 @@ from audit_rules.acts.said import Witness
 from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Upset, Verdict
 from audit_rules.rulebook import Rulebook
 from audit_rules.scorecard import CallScore
+from audit_rules.sentences import reason_of
 from flows.watching.events import LOGGER, Doing, Event, Refused, Started, Stored, Transcribed
 from transcription.errors import CallauditError
 from transcription.inbox import Preview, Source
@@ -158,7 +159,7 @@ class RunDisplay(logging.Handler):
         left = (self._total_seconds - self._done_seconds) / speed if speed else 0.0
         if left > 0:
             finish = datetime.now().astimezone() + timedelta(seconds=left)
-            parts.append(f"left {_clock(left)}, done {finish:%H:%M:%S}")
+            parts.append(f"left {_clock(left)}, done {finish:%H:%M:%S %Z}")
         return "  ".join(parts)
 
     def _line(self, text: str, *, always: bool = True) -> None:
@@ -217,14 +218,19 @@ def show_scorecard(file: str, transcript: Transcript, audit: Audit, scored: Call
 
 
 def _show_evidence(finding: Finding) -> None:
-    out.print(f"      [dim]{escape(finding.reason)}[/]")
+    out.print(f"      [dim]{escape(reason_of(finding))}[/]")
     for evidence in finding.evidence:
         if evidence.kind is not EvidenceKind.TRIGGER and evidence.quote:
             at = "" if evidence.start is None else f"{_clock(evidence.start)} "
             out.print(f"      {at}“{escape(_short(evidence.quote))}”{escape(_understood(evidence, finding))}")
 
 
-_TENSE = {Upset.NONE: "not a tense call", Upset.PERHAPS: "perhaps a tense call", Upset.CLEAR: "tense call"}
+_TENSE = {
+    Upset.NONE: "not a tense call",
+    Upset.PERHAPS: "perhaps a tense call",
+    Upset.CLEAR: "tense call",
+    Upset.UNKNOWN: "whether it was tense cannot be told",
+}
 
 
 def _understood(evidence: Evidence, finding: Finding) -> str:
@@ -306,7 +312,7 @@ def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}".rstrip("0").rstrip(".")
     if isinstance(value, datetime):
-        return f"{value:%Y-%m-%d %H:%M}"
+        return f"{value:%Y-%m-%d %H:%M %Z}".rstrip()
     return str(value)
 
 

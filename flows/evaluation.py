@@ -1,5 +1,6 @@
 """Measures the rules against people: labelled utterances, and whole calls that people have judged."""
 
+import sys
 from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
@@ -23,8 +24,8 @@ from audit_rules.estimates import Estimate
 from audit_rules.finding import Verdict
 from audit_rules.reviewed import check_rules, compare, read_reviews
 from audit_rules.rulebook import Rulebook
-from flows.console import out, show_errors_of, show_rows
-from transcription.errors import InputError, SetupError
+from flows.console import err, out, show_errors_of, show_rows
+from transcription.errors import InputError
 from warehouse.connect import open_published
 
 # Labels that came with a public data set; people of ours gave the others.
@@ -37,14 +38,14 @@ def evaluate_utterances(
     *,
     only: Sequence[str] = (),
     mapping: Path | None = None,
-    json_lines: Path | None = None,
+    json_lines: bool = False,
     errors: int = 0,
 ) -> None:
-    """Judge labelled utterances and print how often the rules are right; `json_lines` takes every judgement.
+    """Judge labelled utterances and print how often the rules are right; with `json_lines` every judgement instead.
 
     Raises:
         InputError: there is nothing at `path`, nothing of it is mapped to rules, or a line cannot be read.
-        SetupError: the mapping cannot be used, or the judgements cannot be written.
+        SetupError: the mapping cannot be used.
     """
     checks = _checks(rulebook, mapping)
     files = labelled_files(path, only=only)
@@ -58,11 +59,12 @@ def evaluate_utterances(
         )
     for file in files:
         if file.stem not in checks:
-            out.print(f"[yellow]Skipped:[/] {file.name}, because no rule is mapped to it.")
+            (err if json_lines else out).print(f"[yellow]Skipped:[/] {file.name}, because no rule is mapped to it.")
     with out.status("judging the utterances ..."):
         judged = [j for file in mapped for j in judge_rows(read_rows(file), rulebook, checks)]
-    if json_lines is not None:
-        _write(json_lines, judged)
+    if json_lines:
+        _print(judged)
+        return
     found_blindly = {a.check: a for a in agreement_of(j for j in judged if j.sample == "random")}
     show_rows([_row(a, found_blindly.get(a.check)) for a in agreement_of(judged)], empty="There are no utterances.")
     own = [j for j in judged if not j.check.startswith(_PUBLIC)]
@@ -86,14 +88,14 @@ class JudgedCall(msgspec.Struct, frozen=True, kw_only=True):
     reviews: dict[str, Verdict]
 
 
-def evaluate_calls(path: Path, published: Path, *, json_lines: Path | None = None) -> None:
+def evaluate_calls(path: Path, published: Path, *, json_lines: bool = False) -> None:
     """Compare people's verdicts on whole calls with the rules' own, and print how far they agree.
 
-    `json_lines` takes one `JudgedCall` for each call and rule that was reviewed and judged.
+    With `json_lines` it prints one `JudgedCall` for each call and rule that was reviewed and judged instead.
 
     Raises:
         InputError: nothing is published, a line cannot be read, or names a rule that is not known.
-        SetupError: the package krippendorff is not installed, or the rows cannot be written.
+        SetupError: the package krippendorff is not installed.
     """
     reviews = read_reviews(path)
     with open_published(published) as copy:
@@ -110,24 +112,24 @@ def evaluate_calls(path: Path, published: Path, *, json_lines: Path | None = Non
     unknown = sorted({r.call_id for r in reviews if (r.call_id, r.rule_id) not in findings})
     if unknown:
         more = f" and {len(unknown) - 5} more" if len(unknown) > 5 else ""
-        out.print(
+        (err if json_lines else out).print(
             f"[yellow]Skipped:[/] calls that the rules have not judged: {', '.join(unknown[:5])}{more}", markup=True
         )
-    if json_lines is not None:
+    if json_lines:
         reasons = {(row["call_id"], row["rule_id"]): str(row["reason"]) for row in rows}
         by_finding: dict[tuple[str, str], dict[str, Verdict]] = {key: {} for key in sorted(findings)}
         for review in reviews:
             by_finding.get((review.call_id, review.rule_id), {})[review.reviewer] = review.verdict
-        _write(
-            json_lines,
+        _print(
             [
                 JudgedCall(
                     call_id=key[0], rule_id=key[1], rule_verdict=findings[key], reason=reasons[key], reviews=reviewed
                 )
                 for key, reviewed in by_finding.items()
                 if reviewed
-            ],
+            ]
         )
+        return
     with out.status("comparing ..."):
         agreements = compare(reviews, findings)
     show_rows(
@@ -187,11 +189,5 @@ def _shown(estimate: Estimate | None) -> str:
     return f"{estimate.value:.3f} ({low:.3f} to {high:.3f})"
 
 
-def _write(path: Path, judged: Sequence[Judged | JudgedCall]) -> None:
-    partial = path.with_name(f".{path.name}.part")
-    try:
-        partial.write_bytes(b"".join(msgspec.json.encode(j) + b"\n" for j in judged))
-        partial.replace(path)
-    except OSError as error:
-        partial.unlink(missing_ok=True)
-        raise SetupError(f"cannot write {path}", why=str(error)) from error
+def _print(judged: Sequence[Judged | JudgedCall]) -> None:
+    sys.stdout.writelines(f"{msgspec.json.encode(one).decode()}\n" for one in judged)

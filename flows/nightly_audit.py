@@ -13,12 +13,12 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from flows.auditing.audit_run import AuditRun, RunSummary, sources_of
+from flows.auditing.audit_run import AuditRun, RunSummary
 from flows.auditing.batches import Batch
 from flows.auditing.judging import Audited
 from flows.removing.retention import retain
 from flows.scheduling.unattended import BACK_OFF, is_scheduled, run_name, tell_failure
-from flows.settings import Settings, load_settings
+from flows.settings import Settings, load_settings, sources_of
 from flows.watching.alerts import tell_of_night
 from flows.watching.watch import watched
 from reports.page import weekly_file_name

@@ -1,7 +1,7 @@
 """The weekly page, its other forms and the pages of calls, made from the published copy."""
 
 import secrets
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Sequence
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -12,7 +12,7 @@ from flows.access import for_readers
 from flows.settings import Settings
 from reports import Format, call_page
 from reports.formats import write_formats
-from reports.page import call_file_name, call_link, complete, weekly_file_name
+from reports.page import call_file_name, complete, weekly_file_name
 from reports.weekly.edition import choose_edition
 from reports.weekly.numbers import Weekly, weekly
 from reports.weekly.pseudonyms import pseudonymised
@@ -175,17 +175,4 @@ def _calls_with_pages(settings: Settings, published: Published, readings: Readin
             **values,
         },
     )
-    linked = set(_links(msgspec.to_builtins(page)))
-    return [r["call_id"] for r in rows if r["wanted"] or call_link(r["call_id"]) in linked]
-
-
-def _links(shown: object) -> Iterator[str]:
-    """The addresses of calls in whatever a page is made of, without the second in the call."""
-    if isinstance(shown, str) and shown.startswith("calls/"):
-        yield shown.partition("#")[0]
-    elif isinstance(shown, dict):
-        for value in shown.values():
-            yield from _links(value)
-    elif isinstance(shown, list | tuple):
-        for value in shown:
-            yield from _links(value)
+    return [r["call_id"] for r in rows if r["wanted"] or r["call_id"] in page.linked_calls]

@@ -20,7 +20,7 @@ def run_row(one: PastRun, zone: ZoneInfo) -> dict[str, object]:
     return {
         "run": run.run_id,
         "kind": run.kind,
-        "started": f"{run.started_at.astimezone(zone):%Y-%m-%d %H:%M}",
+        "started": f"{run.started_at.astimezone(zone):%Y-%m-%d %H:%M %Z}",
         "took": _took(one),
         "outcome": run.state,
         "found": run.found,

@@ -18,7 +18,7 @@ import msgspec
 
 from reports import Format
 from transcription.engines import EngineName
-from transcription.errors import SetupError
+from transcription.errors import InputError, SetupError
 from transcription.inbox import SIDECARS, Source, check_format, presets
 from transcription.transcribe import TranscriptionSettings
 from transcription.transcript import SpeakerRole
@@ -38,7 +38,7 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Site(Section, frozen=True, kw_only=True):
-    """`timezone` is the IANA zone of the business; times without an offset are read in it.
+    """`timezone` is the IANA zone of the business: its clock tells days and weeks, and times that have no offset.
 
     `roster` is a CSV file of the agents (`transcription.inbox.roster`), `queues` what people call a queue by what
     recordings call it.
@@ -581,3 +581,24 @@ def _check_zone(zone: str, file: Path | None, text: str) -> None:
             + (f" Did you mean “{near[0]}”?" if near else ""),
             tries=(f'set timezone = "{near[0]}"' if near else "set an IANA name, such as Europe/London",),
         ) from error
+
+
+def sources_of(settings: Settings, *folders: Path) -> tuple[Source, ...]:
+    """Where a run looks: the settings' sources, or the folders instead.
+
+    Raises `SetupError` where there are neither folders nor settings, `InputError` for settings without a source.
+    """
+    sources = settings.inbox_sources(*folders)
+    if not sources and settings.file is None:
+        raise SetupError(
+            f"there is no {FILE_NAME} here",
+            why=f"{Path.cwd()}: the settings say where recordings come from; nothing was looked at or made.",
+            tries=("callaudit init  (writes one)", f"callaudit --config PATH/{FILE_NAME} run", "callaudit run FOLDER"),
+        )
+    if not sources:
+        raise InputError(
+            "no source of recordings is set",
+            why=f"{settings.file} has no [[sources]].",
+            tries=("callaudit run FOLDER", "callaudit init --show  (an example)"),
+        )
+    return sources

@@ -1,12 +1,10 @@
-"""`callaudit transcribe`: one recording or export as a transcript, and a file that appears whole or not at all."""
+"""`callaudit transcribe`: one recording or export as a transcript."""
 
-import secrets
 from pathlib import Path
 
 from flows.auditing.recognition import choose_engine, read_arrival
 from flows.settings import load_settings
 from transcription.captions import Format
-from transcription.errors import SetupError
 from transcription.inbox import arrival_of
 from transcription.transcribe import transcribe
 from transcription.transcript import SpeakerRole, Transcript
@@ -27,16 +25,3 @@ def transcript_of(file: Path, *, config: Path | None, agent_channel: int = 0, ag
         return read_arrival(arrival, settings=settings.transcription)
     engine = choose_engine(settings.engine, fetch=True)
     return transcribe(arrival, engine, settings=settings.transcription, spill=settings.decoded)
-
-
-def write_whole(target: Path, text: str) -> None:
-    """Write the file beside its place and put it there. Raises SetupError where that cannot be done."""
-    part = target.with_name(f".{target.name}.{secrets.token_hex(4)}.part")
-    try:
-        part.write_text(text, encoding="utf-8")
-        part.replace(target)
-    except OSError as error:
-        part.unlink(missing_ok=True)
-        raise SetupError(
-            f"cannot write {target}", why=f"{error.strerror}.", tries=("check that the folder is there",)
-        ) from error

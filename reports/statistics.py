@@ -15,6 +15,11 @@ from audit_rules import estimates
 
 LEVEL = 0.95
 
+# How alike verdicts of one agent are as a rule (their intraclass correlation), and how many agents say as much of it
+# as that does. `docs/statistics.md` shows the ranges of two to six agents that come of it.
+_USUAL_LIKENESS = 0.06
+_USUAL_IS_WORTH = 4
+
 
 class Interval(msgspec.Struct, frozen=True, order=True):
     """Where the true value probably lies; both ends are shares (0 to 1) or differences of shares (-1 to 1)."""
@@ -53,12 +58,14 @@ class Rate(msgspec.Struct, frozen=True, kw_only=True):
     def clustered(cls, counts: Sequence[tuple[float, float]]) -> "Rate":
         """The pooled rate of agents or calls, (hits, n) each."""
         counted = [(hits, n) for hits, n in counts if n > 0]
-        return cls.of(
-            sum(hits for hits, _ in counted),
-            sum(n for _, n in counted),
-            design_effect=design_effect(counted),
-            clusters=len(counted),
-        )
+        total, clusters = sum(n for _, n in counted), len(counted)
+        effect = design_effect(counted)
+        usual = 1 + (sum(n * n for _, n in counted) / total - 1) * _USUAL_LIKENESS if counted else 1.0
+        if effect < usual:
+            # Few clusters look alike by luck: theirs is believed as far as they are many.
+            effect += (usual - effect) * _USUAL_IS_WORTH / (_USUAL_IS_WORTH + clusters - 1)
+            clusters += _USUAL_IS_WORTH
+        return cls.of(sum(hits for hits, _ in counted), total, design_effect=effect, clusters=clusters)
 
     @property
     def share(self) -> float | None:

@@ -50,6 +50,7 @@ def _rule(rule: Rule, rulebook: Rulebook) -> list[str]:
     facts = [
         f"applies: {'where the customer is upset' if rule.applies == 'upset' else 'every call'}",
         *(["needs the times of both channels"] if rule.needs_times else []),
+        *([f"milestone: {rule.milestone}"] if rule.milestone else []),
         f"status: {rule.status}",
         f"sources: {', '.join(rule.sources)}",
         f"in: {', '.join(sorted(steps))}",

@@ -2,6 +2,7 @@
 
 import json
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -22,19 +23,18 @@ def blocks(language: str) -> list[str]:
 
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
-    """A folder as the guide expects it: the published copy of two calls, and its export."""
+    """A folder as `callaudit init` makes it, with the published copy of two calls and its export."""
     from warehouse.connect import open_writer
     from warehouse.publish import publish
 
     root = tmp_path_factory.mktemp("guide")
-    home = root / "demo" / "callaudit-home"
+    shutil.copy(Path(__file__).parents[1] / "flows" / "example.toml", root / "callaudit.toml")
+    home = root / "callaudit-home"
     con = open_writer(home / "warehouse.duckdb")
     con.execute(FILLED)
     publish(con, home / "published")
     with open_published(home / "published") as copy:
         export_views(copy, home / "export")
-    (root / "docs").mkdir()
-    (root / "callaudit-home").symlink_to(home, target_is_directory=True)
     return root
 
 
@@ -53,10 +53,10 @@ insert into core.transcripts by name
         0 as dropped_words, 0 as redactions, [] as warnings from core.calls;
 insert into core.call_measures by name
     select call_id, 'v1' as rulebook_version, 'h' as transcript_hash, 'R1' as run_id, 1 as turns_agent,
-        1 as turns_customer, 1 as words_agent, 1 as words_customer, 0 as transfers, 'clear' as upset, true as tense,
+        1 as turns_customer, 1 as words_agent, 1 as words_customer, 0 as transfers, 'clear' as upset,
         false as upset_at_start, false as upset_at_end, true as calmed from core.calls;
-insert into core.findings (call_id, rulebook_version, rule_id, verdict, reason, shown, evidence)
-    select call_id, 'v1', 'apology.given', if(call_id = 'C0', 'met', 'missed'), 'Because.', null, [] from core.calls;
+insert into core.findings (call_id, rulebook_version, rule_id, verdict, reason_code, shown, evidence)
+    select call_id, 'v1', 'apology.given', if(call_id = 'C0', 'met', 'missed'), 'heard', null, [] from core.calls;
 """
 
 
@@ -69,12 +69,16 @@ def run(code: str, folder: Path) -> str:
 def test_the_notebook_runs_from_the_first_cell_to_the_last(home):
     cells = ["".join(cell["source"]) for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code"]
     # What a notebook shows of a cell is its last expression.
-    printed = run(
-        "\n".join(re.sub(r"(?ms)^((?:con|steps|pd)\.(?!close).*)\Z", r"print(\1)", c) for c in cells), home / "docs"
-    )
+    printed = run("\n".join(re.sub(r"(?ms)^((?:con|steps|pd)\.(?!close).*)\Z", r"print(\1)", c) for c in cells), home)
     assert "2026-W10" in printed
     assert "Say sorry" in printed
     assert "apology.given" in printed
+
+
+def test_the_notebook_finds_a_home_that_the_settings_put_elsewhere(home, tmp_path):
+    (tmp_path / "callaudit.toml").write_text(f"[paths]\nhome = '{home / 'callaudit-home'}'\n")
+    first = next("".join(cell["source"]) for cell in NOTEBOOK["cells"] if cell["cell_type"] == "code")
+    assert "2026-W10" in run(re.sub(r"(?ms)^(con\.sql.*)\Z", r"print(\1)", first), tmp_path)
 
 
 def test_the_notebook_is_kept_without_what_it_printed():
@@ -90,7 +94,7 @@ def test_the_python_of_the_guide_runs(home):
 def test_the_sql_of_the_guide_runs(home):
     statements = [s for block in blocks("sql") for s in block.split(";") if s.strip()]
     assert len(statements) == 3
-    with open_published(home / "demo" / "callaudit-home" / "published") as copy:
+    with open_published(home / "callaudit-home" / "published") as copy:
         assert isinstance(copy, Published)
         for statement in statements:
             copy.rows(statement)

@@ -112,17 +112,20 @@ def marked(transcript: Transcript, own: Iterable[str] = ()) -> Transcript:
     return msgspec.structs.replace(transcript, utterances=said, speech=_speech(transcript, said))
 
 
-def repeated(transcripts: Iterable[Transcript], *, least: int = _FEWEST_CALLS) -> tuple[Repeated, ...]:
+def repeated(
+    transcripts: Iterable[Transcript], named: Mapping[str, Iterable[str]], *, least: int = _FEWEST_CALLS
+) -> tuple[Repeated, ...]:
     """The sentences of 8 words or more that `least` calls of a source or more repeat word for word in the same time.
 
     In the same time: four of five are spoken within 0.3 s of their median. Sentences without times, questions and
-    sentences in the first person are never among them, and a call counts once. The answer depends on the set of calls
-    alone, never on their order.
+    sentences in the first person are never among them, nor what is marked as recorded or `named` for its source
+    already; a call counts once. The answer depends on the set of calls alone, never on their order.
     """
+    known = {source: {_plain(sentence.split()) for sentence in own} for source, own in named.items()}
     spoken: dict[tuple[str, str], dict[str, Seconds]] = defaultdict(dict)
     for transcript in transcripts:
         for n, utterance in enumerate(transcript.utterances):
-            for sentence in _sentences(n, utterance):
+            for sentence in () if utterance.role is SpeakerRole.SYSTEM else _sentences(n, utterance):
                 took = _took(utterance, sentence)
                 if took is None or sentence.is_persons or sentence.is_question:
                     continue
@@ -133,7 +136,7 @@ def repeated(transcripts: Iterable[Transcript], *, least: int = _FEWEST_CALLS) -
         sorted(
             Repeated(source=source, sentence=sentence, calls=len(times))
             for (source, sentence), times in spoken.items()
-            if len(times) >= least and _in_the_same_time(times.values())
+            if len(times) >= least and sentence not in known.get(source, ()) and _in_the_same_time(times.values())
         )
     )
 

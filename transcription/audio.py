@@ -3,7 +3,7 @@
 A recording that lost part of its sound is refused, because a rule would read the missing half as
 things left unsaid. Libraries that decode sound are lenient on purpose, so what a file declares is
 compared here with what was found: RIFF `data` size, FLAC STREAMINFO, the Xing/Info/VBRI frame count
-of MP3, the index of MP4 and Matroska, the last Ogg page, and the last frame of MP3, AAC and AMR.
+of MP3, the index of MP4 and Matroska, the play time of WMA, the last Ogg page, and the last frame of MP3, AAC and AMR.
 What lies behind the sound that a WAV file declares is heard where it can be more of it (a recorder that
 did not come to write the length again); a second recording behind the first is refused.
 
@@ -217,9 +217,8 @@ def _too_long(seconds: Seconds) -> _Absurd:
 def _refused(path: Path, absurd: _Absurd) -> Unreadable:
     if absurd.code == "not_audio":
         return _not_audio(path, absurd.why)
-    return Unreadable(
-        absurd.code, f"{path.name}: {absurd.why}", why=str(path), tries=(_COPY_AGAIN, "cut it into its calls")
-    )
+    tries = (_COPY_AGAIN,) if absurd.code == "truncated" else (_COPY_AGAIN, "cut it into its calls")
+    return Unreadable(absurd.code, f"{path.name}: {absurd.why}", why=str(path), tries=tries)
 
 
 _COPY_AGAIN = "copy the recording again from the recorder; it is picked up by the next run"
@@ -235,9 +234,9 @@ class _Declared(msgspec.Struct):
     by: str = ""
     data_bytes: int | None = None
     data_bytes_found: int | None = None
-    seconds_per_byte: float = 0.0
     frames: int | None = None
     seconds_per_frame: float = 0.0
+    seconds: Seconds | None = None
     broken_off: str = ""
     absurd: _Absurd | None = None
     end: int | None = None
@@ -275,12 +274,15 @@ class _Part:
         return self._source.read(left if size < 0 else min(size, left))
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        self._steps += 1
-        if not self.open and self._steps > _MOST_STEPS:
+        self._steps += not self.open
+        if self._steps > _MOST_STEPS:
+            # FFmpeg may try on: of several errors PyAV prints all but the first.
+            if self._steps > _MOST_STEPS + 1:
+                return -1
             raise OSError("its header leads from place to place without end")
-        if whence == os.SEEK_END:
-            return self._source.seek(self._end + offset)
-        return self._source.seek(offset, whence)
+        begin = {os.SEEK_SET: 0, os.SEEK_CUR: self._source.tell(), os.SEEK_END: self._end}[whence]
+        # The system takes no place beyond its largest number, which a header may name.
+        return self._source.seek(min(max(0, begin + offset), self._end))
 
     def tell(self) -> int:
         return self._source.tell()
@@ -555,15 +557,12 @@ def _full(folder: Path) -> OSError:
 
 
 def _refuse_if_incomplete(path: Path, declared: _Declared, tracks: list[_Heard]) -> None:
-    missing = (declared.data_bytes or 0) - (declared.data_bytes_found or 0)
-    if missing > 0 and (missing * declared.seconds_per_byte > _TOLERANCE or not declared.seconds_per_byte):
-        raise _truncated(
-            path,
-            (declared.data_bytes or 0) * declared.seconds_per_byte,
-            (declared.data_bytes_found or 0) * declared.seconds_per_byte,
-            declared.by,
-        )
     longest = max(tracks, key=lambda heard: heard.seconds)
+    if declared.data_bytes is not None and declared.data_bytes_found:
+        # What a byte lasts is known from those that were heard; headers are often wrong about it.
+        promised = longest.seconds * declared.data_bytes / declared.data_bytes_found
+        if longest.seconds < promised - _TOLERANCE:
+            raise _truncated(path, promised, longest.seconds, declared.by)
     if longest.seconds == 0.0:
         if longest.undecodable and longest.container in {"mp3", "aac"}:
             # These two have no header of their own: any bytes can look like the start of a frame.
@@ -574,6 +573,8 @@ def _refuse_if_incomplete(path: Path, declared: _Declared, tracks: list[_Heard])
             why=f"{path}: the header is there, the samples are not",
             tries=(_COPY_AGAIN, "check the recorder: it opened the file but wrote nothing"),
         )
+    if declared.seconds is not None and longest.seconds < declared.seconds - _TOLERANCE:
+        raise _truncated(path, declared.seconds, longest.seconds, declared.by)
     for heard in tracks:
         _refuse_if_cut(path, declared, heard)
 
@@ -588,7 +589,7 @@ def _refuse_if_cut(path: Path, declared: _Declared, heard: _Heard) -> None:
     if promised is not None and found < promised - _TOLERANCE:
         raise _truncated(path, promised, found, by)
     # Where a length is declared and found, an incomplete last block is no more than that.
-    is_known = promised is not None or declared.data_bytes is not None
+    is_known = any(length is not None for length in (promised, declared.data_bytes, declared.seconds))
     if declared.broken_off or (not is_known and (heard.last_undecodable or heard.last_incomplete)):
         raise _truncated(path, None, heard.seconds, declared.broken_off or "the last frame is incomplete")
     if heard.lost > _LOST_IN_THE_MIDDLE:
@@ -661,14 +662,14 @@ def _opus_rate(sample_rate: int) -> int:
 def _declared_by(source: IO[bytes], size: int) -> _Declared:
     """The promise in the file's own header, read without decoding anything."""
     head = source.read(12)
-    if head[:4] in {b"RIFF", b"RF64"} and head[8:12] == b"WAVE":
-        return _declared_by_wav(source, size)
-    if head == _W64_START:
-        return _declared_by_wav(source, size, _W64)
+    if head == _W64_START or (head[:4] in {b"RIFF", b"RF64"} and head[8:12] == b"WAVE"):
+        return _declared_by_wav(source, size, _W64 if head == _W64_START else _RIFF)
     if head[:4] == b"OggS":
         return _declared_by_ogg(source, size)
+    if _ASF_HEADER.startswith(head):
+        return _declared_by_asf(source, size)
     if head[4:8] == b"ftyp" or head[:4] in {b"FORM", b"caff"}:
-        return _Declared(absurd=_flood(source, size, head))
+        return _declared_by_pieces(source, size, head)
     if head[:3] == b"ID3" or _mpeg_frame(head[:4]) is not None:
         return _declared_by_mp3(source, head)
     return _Declared()
@@ -712,7 +713,7 @@ _RIFF = _Chunks(start=12, name=4, length=4, header=8, counts_itself=False, align
 _W64 = _Chunks(start=40, name=16, length=8, header=24, counts_itself=True, align=8)
 
 
-def _declared_by_wav(source: IO[bytes], size: int, form: _Chunks = _RIFF) -> _Declared:
+def _declared_by_wav(source: IO[bytes], size: int, form: _Chunks) -> _Declared:
     found = _WavSound()
     position = form.start
     for _ in range(_MOST_CHUNKS):
@@ -729,21 +730,21 @@ def _declared_by_wav(source: IO[bytes], size: int, form: _Chunks = _RIFF) -> _De
             return _Declared()
         if name == b"data":
             found.start, found.end = behind, behind + length
-        position = behind + length + -length % form.align
+        # No file is longer than it is, whatever a header says.
+        position = min(behind + length + -length % form.align, size)
     else:
         return _Declared(absurd=_Absurd("not_audio", f"more than {_MOST_CHUNKS:,} chunks in a WAV file"))
     if not found.end:
         return _Declared(end=min(position, size))
     what = _left_over(source, size, position, enough=_TOLERANCE * found.byte_rate)
     if what == "another":
-        return _Declared(absurd=_several(found))
+        return _Declared(absurd=_second((found.end - found.start) / found.byte_rate if found.byte_rate else 0.0))
     if what == "sound":
         return _Declared(has_more=True)
     return _Declared(
         by="the size in the WAV header",
         data_bytes=found.end - found.start,
         data_bytes_found=max(0, min(found.end, size) - found.start),
-        seconds_per_byte=1 / found.byte_rate if found.byte_rate else 0.0,
         end=min(size, position),
     )
 
@@ -770,9 +771,10 @@ class _WavSound(msgspec.Struct):
         return length
 
 
-def _several(found: _WavSound) -> _Absurd:
-    length = (found.end - found.start) / found.byte_rate if found.byte_rate else 0.0
-    return _Absurd("several_recordings", f"another recording begins behind the first {length:.1f} s")
+def _second(behind: Seconds = 0.0) -> _Absurd:
+    return _Absurd(
+        "several_recordings", f"another recording begins behind the first{f' {behind:.1f} s' if behind else ''}"
+    )
 
 
 def _is_chunk(name: bytes) -> bool:
@@ -795,27 +797,38 @@ def _left_over(source: IO[bytes], size: int, position: int, *, enough: float) ->
     return "sound" if head.strip(b"\0") or any(block.strip(b"\0") for block in blocks) else ""
 
 
-def _flood(source: IO[bytes], size: int, head: bytes) -> _Absurd | None:
-    """Why an MP4, AIFF or CAF file is not opened: it is made of more pieces than any recorder writes."""
+def _declared_by_pieces(source: IO[bytes], size: int, head: bytes) -> _Declared:
+    """What the pieces tell that an MP4, AIFF or CAF file is made of, if they are no more than a recorder writes."""
     position = {b"FORM": 12, b"caff": 8}.get(head[:4], 0)
-    pieces = 0
+    pieces = indexes = 0
+    found = _Declared()
     while pieces < _MOST_CHUNKS or position >= pieces * _SMALL_PIECE:
         source.seek(position)
         piece = source.read(16)
         if len(piece) < 8:
-            return None
+            return found
         pieces += 1
+        indexes += piece[4:8] == b"moov"
+        if indexes > 1 or piece[:4] == head[:4] in {b"FORM", b"caff"}:
+            return _Declared(absurd=_second())
         if head[:4] == b"FORM":
             length = 8 + int.from_bytes(piece[4:8], "big")
             length += length % 2
         elif head[:4] == b"caff":
             length = 12 + int.from_bytes(piece[4:12], "big")
+            # Behind four bytes that count edits; a recorder that streams writes -1.
+            if piece[:4] == b"data" and 16 < length < 1 << 63:
+                found.by = "the size in the CAF header"
+                found.data_bytes = length - 16
+                found.data_bytes_found = min(length - 16, size - position - 16)
         else:
             # 1: the length follows in eight bytes; 0: to the end (ISO 14496-12).
             short = int.from_bytes(piece[:4], "big")
-            length = int.from_bytes(piece[8:16], "big") if short == 1 else short or size
-        position += max(8, length)
-    return _Absurd("not_audio", f"more than {_MOST_CHUNKS:,} small pieces in its container")
+            length = int.from_bytes(piece[8:16], "big") if short == 1 else short or size - position
+            if piece[4:8] == b"moov" and position + length > size:
+                return _Declared(absurd=_Absurd("truncated", "the recording is cut off inside its index (moov)"))
+        position = min(position + max(8, length), size)
+    return _Declared(absurd=_Absurd("not_audio", f"more than {_MOST_CHUNKS:,} small pieces in its container"))
 
 
 def _declared_by_ogg(source: IO[bytes], size: int) -> _Declared:
@@ -829,6 +842,37 @@ def _declared_by_ogg(source: IO[bytes], size: int) -> _Declared:
     lacing = tail[at + 27 : at + 27 + tail[at + 26]]
     if len(tail) < at + 27 + tail[at + 26] + sum(lacing):
         return _Declared(broken_off="the last Ogg page is incomplete")
+    return _Declared()
+
+
+_ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
+_ASF_FILE_PROPERTIES = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
+
+
+def _declared_by_asf(source: IO[bytes], size: int) -> _Declared:
+    """The length of a WMA file (Microsoft, Advanced Systems Format, sections 3.1 and 3.2)."""
+    position = 30
+    for _ in range(_MOST_CHUNKS):
+        source.seek(position)
+        piece = source.read(104)
+        length = int.from_bytes(piece[16:24], "little")
+        if piece.startswith(_ASF_FILE_PROPERTIES) and len(piece) == 104:
+            all_bytes, played, wait = (int.from_bytes(piece[at : at + 8], "little") for at in (40, 64, 80))
+            source.seek(min(all_bytes, size))
+            if source.read(16) == _ASF_HEADER:
+                return _Declared(absurd=_second())
+            # A recorder that streams says that it knows no length.
+            is_live = piece[88] & 1
+            # In units of 100 ns, with the wait before playing, which is in milliseconds.
+            seconds = played / 1e7 - wait / 1e3
+            return (
+                _Declared()
+                if is_live or seconds <= 0
+                else _Declared(by="the length in the ASF header", seconds=seconds)
+            )
+        if length < 24:
+            break
+        position = min(position + length, size)
     return _Declared()
 
 

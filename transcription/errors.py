@@ -13,6 +13,7 @@ is a mistake of callaudit's own or of a library's.
 import errno
 import traceback
 from collections.abc import Iterator
+from enum import StrEnum
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
@@ -61,11 +62,72 @@ class InputError(CallauditError):
     exit_code = 4
 
 
-class Unreadable(InputError):
-    """One recording cannot become a transcript.
+class Refusal(StrEnum):
+    """Why a file cannot become a transcript, in one stable word that reports count by."""
 
-    `code` is a short stable word that reports count by: `empty_file`, `not_audio`, `no_samples`,
-    `truncated`, `too_short`, `metadata_missing`, `metadata_unparsable`, `duplicate_call_id`, `internal_error`, ...
+    ARCHIVE = "archive"
+    DUPLICATE_BYTES = "duplicate_bytes"
+    DUPLICATE_CALL_ID = "duplicate_call_id"
+    EMPTY_FILE = "empty_file"
+    EXPORT_FAILED = "export_failed"
+    EXPORT_INCOMPLETE = "export_incomplete"
+    EXPORT_UNFINISHED = "export_unfinished"
+    EXPORT_UNKNOWN = "export_unknown"
+    EXPORT_UNPARSABLE = "export_unparsable"
+    EXPORT_UNUSABLE = "export_unusable"
+    FAILED_CHANGED = "failed_changed"
+    FAILED_FETCH = "failed_fetch"
+    FAILED_READING = "failed_reading"
+    FAILED_RECOGNISER = "failed_recogniser"
+    INTERNAL_ERROR = "internal_error"
+    LINKED_FOLDER = "linked_folder"
+    METADATA_IMPOSSIBLE = "metadata_impossible"
+    METADATA_INCOMPLETE = "metadata_incomplete"
+    METADATA_MISSING = "metadata_missing"
+    METADATA_UNPARSABLE = "metadata_unparsable"
+    METADATA_WITHOUT_RECORDING = "metadata_without_recording"
+    NOT_AUDIO = "not_audio"
+    NOT_FOUND = "not_found"
+    NOT_READABLE = "not_readable"
+    NO_SAMPLES = "no_samples"
+    NO_TRANSCRIPT = "no_transcript"
+    NO_WORDS = "no_words"
+    SEVERAL_CALLS = "several_calls"
+    SEVERAL_RECORDINGS = "several_recordings"
+    TOO_LONG = "too_long"
+    TOO_SHORT = "too_short"
+    TRUNCATED = "truncated"
+    UNSUPPORTED_CHANNELS = "unsupported_channels"
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the reason lies outside the file's own sound, so that the same file may pass another time."""
+        return self in _RETRYABLE
+
+
+_RETRYABLE = frozenset(
+    {
+        Refusal.DUPLICATE_BYTES,
+        Refusal.DUPLICATE_CALL_ID,
+        Refusal.FAILED_CHANGED,
+        Refusal.FAILED_FETCH,
+        Refusal.FAILED_READING,
+        Refusal.FAILED_RECOGNISER,
+        Refusal.INTERNAL_ERROR,
+        Refusal.METADATA_IMPOSSIBLE,
+        Refusal.METADATA_INCOMPLETE,
+        Refusal.METADATA_MISSING,
+        Refusal.METADATA_UNPARSABLE,
+        Refusal.METADATA_WITHOUT_RECORDING,
+        Refusal.NOT_FOUND,
+        Refusal.NOT_READABLE,
+    }
+)
+
+
+class Unreadable(InputError):
+    """One recording cannot become a transcript, for the reason that `code` names (one of `Refusal`).
+
     `trace` says where an `internal_error` happened.
     """
 
@@ -73,7 +135,7 @@ class Unreadable(InputError):
         self, code: str, what: str, *, why: str = "", tries: tuple[str, ...] = (), trace: Trace | None = None
     ) -> None:
         super().__init__(what, why=why, tries=tries)
-        self.code = code
+        self.code = Refusal(code)
         self.trace = trace
 
     def __reduce__(self) -> tuple[object, ...]:

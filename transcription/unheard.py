@@ -69,7 +69,7 @@ def _longest(word: Word) -> Seconds:
 def heard_again(
     channels: Sequence[Channel], written: Sequence[Written], engine: Engine, *, floor: float
 ) -> list[Written]:
-    """What was written, with each hole in its believed words heard once more: by itself, without a prompt.
+    """What was written, with the holes in its believed words heard once more, together and without a prompt.
 
     What is written for a hole this time takes the place of the words there that were not believed; a word that the
     first hearing has beside the hole is not written twice, but lasts from the one time to the other. `floor` is the
@@ -79,38 +79,44 @@ def heard_again(
         guarded(said.words, channel.spans, floor=floor).words for channel, said in zip(channels, written, strict=True)
     ]
     holes = [
-        (n, hole)
-        for n, channel in enumerate(channels)
-        for hole in without_words(channel.spans, believed[n], shortest=WORTH_HEARING)
+        without_words(channel.spans, words, shortest=WORTH_HEARING)
+        for channel, words in zip(channels, believed, strict=True)
     ]
-    if not holes:
+    left_out = [n for n, own in enumerate(holes) if own]
+    if not left_out:
         return list(written)
     again = engine.transcribe([
         msgspec.structs.replace(
-            channels[n], spans=_around(hole, channels[n]), glossary=(), language=written[n].language or ""
+            channels[n], spans=_around(holes[n], channels[n]), glossary=(), language=written[n].language or ""
         )
-        for n, hole in holes
+        for n in left_out
     ])  # fmt: skip
     words = [list(said.words) for said in written]
-    for (n, hole), said in zip(holes, again, strict=True):
-        doubted = _within(words[n], hole)
-        rest = [w for w in words[n] if w not in doubted]
-        found = []
-        for word in _within(said.words, hole):
-            known = next((k for k, w in enumerate(rest) if _is_same(w, word)), None)
-            if known is None:
-                found.append(word)
-            else:
-                start, end = min(rest[known].start, word.start), max(rest[known].end, word.end)
-                rest[known] = Word(rest[known].text, start, end, rest[known].confidence)
-        kept = found if guarded(found, hole, floor=floor).words else doubted
-        words[n] = sorted([*rest, *kept], key=lambda w: w.start)
+    for n, said in zip(left_out, again, strict=True):
+        for hole in holes[n]:
+            words[n] = _filled(words[n], hole, _within(said.words, hole), floor=floor)
     return [Written(own, said.language) for own, said in zip(words, written, strict=True)]
 
 
-def _around(hole: Spans, channel: Channel) -> Spans:
-    """The speech of a hole with what is said just before and after it."""
-    return overlaps(channel.spans, [Span(hole[0].start - _CONTEXT, hole[-1].end + _CONTEXT)])
+def _filled(words: Sequence[Word], hole: Spans, again: Sequence[Word], *, floor: float) -> list[Word]:
+    """The words with what a second hearing has in a hole, in place of what was not believed there."""
+    doubted = _within(words, hole)
+    rest = [w for w in words if w not in doubted]
+    found = []
+    for word in again:
+        known = next((k for k, w in enumerate(rest) if _is_same(w, word)), None)
+        if known is None:
+            found.append(word)
+        else:
+            start, end = min(rest[known].start, word.start), max(rest[known].end, word.end)
+            rest[known] = Word(rest[known].text, start, end, rest[known].confidence)
+    kept = found if guarded(found, hole, floor=floor).words else doubted
+    return sorted([*rest, *kept], key=lambda w: w.start)
+
+
+def _around(holes: Sequence[Spans], channel: Channel) -> Spans:
+    """The speech of the holes with what is said just before and after each."""
+    return overlaps(channel.spans, union(Span(hole[0].start - _CONTEXT, hole[-1].end + _CONTEXT) for hole in holes))
 
 
 def _within(words: Iterable[Word], hole: Spans) -> list[Word]:

@@ -18,8 +18,8 @@ _ORDERS: dict[Order, str] = {
     "longest": "c.duration_s desc nulls last",
 }
 _COLUMNS = """
-    c.call_id, c.started_local as started, coalesce(c.agent_name, c.agent_id) as agent, c.team, c.queue,
-    case when c.tense then 'tense' when c.upset = 'perhaps' then 'perhaps' else '' end as tense,
+    c.call_id, c.started_local, coalesce(c.agent_name, c.agent_id) as agent, c.team, c.queue,
+    case c.upset when 'clear' then 'tense' when 'none' then '' else c.upset::varchar end as tense,
     if(s.failed, 'failed', round(s.score)::int::varchar) as score, s.critical_misses as critical,
     round(100 * s.judged_share)::int as "judged %", round(100 * s.unsure_share)::int as "unsure %"
 """
@@ -81,7 +81,9 @@ def list_calls(published: Published, asked: Asked) -> tuple[list[dict[str, Any]]
     count = rows[0]["of_all"] if rows else 0
     if not rows:
         _check_names(published, asked)
-    return [{name: value for name, value in row.items() if name != "of_all"} for row in rows], count
+    (site,) = published.rows("select site_timezone() as zone")
+    named = {"started_local": f"started ({site['zone']})"}
+    return [{named.get(name, name): value for name, value in row.items() if name != "of_all"} for row in rows], count
 
 
 def _check_names(published: Published, asked: Asked) -> None:

@@ -14,10 +14,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import duckdb
-import pandas as pd
 import pyarrow as pa
 
 from audit_rules.scorecard import LEAST_JUDGED
@@ -25,6 +24,10 @@ from transcription.errors import InputError, LockedError, SetupError
 from transcription.transcript import Seconds
 from warehouse.copying import TakenError, copy_whole
 from warehouse.holder import described
+from warehouse.sentences import macros
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 VIEWS = Path(__file__).parent / "views"
@@ -36,12 +39,16 @@ _STORAGE = "v1.4.0"
 # A view stands below those it reads.
 VIEW_ORDER = (
     "wilson",
+    "site",
     "impossible_calls",
     "core_current",
     "calls",
     "utterances",
     "turns",
     "speech",
+    "announcements",
+    "holds",
+    "silences",
     "episodes",
     "promises",
     "rules",
@@ -66,6 +73,7 @@ VIEW_ORDER = (
     "erased_by_week",
     "rule_changes",
     "verdict_changes",
+    "heard_again",
     "reviews",
     "random_reviews",
     "disputes",
@@ -211,7 +219,7 @@ class Published:
             names = [column[0] for column in answer.description or ()]
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
-    def frame(self, sql: str, parameters: Parameters = None) -> pd.DataFrame:
+    def frame(self, sql: str, parameters: Parameters = None) -> "pd.DataFrame":
         """The rows as a pandas frame. Raises InputError when the query cannot run."""
         with self._explained(sql), warnings.catch_warnings():
             # DuckDB 2.0 calls pandas in a way that pandas 3.1 warns of; nothing a reader could do.
@@ -331,8 +339,8 @@ def _plain(asked: duckdb.DuckDBPyRelation) -> str:
     return ", ".join(columns)
 
 
-def open_published(folder: Path) -> Published:
-    """The newest published copy in `folder`, read-only.
+def open_published(folder: Path, *, on_site_clock: bool = False) -> Published:
+    """The newest published copy in `folder`, read-only; moments are shown in UTC or, for people, on the site's clock.
 
     Raises:
         InputError: nothing is published there yet, or the copy cannot be read.
@@ -351,6 +359,11 @@ def open_published(folder: Path) -> Published:
             f"cannot read {path}", why=str(error).strip(), tries=("callaudit run  (publishes a fresh copy)",)
         ) from error
     con.execute("set TimeZone = 'UTC'")
+    if on_site_clock:
+        # A copy of an earlier program knows no site.
+        with suppress(duckdb.Error):
+            ((zone,),) = con.execute("select site_timezone()").fetchall()
+            con.execute(f"set TimeZone = '{zone}'")
     con.execute("set lock_configuration = true")
     return Published(con, path)
 
@@ -446,7 +459,7 @@ comment on macro least_judged is 'Share of the weight called for, 0 to 1, that m
 
 def _remake_views(con: duckdb.DuckDBPyConnection) -> None:
     """Views hold nothing, so they are dropped and made again whenever their text changed."""
-    sources = [_LEAST_JUDGED, *((VIEWS / f"{name}.sql").read_text() for name in VIEW_ORDER)]
+    sources = [_LEAST_JUDGED, macros(), *((VIEWS / f"{name}.sql").read_text() for name in VIEW_ORDER)]
     glossary = COLUMNS.read_text()
     wanted = _checksum("\0".join([*sources, glossary]).encode())
     if con.execute("select sha256 from core.view_sets").fetchall() == [(wanted,)]:

@@ -55,6 +55,8 @@ select (select library_version from pragma_version()) as duckdb,
 def count_views(con: duckdb.DuckDBPyConnection, former: Path | None = None) -> None:
     """Keep the rows of the views in `COUNTED` in tables of the schema `counted`, and let the views read those.
 
+    The tables bear names of their own, so that programs that list all of a file's tables show each view once.
+
     `former` is a copy in which that was done before: weeks of which it knows the same are taken from there. Names,
     columns and comments stay as they are. Only for a copy that nobody writes to any more: what is loaded afterwards
     would not be counted. Raises duckdb.Error where the disk does not take it.
@@ -138,13 +140,16 @@ def _keep(con: duckdb.DuckDBPyConnection, view: str, same: Collection[str], othe
         """,
         {"view": view},
     ).fetchall()
-    con.execute(f"create table counted.{view} as from {view} where {_only(other)}")
+    con.execute(f"create table counted.rows_of_{view} as from {view} where {_only(other)}")
     if same:
         con.execute(
-            f"insert into counted.{view} by name from former.counted.{view} where iso_week in ({_literals(same)})"
+            f"insert into counted.rows_of_{view} by name "
+            f"from former.counted.rows_of_{view} where iso_week in ({_literals(same)})"
         )
-    con.execute(f"comment on table counted.{view} is 'The rows of the view {view}, counted when this copy was made.'")
-    con.execute(f"create or replace view {view} as from counted.{view}")
+    con.execute(
+        f"comment on table counted.rows_of_{view} is 'The rows of the view {view}, counted when this copy was made.'"
+    )
+    con.execute(f"create or replace view {view} as from counted.rows_of_{view}")
     for place, comment in comments:
         if comment is not None:
             text = comment.replace("'", "''")

@@ -296,13 +296,14 @@ def remove_words(con: duckdb.DuckDBPyConnection, call_ids: Collection[str], *, o
             con.unregister("aged")
 
 
-# Some reasons name in brackets what was said: the customer's name, the words that were said back.
 _WITHOUT_WORDS = (
     "delete from core.utterances",
     "update core.transcripts set role_evidence = ''",
-    r"""
+    # The words that a reason names; earlier callaudits wrote them in brackets.
+    """
     update core.findings set
-        reason = regexp_replace(reason, ' \([^)]*\)', '', 'g'),
+        former_reason = replace(former_reason, concat(' (', array_to_string(named, ', '), ')'), ''),
+        named = [],
         evidence = list_transform(evidence, lambda e: struct_pack(
             kind := e.kind, turn := e.turn, "role" := e.role, start_s := e.start_s, end_s := e.end_s, quote := '',
             char_start := null::integer, char_end := null::integer, note := e.note, act := e.act,
@@ -416,21 +417,14 @@ def _mind_the_gap(con: duckdb.DuckDBPyConnection) -> None:
         select distinct call_id from orphaned where call_id not in (select call_id from core.contact_gaps)
         """
     )
-    for call_id, erased in con.execute("from orphaned order by all").fetchall():
-        con.execute(
-            """
-            update core.findings set
-                reason = replace(
-                    replace(reason, $kept, 'in a call that was erased.'), $near, 'was one that was erased,'),
-                evidence = list_transform(evidence, lambda e: struct_pack(
-                    kind := e.kind, turn := e.turn, "role" := e.role, start_s := e.start_s, end_s := e.end_s,
-                    quote := e.quote, char_start := e.char_start, char_end := e.char_end,
-                    note := if(e.note = $note, 'a call that was erased', e.note), act := e.act,
-                    probability := e.probability, nearest_line := e.nearest_line))
-            where call_id = $call
-            """,
-            {"kept": f"in call {erased}.", "near": f"was {erased},", "note": f"call {erased}", "call": call_id},
-        )
+    con.execute(
+        """
+        update core.findings f set
+            other_call_id = null,
+            former_reason = replace(former_reason, other_call_id, 'one that was erased')
+        from orphaned o where f.call_id = o.call_id and f.other_call_id = o.erased
+        """
+    )
     con.execute("drop table orphaned")
 
 

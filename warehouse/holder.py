@@ -50,4 +50,4 @@ def _since(pid: int, now: datetime) -> str:
     except (OSError, ValueError, IndexError):
         return ""
     began = datetime.fromtimestamp(int(booted) + ticks / os.sysconf("SC_CLK_TCK"), now.tzinfo)
-    return f"since {began:%H:%M}" if began.date() == now.date() else f"since {began:%Y-%m-%d %H:%M}"
+    return f"since {began:%H:%M %Z}" if began.date() == now.date() else f"since {began:%Y-%m-%d %H:%M %Z}"

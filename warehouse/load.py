@@ -17,9 +17,10 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from audit_rules.finding import Verdict
+from audit_rules.conversation import Contact
+from audit_rules.finding import Finding, Verdict
 from audit_rules.rule import Rule, Scorecard
-from transcription.errors import InputError, SetupError
+from transcription.errors import InputError, Refusal, SetupError
 from transcription.inbox.roster import Roster
 from transcription.transcript import (
     Call,
@@ -41,13 +42,10 @@ from warehouse.tables import (
     arrow_parts,
     arrow_table,
     audits_to_arrow,
-    call_row,
+    findings_to_arrow,
     in_order,
     transcript_hash,
 )
-
-# Reasons that lie outside the audio: the same file may pass next time, so it is looked at again.
-_CURABLE = "^(metadata|duplicate|failed|internal|not_found|not_readable)"
 
 
 class LoadedRulebook(Protocol):
@@ -78,6 +76,8 @@ class NotAudited(Protocol):
     def next_step(self) -> str: ...  # noqa: D102
     @property
     def source(self) -> str: ...  # noqa: D102
+    @property
+    def started_at(self) -> datetime | None: ...  # noqa: D102
 
 
 class Run(msgspec.Struct, frozen=True, kw_only=True):
@@ -261,6 +261,35 @@ def add_audits(con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, 
 
 
 @_told_of_a_full_disk()
+def replace_findings(con: duckdb.DuckDBPyConnection, judged: Sequence[tuple[str, str, Finding]]) -> None:
+    """Put single findings, each with its call and rulebook, in place of those that stand there, all or nothing.
+
+    Raises SetupError where the disk does not take it.
+    """
+    if not judged:
+        return
+    with _registered(con, {"findings": findings_to_arrow(judged)}), _transaction(con):
+        con.execute(
+            """
+            delete from core.findings f using batch_findings b
+            where f.call_id = b.call_id and f.rulebook_version = b.rulebook_version and f.rule_id = b.rule_id
+            """
+        )
+        con.execute("insert into core.findings by name from batch_findings")
+        # Who compares the hash only learns that verdicts are others than before.
+        con.execute(
+            """
+            update core.call_measures m set verdicts_hash = md5(concat(m.verdicts_hash, b.verdicts))
+            from (
+                select call_id, rulebook_version, string_agg(concat(rule_id, verdict) order by rule_id) as verdicts
+                from batch_findings group by all
+            ) b
+            where m.call_id = b.call_id and m.rulebook_version = b.rulebook_version
+            """
+        )
+
+
+@_told_of_a_full_disk()
 def store_rulebook(
     con: duckdb.DuckDBPyConnection, rulebook: LoadedRulebook, *, loaded_at: datetime | None = None
 ) -> None:
@@ -280,9 +309,12 @@ def store_rulebook(
             con.execute(f"delete from core.{table} where rulebook_version = ?", [rulebook.version])  # noqa: S608  Names of ours.
         con.execute("insert into core.rulebooks values (?, ?, ?)", [rulebook.version, load_number, loaded_at])
         rules = [
-            [rulebook.version, r.id, r.step, r.asks, r.why, list(r.sources), r.status, r.applies, _definition(r)]
+            [
+                rulebook.version, r.id, r.step, r.asks, r.why, list(r.sources), r.status, r.applies, _definition(r),
+                r.matcher, r.speaker, r.milestone or None,
+            ]
             for r in sorted(rulebook.rules, key=lambda rule: rule.id)
-        ]
+        ]  # fmt: skip
         steps = [
             [
                 rulebook.version, card.name, card.title, number, step.id, step.title, rule_id, weight,
@@ -367,7 +399,8 @@ def quarantine(
 ) -> None:
     """Write down files that could not be audited, once per path and content.
 
-    `calls` gives the call of a path where its metadata could be read, so that it is counted in its week.
+    `calls` gives the call of a path where its metadata could be read; it is counted in its week wherever a start is
+    known.
     A file that was resolved earlier and fails again is back in quarantine.
     """
     known = calls or {}
@@ -377,11 +410,11 @@ def quarantine(
     table = arrow_table(_QUARANTINE, list(zip(*(rows[key] for key in sorted(rows)), strict=True)))
     with _registered(con, {"quarantine": table}), _transaction(con):
         con.execute(
-            """
+            f"""
             create or replace temp table arrived as
-            select b.* replace (coalesce(q.first_run_id, b.first_run_id) as first_run_id)
-            from batch_quarantine b left join core.quarantine q using (path, sha256)
-            """
+            select b.* exclude (utc_offset_s) replace (coalesce(q.first_run_id, b.first_run_id) as first_run_id)
+            from (select *, {_ON_CLOCK} from batch_quarantine) b left join core.quarantine q using (path, sha256)
+            """  # noqa: S608  Words of ours.
         )
         con.execute("delete from core.quarantine q using arrived a where q.path = a.path and q.sha256 = a.sha256")
         con.execute("insert into core.quarantine by name from arrived")
@@ -421,9 +454,9 @@ def known_recordings(con: duckdb.DuckDBPyConnection, *, retry_failed: bool = Fal
         select sha256 from core.recordings where call_id not in (select call_id from core.impossible_calls)
         union select sha256 from core.quarantine
         where not $retry_failed and resolved_run_id is null
-          and not regexp_matches(code, $curable)
+          and not is_retryable
         """,
-        {"curable": _CURABLE, "retry_failed": retry_failed},
+        {"retry_failed": retry_failed},
     )
 
 
@@ -470,34 +503,39 @@ def _possible(con: duckdb.DuckDBPyConnection) -> str:
     return "call_id not in (select call_id from core.impossible_calls)" if known else "true"
 
 
-def contacts(
-    con: duckdb.DuckDBPyConnection, customers: Collection[str] | None = None
-) -> dict[str, list[tuple[str, datetime, str | None]]]:
-    """The dated calls of each customer id in order: call id, start, direction. Where a kept promise is looked for.
+def contacts(con: duckdb.DuckDBPyConnection, customers: Collection[str] | None = None) -> dict[str, list[Contact]]:
+    """The dated calls of each customer id in order. Where a kept promise is looked for.
 
     Of all customers, or of those asked for.
     """
-    found: dict[str, list[tuple[str, datetime, str | None]]] = {}
+    found: dict[str, list[Contact]] = {}
     with _registered(con, {"asked": arrow_table(_CUSTOMER_ID, [[*(customers or ())]])}):
         rows = con.execute(
             f"""
-            select customer_id, call_id, started_at, direction from core.calls
+            select customer_id, call_id, started_at, direction, interaction_id from core.calls
             where customer_id is not null and started_at is not null
               and ($all or customer_id in (from batch_asked)) and {_possible(con)}
             order by customer_id, started_at, call_id
             """,  # noqa: S608  Words of ours.
             {"all": customers is None},
         ).fetchall()
-    for customer_id, call_id, started_at, direction in rows:
-        found.setdefault(customer_id, []).append((call_id, started_at, direction))
+    for customer_id, call_id, started_at, direction, interaction_id in rows:
+        contact = Contact(call_id=call_id, started_at=started_at, direction=direction, interaction_id=interaction_id)
+        found.setdefault(customer_id, []).append(contact)
     return found
 
 
-def horizon(con: duckdb.DuckDBPyConnection) -> datetime | None:
-    """The newest start of a call: a promise that is due after it cannot be judged yet."""
+def newest_start(con: duckdb.DuckDBPyConnection) -> datetime | None:
+    """The newest start of a call."""
     rows: list[tuple[datetime | None]] = con.execute(
         f"select max(started_at) from core.calls where {_possible(con)}"  # noqa: S608  Words of ours.
     ).fetchall()
+    return rows[0][0]
+
+
+def known_until(con: duckdb.DuckDBPyConnection) -> datetime | None:
+    """Until when calls are known: a promise that is due later cannot be judged yet. None where nothing is known."""
+    rows: list[tuple[datetime | None]] = con.execute("from core.known_until").fetchall()
     return rows[0][0]
 
 
@@ -539,24 +577,52 @@ _QUARANTINE = pa.schema(
     [
         ("path", pa.string()), ("sha256", pa.string()), ("size", pa.int64()), ("source", pa.string()),
         ("code", pa.string()), ("reason", pa.string()), ("next_step", pa.string()), ("call_id", pa.string()),
-        ("started_at", pa.timestamp("us", tz="UTC")), ("local_date", pa.date32()), ("iso_week", pa.string()),
-        ("first_run_id", pa.string()), ("last_run_id", pa.string()), ("resolved_run_id", pa.string()),
-        ("customer_id", pa.string()),
+        ("started_at", pa.timestamp("us", tz="UTC")), ("first_run_id", pa.string()), ("last_run_id", pa.string()),
+        ("resolved_run_id", pa.string()), ("customer_id", pa.string()), ("is_retryable", pa.bool_()),
     ]
 )  # fmt: skip
 
 
 def _quarantine_row(item: NotAudited, call: Call | None, run_id: str) -> tuple[Any, ...]:
-    call_id, _, started_at, _, day, week, *_ = call_row(call) if call is not None else (None,) * 14
+    started_at = call.started_at if call is not None and item.started_at is None else item.started_at
     return (
         item.path, item.sha256 or "", item.size, item.source, item.code, item.reason, item.next_step,
-        call_id, started_at, day, week, run_id, run_id, None, call.customer_id if call is not None else None,
+        call.call_id if call is not None else None, started_at, run_id, run_id, None,
+        call.customer_id if call is not None else None, Refusal(item.code).is_retryable,
     )  # fmt: skip
+
+
+# The day and the week of a start, and how far its clock is from UTC, are those of the site.
+_ON_CLOCK = """
+    datediff('second', started_at at time zone 'UTC', started_at at time zone site_timezone()) as utc_offset_s,
+    (started_at at time zone site_timezone())::date as local_date,
+    strftime(started_at at time zone site_timezone(), '%G-W%V') as iso_week
+"""
+
+
+@_told_of_a_full_disk()
+def keep_clock(con: duckdb.DuckDBPyConnection, timezone: str) -> None:
+    """Count days and weeks by the clock of this IANA zone from now on, and again for all that is stored.
+
+    Does nothing where that is the clock already. Raises SetupError where the disk does not take it.
+    """
+    if con.execute("select timezone from core.site").fetchall() == [(timezone,)]:
+        return
+    with _transaction(con):
+        con.execute("delete from core.site")
+        con.execute("insert into core.site values (?)", [timezone])
+        of_day = ("local_date", "iso_week")
+        for table, columns in (("calls", ("utc_offset_s", *of_day)), ("quarantine", of_day)):
+            con.execute(
+                f"update core.{table} t set {', '.join(f'{c} = n.{c}' for c in columns)} "  # noqa: S608  Names of ours.
+                f"from (select rowid as id, {_ON_CLOCK} from core.{table} where started_at is not null) n "
+                "where n.id = t.rowid"
+            )
 
 
 def _definition(rule: Rule) -> str:
     """What the rule looks for, as JSON; its examples are its tests and change nothing."""
-    told = {"id", "asks", "why", "sources", "status", "applies", "examples"}
+    told = {"id", "asks", "why", "sources", "status", "applies", "milestone", "examples"}
     fields = {k: v for k, v in msgspec.structs.asdict(rule).items() if k not in told and v is not None}
     return msgspec.json.encode(fields, order="deterministic").decode()
 
@@ -606,11 +672,11 @@ def _delete_same_audits(con: duckdb.DuckDBPyConnection, audits: pa.Table) -> Non
 def _insert(con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], run_id: str) -> None:
     with _registered(con, tables):
         for name in tables:
-            run = ", $run as run_id" if name == "call_measures" else ""
+            run = ", $run as run_id" if name == "call_measures" else f", {_ON_CLOCK}" if name == "calls" else ""
             if tables[name].num_rows:
                 con.execute(
                     f"insert into core.{name} by name select *{run} from batch_{name}",  # noqa: S608  Names of ours.
-                    {"run": run_id} if run else None,
+                    {"run": run_id} if name == "call_measures" else None,
                 )
 
 
@@ -683,7 +749,7 @@ def _read_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -
     for row in heads:
         call_id = row["call_id"]
         yield Transcript(
-            call=_call(row),
+            call=call_of(row),
             utterances=tuple(heard.get(call_id, ())),
             provenance=Provenance(
                 engine=row["engine"],
@@ -706,7 +772,8 @@ def _read_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -
         )
 
 
-def _call(row: Mapping[str, Any]) -> Call:
+def call_of(row: Mapping[str, Any]) -> Call:
+    """The call of a row of `core.calls`."""
     started_at = None
     if row["started_at"] is not None:
         offset = timedelta(seconds=row["utc_offset_s"])

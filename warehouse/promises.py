@@ -1,48 +1,88 @@
-"""Promises whose outcome may still change: a later call may keep them, or their time may run out."""
+"""Promises whose outcome is another by now: a later call kept them, or their time ran out."""
 
-from datetime import datetime
+from collections.abc import Sequence
 
 import duckdb
+import msgspec
+
+from audit_rules.finding import Evidence, EvidenceKind, Finding, Medium, Promise
+from transcription.transcript import Call, SpeakerRole
+from warehouse import load
 
 
-def unsettled_promises(
-    con: duckdb.DuckDBPyConnection, *, rulebook_version: str, rule_id: str, known_until: datetime | None
-) -> list[str]:
-    """Calls whose promise this rulebook does not call kept and may now judge otherwise, in order of their ids.
+class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
+    """A promise as it was heard, in which call, and the finding on it that stands in the warehouse."""
 
-    That is where it was not due when it was judged and is due by `known_until`, the start of the newest known call, or
-    where a run after the one that judged it brought a later call of the same customer.
+    call: Call
+    rulebook_version: str
+    rule_id: str
+    verdict: str
+    promise: Promise
+    trigger: Evidence
+
+
+def unsettled_promises(con: duckdb.DuckDBPyConnection) -> list[Unsettled]:
+    """Where the verdict that counts, by whichever rulebook, is not what the view `promises` says; in order of calls.
+
+    A call after which a call of the same customer was erased keeps its verdict.
     """
+    asked = con.execute(
+        """
+        select c.*, f.rulebook_version, f.rule_id, f.verdict, p.turn, p.start_s, p.quote, p.within_hours, p.medium,
+            list_filter(f.evidence, lambda e: e.kind = 'trigger' and e.turn = p.turn and e.quote = p.quote)[1] as heard
+        from promises p
+        join core.current_audits a on a.call_id = p.call_id
+        join core.rules r
+            on r.rulebook_version = a.rulebook_version and r.matcher = 'kept_promise'
+        join core.findings f
+            on f.call_id = a.call_id and f.rulebook_version = a.rulebook_version and f.rule_id = r.rule_id
+        join core.calls c on c.call_id = p.call_id
+        where heard is not null and f.verdict in ('met', 'missed', 'not_assessable')
+          and f.verdict <> case p.outcome when 'kept' then 'met' when 'broken' then 'missed' else 'not_assessable' end
+          and p.call_id not in (from core.contact_gaps)
+        qualify row_number() over (partition by f.call_id, f.rule_id order by p.promise) = 1
+        order by c.call_id, f.rule_id
+        """
+    )
+    names = [column[0] for column in asked.description or ()]
+    rows = [dict(zip(names, row, strict=True)) for row in asked.fetchall()]
     return [
-        call_id
-        for (call_id,) in con.execute(
-            """
-            with came as (
-                select call_id, customer_id, started_at, min(run_id) as run_id
-                from core.calls join core.call_measures using (call_id)
-                where customer_id is not null and started_at is not null
-                  and call_id not in (select call_id from core.impossible_calls)
-                group by all
-            )
-            select distinct f.call_id
-            from core.findings f
-            join core.promises p using (call_id, rulebook_version)
-            join core.call_measures m using (call_id, rulebook_version)
-            join core.calls c using (call_id)
-            where f.rulebook_version = $version and f.rule_id = $rule and f.verdict <> 'met'
-              and f.call_id not in (select call_id from core.impossible_calls)
-              and p.due_at is not null  -- Without a date nothing can change,
-              -- and what an erased call kept must not turn to missed.
-              and f.call_id not in (from core.contact_gaps)
-              and (
-                (f.verdict = 'not_assessable' and p.due_at <= $known_until)
-                or exists (
-                    from came
-                    where came.customer_id = c.customer_id and came.started_at > c.started_at and came.run_id > m.run_id
-                )
-              )
-            order by f.call_id
-            """,
-            {"version": rulebook_version, "rule": rule_id, "known_until": known_until},
-        ).fetchall()
+        Unsettled(
+            call=load.call_of(row),
+            rulebook_version=row["rulebook_version"],
+            rule_id=row["rule_id"],
+            verdict=row["verdict"],
+            promise=Promise(
+                turn=row["turn"],
+                start=row["start_s"],
+                quote=row["quote"],
+                within_hours=row["within_hours"],
+                medium=Medium(row["medium"]),
+            ),
+            trigger=_trigger(row["heard"]),
+        )
+        for row in rows
     ]
+
+
+def _trigger(piece: dict[str, object]) -> Evidence:
+    return msgspec.convert(
+        {
+            "kind": EvidenceKind.TRIGGER,
+            "turn": piece["turn"],
+            "role": SpeakerRole(piece["role"]) if piece["role"] else None,
+            "start": piece["start_s"],
+            "end": piece["end_s"],
+            "quote": piece["quote"],
+            "char_start": piece["char_start"],
+            "char_end": piece["char_end"],
+        },
+        Evidence,
+    )
+
+
+def store_settled(con: duckdb.DuckDBPyConnection, settled: Sequence[tuple[Unsettled, Finding]]) -> None:
+    """Put each finding in place of the one that stood there. Raises SetupError where the disk does not take it."""
+    load.replace_findings(
+        con, [(unsettled.call.call_id, unsettled.rulebook_version, finding) for unsettled, finding in settled]
+    )

@@ -232,7 +232,7 @@ def verdict_that_counts(con: duckdb.DuckDBPyConnection, call_id: str, rule_id: s
 def spoken(con: duckdb.DuckDBPyConnection, call_ids: Collection[str]) -> list[tuple[str, float | None, str, str]]:
     """Call, start in seconds, role and words of every turn of these calls."""
     return con.execute(
-        "select call_id, start_s, role, text from turns where list_contains($calls, call_id) order by call_id, turn",
+        "select call_id, start_s, speaker, text from turns where list_contains($calls, call_id) order by call_id, turn",
         {"calls": sorted(call_ids)},
     ).fetchall()
 

@@ -95,9 +95,7 @@ def calls_in(con: duckdb.DuckDBPyConnection, call_ids: Collection[str] | None = 
     # Read to its end: DuckDB registers no table on a connection whose last answer was not.
     ((stored,),) = con.execute("select count(*) from core.transcripts where words_removed_on is null").fetchall()
     count = int(stored) if call_ids is None else len(call_ids)
-    contacts = {
-        customer: [Contact(call_id=c, started_at=at, direction=direction) for c, at, direction in calls]
-        for customer, calls in load.contacts(con).items()
-    }
     transcripts = load.transcripts(con, call_ids=call_ids)
-    return StoredCalls(count=count, transcripts=transcripts, contacts=contacts, known_until=load.horizon(con))
+    return StoredCalls(
+        count=count, transcripts=transcripts, contacts=load.contacts(con), known_until=load.known_until(con)
+    )

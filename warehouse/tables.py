@@ -5,8 +5,8 @@ through Python one by one are a hundred times slower in DuckDB.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from datetime import timedelta
 from itertools import accumulate, chain, pairwise
 from math import fsum
 from typing import Any
@@ -16,7 +16,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding
+from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Pause
 from transcription.errors import InputError
 from transcription.transcript import Call, Span, SpeakerRole, Transcript, Utterance, Word
 from transcription.turns import turn_groups
@@ -36,8 +36,7 @@ _EVIDENCE = pa.struct(
 SCHEMAS: dict[str, pa.Schema] = {
     "calls": pa.schema(
         [
-            ("call_id", _TEXT), ("source", _TEXT), ("started_at", _TIME), ("utc_offset_s", _INT),
-            ("local_date", pa.date32()), ("iso_week", _TEXT), ("agent_id", _TEXT), ("agent_name", _TEXT),
+            ("call_id", _TEXT), ("source", _TEXT), ("started_at", _TIME), ("agent_id", _TEXT), ("agent_name", _TEXT),
             ("team", _TEXT), ("customer_id", _TEXT), ("customer_name", _TEXT), ("queue", _TEXT), ("direction", _TEXT),
             ("interaction_id", _TEXT),
         ]
@@ -81,14 +80,29 @@ SCHEMAS: dict[str, pa.Schema] = {
             ("talk_share_agent", _FLOAT), ("words_per_minute_agent", _FLOAT), ("overlaps_by_agent", _INT),
             ("overlaps_by_customer", _INT), ("overlap_s", _FLOAT), ("silence_s", _FLOAT), ("holds", _INT),
             ("hold_s", _FLOAT), ("median_answer_gap_s", _FLOAT), ("longest_dead_air_s", _FLOAT), ("transfers", _INT),
-            ("tense", pa.bool_()), ("upset_at_start", pa.bool_()), ("upset_at_end", pa.bool_()), ("calmed", pa.bool_()),
+            ("upset_at_start", pa.bool_()), ("upset_at_end", pa.bool_()), ("calmed", pa.bool_()),
             ("verdicts_hash", _TEXT), ("upset", _TEXT),
         ]
     ),
     "findings": pa.schema(
         [
-            ("call_id", _TEXT), ("rulebook_version", _TEXT), ("rule_id", _TEXT), ("verdict", _TEXT), ("reason", _TEXT),
+            ("call_id", _TEXT), ("rulebook_version", _TEXT), ("rule_id", _TEXT), ("verdict", _TEXT),
+            ("reason_code", _TEXT), ("miss_kind", _TEXT), ("seconds", _FLOAT), ("how_many", _INT),
+            ("limit_number", _FLOAT), ("limit_unit", _TEXT), ("since", _TEXT), ("confidence", _FLOAT),
+            ("named", pa.list_(_TEXT)), ("other_call_id", _TEXT),
             ("shown", _INT), ("evidence", pa.list_(_EVIDENCE)), ("certainty", _TEXT), ("witness", _TEXT),
+        ]
+    ),
+    "holds": pa.schema(
+        [
+            ("call_id", _TEXT), ("rulebook_version", _TEXT), ("position", _INT), ("start_s", _FLOAT),
+            ("end_s", _FLOAT), ("kind", _TEXT),
+        ]
+    ),
+    "silences": pa.schema(
+        [
+            ("call_id", _TEXT), ("rulebook_version", _TEXT), ("position", _INT), ("start_s", _FLOAT),
+            ("end_s", _FLOAT), ("kind", _TEXT),
         ]
     ),
     "episodes": pa.schema(
@@ -100,7 +114,7 @@ SCHEMAS: dict[str, pa.Schema] = {
     "promises": pa.schema(
         [
             ("call_id", _TEXT), ("rulebook_version", _TEXT), ("promise", _INT), ("turn", _INT), ("start_s", _FLOAT),
-            ("quote", _TEXT), ("within_hours", _FLOAT), ("made_at", _TIME), ("due_at", _TIME),
+            ("quote", _TEXT), ("within_hours", _FLOAT), ("made_at", _TIME), ("due_at", _TIME), ("medium", _TEXT),
         ]
     ),
 }  # fmt: skip
@@ -116,7 +130,7 @@ class AuditedCall(msgspec.Struct, frozen=True):
 
 OF_CALL = ("calls", "recordings")
 OF_TRANSCRIPT = ("transcripts", "utterances", "speech_spans", "music_spans", "unheard_spans")
-OF_AUDIT = ("call_measures", "findings", "episodes", "promises")
+OF_AUDIT = ("call_measures", "findings", "holds", "silences", "episodes", "promises")
 """The tables of a call, of what was heard, of what was judged: each kind is replaced for its own reason."""
 
 
@@ -184,9 +198,12 @@ def audits_to_arrow(batch: Sequence[AuditedCall], *, stored: Mapping[str, str]) 
 
 
 def _audit_columns(ordered: Sequence[AuditedCall], hashes: Sequence[str]) -> dict[str, list[Any]]:
+    audits = [a.audit for a in ordered]
     return {
         "call_measures": _transposed(map(_measures_row, ordered, hashes)),
-        "findings": _finding_columns(ordered),
+        "findings": _finding_columns([(a.call_id, a.rulebook_version, a.findings) for a in audits]),
+        "holds": _transposed(_pause_rows(audits, lambda a: a.holds)),
+        "silences": _transposed(_pause_rows(audits, lambda a: a.silences)),
         "episodes": _transposed(_episode_rows(ordered)),
         "promises": _transposed(_promise_rows(ordered)),
     }
@@ -222,33 +239,17 @@ _NO_CALL = Call(call_id="", source="")
 _ENCODER = msgspec.msgpack.Encoder(order="deterministic")
 
 
-def local_date(started_at: datetime | None) -> date | None:
-    """The day of a call on the clock of its own offset; None where the start is unknown."""
-    return started_at.date() if started_at is not None else None
-
-
-def iso_week(day: date | None) -> str | None:
-    """The ISO 8601 week of a day, as in "2026-W10"."""
-    if day is None:
-        return None
-    year, week, _ = day.isocalendar()
-    return f"{year:04d}-W{week:02d}"
-
-
 def call_row(call: Call) -> tuple[Any, ...]:
-    """The columns of `core.calls`. Raises InputError where the start has no offset from UTC."""
-    offset = call.started_at.utcoffset() if call.started_at is not None else None
-    if call.started_at is not None and offset is None:
+    """The columns of `core.calls` but its day and week. Raises InputError where the start has no offset from UTC."""
+    if call.started_at is not None and call.started_at.utcoffset() is None:
         raise InputError(
             f"call {call.call_id}: its start has no time zone",
             why=f"{call.started_at} could be any of 24 hours.",
             tries=("set zone for its source in callaudit.toml",),
         )
-    day = local_date(call.started_at)
     return (
-        call.call_id, call.source, call.started_at, int(offset.total_seconds()) if offset is not None else None,
-        day, iso_week(day), call.agent_id, call.agent_name, call.team, call.customer_id, call.customer_name,
-        call.queue, call.direction, call.interaction_id,
+        call.call_id, call.source, call.started_at, call.agent_id, call.agent_name, call.team, call.customer_id,
+        call.customer_name, call.queue, call.direction, call.interaction_id,
     )  # fmt: skip
 
 
@@ -405,7 +406,7 @@ def _measures_row(audited: AuditedCall, digest: str) -> tuple[Any, ...]:
         m.turns_agent, m.turns_customer, m.words_agent, m.words_customer,
         m.talk_share_agent, m.words_per_minute_agent, m.overlaps_by_agent, m.overlaps_by_customer, m.overlap_seconds,
         m.silence_seconds, m.holds, m.hold_seconds, m.median_answer_gap, m.longest_dead_air, m.transfers,
-        m.tense, m.upset_at_start, m.upset_at_end, m.calmed, _verdicts_hash(audited.audit), m.upset,
+        m.upset_at_start, m.upset_at_end, m.calmed, _verdicts_hash(audited.audit), m.upset,
     )  # fmt: skip
 
 
@@ -415,16 +416,33 @@ def _verdicts_hash(audit: Audit) -> str:
     return hashlib.sha256(_ENCODER.encode(verdicts)).hexdigest()[:32]
 
 
-def _finding_columns(ordered: Sequence[AuditedCall]) -> list[Sequence[Any] | pa.Array]:
-    audits = [a.audit for a in ordered]
-    findings = [f for audit in audits for f in audit.findings]
-    counts = [len(a.findings) for a in audits]
+def findings_to_arrow(judged: Sequence[tuple[str, str, Finding]]) -> pa.Table:
+    """The table of single findings, each with its call and the rulebook that judged."""
+    return arrow_table(
+        SCHEMAS["findings"], _finding_columns([(call, version, (finding,)) for call, version, finding in judged])
+    )
+
+
+def _finding_columns(audits: Sequence[tuple[str, str, Sequence[Finding]]]) -> list[Sequence[Any] | pa.Array]:
+    """Of the findings of each call and rulebook."""
+    findings = [f for *_, of_call in audits for f in of_call]
+    facts = [f.facts for f in findings]
+    counts = [len(of_call) for *_, of_call in audits]
     return [
-        _repeated([a.call_id for a in audits], counts),
-        _repeated([a.rulebook_version for a in audits], counts),
+        _repeated([call_id for call_id, *_ in audits], counts),
+        _repeated([version for _, version, _ in audits], counts),
         [f.rule_id for f in findings],
         [f.verdict for f in findings],
         [f.reason for f in findings],
+        [f.miss for f in findings],
+        [fact.seconds for fact in facts],
+        [fact.how_many for fact in facts],
+        [fact.limit for fact in facts],
+        [fact.limit_unit for fact in facts],
+        [fact.since for fact in facts],
+        [fact.confidence for fact in facts],
+        [fact.named for fact in facts],
+        [fact.other_call or None for fact in facts],
         [_shown(f.evidence) for f in findings],
         _evidence(findings),
         [None if f.certainty is None else f.certainty.name.lower() for f in findings],
@@ -478,6 +496,12 @@ def _episode_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]:
             )  # fmt: skip
 
 
+def _pause_rows(audits: Iterable[Audit], pauses: Callable[[Audit], Sequence[Pause]]) -> Iterable[tuple[Any, ...]]:
+    for a in audits:
+        for number, p in enumerate(pauses(a)):
+            yield a.call_id, a.rulebook_version, number, p.start, p.end, p.kind
+
+
 def _promise_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]:
     for audited in ordered:
         a = audited.audit
@@ -488,4 +512,5 @@ def _promise_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]:
             due_at = started_at + timedelta(hours=p.within_hours) if started_at is not None else None
             yield (
                 a.call_id, a.rulebook_version, number, p.turn, p.start, p.quote, p.within_hours, made_at, due_at,
+                p.medium,
             )  # fmt: skip

@@ -35,16 +35,21 @@ class KnownLines:
         self._centre: Floats = stored["centre"].astype(np.float32)
         self._directions: Floats = stored["directions"].astype(np.float32)
         self._lines = _unit(stored["lines"].astype(np.float32))
+        # An act asks for the same lines each time.
+        self._tagged = lru_cache(maxsize=200)(self._select)
 
     def nearest(self, tags: Sequence[str], vector: npt.NDArray[np.float32]) -> str:
         """The text of the line with one of the tags nearest to a turn's vector, or "" where the corpus has none."""
-        tagged = [self._by_tag[tag] for tag in tags if tag in self._by_tag]
-        if not tagged:
+        numbers, lines = self._tagged(tuple(tags))
+        if not len(numbers):
             return ""
-        numbers = np.concatenate(tagged)
         projected = np.asarray((vector - self._centre) @ self._directions, np.float32)
-        wanted = _unit(projected[None, :])[0]
-        return self._texts[int(numbers[int(np.argmax(self._lines[numbers] @ wanted))])]
+        return self._texts[int(numbers[int(np.argmax(lines @ _unit(projected[None, :])[0]))])]
+
+    def _select(self, tags: tuple[str, ...]) -> tuple[npt.NDArray[np.int64], Floats]:
+        none = np.zeros(0, np.int64)
+        numbers = np.unique(np.concatenate([none, *(self._by_tag.get(tag, none) for tag in tags)]))
+        return numbers, self._lines[numbers]
 
 
 @lru_cache(maxsize=1)

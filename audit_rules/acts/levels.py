@@ -47,3 +47,18 @@ def calibrated(observed: Observed, standard: Levels) -> Levels:
             break
     slope, phrase, offset = (round(float(w), 3) for w in weights)
     return msgspec.structs.replace(standard, slope=max(slope, 0.2), phrase=max(phrase, 0.0), offset=offset)
+
+
+def shift(odds: Floats, label: Floats) -> float:
+    """How much the log odds of an act must move to be as often right as people say; few labels move little.
+
+    `odds` are those of what was heard, `label` whether a person heard it too (0 or 1). Penalised maximum likelihood.
+    """
+    moved = 0.0
+    for _ in range(_STEPS):
+        p = 1 / (1 + np.exp(-np.clip(odds + moved, -30, 30)))
+        step = float((label - p).sum() - _PULL[2] * moved) / float((p * (1 - p)).sum() + _PULL[2])
+        moved += step
+        if abs(step) < 1e-9:
+            break
+    return round(moved, 3)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -45,33 +45,52 @@ class Witnesses:
         In `typed` conversations a phrase is sure by itself: the phrases were written for such, and are right there. In
         speech they are worth what the corpus showed them to be worth.
         """
-        return {
-            name: [*self._said(name, texts, sorted({p for n in names for p in phrases.get(n, ())}), heard, typed)]
-            for name, names in self._counting_as.items()
+        places = {
+            name: sorted({p for n in names for p in phrases.get(n, ())}) for name, names in self._counting_as.items()
         }
+        found = {
+            name: [Said(place, name, Certainty.SURE, Witness.PHRASES) for place in by_phrase]
+            for name, by_phrase in places.items()
+            if heard is None or not self._columns[name]
+        }
+        if heard is not None:
+            found |= self._weighed(texts, {n: p for n, p in places.items() if self._columns[n]}, heard, typed=typed)
+        return {name: found[name] for name in places}
 
-    def _said(
-        self, name: str, texts: Sequence[str], by_phrase: Sequence[Place], heard: Heard | None, typed: bool
-    ) -> Iterator[Said]:
-        if heard is None or not self._columns[name]:
-            yield from (Said(place, name, Certainty.SURE, Witness.PHRASES) for place in by_phrase)
-            return
-        levels, columns = self.levels[name], self._columns[name]
-        spoken = np.zeros(len(texts), np.float64)
-        spoken[[p.turn for p in by_phrase]] = 1
-        own = levels.slope * any_of(heard.odds, columns) + levels.offset
-        with_phrase = own + levels.phrase * spoken
-        probabilities = np.round(1 / (1 + np.exp(-np.clip(with_phrase, -30, 30))), _PLACES)
+    def _weighed(
+        self, texts: Sequence[str], places: Mapping[str, Sequence[Place]], heard: Heard, *, typed: bool
+    ) -> dict[str, list[Said]]:
+        """Acts that both witnesses can hear, all at once: a row a turn and a column an act."""
+        slope, offset, phrase, likely, possible = np.array(
+            [
+                (one.slope, one.offset, one.phrase, one.likely, one.possible)
+                for one in (self.levels[name] for name in places)
+            ]
+        ).T
+        own = slope * np.stack([any_of(heard.odds, self._columns[name]) for name in places], axis=1) + offset
+        spoken = np.zeros(own.shape, np.bool_)
+        for act, by_phrase in enumerate(places.values()):
+            spoken[[p.turn for p in by_phrase], act] = True
+        odds = np.clip(own + phrase * spoken, -30, 30)
+        probabilities = np.round(1 / (1 + np.exp(-odds)), _PLACES)
         if typed:
-            probabilities[spoken > 0] = np.maximum(probabilities[spoken > 0], _TYPED)
-        likely_alone = own >= np.log(levels.likely / (1 - levels.likely))
-        for turn in np.flatnonzero(probabilities >= levels.possible).tolist():
-            probability = float(probabilities[turn])
-            places = [p for p in by_phrase if p.turn == turn]
-            witness = Witness.RECOGNISER if not places else Witness.BOTH if likely_alone[turn] else Witness.PHRASES
+            probabilities[spoken] = np.maximum(probabilities[spoken], _TYPED)
+        likely_alone = own >= np.log(likely / (1 - likely))
+        found: dict[str, list[Said]] = {name: [] for name in places}
+        names = [*places]
+        for act, turn in zip(*(n.tolist() for n in np.nonzero((probabilities >= possible).T)), strict=True):
+            name = names[act]
+            probability = float(probabilities[turn, act])
+            by_phrase = [p for p in places[name] if p.turn == turn]
+            witness = (
+                Witness.RECOGNISER if not by_phrase else Witness.BOTH if likely_alone[turn, act] else Witness.PHRASES
+            )
+            columns = self._columns[name]
             column = columns[int(np.argmax(heard.odds[turn, columns]))]
-            for place in places or [_sentence(turn, texts[turn], int(heard.at[turn, column]))]:
-                yield Said(place, name, _certainty(probability, levels), witness, probability)
+            certainty = _certainty(probability, self.levels[name])
+            for place in by_phrase or [_sentence(turn, texts[turn], int(heard.at[turn, column]))]:
+                found[name].append(Said(place, name, certainty, witness, probability))
+        return found
 
 
 def columns_of(acts: Mapping[str, Act], tags: Sequence[str]) -> dict[str, list[int]]:

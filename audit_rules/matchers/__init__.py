@@ -13,7 +13,7 @@ import msgspec
 
 from audit_rules.acts.said import Place, Said
 from audit_rules.conversation import Conversation
-from audit_rules.finding import Evidence, EvidenceKind, Finding, Verdict
+from audit_rules.finding import NO_FACTS, Evidence, EvidenceKind, Facts, Finding, Miss, Note, Reason, Since, Verdict
 from audit_rules.index import Index
 from audit_rules.rule import Speaker
 from audit_rules.window import Window
@@ -24,7 +24,7 @@ class Scope(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     trigger: Place | None
     last_turn: int
-    called_for_by: str
+    since: Since
 
     @property
     def first_turn(self) -> int:
@@ -47,43 +47,56 @@ Build = Callable[[str, Any, Index], Matcher]
 
 
 class Answer:
-    """Writes one rule's findings, so that every matcher phrases them alike."""
+    """Writes one rule's findings."""
 
     def __init__(self, rule_id: str) -> None:
         self.rule_id = rule_id
         # The two that most rules give most calls.
-        self.never_upset = self.not_applicable("The customer was never upset.")
-        self.not_called_for = self.not_applicable("Nothing called for it.")
+        self.never_upset = self.not_applicable(Reason.NEVER_UPSET)
+        self.not_called_for = self.not_applicable(Reason.NOT_CALLED_FOR)
 
-    def met(self, reason: str, *evidence: Evidence, said: Said | None = None) -> Finding:
+    def met(self, reason: Reason, *evidence: Evidence, facts: Facts = NO_FACTS, said: Said | None = None) -> Finding:
         """Earned by the evidence; `said` is the act that decided."""
-        return self._finding(Verdict.MET, reason, evidence, said)
+        return self._finding(Verdict.MET, reason, evidence, facts, said=said)
 
-    def missed(self, reason: str, *evidence: Evidence, said: Said | None = None) -> Finding:
+    def missed(
+        self, reason: Reason, miss: Miss, *evidence: Evidence, facts: Facts = NO_FACTS, said: Said | None = None
+    ) -> Finding:
         """Called for by the evidence and not found, or an offence that is sure."""
-        return self._finding(Verdict.MISSED, reason, evidence, said)
+        return self._finding(Verdict.MISSED, reason, evidence, facts, said=said, miss=miss)
 
-    def unsure(self, reason: str, *evidence: Evidence, said: Said | None = None) -> Finding:
+    def unsure(self, reason: Reason, *evidence: Evidence, said: Said | None = None) -> Finding:
         """Near enough to one of the two that a person should listen."""
-        return self._finding(Verdict.UNSURE, reason, evidence, said)
+        return self._finding(Verdict.UNSURE, reason, evidence, NO_FACTS, said=said)
 
-    def _finding(self, verdict: Verdict, reason: str, evidence: tuple[Evidence, ...], said: Said | None) -> Finding:
+    def not_applicable(self, reason: Reason, *evidence: Evidence, facts: Facts = NO_FACTS) -> Finding:
+        """Nothing called for it."""
+        return self._finding(Verdict.NOT_APPLICABLE, reason, evidence, facts)
+
+    def not_assessable(self, reason: Reason, *evidence: Evidence, facts: Facts = NO_FACTS) -> Finding:
+        """The recording or transcript cannot show it."""
+        return self._finding(Verdict.NOT_ASSESSABLE, reason, evidence, facts)
+
+    def _finding(
+        self,
+        verdict: Verdict,
+        reason: Reason,
+        evidence: tuple[Evidence, ...],
+        facts: Facts,
+        *,
+        said: Said | None = None,
+        miss: Miss | None = None,
+    ) -> Finding:
         return Finding(
             rule_id=self.rule_id,
             verdict=verdict,
             reason=reason,
+            facts=facts,
+            miss=miss,
             evidence=evidence,
             certainty=said.certainty if said else None,
             witness=said.witness if said else None,
         )
-
-    def not_applicable(self, reason: str, *evidence: Evidence) -> Finding:
-        """Nothing called for it."""
-        return Finding(rule_id=self.rule_id, verdict=Verdict.NOT_APPLICABLE, reason=reason, evidence=evidence)
-
-    def not_assessable(self, reason: str, *evidence: Evidence) -> Finding:
-        """The recording or transcript cannot show it."""
-        return Finding(rule_id=self.rule_id, verdict=Verdict.NOT_ASSESSABLE, reason=reason, evidence=evidence)
 
 
 def answering_turns(call: Conversation, scope: Scope, window: Window, speaker: Speaker = "agent") -> list[int]:
@@ -125,5 +138,5 @@ def searched(call: Conversation, turns: Sequence[int], kind: EvidenceKind = Evid
         kind=kind,
         start=min(starts, default=None),
         end=max(ends, default=None),
-        note=f"searched {len(members)} agent turn{'' if len(members) == 1 else 's'}",
+        note=Note.SEARCHED,
     )

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
-from audit_rules.finding import EvidenceKind, Finding
+from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Note, Reason
 from audit_rules.hearing import heard_surely, too_uncertain
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, searched
@@ -58,17 +58,20 @@ class AsksAgainMatcher:
             sure = [question for question in again if heard_surely(call, question[0])]
             if not sure:
                 doubted = sorted({place for place, _, _ in again})
-                against = (call.evidence(EvidenceKind.AGAINST, p, "asked again") for p in doubted)
-                return self.answer.not_assessable(too_uncertain(call, doubted), *against)
+                against = (call.evidence(EvidenceKind.AGAINST, p, Note.ASKED_AGAIN) for p in doubted)
+                return self.answer.not_assessable(Reason.WORDS_UNCERTAIN, *against, facts=too_uncertain(call, doubted))
             place, given, slot = min(sure)
             return self.answer.missed(
-                f"Asks for the {slot} that the customer had given.",
-                call.evidence(EvidenceKind.AGAINST, place, "asked again"),
-                call.turn_evidence(EvidenceKind.TRIGGER, call.turns[given], "given here"),
+                Reason.ASKED_AGAIN,
+                Miss.FORBIDDEN,
+                call.evidence(EvidenceKind.AGAINST, place, Note.ASKED_AGAIN),
+                call.turn_evidence(EvidenceKind.TRIGGER, call.turns[given], Note.GIVEN_HERE),
+                facts=Facts(named=(slot,) if slot else ()),
             )
         if not call.agent_turns:
-            return self.answer.not_applicable("The agent said nothing here.")
-        return self.answer.met("Nothing is asked for twice.", searched(call, [t.index for t in call.agent_turns]))
+            return self.answer.not_applicable(Reason.AGENT_SILENT)
+        turns = [t.index for t in call.agent_turns]
+        return self.answer.met(Reason.NOTHING_ASKED_TWICE, searched(call, turns), facts=Facts(how_many=len(turns)))
 
     def _again(self, call: Conversation) -> list[tuple[Place, int, str]]:
         repaired = {p.turn for p in call.hits(self.repairs)}
@@ -98,9 +101,9 @@ class AsksAgainMatcher:
             answer = _spelled(call.texts[floor[at]])
             before = given.get(answer) if len(answer) >= _LONG_ENOUGH else None
             if before is not None:
-                yield place, before, "same number"
+                yield place, before, ""
             elif floor[at] in protesting:
-                yield place, floor[at], "details"
+                yield place, floor[at], ""
             if len(answer) >= _LONG_ENOUGH:
                 given.setdefault(answer, floor[at])
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
-from audit_rules.finding import EvidenceKind, Finding
+from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason, Unit
 from audit_rules.hearing import heard_surely, too_uncertain
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, answering_turns, inside
@@ -32,25 +32,21 @@ class AtMostMatcher:
         """Missed when said too often and nothing redeems it."""
         turns = answering_turns(call, scope, Window("rest"))
         if not turns:
-            return self.answer.not_applicable("The agent said nothing here.")
+            return self.answer.not_applicable(Reason.AGENT_SILENT)
         hits = inside(call.hits(self.phrases), turns)
         said = [call.evidence(EvidenceKind.MET, p) for p in hits]
         if not hits:
-            return self.answer.not_applicable("It was never said, so never too often.")
+            return self.answer.not_applicable(Reason.NEVER_SAID)
+        counted = Facts(how_many=len(hits), limit=self.times, limit_unit=Unit.TIMES)
         if len(hits) <= self.times:
-            return self.answer.met(_said(len(hits), self.times), *said)
+            return self.answer.met(Reason.SAID_OF_LIMIT, *said, facts=counted)
         redeeming = inside(call.hits(self.redeemed), turns) if self.redeemed else []
         if redeeming:
-            return self.answer.met(
-                f"Said {len(hits)} times, with one that is specific.", call.evidence(EvidenceKind.MET, redeeming[0])
-            )
+            evidence = call.evidence(EvidenceKind.MET, redeeming[0])
+            return self.answer.met(Reason.SAID_WITH_SPECIFIC, evidence, facts=counted)
         sure = [hit for hit in hits if heard_surely(call, hit)]
         against = (call.evidence(EvidenceKind.AGAINST, p) for p in hits)
         if len(sure) <= self.times:
             doubted = [hit for hit in hits if hit not in sure]
-            return self.answer.not_assessable(too_uncertain(call, doubted), *against)
-        return self.answer.missed(_said(len(hits), self.times), *against)
-
-
-def _said(times: int, limit: int) -> str:
-    return f"Said {'once' if times == 1 else f'{times} times'}; limit {limit}."
+            return self.answer.not_assessable(Reason.WORDS_UNCERTAIN, *against, facts=too_uncertain(call, doubted))
+        return self.answer.missed(Reason.SAID_OF_LIMIT, Miss.FORBIDDEN, *against, facts=counted)

@@ -10,14 +10,17 @@ by the other party. With `specific` a hit must name the issue (see `audit_rules/
 
 from collections.abc import Sequence
 
+import msgspec
+
 from audit_rules.acts.said import Place, Said
 from audit_rules.conversation import Conversation
-from audit_rules.finding import Evidence, EvidenceKind, Finding
+from audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Miss, Note, Reason, Unit
 from audit_rules.index import Index
 from audit_rules.issue import names_the_issue
 from audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside
 from audit_rules.rule import Expect
 from audit_rules.window import parse_window
+from transcription.transcript import Seconds
 
 
 class ExpectMatcher:
@@ -40,7 +43,7 @@ class ExpectMatcher:
         turns = answering_turns(call, scope, self.window, self.spec.speaker)
         # Who was upset in their last words had no chance to accept anything.
         if not turns or (self.spec.speaker == "customer" and scope.trigger and turns[-1] == scope.trigger.turn):
-            return self.answer.not_applicable("The call ended before there was a chance to.", *_trigger(call, scope))
+            return self.answer.not_applicable(Reason.CALL_ENDED, *_trigger(call, scope))
         later = [p for p in inside(self.events(call), turns) if _after(p, scope)]
         candidates = [p for p in later if self._preceded(call, p, scope)]
         timely = [(p, in_time(call, p, scope.trigger, self.window)) for p in candidates]
@@ -49,27 +52,23 @@ class ExpectMatcher:
             return self._met(call, hits, scope)
         if any(soon is None for _, soon in timely):
             said = next(p for p, soon in timely if soon is None)
-            reason = f"Said, but the recording does not show whether within {self.window}."
-            return self.answer.not_assessable(reason, call.evidence(EvidenceKind.NEAR_MISS, said))
+            evidence = call.evidence(EvidenceKind.NEAR_MISS, said)
+            return self.answer.not_assessable(Reason.SAID_WHEN_UNKNOWN, evidence, facts=self._asked(scope))
         near_enough = self._near_enough(call, turns, scope)
         if near_enough is not None:
-            evidence = call.evidence(EvidenceKind.NEAR_MISS, near_enough.place, "may be it", near_enough)
-            reason = "Something near enough was said; a person should listen."
-            return self.answer.unsure(reason, evidence, *_trigger(call, scope), said=near_enough)
-        reason = self._not_heard(scope)
-        near = self._near_miss(call, scope, hits)
-        if near is not None:
-            reason = f"{reason[:-1]}; nearest: {near.note}."
-        return self.answer.missed(reason, *_trigger(call, scope), *([near] if near else []))
+            evidence = call.evidence(EvidenceKind.NEAR_MISS, near_enough.place, Note.MAY_BE_IT, near_enough)
+            return self.answer.unsure(Reason.NEAR_ENOUGH, evidence, *_trigger(call, scope), said=near_enough)
+        return self._missed(call, scope, hits)
 
     def _met(self, call: Conversation, hits: Sequence[Place], scope: Scope) -> Finding:
         surest = [(p, call.best(self.phrases, p.turn)) for p in hits]
         surest.sort(key=lambda hit: (hit[1] is not None and -hit[1].certainty, hit[0]))
         quoted = surest[: max(self.spec.at_least, 1)]
         return self.answer.met(
-            self._heard(call, quoted[0][0], scope),
+            Reason.HEARD,
             *(call.evidence(EvidenceKind.MET, p, said=said) for p, said in quoted),
             *_trigger(call, scope),
+            facts=Facts(seconds=_after_trigger(call, quoted[0][0], scope), since=scope.since),
             said=quoted[0][1],
         )
 
@@ -91,47 +90,48 @@ class ExpectMatcher:
             return True
         return any(_after(p, scope) and p < place for p in call.hits(self.preceding))
 
-    def _heard(self, call: Conversation, place: Place, scope: Scope) -> str:
-        if scope.trigger is not None:
-            _, asked = call.time(scope.trigger)
-            said, _ = call.time(place)
-            if asked is not None and said is not None and said >= asked:
-                return f"Heard {said - asked:.0f} s after {scope.called_for_by}."
-            return f"Heard after {scope.called_for_by}."
-        return "Heard."
+    def _missed(self, call: Conversation, scope: Scope, hits: Sequence[Place]) -> Finding:
+        """With the nearest that was said, which tells in which way the rule was missed."""
+        miss, nearest = self._nearest(call, scope, hits)
+        reason, facts = Reason.NOT_HEARD, self._asked(scope)
+        if miss is Miss.TOO_FEW:
+            reason = Reason.SAID_TOO_SELDOM
+            facts = Facts(how_many=len(hits), limit=self.spec.at_least, limit_unit=Unit.TIMES)
+        elif miss is Miss.TOO_LATE and nearest is not None:
+            facts = msgspec.structs.replace(facts, seconds=_after_trigger(call, nearest, scope))
+        near = () if nearest is None else (call.evidence(EvidenceKind.NEAR_MISS, nearest),)
+        return self.answer.missed(reason, miss, *_trigger(call, scope), *near, facts=facts)
 
-    def _not_heard(self, scope: Scope) -> str:
-        if scope.trigger is None:
-            return "Not heard in this call."
-        if self.window.unit == "rest":
-            return f"Not heard after {scope.called_for_by}."
-        return f"Not heard within {self.window} after {scope.called_for_by}."
-
-    def _near_miss(self, call: Conversation, scope: Scope, hits: Sequence[Place]) -> Evidence | None:
+    def _nearest(self, call: Conversation, scope: Scope, hits: Sequence[Place]) -> tuple[Miss, Place | None]:
         if hits:
-            return call.evidence(EvidenceKind.NEAR_MISS, hits[0], f"said {len(hits)} of {self.spec.at_least} times")
+            return Miss.TOO_FEW, hits[0]
         if self.spec.specific:
             bare = [p for p in call.hits(self.phrases) if _after(p, scope)]
             if bare:
-                return call.evidence(EvidenceKind.NEAR_MISS, bare[0], "said without naming the issue")
+                return Miss.NOT_SPECIFIC, bare[0]
         events = self.events(call)
         later = [p for p in events if _after(p, scope)]
         if later:
-            return call.evidence(EvidenceKind.NEAR_MISS, later[0], self._late(call, later[0], scope))
+            return Miss.OUT_OF_PLACE if self.window.unit == "rest" else Miss.TOO_LATE, later[0]
         if events and scope.trigger is not None:
-            return call.evidence(EvidenceKind.NEAR_MISS, events[-1], f"said before {scope.called_for_by}")
+            return Miss.TOO_EARLY, events[-1]
         theirs = call.said_by_other(self.phrases)
-        if theirs:
-            other = "customer" if self.spec.speaker == "agent" else "agent"
-            return call.evidence(EvidenceKind.NEAR_MISS, theirs[0], f"said by the {other}")
-        return None
+        return (Miss.BY_THE_OTHER, theirs[0]) if theirs else (Miss.NEVER, None)
 
-    def _late(self, call: Conversation, place: Place, scope: Scope) -> str:
-        asked = call.time(scope.trigger)[1] if scope.trigger else None
-        said = call.time(place)[0]
-        if asked is not None and said is not None:
-            return f"said {said - asked:.0f} s after {scope.called_for_by}; limit {self.window}"
-        return f"said later; limit {self.window}"
+    def _asked(self, scope: Scope) -> Facts:
+        """Since when and within what the rule asks for it."""
+        unit = _UNITS.get(self.window.unit)
+        return Facts(since=scope.since, limit=None if unit is None else self.window.size, limit_unit=unit)
+
+
+_UNITS = {"turns": Unit.AGENT_TURNS, "seconds": Unit.SECONDS}
+
+
+def _after_trigger(call: Conversation, place: Place, scope: Scope) -> Seconds | None:
+    """How long after the trigger a place comes; None where a time is not known or nothing triggered."""
+    asked = call.time(scope.trigger)[1] if scope.trigger is not None else None
+    said = call.time(place)[0]
+    return None if asked is None or said is None or said < asked else said - asked
 
 
 def _after(place: Place, scope: Scope) -> bool:

@@ -13,17 +13,23 @@ from collections.abc import Sequence
 
 from audit_rules.acts.said import Place
 from audit_rules.conversation import EARLY, Conversation
-from audit_rules.finding import Evidence, EvidenceKind, Finding
+from audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Miss, Note, PauseKind, Reason, Unit
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, inside
 from audit_rules.rule import Hold, Phrases
 from transcription.transcript import Seconds, Span, SpeakerRole
 
 _MISSING = {
-    "asked": "not asked for before the silence",
-    "reason": "no reason given",
-    "duration": "not said how long",
+    "asked": Reason.HOLD_NOT_ASKED,
+    "reason": Reason.HOLD_WITHOUT_REASON,
+    "duration": Reason.HOLD_WITHOUT_DURATION,
 }
+_NOTES = {
+    PauseKind.MUSIC: Note.MUSIC_ON_HOLD,
+    PauseKind.SILENT: Note.BOTH_SILENT,
+    PauseKind.SPOKEN: Note.WAIT,
+}
+_Fault = tuple[Reason, Facts]
 _COUNT = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())} | {
     "a": 1, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "sixty": 60, "couple": 2, "few": 3,
 }  # fmt: skip
@@ -55,20 +61,19 @@ class HoldMatcher:
     def judge(self, call: Conversation, scope: Scope) -> Finding:
         """Every hold must pass."""
         if not call.holds:
-            return self.answer.not_applicable("There was no hold.")
+            return self.answer.not_applicable(Reason.NO_HOLD)
         evidence: list[Evidence] = []
-        faults: list[str] = []
+        faults: list[_Fault] = []
         for hold in call.holds:
             fault, found = self._returns(call, hold) if self.spec.aspect == "returns" else self._announced(call, hold)
             evidence += found
             faults += [fault] if fault else []
         if faults:
-            return self.answer.missed(f"{faults[0][0].upper()}{faults[0][1:]}.", *evidence)
-        return self.answer.met(
-            "Every hold was handled so." if len(call.holds) > 1 else "The hold was handled so.", *evidence
-        )
+            reason, facts = faults[0]
+            return self.answer.missed(reason, Miss.HOLD, *evidence, facts=facts)
+        return self.answer.met(Reason.HOLD_HANDLED, *evidence, facts=Facts(how_many=len(call.holds)))
 
-    def _announced(self, call: Conversation, hold: Span) -> tuple[str, list[Evidence]]:
+    def _announced(self, call: Conversation, hold: Span) -> tuple[_Fault | None, list[Evidence]]:
         before = [t.index for t in call.turns_before(hold, SpeakerRole.AGENT)]
         said = call.hits(self.phrases)
         if hold.duration <= self.spec.announced_up_to:
@@ -76,22 +81,23 @@ class HoldMatcher:
         hits = [p for p in inside(said, before) if call.is_said_before(p, hold)]
         silence = _silence(call, hold)
         if hits:
-            return "", [call.evidence(EvidenceKind.MET, hits[-1]), silence]
-        return f"a hold of {hold.duration:.0f} s: {_MISSING[self.spec.aspect]}", [silence]
+            return None, [call.evidence(EvidenceKind.MET, hits[-1]), silence]
+        return (_MISSING[self.spec.aspect], Facts(seconds=hold.duration)), [silence]
 
-    def _returns(self, call: Conversation, hold: Span) -> tuple[str, list[Evidence]]:
+    def _returns(self, call: Conversation, hold: Span) -> tuple[_Fault | None, list[Evidence]]:
         limit, promised = self._limit(call, hold)
         evidence = [_silence(call, hold), *promised]
         # A promise in whole minutes is rounded by the speaker, so a few seconds over are on time.
         if hold.duration > limit * 1.1 + 2:
-            return f"back after {hold.duration:.0f} s; limit {limit:.0f} s", evidence
+            facts = Facts(seconds=hold.duration, limit=limit, limit_unit=Unit.SECONDS)
+            return (Reason.HOLD_TOO_LONG, facts), evidence
         after = next((t for t in call.agent_turns if t.end is not None and t.end > hold.end), None)
         said = inside(call.hits(self.phrases), [after.index]) if after is not None else []
         # The same turn may hold what was said before the silence.
         thanks = [p for p in said if _ends(call, p) > hold.end - EARLY]
         if not thanks:
-            return f"back after {hold.duration:.0f} s without thanks for waiting", evidence
-        return "", [call.evidence(EvidenceKind.MET, thanks[0]), *evidence]
+            return (Reason.HOLD_WITHOUT_THANKS, Facts(seconds=hold.duration)), evidence
+        return None, [call.evidence(EvidenceKind.MET, thanks[0]), *evidence]
 
     def _limit(self, call: Conversation, hold: Span) -> tuple[Seconds, list[Evidence]]:
         for turn in reversed(call.turns_before(hold, SpeakerRole.AGENT)):
@@ -101,7 +107,7 @@ class HoldMatcher:
                 place = Place(turn.index, match.start(), match.end())
                 # "Just a second" and "one minute" are manners of speaking, not promises.
                 if number > 1 and seconds >= _SHORTEST_PROMISE and call.is_said_before(place, hold):
-                    return seconds, [call.evidence(EvidenceKind.TRIGGER, place, "promised")]
+                    return seconds, [call.evidence(EvidenceKind.TRIGGER, place, Note.PROMISED)]
         return self.spec.longest, []
 
 
@@ -111,5 +117,5 @@ def _ends(call: Conversation, place: Place) -> Seconds:
 
 
 def _silence(call: Conversation, hold: Span) -> Evidence:
-    kind = "music on hold" if call.has_music(hold) else "both silent" if hold in call.silences else "a wait"
-    return Evidence(kind=EvidenceKind.TRIGGER, start=hold.start, end=hold.end, note=f"{kind} for {hold.duration:.0f} s")
+    note = _NOTES[call.hold_kind(hold)]
+    return Evidence(kind=EvidenceKind.TRIGGER, start=hold.start, end=hold.end, note=note)

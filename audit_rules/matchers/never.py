@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from audit_rules.acts.said import Certainty, Place
 from audit_rules.conversation import Conversation
-from audit_rules.finding import EvidenceKind, Finding
+from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason, Since
 from audit_rules.hearing import heard_surely, too_uncertain
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside, searched
@@ -35,7 +35,7 @@ class NeverMatcher:
         """Missed by a sure hit that nothing makes good and whose words were surely heard."""
         turns = answering_turns(call, scope, Window("rest"))
         if not turns:
-            return self.answer.not_applicable("The agent said nothing here.")
+            return self.answer.not_applicable(Reason.AGENT_SILENT)
         hits = inside(call.hits(self.phrases), turns)
         excuses = {hit: self._excuse(call, hit, scope) for hit in hits}
         offending = [hit for hit, excuse in excuses.items() if excuse is None]
@@ -46,25 +46,24 @@ class NeverMatcher:
             for p in sure or certain or offending
         )
         if sure:
-            reason = "Said once." if len(sure) == 1 else f"Said {len(sure)} times."
-            return self.answer.missed(reason, *against, said=call.best(self.phrases, sure[0].turn))
+            said, counted = call.best(self.phrases, sure[0].turn), Facts(how_many=len(sure))
+            return self.answer.missed(Reason.SAID, Miss.FORBIDDEN, *against, facts=counted, said=said)
         if certain:
-            return self.answer.not_assessable(too_uncertain(call, certain), *against)
+            return self.answer.not_assessable(Reason.WORDS_UNCERTAIN, *against, facts=too_uncertain(call, certain))
         if offending:
-            reason = "What was said may be it, and nobody is accused on a guess; a person should listen."
-            return self.answer.unsure(reason, *against, said=call.best(self.phrases, offending[0].turn))
+            return self.answer.unsure(Reason.MAYBE_SAID, *against, said=call.best(self.phrases, offending[0].turn))
         if hits:
             return self.answer.met(
-                "Said, and followed by what can be done.",
+                Reason.MADE_GOOD,
                 *(call.evidence(EvidenceKind.MET, p) for p in sorted({e for e in excuses.values() if e is not None})),
                 *(call.evidence(EvidenceKind.TRIGGER, p) for p in hits),
             )
-        return self.answer.met("Never said.", searched(call, turns))
+        return self.answer.met(Reason.NEVER_SAID, searched(call, turns), facts=Facts(how_many=len(turns)))
 
     def _excuse(self, call: Conversation, hit: Place, scope: Scope) -> Place | None:
         if self.excuse is None:
             return None
-        after = Scope(trigger=hit, last_turn=scope.last_turn, called_for_by="it")
+        after = Scope(trigger=hit, last_turn=scope.last_turn, since=Since.TRIGGER)
         turns = answering_turns(call, after, self.window)
         # "There is nothing I can do" must not be excused by its own "I can do". A time that is not known is no fault.
         return next(

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
-from audit_rules.finding import EvidenceKind, Finding
+from audit_rules.finding import EvidenceKind, Finding, Miss, Note, Reason
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
 from audit_rules.rule import Order
@@ -35,23 +35,22 @@ class OrderMatcher:
         first = next((p for p in call.hits(self.first) if earlier or self._inside(p, scope)), None)
         then = next((p for p in call.hits(self.then) if self._inside(p, scope)), None)
         if first is not None and (then is None or first <= then):
-            reason = "Nothing went before it." if then is None else "In the right order."
-            second = () if then is None else (call.evidence(EvidenceKind.MET, then, "then"),)
-            return self.answer.met(reason, call.evidence(EvidenceKind.MET, first, "first"), *second)
+            reason = Reason.NOTHING_BEFORE if then is None else Reason.RIGHT_ORDER
+            second = () if then is None else (call.evidence(EvidenceKind.MET, then, Note.THEN),)
+            return self.answer.met(reason, call.evidence(EvidenceKind.MET, first, Note.FIRST), *second)
         if then is None:
-            return self.answer.not_applicable("Neither of the two came, so there is no order to judge.")
+            return self.answer.not_applicable(Reason.NO_ORDER)
         near = next(
             (s for s in call.said(self.first) if s.place < then and (earlier or self._inside(s.place, scope))), None
         )
         if near is not None:
-            evidence = call.evidence(EvidenceKind.NEAR_MISS, near.place, "may be it", near)
-            return self.answer.unsure("Something near enough came first; a person should listen.", evidence, said=near)
-        against = call.evidence(EvidenceKind.AGAINST, then, "came first")
+            evidence = call.evidence(EvidenceKind.NEAR_MISS, near.place, Note.MAY_BE_IT, near)
+            return self.answer.unsure(Reason.NEAR_ENOUGH_FIRST, evidence, said=near)
+        against = call.evidence(EvidenceKind.AGAINST, then, Note.CAME_FIRST)
         if first is None:
-            return self.answer.missed("Came without the other before it.", against)
-        return self.answer.missed(
-            "In the wrong order.", against, call.evidence(EvidenceKind.NEAR_MISS, first, "came after")
-        )
+            return self.answer.missed(Reason.WITHOUT_FIRST, Miss.WRONG_ORDER, against)
+        after = call.evidence(EvidenceKind.NEAR_MISS, first, Note.CAME_AFTER)
+        return self.answer.missed(Reason.WRONG_ORDER, Miss.WRONG_ORDER, against, after)
 
     def _inside(self, place: Place, scope: Scope) -> bool:
         return place.turn <= scope.last_turn and (scope.trigger is None or place > scope.trigger)

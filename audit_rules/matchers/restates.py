@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from audit_rules.acts.said import Place
 from audit_rules.content import content_stems
 from audit_rules.conversation import Conversation
-from audit_rules.finding import EvidenceKind, Finding
+from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, answering_turns, inside
 from audit_rules.rule import Phrases, Restates
@@ -102,7 +102,7 @@ class RestatesMatcher:
         """Met by the first restating turn inside the scope."""
         turns = answering_turns(call, scope, Window("rest"))
         if not turns:
-            return self.answer.not_applicable("The call ended before there was a chance to.")
+            return self.answer.not_applicable(Reason.CALL_ENDED)
         hits = inside(self.events(call), turns)
         trigger = [call.evidence(EvidenceKind.TRIGGER, scope.trigger)] if scope.trigger else []
         if hits:
@@ -110,9 +110,9 @@ class RestatesMatcher:
             shared = sorted(
                 w for w in said.split() if call.from_customer(_words(content_stems(w)), before=hits[0].turn)
             )
-            how = f"Uses the customer's own words ({', '.join(dict.fromkeys(shared))})." if shared else "Said back."
-            return self.answer.met(how, call.evidence(EvidenceKind.MET, hits[0]), *trigger)
-        return self.answer.missed("No turn says the customer's issue back.", *trigger)
+            own = Facts(named=tuple(dict.fromkeys(shared)))
+            return self.answer.met(Reason.SAID_BACK, call.evidence(EvidenceKind.MET, hits[0]), *trigger, facts=own)
+        return self.answer.missed(Reason.NOT_SAID_BACK, Miss.NEVER, *trigger)
 
 
 def _words(stems: frozenset[str]) -> frozenset[str]:

@@ -11,9 +11,11 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from statistics import median
 
+import msgspec
+
 from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
-from audit_rules.finding import Evidence, EvidenceKind, Finding
+from audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Miss, Note, Reason, Unit
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, searched
 from audit_rules.rule import Phrases, Timing
@@ -59,14 +61,15 @@ class TimingMatcher:
         ]
         if not found:
             turns = [t.index for t in call.agent_turns if scope.first_turn <= t.index <= scope.last_turn]
-            return self.answer.met("The customer was let finish.", searched(call, turns))
+            return self.answer.met(Reason.LET_FINISH, searched(call, turns), facts=Facts(how_many=len(turns)))
         agent, customer = found[0]
         spoken_over = min(agent.end, customer.end) - agent.start
-        times = "" if len(found) == 1 else f", {len(found)} times in all"
         return self.answer.missed(
-            f"Spoke over the customer for {spoken_over:.1f} s{times}.",
+            Reason.SPOKE_OVER,
+            Miss.TIMING,
             *(self._words(call, a, SpeakerRole.AGENT, EvidenceKind.AGAINST) for a, _ in found),
             self._words(call, customer, SpeakerRole.CUSTOMER, EvidenceKind.TRIGGER),
+            facts=Facts(seconds=spoken_over, how_many=len(found)),
         )
 
     def _words(self, call: Conversation, span: Span, role: SpeakerRole, kind: EvidenceKind) -> Evidence:
@@ -84,11 +87,8 @@ class TimingMatcher:
         )
         if turn is None:
             return Evidence(kind=kind, role=role, start=span.start, end=span.end)
-        evidence = call.turn_evidence(kind, turn, "speaks over" if kind is EvidenceKind.AGAINST else "was speaking")
-        return Evidence(
-            kind=kind, turn=evidence.turn, role=role, start=span.start, end=span.end, quote=evidence.quote,
-            char_start=evidence.char_start, char_end=evidence.char_end, note=evidence.note,
-        )  # fmt: skip
+        note = Note.SPEAKS_OVER if kind is EvidenceKind.AGAINST else Note.WAS_SPEAKING
+        return msgspec.structs.replace(call.turn_evidence(kind, turn, note), start=span.start, end=span.end)
 
     def _signal(self, call: Conversation, scope: Scope) -> Finding:
         venting = [
@@ -97,8 +97,8 @@ class TimingMatcher:
             if scope.first_turn <= t.index <= scope.last_turn and _duration(t) >= self.spec.longest_turn
         ]
         if not venting:
-            limit = self.spec.longest_turn
-            return self.answer.not_applicable(f"The customer never spoke for {limit:.0f} s at a stretch.")
+            limit = Facts(limit=self.spec.longest_turn, limit_unit=Unit.SECONDS)
+            return self.answer.not_applicable(Reason.NO_LONG_TURN, facts=limit)
         # Taking the floor from someone is no sign of listening to them.
         cut_in = {agent for agent, _ in interruptions(call)}
         sounds = [s for s in call.transcript.speech.get(SpeakerRole.AGENT, ()) if s not in cut_in]
@@ -110,7 +110,7 @@ class TimingMatcher:
             start, end = turn.start or 0.0, turn.end or 0.0
             signal = next((s for s in agent_speech if start < s.start < end), None)
             reply = next((t for t in call.turns[turn.index + 1 :] if t.role is SpeakerRole.AGENT), None)
-            vent = call.turn_evidence(EvidenceKind.TRIGGER, turn, f"spoke for {_duration(turn):.0f} s")
+            vent = call.turn_evidence(EvidenceKind.TRIGGER, turn, Note.SPOKE_LONG)
             if signal is not None:
                 evidence += [self._words(call, signal, SpeakerRole.AGENT, EvidenceKind.MET), vent]
             elif reply is not None and (reply.index in acknowledged or is_listening_signal(reply.text)):
@@ -118,44 +118,39 @@ class TimingMatcher:
                 kind = EvidenceKind.MET
                 evidence += [call.turn_evidence(kind, reply) if place is None else call.evidence(kind, place), vent]
             elif reply is not None and (near := call.best(self.acknowledged, reply.index)) is not None:
-                reason = "What was said right after may be an acknowledgement; a person should listen."
-                return self.answer.unsure(reason, call.evidence(EvidenceKind.NEAR_MISS, near.place, said=near), vent)
+                evidence = [call.evidence(EvidenceKind.NEAR_MISS, near.place, said=near), vent]
+                return self.answer.unsure(Reason.MAYBE_ACKNOWLEDGED, *evidence)
             elif any(start < s.start < end for s in sounds):
-                reason = "The agent was heard while the customer spoke, but no words of it."
-                return self.answer.not_assessable(reason, vent)
+                return self.answer.not_assessable(Reason.SOUND_WITHOUT_WORDS, vent)
             else:
-                reason = f"No listening signal in {_duration(turn):.0f} s of venting, and none right after."
-                return self.answer.missed(reason, vent)
-        return self.answer.met("The agent showed that they were listening.", *evidence)
+                vented = Facts(seconds=_duration(turn))
+                return self.answer.missed(Reason.NO_SIGNAL, Miss.TIMING, vent, facts=vented)
+        return self.answer.met(Reason.SHOWED_LISTENING, *evidence)
 
     def _answer_gap(self, call: Conversation) -> Finding:
         waits = answer_gaps(call)
         dead = [s for s in call.dead_air if s.duration > self.spec.longest_silence]
         if dead:
-            times = "" if len(dead) == 1 else f", {len(dead)} times in all"
-            longest = max(dead, key=lambda s: s.duration)
+            longest = max(s.duration for s in dead)
             return self.answer.missed(
-                f"Dead air of {longest.duration:.1f} s{times}; limit {self.spec.longest_silence:.1f} s.",
-                *(Evidence(kind=EvidenceKind.AGAINST, start=s.start, end=s.end, note="dead air") for s in dead),
+                Reason.DEAD_AIR,
+                Miss.TIMING,
+                *(Evidence(kind=EvidenceKind.AGAINST, start=s.start, end=s.end, note=Note.DEAD_AIR) for s in dead),
+                facts=Facts(
+                    seconds=longest, how_many=len(dead), limit=self.spec.longest_silence, limit_unit=Unit.SECONDS
+                ),
             )
         if not waits:
-            return self.answer.not_applicable("The agent never had to answer.")
+            return self.answer.not_applicable(Reason.NO_ANSWERS)
         typical = median(s.duration for s in waits)
         slowest = max(waits, key=lambda s: s.duration)
-        if typical > self.spec.median_gap:
-            return self.answer.missed(
-                f"Half of the answers took longer than {typical:.1f} s; limit {self.spec.median_gap:.1f} s.",
-                Evidence(kind=EvidenceKind.AGAINST, start=slowest.start, end=slowest.end, note="the slowest answer"),
-            )
-        return self.answer.met(
-            f"Answers came after {typical:.1f} s (median).",
-            Evidence(
-                kind=EvidenceKind.MET,
-                start=slowest.start,
-                end=slowest.end,
-                note=f"the slowest, {slowest.duration:.1f} s",
-            ),
-        )
+        late = typical > self.spec.median_gap
+        kind = EvidenceKind.AGAINST if late else EvidenceKind.MET
+        waited = Evidence(kind=kind, start=slowest.start, end=slowest.end, note=Note.SLOWEST_ANSWER)
+        facts = Facts(seconds=typical, limit=self.spec.median_gap, limit_unit=Unit.SECONDS)
+        if late:
+            return self.answer.missed(Reason.SLOW_ANSWERS, Miss.TIMING, waited, facts=facts)
+        return self.answer.met(Reason.PROMPT_ANSWERS, waited, facts=facts)
 
 
 def interruptions(call: Conversation) -> list[tuple[Span, Span]]:

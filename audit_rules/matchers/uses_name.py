@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from audit_rules.acts.said import Certainty, Place
 from audit_rules.content import STOP
 from audit_rules.conversation import Conversation
-from audit_rules.finding import EvidenceKind, Finding
+from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
 from audit_rules.rule import Phrases, UsesName
@@ -80,9 +80,9 @@ class UsesNameMatcher:
         names = self._names(call)
         hits = self.events(call)
         if not names and not hits:
-            return self.answer.not_applicable("The customer's name is not known.")
+            return self.answer.not_applicable(Reason.NAME_NOT_KNOWN)
         if hits:
-            return self.answer.met("Uses the customer's name.", call.evidence(EvidenceKind.MET, hits[0]))
+            return self.answer.met(Reason.NAME_USED, call.evidence(EvidenceKind.MET, hits[0]))
         likely = call.said(self.by_act, at_least=Certainty.LIKELY)
         # Whose name was masked nobody can know, and somebody else's is not the customer's.
         others = _others(call) | self._own(call)
@@ -94,10 +94,10 @@ class UsesNameMatcher:
         ]
         if meant:
             evidence = call.evidence(EvidenceKind.MET, meant[0].place, said=meant[0])
-            return self.answer.met("Uses the customer's name, as it was understood.", evidence, said=meant[0])
+            return self.answer.met(Reason.NAME_UNDERSTOOD, evidence, said=meant[0])
         if any(_MASKED_NAME.search(call.turns[turn].text) for turn in call.floor("agent")):
-            return self.answer.not_assessable("Names are masked in the imported transcript.")
-        return self.answer.missed(f"The customer's name ({', '.join(sorted(names))}) is never used.")
+            return self.answer.not_assessable(Reason.NAME_MASKED)
+        return self.answer.missed(Reason.NAME_NOT_USED, Miss.NEVER, facts=Facts(named=tuple(sorted(names))))
 
     def _names(self, call: Conversation) -> set[str]:
         known = {w for w in normalise(call.transcript.call.customer_name or "").split() if len(w) > 1 and w.isalpha()}

@@ -8,7 +8,7 @@ from itertools import islice
 import msgspec
 
 from audit_rules.audit import audit_each
-from audit_rules.finding import Audit, Verdict
+from audit_rules.finding import NO_FACTS, Audit, Reason, Verdict
 from audit_rules.rulebook import Rulebook, load_rulebook
 from flows.auditing.audit_run import said_of
 from flows.removing.removal import complete
@@ -62,6 +62,7 @@ def audit_again(
         complete(settings)
     con = open_writer(settings.warehouse)
     try:
+        load.keep_clock(con, settings.site.timezone)
         waiting = not_judged_by(con, rulebook.version, since=since, week=week)
         if dry_run:
             return _summary(rulebook, waiting, changed=0, dry_run=True)
@@ -121,7 +122,9 @@ def _with_gaps(audit: Audit, cross_call: Collection[str]) -> Audit:
         msgspec.structs.replace(
             f,
             verdict=Verdict.NOT_ASSESSABLE,
-            reason="A later call with this customer was erased, so it cannot be told.",
+            reason=Reason.CONTACT_ERASED,
+            facts=NO_FACTS,
+            miss=None,
         )
         if f.rule_id in cross_call and f.verdict is Verdict.MISSED
         else f

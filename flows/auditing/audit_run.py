@@ -1,11 +1,9 @@
 """One run of the pipeline, step by step, without Prefect: find, transcribe, judge, store, publish."""
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
-from functools import partial
-from itertools import islice
 from pathlib import Path
 from shutil import rmtree
 from types import TracebackType
@@ -13,43 +11,42 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from audit_rules.audit import audit_each
 from audit_rules.conversation import Contact
+from audit_rules.matchers import Answer
+from audit_rules.matchers.kept_promise import settled
 from audit_rules.rulebook import load_rulebook
 from flows.access import keep_private
 from flows.auditing.batches import Batch, parted
-from flows.auditing.judging import Audited, Tally, contacts_in, judge, read_and_judge, told_of
+from flows.auditing.judging import Audited, Tally, judge, read_and_judge, told_of
 from flows.auditing.recognition import Recognition, refusal
 from flows.auditing.shared import come_home
 from flows.auditing.workers import FEW, Ways, Workers
 from flows.removing.removal import complete
-from flows.settings import FILE_NAME, Settings
+from flows.settings import Settings, sources_of
 from flows.watching.error_log import write_down
 from flows.watching.events import Doing, Opened, Refused, Spent, Started, Stored, step, tell
 from transcription.audio import declared_duration
-from transcription.errors import CallauditError, InputError, SetupError, Trace, Unreadable, trace_of
-from transcription.inbox import Arrival, Fingerprints, Quarantined, Source, scan
+from transcription.errors import CallauditError, SetupError, Trace, Unreadable, trace_of
+from transcription.inbox import Arrival, Fingerprints, Quarantined, scan
 from transcription.inbox.metadata import printable
 from transcription.inbox.roster import Roster, read_roster, with_roster
-from transcription.transcript import Seconds, Transcript
+from transcription.transcript import Seconds
 from warehouse import load
 from warehouse.connect import is_open, open_writer
 from warehouse.erase import erased_recordings
-from warehouse.promises import unsettled_promises
+from warehouse.promises import store_settled, unsettled_promises
 from warehouse.publish import publish
-from warehouse.tables import AuditedCall, by_call
+from warehouse.tables import by_call
 
 if TYPE_CHECKING:
     from flows.auditing.elsewhere import Elsewhere
 
 # Whoever only looks holds the warehouse for less than this.
 _BRIEF: Seconds = 5.0
-# Some seconds of work, and some 100 MB of memory for long calls.
-_SETTLED_AT_ONCE = 500
 
 
 class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run did. `steps_met` and `steps_judged` count the house scorecard's rules on its tense calls."""
+    """What a run did. `rules_met` and `rules_judged` count the house scorecard's rules on its tense calls."""
 
     run_id: str
     found: int
@@ -63,8 +60,8 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     audio_seconds: float
     elapsed_seconds: float
     tense_calls: int
-    steps_met: int
-    steps_judged: int
+    rules_met: int
+    rules_judged: int
     critical_misses: int
     notice: str
 
@@ -72,27 +69,6 @@ class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
     def times_real_time(self) -> float:
         """Seconds of audio per second of work."""
         return self.audio_seconds / self.elapsed_seconds if self.elapsed_seconds else 0.0
-
-
-def sources_of(settings: Settings, *folders: Path) -> tuple[Source, ...]:
-    """Where a run looks: the settings' sources, or the folders instead.
-
-    Raises `SetupError` where there are neither folders nor settings, `InputError` for settings without a source.
-    """
-    sources = settings.inbox_sources(*folders)
-    if not sources and settings.file is None:
-        raise SetupError(
-            f"there is no {FILE_NAME} here",
-            why=f"{Path.cwd()}: the settings say where recordings come from; nothing was looked at or made.",
-            tries=("callaudit init  (writes one)", f"callaudit --config PATH/{FILE_NAME} run", "callaudit run FOLDER"),
-        )
-    if not sources:
-        raise InputError(
-            "no source of recordings is set",
-            why=f"{settings.file} has no [[sources]].",
-            tries=("callaudit run FOLDER", "callaudit init --show  (an example)"),
-        )
-    return sources
 
 
 def said_of(error: BaseException) -> str:
@@ -119,6 +95,7 @@ class AuditRun:
         self.roster = read_roster(settings.roster) if settings.roster else Roster()
         complete(settings)
         self.con = open_writer(settings.warehouse, patience=_BRIEF)
+        load.keep_clock(self.con, settings.site.timezone)
         self.run_id = load.new_run_id(self.con, self.started_at)
         tell(Opened(run_id=self.run_id))
         self.recognition: Recognition | None = None
@@ -130,7 +107,7 @@ class AuditRun:
         self._found = self._already = self._duplicates = self._unsettled = self._erased = 0
         self._lengths: dict[str, Seconds | None] = {}
         self._calls_found: dict[str, list[Contact]] = {}
-        self._newest: datetime | None = None
+        self._known_until: datetime | None = None
         self._careful = False
         self._traces: set[str] = set()
         self._left = 0
@@ -295,7 +272,7 @@ class AuditRun:
             number=number,
             arrivals=arrivals,
             contacts={c: tuple(self._calls_found[c]) for c in sorted(customers) if c in self._calls_found},
-            known_until=self._newest,
+            known_until=self._known_until,
         )
 
     @step("audit")
@@ -386,42 +363,32 @@ class AuditRun:
 
     @step("settle promises")
     def settle_promises(self) -> int:
-        """Judge again the calls whose promise was open or broken, where what came since may have settled it.
+        """Judge again the promises of all stored calls, by whichever rulebook, that what is known now settles.
 
-        A call that judging breaks down on keeps the verdicts it has.
+        Returns how many verdicts are others than before.
         """
         self._hold()
-        changed = 0
-        for rule in self.rulebook.rules:
-            if rule.kept_promise is None:
-                continue
-            calls = unsettled_promises(
-                self.con, rulebook_version=self.rulebook.version, rule_id=rule.id, known_until=self._newest
+        waiting = unsettled_promises(self.con)
+        contacts = load.contacts(self.con, {u.call.customer_id for u in waiting if u.call.customer_id})
+        contacts |= self._calls_found
+        known_until = load.known_until(self.con)
+        judged = [
+            (
+                u,
+                settled(
+                    u.promise,
+                    u.trigger,
+                    u.call,
+                    contacts=contacts.get(u.call.customer_id or "", ()),
+                    known_until=known_until,
+                    answer=Answer(u.rule_id),
+                ),
             )
-            waiting = load.transcripts(self.con, call_ids=calls) if calls else iter(())
-            while transcripts := [*islice(waiting, _SETTLED_AT_ONCE)]:
-                customers = {t.call.customer_id for t in transcripts if t.call.customer_id}
-                contacts = self._stored_contacts(customers) | self._calls_found
-                load.add_audits(self.con, self._judged_again(transcripts, contacts), run_id=self.run_id)
-                changed += len(transcripts)
-        return changed
-
-    def _judged_again(
-        self, transcripts: Sequence[Transcript], contacts: Mapping[str, Sequence[Contact]]
-    ) -> list[AuditedCall]:
-        judged = partial(
-            audit_each,
-            rulebook=self.rulebook,
-            contacts_of=partial(contacts_in, contacts),
-            known_until=self._newest,
-        )
-        try:
-            return [AuditedCall(t, a) for t, a in zip(transcripts, judged(transcripts), strict=True)]
-        except Exception as error:
-            if len(transcripts) > 1:
-                return [again for one in transcripts for again in self._judged_again([one], contacts)]
-            self._write_down(trace_of(error))
-            return []
+            for u in waiting
+        ]
+        changed = [(u, finding) for u, finding in judged if finding.verdict != u.verdict]
+        store_settled(self.con, changed)
+        return len(changed)
 
     @step("publish")
     def finish(self) -> RunSummary:
@@ -458,25 +425,23 @@ class AuditRun:
             ),
         )
 
-    def _stored_contacts(self, customers: Collection[str]) -> dict[str, list[Contact]]:
-        return {
-            customer: [
-                Contact(call_id=call_id, started_at=started, direction=direction)
-                for call_id, started, direction in calls
-            ]
-            for customer, calls in load.contacts(self.con, customers).items()
-        }
-
     def _remember_contacts(self, arrivals: Sequence[Arrival]) -> None:
-        self._calls_found = self._stored_contacts({a.call.customer_id for a in arrivals if a.call.customer_id})
-        self._newest = load.horizon(self.con)
+        self._calls_found = load.contacts(self.con, {a.call.customer_id for a in arrivals if a.call.customer_id})
+        newest = load.newest_start(self.con)
         for call in (a.call for a in arrivals):
             if call.started_at is None:
                 continue
-            self._newest = max(self._newest, call.started_at) if self._newest else call.started_at
+            newest = max(newest, call.started_at) if newest else call.started_at
             if call.customer_id is not None:
-                contact = Contact(call_id=call.call_id, started_at=call.started_at, direction=call.direction)
+                contact = Contact(
+                    call_id=call.call_id,
+                    started_at=call.started_at,
+                    direction=call.direction,
+                    interaction_id=call.interaction_id,
+                )
                 self._calls_found.setdefault(call.customer_id, []).append(contact)
+        # What began after the newest call may not have come in yet, and a wrongly dated call is ahead of the clock.
+        self._known_until = min(newest, self.started_at) if newest else None
 
     def _refuse(self, refused: Sequence[Quarantined], arrivals: dict[str, Arrival]) -> None:
         calls = {path: a.call for path, a in arrivals.items()}
@@ -524,8 +489,8 @@ class AuditRun:
             audio_seconds=self._tally.audio_seconds,
             elapsed_seconds=(datetime.now(UTC) - self.started_at).total_seconds(),
             tense_calls=self._tally.tense_calls,
-            steps_met=self._tally.steps_met,
-            steps_judged=self._tally.steps_judged,
+            rules_met=self._tally.rules_met,
+            rules_judged=self._tally.rules_judged,
             critical_misses=self._tally.critical_misses,
             notice=self.recognition.provenance.notice if self.recognition else "",
         )

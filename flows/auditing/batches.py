@@ -26,7 +26,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
     """Calls that are audited together, and all that judging them takes besides their words.
 
     `number` counts the batches of a run from 1. `contacts` are the known calls of the batch's customers by customer id,
-    `known_until` is the start of the newest known call.
+    `known_until` is until when calls are known.
     """
 
     number: int

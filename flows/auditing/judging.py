@@ -25,13 +25,13 @@ from warehouse.tables import AuditedCall, to_arrow
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run counts; `steps_met` and `steps_judged` are over tense calls, `audio_seconds` over what was heard."""
+    """What a run counts; `rules_met` and `rules_judged` are over tense calls, `audio_seconds` over what was heard."""
 
     calls: int = 0
     audio_seconds: Seconds = 0.0
     tense_calls: int = 0
-    steps_met: int = 0
-    steps_judged: int = 0
+    rules_met: int = 0
+    rules_judged: int = 0
     critical_misses: int = 0
 
     def __add__(self, other: "Tally") -> "Tally":
@@ -177,7 +177,7 @@ def _tally(transcripts: Sequence[Transcript], audits: Sequence[Audit], rulebook:
         calls=len(audits),
         audio_seconds=sum(map(heard_seconds, transcripts)),
         tense_calls=len(tense),
-        steps_met=sum(v is Verdict.MET for v in judged),
-        steps_judged=len(judged),
+        rules_met=sum(v is Verdict.MET for v in judged),
+        rules_judged=len(judged),
         critical_misses=sum(f.verdict is Verdict.MISSED and f.rule_id in critical for a in audits for f in a.findings),
     )

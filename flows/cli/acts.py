@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from flows.cli.app import current_rulebook, given
+from transcription.errors import InputError
 
 commands = typer.Typer(
     name="acts", help="List, explain, measure and teach the acts that rules speak of.", no_args_is_help=True
@@ -96,22 +97,50 @@ def acts_evaluate(
 
 @commands.command("learn")
 def acts_learn(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Your own tagged calls.")],
+    folder: Annotated[
+        Path | None, typer.Argument(metavar="DIR", help="Your own tagged calls; or --reviews.", show_default=False)
+    ] = None,
     *,
+    reviews: Annotated[bool, typer.Option("--reviews", help="Learn from the reviews in the warehouse.")] = False,
     switch_on: Annotated[bool, typer.Option("--switch-on", help="Use what was learnt from the next run on.")] = False,
 ) -> None:
-    """Recalibrate the recogniser on your own tagged calls, and show before and after on calls that were held back.
+    """Recalibrate the recogniser on your own tagged calls or on reviews, with before and after on those held back.
 
-    Half of the authors' calls teach, the other half measures. Nothing is used until you say --switch-on; the rulebook's
-    version then changes, and stored calls keep their verdicts until `callaudit reaudit`. The recogniser's words are
-    learnt anew only by scripts/train_acts.py.
+    Half of the calls teach, the other half measures. What people overturned is listed with what it would become.
+    Nothing is used until you say --switch-on; the rulebook's version then changes, and stored calls keep their verdicts
+    until `callaudit reaudit`. The recogniser's words are learnt anew only by scripts/train_acts.py.
+
+    Examples: callaudit acts learn tagged/     callaudit acts learn --reviews
     """
-    from flows.acts import learn
-    from flows.console import out
+    from flows.acts import learn, learn_from_people
+    from flows.console import out, show_rows
     from flows.settings import load_settings
 
-    before, after, path = learn(folder, current_rulebook(), load_settings(given.config).rules, switch_on=switch_on)
-    out.print(f"On the calls that were held back: mean F1 {before:.3f} before, [bold]{after:.3f}[/] after.")
+    settings = load_settings(given.config)
+    if reviews == (folder is not None):
+        raise InputError("learn from what?", tries=("callaudit acts learn DIR", "callaudit acts learn --reviews"))
+    if folder is not None:
+        before, after, path = learn(folder, current_rulebook(), settings.rules, switch_on=switch_on)
+        out.print(f"On the calls that were held back: mean F1 {before:.3f} before, [bold]{after:.3f}[/] after.")
+    else:
+        learnt, path = learn_from_people(settings, current_rulebook(), switch_on=switch_on)
+        rows: list[dict[str, object]] = [
+            {
+                "call": c.reviewed.call_id,
+                "rule": c.reviewed.rule_id,
+                "act": c.reviewed.act,
+                "was": c.reviewed.rule_verdict.value,
+                "person": c.reviewed.verdict.value,
+                "would be": c.would_be.value,
+                "words": c.reviewed.quote,
+            }
+            for c in learnt.overturned
+        ]
+        show_rows(rows, empty="Nobody overturned a verdict that rests on an act.")
+        out.print(
+            f"On {learnt.measured_on} reviews that were held back: agreement {learnt.before:.1%} before, "
+            f"[bold]{learnt.after:.1%}[/] after."
+        )
     if path is not None:
         out.print(f"Switched on: {path} is used from the next run on.", markup=False)
     else:

@@ -2,6 +2,7 @@
 
 import os
 from datetime import datetime
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -37,10 +38,9 @@ def run(
 
     Example: callaudit run ~/recordings/2026-03-09
     """
-    from flows.auditing.audit_run import sources_of
     from flows.console import out, shown
     from flows.interrupt import stops_at_once
-    from flows.settings import load_settings
+    from flows.settings import load_settings, sources_of
 
     # Before anything is started, and before anything is made.
     sources_of(load_settings(given.config), *(folders or []))
@@ -49,11 +49,12 @@ def run(
             out.print("[dim]starting Prefect ...[/]")
         # An error is shown once, by `main`, not also as Prefect's trace.
         os.environ["PREFECT_LOGGING_LEVEL"] = "CRITICAL"
-        from flows.nightly_audit import nightly_audit
         from flows.scheduling.own_server import some_server
 
         asked_scheduler = _scheduler(runner, scheduler)
-        with some_server():
+        with some_server(meanwhile=lambda: import_module("flows.nightly_audit")):
+            from flows.nightly_audit import nightly_audit
+
             summary = nightly_audit(
                 config=str(given.config) if given.config else None,
                 folders=[str(f) for f in folders or []],
@@ -108,8 +109,8 @@ def _say_summary(summary: "RunSummary") -> None:
     speed = f" in {summary.elapsed_seconds:.0f} s{times}" if summary.audited else ""
     total = summary.audited + summary.quarantined
     out.print(f"\n[bold]{summary.audited} of {total} calls audited[/]{speed}.{refused}{copies}{waiting}")
-    if summary.steps_judged:
-        share = summary.steps_met / summary.steps_judged
+    if summary.rules_judged:
+        share = summary.rules_met / summary.rules_judged
         out.print(
             f"Rules met: {share:.1%} on {summary.tense_calls} tense calls. {summary.critical_misses} critical misses."
         )
@@ -186,7 +187,8 @@ def transcribe(
 
     Example: callaudit transcribe call.wav --out call.vtt
     """
-    from flows.transcript_file import FORMATS, transcript_of, write_whole
+    from flows.access import write_whole
+    from flows.transcript_file import FORMATS, transcript_of
     from transcription.captions import written
 
     form = output or (target.suffix.removeprefix(".").lower() if target else "text")

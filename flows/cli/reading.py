@@ -146,7 +146,7 @@ def query(
         out.print("\nNext: [bold]callaudit query NAME[/]   or   [bold]callaudit query 'from (show tables)'[/]")
         return
     form = format_of(output, target)
-    with open_published(load_settings(given.config).published) as published:
+    with open_published(load_settings(given.config).published, on_site_clock=True) as published:
         asked, values_given = question(published, sql, values or ())
         count = write_answer(published, asked, values_given, output=form, target=target)
     if target is not None and not given.quiet:
@@ -196,5 +196,8 @@ def dictionary(
 
     settings = load_settings(given.config)
     mode = settings.access.reports_mode
-    with open_published(settings.published) as published, readable(settings.reports, mode=mode):
+    with (
+        open_published(settings.published, on_site_clock=True) as published,
+        readable(settings.reports, mode=mode),
+    ):
         out.print(str(page.render(published, out=target or settings.reports / "dictionary.html")), markup=False)

@@ -176,12 +176,13 @@ def rules_test(
 
 def show_outcomes(found: "Iterable[Outcome]") -> bool:
     """Print the examples that do not hold, and how many do; returns whether all do."""
+    from audit_rules.sentences import reason_of
     from flows.console import out
 
     outcomes = list(found)
     failed = [o for o in outcomes if not o.passed]
     for outcome in failed:
-        found = f"found {outcome.finding.verdict}: {outcome.finding.reason}"
+        found = f"found {outcome.finding.verdict}: {reason_of(outcome.finding)}"
         out.print(f"[bold red]{outcome.rule_id}[/] claims {outcome.expected}, {found}")
         out.print("".join(f"    {line}\n" for line in outcome.text.strip().splitlines()), markup=False, end="")
     out.print(f"{len(outcomes) - len(failed)} of {len(outcomes)} examples pass.")
@@ -205,12 +206,9 @@ def rules_evaluate(
         Path | None, typer.Option(metavar="FILE", help="YAML that maps further checks to rules.")
     ] = None,
     show_errors: Annotated[int, typer.Option(metavar="N", min=0, help="List the N worst errors of each kind.")] = 0,
-    json_lines: Annotated[
-        Path | None,
-        typer.Option(
-            "--json", metavar="FILE", help="Write one row for each utterance, or each call and rule, as JSON lines."
-        ),
-    ] = None,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one row for each utterance, or each call and rule, as JSON lines.")
+    ] = False,
 ) -> None:
     """Measure the rules against people: precision, recall and F1, or agreement on whole calls.
 
@@ -225,11 +223,11 @@ def rules_evaluate(
 
     if labelled is None and calls is None:
         raise typer.BadParameter("give labelled utterances (FILE or DIR), or --calls FILE")
-    if labelled is not None and calls is not None and json_lines is not None:
+    if labelled is not None and calls is not None and json:
         raise typer.BadParameter("--json takes the rows of one kind: give either labelled utterances or --calls FILE")
     if labelled is not None:
         evaluate_utterances(
-            labelled, current_rulebook(), only=check or (), mapping=mapping, json_lines=json_lines, errors=show_errors
+            labelled, current_rulebook(), only=check or (), mapping=mapping, json_lines=json, errors=show_errors
         )
     if calls is not None:
-        evaluate_calls(calls, load_settings(given.config).published, json_lines=json_lines)
+        evaluate_calls(calls, load_settings(given.config).published, json_lines=json)

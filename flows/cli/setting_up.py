@@ -91,3 +91,29 @@ def look_into_inbox(
         show_source(source, seen)
         refused += sum(one.refused is not None for one in seen.first)
     out.print("\nHow to describe a source: docs/inbox.md" if refused else "\nNext: [bold]callaudit run[/]")
+
+
+@commands.command(rich_help_panel=SETUP)
+def announcements(
+    write: Annotated[bool, typer.Option("--write", help="Name them in callaudit.toml.")] = False,
+) -> None:
+    """Find recorded sentences: those that stored calls repeat word for word in the same time.
+
+    Read them first: a sentence named in callaudit.toml is nobody's in calls audited from then on.
+
+    Example: callaudit announcements --write
+    """
+    from flows.announced import announced_in, name_in_settings
+    from flows.cli.app import counted
+    from flows.console import out, show_rows
+    from flows.settings import load_settings
+
+    settings = load_settings(given.config)
+    found = announced_in(settings)
+    rows = [{"source": one.source, "calls": one.calls, "sentence": one.sentence} for one in found]
+    show_rows(rows, empty="No sentence is repeated as only a recording repeats it.")
+    if found and write:
+        added = name_in_settings(settings, found)
+        out.print(f"\n{counted(len(added), 'sentence')} named in {settings.file}.", markup=False)
+    elif found:
+        out.print("\nNext, if they are recordings: [bold]callaudit announcements --write[/]")

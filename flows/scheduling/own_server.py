@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Thread
 
@@ -27,8 +27,10 @@ _FOR_ONE_RUN = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PR
 
 
 @contextmanager
-def some_server() -> Iterator[str]:
+def some_server(meanwhile: Callable[[], object] = bool) -> Iterator[str]:
     """The Prefect server that PREFECT_API_URL names, or one of our own while the block lasts; its URL.
+
+    `meanwhile` is done while ours starts, which takes seconds: importing the flow, say.
 
     Raises SetupError where the one that is named does not answer, ours does not start, or either goes away meanwhile.
     """
@@ -41,9 +43,10 @@ def some_server() -> Iterator[str]:
                     why="PREFECT_API_URL, or Prefect's profile, names it.",
                     tries=("start it", "unset PREFECT_API_URL  (callaudit run needs no server of yours)"),
                 )
+            meanwhile()
             yield url
             return
-        with _for_one_run() as url, temporary_settings({PREFECT_API_URL: url}):
+        with _for_one_run(meanwhile) as url, temporary_settings({PREFECT_API_URL: url}):
             yield url
     except httpx.HTTPError as error:
         raise SetupError(
@@ -54,18 +57,25 @@ def some_server() -> Iterator[str]:
 
 
 @contextmanager
-def _for_one_run() -> Iterator[str]:
+def _for_one_run(meanwhile: Callable[[], object]) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
     command = ["uvicorn", "--app-dir", str(prefect.__module_path__.parent), "--factory"]
     command += ["prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", str(port)]
-    with started([*command, "--log-level", "error", "--lifespan", "on"], port=port, environment=_FOR_ONE_RUN) as url:
+    command += ["--log-level", "error", "--lifespan", "on"]
+    with started(command, port=port, environment=_FOR_ONE_RUN, meanwhile=meanwhile) as url:
         yield url
 
 
 @contextmanager
-def started(command: list[str], *, port: int, environment: dict[str, str] | None = None) -> Iterator[str]:
+def started(
+    command: list[str],
+    *,
+    port: int,
+    environment: dict[str, str] | None = None,
+    meanwhile: Callable[[], object] = bool,
+) -> Iterator[str]:
     """The server that a module of Python and its arguments start on a port, while the block lasts; its URL.
 
     Raises SetupError where it does not answer in time.
@@ -81,6 +91,7 @@ def started(command: list[str], *, port: int, environment: dict[str, str] | None
         start_new_session=True,
     )
     try:
+        meanwhile()
         _wait_for(own, url, port)
         yield url
     finally:

@@ -4,7 +4,6 @@
 """
 
 import asyncio
-import stat
 from datetime import datetime
 from io import StringIO
 from pathlib import Path
@@ -19,8 +18,8 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
 from flows import ENVIRONMENT, HEART_BEAT
+from flows.access import write_whole
 from flows.settings import Settings, settings_of
-from reports.page import complete
 from transcription.errors import InputError, SetupError
 
 PREFECT_FILE = "prefect.yaml"
@@ -118,7 +117,7 @@ def set_times(settings: Settings, **times: str) -> Settings:
         table[key] = value
     text = tomlkit.dumps(document)
     changed = settings_of(text, settings.file)
-    _write(settings.file, text)
+    write_whole(settings.file, text)
     return changed
 
 
@@ -161,17 +160,8 @@ def write_prefect_yaml(settings: Settings) -> Path:
     present.extend(wanted.values())
     text = StringIO()
     yaml.dump(document, text)
-    _write(path, text.getvalue())
+    write_whole(path, text.getvalue())
     return path
-
-
-def _write(file: Path, text: str) -> None:
-    mode = stat.S_IMODE(file.stat().st_mode) if file.exists() else None
-    try:
-        with complete(file, mode=mode) as partial:
-            partial.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise SetupError(f"cannot write {file}", why=f"{error.strerror}.") from error
 
 
 def _ours(deployment: object) -> str:

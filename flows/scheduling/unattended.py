@@ -79,7 +79,7 @@ def run_name(what: str) -> str:
         zone = ZoneInfo(load_settings(_config(this_run.parameters)).site.timezone)
     except CallauditError:
         zone = ZoneInfo("UTC")
-    return f"{what} {this_run.scheduled_start_time.astimezone(zone):%Y-%m-%d %H:%M}"
+    return f"{what} {this_run.scheduled_start_time.astimezone(zone):%Y-%m-%d %H:%M %Z}"
 
 
 def tell_failure(flow: Flow[..., Any], flow_run: FlowRun, state: State[Any]) -> None:

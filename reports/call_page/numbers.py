@@ -12,11 +12,9 @@ from reports.call_page.marked_text import Highlight, Piece, Tone, pieces, uncert
 from reports.call_page.readings import Readings, Row
 from reports.page import weekly_file_name
 from reports.wording import NOTHING, clock, counted, day, listed, long_time, percent, sentence, week_start, weekday
-from transcription.speech import both_silent, overlaps
+from transcription.speech import overlaps
 from transcription.transcript import Seconds, Span
 
-LONG_SILENCE: Seconds = 8.0
-"""Silence of both parties from here on gets a row of its own in the transcript."""
 _TALKING_OVER: Seconds = 0.4
 
 _VERDICTS = {
@@ -56,7 +54,10 @@ class Quote(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleLine(msgspec.Struct, frozen=True, kw_only=True):
-    """One rule's verdict. `number` is the one in the transcript and on the timeline; None where nothing is marked."""
+    """One rule's verdict. `number` is the one in the transcript and on the timeline; None where nothing is marked.
+
+    `hangs_on` is a word that decided it and that the recogniser was not sure of, "" if none.
+    """
 
     rule_id: str
     number: int | None
@@ -65,6 +66,7 @@ class RuleLine(msgspec.Struct, frozen=True, kw_only=True):
     css: str
     icon: str
     reason: str
+    hangs_on: str
     quotes: tuple[Quote, ...]
     critical: bool
     trial: bool
@@ -181,7 +183,7 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
     both = overlaps(agent, customer, shortest=_TALKING_OVER)
     pins, rows, narrow_rows = _pins(readings, numbers, duration)
     episodes = _episode_spans(readings, duration)
-    lines = _lines(readings, numbers, holds=holds, overlapped=both, duration=duration)
+    lines = _lines(readings, numbers, holds=holds, overlapped=both)
     return CallPage(
         call_id=str(call["call_id"]),
         title=f"Call {call['call_id']}",
@@ -253,7 +255,7 @@ def _when(local: datetime | None, utc: datetime | None) -> str:
 
 
 def _outcome(call: Row) -> str:
-    if call["roles_from"] == "unknown":
+    if call["upset"] == "unknown":
         return "Whether it was tense cannot be told."
     if call["upset"] == "perhaps":
         return "Perhaps tense: a person should listen."
@@ -453,12 +455,35 @@ def _rule_line(readings: Readings, finding: Row, critical: bool, numbers: dict[s
         css=verdict,
         icon=_ICONS[verdict],
         reason=sentence(str(finding["reason"])),
+        hangs_on="" if override else _hangs_on(readings, finding),
         quotes=_quotes(readings, finding),
         critical=critical,
         trial=finding["status"] == "trial",
         override=override,
         can_review=verdict in _SPOKEN_OF,
     )
+
+
+_DECIDED_BY = {"met": "met", "missed": "against"}
+
+
+def _hangs_on(readings: Readings, finding: Row) -> str:
+    """The first uncertain word, where each quote that decided the verdict holds one."""
+    kind = _DECIDED_BY.get(str(finding["verdict"]))
+    deciding = [
+        row
+        for row in readings.evidence
+        if row["rule_id"] == finding["rule_id"] and row["kind"] == kind and row["char_start"] is not None
+    ]
+    words = [_uncertain_word(readings, row) for row in deciding]
+    return words[0] if words and all(words) else ""
+
+
+def _uncertain_word(readings: Readings, quote: Row) -> str:
+    text = next(str(turn["text"]) for turn in readings.turns if turn["turn"] == quote["turn"])
+    said = [row for row in readings.utterances if row["turn"] == quote["turn"]]
+    spans = (s for s in uncertain_words(said) if s[0] < quote["char_end"] and s[1] > quote["char_start"])
+    return next((text[start:end].strip(".,?!") for start, end in spans), "")
 
 
 _QUOTES = 3
@@ -488,7 +513,7 @@ def _quote(row: Row, finding: Row) -> Quote:
         quote=quote if len(quote) <= _LONGEST_QUOTE else quote[:_LONGEST_QUOTE].rsplit(" ", 1)[0] + " …",
         understood=_understood(row, finding) if quote else "",
         nearest_line=str(row["nearest_line"] or "") if quote else "",
-        note="" if note in str(finding["reason"]) else note,
+        note=note,
         at=clock(row["start_s"]) if row["start_s"] is not None and is_place else "",
         seconds=row["start_s"] if is_place else None,
         href=f"#turn-{row['turn']}" if row["turn"] is not None and is_place else "",
@@ -513,7 +538,7 @@ def _understood(row: Row, finding: Row) -> str:
 
 
 def _speech(readings: Readings, role: str) -> tuple[Span, ...]:
-    return tuple(Span(row["start_s"], row["end_s"]) for row in readings.speech if row["role"] == role)
+    return tuple(Span(row["start_s"], row["end_s"]) for row in readings.speech if row["speaker"] == role)
 
 
 def _lanes(readings: Readings) -> list[tuple[str, tuple[Span, ...]]]:
@@ -522,7 +547,7 @@ def _lanes(readings: Readings) -> list[tuple[str, tuple[Span, ...]]]:
         return [("Agent", _speech(readings, "agent")), ("Customer", _speech(readings, "customer"))]
     timed = [row for row in readings.utterances if row["start_s"] is not None and row["end_s"] is not None]
     spoken = {
-        name: tuple(Span(row["start_s"], row["end_s"]) for row in timed if row["role"] == role)
+        name: tuple(Span(row["start_s"], row["end_s"]) for row in timed if row["speaker"] == role)
         for role, name in (("agent", "Agent"), ("customer", "Customer"), ("system", "System"), ("unknown", "Speech"))
     }
     return [(name, spans) for name, spans in spoken.items() if spans]
@@ -537,20 +562,7 @@ def _episode_spans(readings: Readings, duration: Seconds) -> tuple[Span, ...]:
 
 
 def _holds(readings: Readings) -> tuple[Span, ...]:
-    """Holds are what the rules about holds were triggered by: a stretch of time without words."""
-    return tuple(
-        sorted(
-            {
-                Span(row["start_s"], row["end_s"])
-                for row in readings.evidence
-                if str(row["rule_id"]).startswith("hold.")
-                and row["kind"] == "trigger"
-                and not row["quote"]
-                and row["start_s"] is not None
-                and row["end_s"] is not None
-            }
-        )
-    )
+    return tuple(Span(row["start_s"], row["end_s"]) for row in readings.holds)
 
 
 def _pins(readings: Readings, numbers: dict[str, int], duration: Seconds) -> tuple[tuple[TimelinePin, ...], int, int]:
@@ -592,9 +604,8 @@ def _lines(
     *,
     holds: Sequence[Span],
     overlapped: Sequence[Span],
-    duration: Seconds,
 ) -> tuple[Line, ...]:
-    pauses = _pauses(readings, holds, duration)
+    pauses = _pauses(readings, holds)
     opened = {row["first_turn"]: row for row in readings.episodes}
     closed = {row["last_turn"]: row for row in readings.episodes if row["closed_by"] != "call_end"}
     lines: list[Line] = []
@@ -626,7 +637,7 @@ def _lines(
 def _turn_lines(readings: Readings, turn: Row, numbers: dict[str, int], overlapped: Sequence[Span]) -> list[Line]:
     """One line for a turn; one for each utterance where nobody knows who speaks and a turn means nothing."""
     own = [row for row in readings.utterances if row["turn"] == turn["turn"]]
-    role, text = str(turn["role"]), str(turn["text"])
+    role, text = str(turn["speaker"]), str(turn["text"])
     highlights, uncertain = _highlights(readings, turn, numbers), uncertain_words(own)
     parts = [(0, len(text), turn["start_s"], turn["end_s"])]
     if role == "unknown" and own:
@@ -682,7 +693,7 @@ def _talks_over(turn: Row, overlapped: Sequence[Span]) -> bool:
     return start is not None and any(abs(span.start - start) < 0.5 for span in overlapped)
 
 
-def _pauses(readings: Readings, holds: Sequence[Span], duration: Seconds) -> list[Line]:
+def _pauses(readings: Readings, holds: Sequence[Span]) -> list[Line]:
     lines = [
         Line(
             kind="hold",
@@ -693,15 +704,11 @@ def _pauses(readings: Readings, holds: Sequence[Span], duration: Seconds) -> lis
         )
         for hold in holds
     ]
-    if readings.call["has_times"]:
-        silences = both_silent(
-            _speech(readings, "agent"), _speech(readings, "customer"), duration=duration, shortest=LONG_SILENCE
-        )
-        lines += [
-            Line(kind="silence", at=_at(s.start), start=s.start, end=s.end, text=f"{long_time(s.duration)} of silence")
-            for s in silences
-            if not overlaps([s], holds)
-        ]
+    silences = [Span(row["start_s"], row["end_s"]) for row in readings.silences]
+    lines += [
+        Line(kind="silence", at=_at(s.start), start=s.start, end=s.end, text=f"{long_time(s.duration)} of silence")
+        for s in silences
+    ]
     return sorted(lines, key=lambda line: line.start or 0.0)
 
 

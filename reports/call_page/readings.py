@@ -18,6 +18,8 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     turns: list[Row]
     utterances: list[Row]
     speech: list[Row]
+    holds: list[Row]
+    silences: list[Row]
     episodes: list[Row]
     findings: list[Row]
     evidence: list[Row]
@@ -63,7 +65,9 @@ _QUESTIONS = {
     "calls": "select * from calls where {chosen}",
     "turns": "select * from turns where {chosen} order by turn",
     "utterances": "select * from utterances where {chosen} order by turn, char_offset",
-    "speech": "select * from speech where {chosen} order by role, start_s",
+    "speech": "select * from speech where {chosen} order by speaker, start_s",
+    "holds": "select * from holds where {chosen} order by position",
+    "silences": "select * from silences where {chosen} order by position",
     "episodes": "select * from episodes where {chosen} order by episode",
     "findings": """
         select call_id, rule_id, step, asks, why, status, verdict, rule_verdict, is_overridden, reviewed_by,

@@ -145,6 +145,6 @@ def _cell(value: Any) -> Cell:  # noqa: ANN401  A value of any column.
         written = f"{value:,}" if isinstance(value, int) else f"{value:,.3f}".rstrip("0").rstrip(".")
         return Cell(text=written, kind="number")
     if isinstance(value, datetime):
-        return Cell(text=f"{value:%Y-%m-%d %H:%M}", kind="text")
+        return Cell(text=f"{value:%Y-%m-%d %H:%M %Z}".rstrip(), kind="text")
     text = str(value).lower() if isinstance(value, bool) else str(value)
     return Cell(text=text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…", kind="text")

@@ -9,8 +9,8 @@ import msgspec
 
 from reports import charts
 from reports.statistics import LEVEL, Interval, Prior, Rate, design_effect, shrink, sidak, team_prior
-from reports.weekly.rates import FEW, Told, Tone, changed_steps, shown, told_change
-from reports.weekly.readings import AGENT_WEEKS, AGENTS_FOR_CLUSTERS, Readings, Row, steps_in_order
+from reports.weekly.rates import FEW, Told, Tone, Unsure, changed_steps, shown, told_change, unsure_of
+from reports.weekly.readings import AGENT_WEEKS, Readings, Row, steps_in_order
 from reports.wording import between, counted, day, percent, week_start
 
 FEW_AGENT_CALLS = 5
@@ -103,6 +103,7 @@ class OwnStep(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     count: str
     value: str
+    unsure: Unsure
     bar: charts.RangeBar
     team: str
     few: bool
@@ -187,10 +188,8 @@ def own_steps(readings: Readings) -> tuple[OwnStep, ...]:
     members = next(rows for rows in members_by_team(readings).values() if agent in rows)
     priors = step_priors(readings, members, counts)
     titles = {step: title for _, step, title in steps_in_order(readings)}
-    return tuple(
-        _own_step(titles[step], counts.get((agent["agent_id"], step), (0.0, 0.0)), prior, compared=len(priors))
-        for step, prior in priors.items()
-    )
+    own = {row["step"]: row for row in readings.agent_steps if row["agent_id"] == agent["agent_id"]}
+    return tuple(_own_step(titles[step], own.get(step), prior, compared=len(priors)) for step, prior in priors.items())
 
 
 def members_by_team(readings: Readings) -> dict[str, list[Row]]:
@@ -252,14 +251,11 @@ def _team(seen: _Seen, changes: "_Changes", name: str, members: Sequence[Row]) -
 
 
 def _team_rate(counts: Sequence[tuple[float, float]], effect: float) -> Rate:
-    """A team's rate: steps of a call are alike, and so are an agent's where there are agents enough to tell."""
-    many = len(counts) >= AGENTS_FOR_CLUSTERS
-    return Rate.of(
-        sum(met for met, _ in counts),
-        sum(judged for _, judged in counts),
-        design_effect=max(effect, design_effect(counts)) if many else effect,
-        clusters=len(counts) if many else 0,
-    )
+    """A team's rate: steps of a call are alike, and so are an agent's; of one agent only the former can be told."""
+    if len(counts) < 2:
+        return Rate.of(*counts[0], design_effect=effect) if counts else Rate.of(0, 0)
+    rate = Rate.clustered(counts)
+    return Rate.of(rate.hits, rate.n, design_effect=max(effect, rate.n / rate.effective_n), clusters=rate.clusters)
 
 
 class _Changes:
@@ -377,8 +373,8 @@ def _agent_line(seen: _Seen, agent: Row, count: tuple[float, float], prior: Prio
 _NOT_CLEAR: Tone = ""
 
 
-def _own_step(title: str, count: tuple[float, float], prior: Prior | None, *, compared: int) -> OwnStep:
-    met, judged = count
+def _own_step(title: str, row: Row | None, prior: Prior | None, *, compared: int) -> OwnStep:
+    met, judged = (float(row["met"]), float(row["judged"])) if row else (0.0, 0.0)
     few = judged < FEW_AGENT_CALLS
     rate = Rate.of(met, judged)
     tone: Tone = ""
@@ -395,6 +391,7 @@ def _own_step(title: str, count: tuple[float, float], prior: Prior | None, *, co
         title=title,
         count=f"{met:.0f} of {judged:.0f}" if judged else "",
         value=percent(estimate.share) if prior is not None and not few else shown(rate, few=few),
+        unsure=unsure_of(*([row] if row else [])),
         bar=bar,
         team=percent(prior.mean) if prior is not None else "",
         few=few,

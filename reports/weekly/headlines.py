@@ -21,13 +21,17 @@ from reports.weekly.rates import (
     week_row,
 )
 from reports.weekly.readings import Readings
-from reports.wording import between, counted, day, listed, long_time, week_start
+from reports.wording import between, counted, day, listed, long_time, percent, week_start
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
-    """One headline number; `unsure` says how much of what it counts is unsure, "" where nothing is."""
+    """One headline number; `unsure` says how much of what it counts is unsure, "" where nothing is.
+
+    `counted` where all there is was counted: then no range stands beside it, and a change is what it is.
+    """
 
     name: str
+    counted: bool = False
     rate: Rate
     value: str
     likely: str
@@ -87,11 +91,15 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
             _where(critical_steps(readings)) or basis(critical[0], "call"),
             _told(readings, critical, lower_is_better=True),
         ),
-        _figure(
-            "Calls audited",
-            audited[0],
-            f"{basis(audited[0], 'recording')}, {long_time(float(now['duration_s'] or 0)) if now else '0 s'}",
-            _told(readings, audited),
+        Figure(
+            name="Calls audited",
+            counted=True,
+            rate=audited[0],
+            value=shown(audited[0], few=audited[0].n < FEW),
+            likely="all recordings counted" if audited[0].n else "nothing to count",
+            note=f"{basis(audited[0], 'recording')}, {long_time(float(now['duration_s'] or 0)) if now else '0 s'}",
+            unsure="",
+            change=_counted_change(audited[0], audited[1]),
         ),
     )
     return figures if readings.edition.is_whole else figures[:-1]
@@ -114,6 +122,12 @@ def _told(readings: Readings, rates: list[Rate], *, lower_is_better: bool = Fals
     return told_change(
         rates[0], rates[1], enough=enough, comparisons=comparisons(readings), lower_is_better=lower_is_better
     )
+
+
+def _counted_change(now: Rate, before: Rate) -> Told:
+    if now.share is None or before.share is None:
+        return Told(words="No week before to compare with")
+    return Told(words=f"{percent(before.share)} the week before")
 
 
 def _where(steps: list[str]) -> str:

@@ -133,8 +133,7 @@ def _know_tense(readings: Readings) -> list[Known]:
     if row is None or not tense:
         return []
     calmed, perhaps = int(row["calmed_calls"] or 0), int(row["perhaps_tense_calls"] or 0)
-    # A call that was only perhaps tense is neither among the tense ones nor among those that were not.
-    told = int(row["calls"]) - perhaps
+    told = int(row["tense_judged_calls"])
     more = f" {counted(perhaps, 'more call')} {'was' if perhaps == 1 else 'were'} perhaps tense." if perhaps else ""
     ended = f"{calmed} of them ended calm" if tense > 1 else "it ended calm" if calmed else "it did not end calm"
     verb = "was" if tense == 1 else "were"

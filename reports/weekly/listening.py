@@ -8,7 +8,7 @@ from reports import charts
 from reports.page import call_link
 from reports.statistics import Interval
 from reports.weekly.rates import week_row
-from reports.weekly.readings import FUNNEL, Readings, Row
+from reports.weekly.readings import Readings, Row
 from reports.wording import NOTHING, clock, counted, sentence
 from transcription.transcript import Seconds
 
@@ -58,7 +58,7 @@ def all_moments(readings: Readings) -> tuple[list[Row], list[Row]]:
     """Every quoted finding of the week: the misses, the gravest first, and what agents did well, the rarest first."""
     rows = readings.moments
     missed = [row for row in rows if row["verdict"] == "missed"]
-    met = [row for row in rows if row["verdict"] == "met" and row["quote_role"] != "customer"]
+    met = [row for row in rows if row["verdict"] == "met" and row["quote_speaker"] != "customer"]
     rate = {row["rule_id"]: row["rate"] for row in readings.rules}
     missed.sort(
         key=lambda row: (
@@ -92,7 +92,7 @@ def moment_of(readings: Readings, row: Row) -> Moment:
     """A quoted finding as a place to listen to."""
     return Moment(
         quote=_cut(str(row["quote"])),
-        said_by="Customer" if row["quote_role"] == "customer" else "",
+        said_by="Customer" if row["quote_speaker"] == "customer" else "",
         asks=str(row["asks"]),
         reason=sentence(str(row["reason"])),
         agent=str(row["agent_name"] or row["agent_id"] or "agent not named"),
@@ -157,7 +157,7 @@ def calls_title(readings: Readings) -> str:
 
 def mood(row: Row) -> str:
     """Tense, perhaps tense or friendly, calmed or not, in words."""
-    if row["roles_from"] == "unknown":
+    if row["upset"] == "unknown":
         return "cannot tell"
     if row["upset"] == "perhaps":
         return "perhaps tense"
@@ -167,21 +167,31 @@ def mood(row: Row) -> str:
 
 
 def funnel_chart(readings: Readings) -> charts.Funnel | None:
-    """How far the tense calls got; None without tense calls."""
-    row = week_row(readings, readings.week)
-    tense = int(row["tense_calls"] or 0) if row else 0
-    if not tense:
-        return None
-    stages = [("Tense calls", tense)]
+    """How far the tense calls got of which every stage could be judged; None without such calls."""
     judged = {row["rule_id"] for row in readings.rules}
-    left: set[str] | None = None
-    for rule, label in FUNNEL:
-        if rule not in judged:
-            continue
-        did = {row["call_id"] for row in readings.funnel if row["rule_id"] == rule and row["met"]}
-        left = did if left is None else left & did
-        stages.append((label, len(left)))
-    return charts.funnel(stages)
+    stages = [
+        (row["rule_id"], str(row["milestone"]))
+        for row in readings.scorecard_rules
+        if row["milestone"] and row["rule_id"] in judged
+    ]
+    met = {(row["call_id"], row["rule_id"]): row["met"] for row in readings.funnel}
+    left = {call for call, _ in met if all((call, rule) in met for rule, _ in stages)}
+    if not left:
+        return None
+    bars = [("Tense calls judged on all", len(left))]
+    for rule, label in stages:
+        left = {call for call in left if met[call, rule]}
+        bars.append((label, len(left)))
+    return charts.funnel(bars)
+
+
+def funnel_note(readings: Readings) -> str:
+    """What the bars are of, and how many tense calls are not in them."""
+    row = week_row(readings, readings.week)
+    return (
+        f"Of the week's {counted(int(row['tense_calls'] or 0) if row else 0, 'tense call')} those in which every one "
+        "of these could be judged. Each bar keeps the calls that did everything above it."
+    )
 
 
 def score_chart(readings: Readings) -> charts.Scores | None:

@@ -11,22 +11,21 @@ from reports.weekly.readings import Readings, Row
 from reports.wording import clock, points
 
 SHAPES = {
-    "unheard": "Never heard",
-    "late": "Said, but too late",
-    "early": "Said before it was called for",
-    "elsewhere": "Said, but before what it answers",
-    "seldom": "Said, but not often enough",
-    "unspecific": "Said, but without naming the issue",
-    "other party": "Said by the other party only",
-    "near": "Nearly",
+    "never": "Never heard",
+    "too_late": "Said, but too late",
+    "too_early": "Said before it was called for",
+    "out_of_place": "Said, but before what it answers",
+    "too_few": "Said, but not often enough",
+    "not_specific": "Said, but without naming the issue",
+    "by_the_other": "Said by the other party only",
     "forbidden": "Said what should not be said",
-    "order": "In the wrong order",
+    "wrong_order": "In the wrong order",
     "timing": "By timing: interruptions, slow answers, no sign of listening",
     "hold": "On hold: not asked, explained, timed or ended as it should be",
-    "kept_promise": "A promised contact did not come",
-    "by a person": "Judged as missed by a person",
+    "broken_promise": "A promised contact did not come",
+    "by_a_person": "Judged as missed by a person",
 }
-"""The ways of missing a rule, as `misses` of the readings names them."""
+"""The ways of missing a rule, as `miss_kind` names them."""
 
 
 class Lost(msgspec.Struct, frozen=True, kw_only=True):
@@ -109,7 +108,7 @@ def _shapes(readings: Readings) -> tuple[Shape, ...]:
     asks = {row["rule_id"]: str(row["asks"]) for row in readings.scorecard_rules}
     by_shape: dict[str, list[Row]] = {}
     for row in readings.misses:
-        by_shape.setdefault(row["shape"], []).append(row)
+        by_shape.setdefault(row["miss_kind"], []).append(row)
     counts = {shape: sum(int(row["misses"]) for row in rows) for shape, rows in by_shape.items()}
     total, most = sum(counts.values()), max(counts.values(), default=0)
     ordered = sorted(counts, key=lambda shape: (-counts[shape], shape))
@@ -154,9 +153,7 @@ def _by_name(readings: Readings, rows: list[Row], column: str) -> tuple[Group, .
 
 
 def _mood(row: Row) -> str:
-    if row["roles_from"] == "unknown" or row["upset"] == "perhaps":
-        return ""
-    return "tense" if row["tense"] else "friendly"
+    return {True: "tense", False: "friendly"}.get(row["tense"], "")
 
 
 def _by_length(readings: Readings, rows: list[Row]) -> tuple[Group, ...]:

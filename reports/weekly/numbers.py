@@ -14,6 +14,7 @@ from reports.weekly.listening import (
     call_lines,
     calls_title,
     funnel_chart,
+    funnel_note,
     moments,
     score_chart,
 )
@@ -60,7 +61,9 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
     worst: tuple[Moment, ...]
     best: tuple[Moment, ...]
     calls_title: str
+    timezone: str
     calls: tuple[CallLine, ...]
+    linked_calls: frozenset[str]
     funnel: charts.Funnel | None
     funnel_note: str
     scores: charts.Scores | None
@@ -87,6 +90,8 @@ def weekly(readings: Readings) -> Weekly:
     one = bool(readings.edition.agent)
     points_ = trend_points(readings)
     calls = audited_calls(readings, readings.week)
+    lines, scores = call_lines(readings), score_chart(readings)
+    heard = (*worst, *best, *(moment for card in cards for moment in card.moments), *lines)
     return Weekly(
         title=_title(readings),
         edition=readings.edition,
@@ -119,10 +124,12 @@ def weekly(readings: Readings) -> Weekly:
         worst=worst,
         best=best,
         calls_title=calls_title(readings),
-        calls=call_lines(readings),
+        timezone=readings.timezone,
+        calls=lines,
+        linked_calls=frozenset([shown.call_id for shown in heard if shown.href] + _dotted(readings, scores)),
         funnel=funnel_chart(readings),
-        funnel_note="Each bar keeps only the calls that surely did every step above it; unsure ones are left out.",
-        scores=score_chart(readings),
+        funnel_note=funnel_note(readings),
+        scores=scores,
         scores_note="One dot is one call." if calls <= 60 else "Calls in each band of ten points.",
         scorecards=scorecard_lines(readings),
         quality=quality_facts(readings),
@@ -134,6 +141,13 @@ def weekly(readings: Readings) -> Weekly:
         counting=how_counted(readings, len(steps)),
         footer=footer_text(readings),
     )
+
+
+def _dotted(readings: Readings, scores: charts.Scores | None) -> list[str]:
+    """The calls that the picture of scores leads to."""
+    if scores is None or not scores.dots or readings.edition.pseudonyms:
+        return []
+    return [str(row["call_id"]) for row in readings.calls if row["score"] is not None]
 
 
 def _title(readings: Readings) -> str:

@@ -21,8 +21,6 @@ FEWEST = 3
 """A team or queue of fewer agents is not named: the group would name the person."""
 
 _GROUP = 4
-# What our rules put into a reason besides words: another call's id (`follow_up.keeps_promise`).
-_OTHER_CALL = re.compile(r"(, in call |; the next call was ).*", re.DOTALL)
 # Where somebody says who they are, the recogniser may have written the name in any way.
 _INTRODUCES = re.compile(r"\b(name|speaking|this is)\b", re.IGNORECASE)
 
@@ -110,7 +108,8 @@ class _Hidden:
         if "started_local" in row:
             changed["started_local"] = None
         if "reason" in row:
-            changed["reason"] = _OTHER_CALL.sub("", str(row["reason"]))
+            # Another call's id would tell which call it was.
+            changed["reason"] = "" if row["other_call_id"] else str(row["reason"])
             if self._tells(f"{row['quote']} {changed['reason']}"):
                 changed["quote"] = ""
         return changed

@@ -1,12 +1,15 @@
 """What the figures rest on: what was not audited, how words and roles were found, how everything is counted."""
 
+from collections.abc import Sequence
+
 import msgspec
 
 from audit_rules.scorecard import LEAST_JUDGED
+from audit_rules.sentences import language
 from reports.accuracy import MINIMUM, MINIMUM_OF_EACH
 from reports.statistics import Rate, sidak
 from reports.weekly.rates import HEADLINES, share_of, week_row
-from reports.weekly.readings import AGENT_WEEKS, Readings
+from reports.weekly.readings import AGENT_WEEKS, Readings, Row
 from reports.wording import between, counted, listed, long_time, number_word, percent, sentence
 
 
@@ -42,6 +45,8 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
         for row in readings.unheard
         if row["calls"]
     )
+    if readings.heard_again:
+        facts.append(Fact(name="Heard again", value=_heard_again(readings.heard_again)))
     for cover in readings.coverage[:1]:
         undecided, unsure = int((cover["applicable"] or 0) - (cover["judged"] or 0)), int(cover["unsure"] or 0)
         facts.append(
@@ -87,6 +92,18 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
+def _heard_again(calls: Sequence[Row]) -> str:
+    """How many verdicts hang on the recogniser, as far as a random sample of calls that were heard twice tells."""
+    rate = Rate.clustered([(row["flipped"], row["judged"]) for row in calls])
+    turned = sum(row["turned"] for row in calls)
+    ways = listed(sorted({str(row["way"]) for row in calls}))
+    return (
+        f"{counted(len(calls), 'call')} of four weeks, drawn at random, by {ways}: {rate.hits:.0f} of {rate.n:,.0f} "
+        f"verdicts met or missed came out otherwise (likely {between(rate.interval())})"
+        + (f", {turned} of them the opposite" if turned else "")
+    )
+
+
 def _checked(readings: Readings) -> str:
     """What was re-heard of this week, and how much of it agreed: of what was drawn at random alone.
 
@@ -109,26 +126,6 @@ def _checked(readings: Readings) -> str:
 
 # What people or the rule leave open agrees with nothing and contradicts nothing.
 _SAID = ("met", "missed", "not_applicable")
-_REASONS = {
-    "empty_file": "empty file",
-    "not_audio": "not audio",
-    "no_samples": "no sound in the file",
-    "truncated": "file damaged",
-    "too_short": "too short",
-    "metadata_missing": "no metadata",
-    "too_long": "longer than a call can be",
-    "internal_error": "callaudit broke down on it",
-    "metadata_unparsable": "metadata unreadable",
-    "metadata_impossible": "a date that no call has",
-    "metadata_without_recording": "metadata without a recording",
-    "duplicate_call_id": "call id used twice",
-    "duplicate_bytes": "same bytes as another call",
-    "several_recordings": "several recordings in one file",
-    "several_calls": "several calls in one file",
-    "archive": "an archive",
-    "no_transcript": "text that is no transcript",
-    "linked_folder": "link to another folder",
-}
 
 
 def not_audited_facts(readings: Readings) -> tuple[Fact, ...]:
@@ -146,7 +143,7 @@ def not_audited_facts(readings: Readings) -> tuple[Fact, ...]:
             steps.setdefault(row["code"], str(row["next_step"] or ""))
     return tuple(
         Fact(
-            name=_REASONS.get(code, code.replace("_", " ")),
+            name=language().refusals[code],
             value=f"{files} (week before {before.get(code, 0)})"
             + (f". {sentence(steps[code])}" if steps[code] else ""),
         )
@@ -172,8 +169,12 @@ def how_counted(readings: Readings, steps: int) -> tuple[str, ...]:
         "only perhaps upset: a person should listen. It is outside every rate and score; its share of what was called "
         f"for stands beside them. A call of which less than {percent(LEAST_JUDGED)} of the weight called for was "
         "judged has no score.",
-        "A step counts as followed on a call when at least half the weight of its judged rules was met and no "
-        "critical rule was missed. The share of steps followed counts steps of calls.",
+        "A rule is met or missed in a call. A step is followed when at least half the weight of its judged rules was "
+        "met and neither a critical rule nor its main rule, the one that outweighs each other, was missed. A call's "
+        "score is the weight met of the weight judged, 0 to 100. Every share of steps followed, of a step, an agent, "
+        "a team or a scorecard, counts the same steps of calls: the headline is their sum.",
+        "Calls with a critical miss are counted of those in which a critical rule could be judged or none was called "
+        "for, tense calls of those of which it could be told.",
         "Ranges are 95 % Wilson intervals. Verdicts on one agent's calls (one call's, where agents are few) are alike, "
         "so pooled ranges are widened by the design effect (Cochran) and, where agents are few, by Student's quantile "
         "(Korn and Graubard); a naive range would be too narrow.",
@@ -193,7 +194,8 @@ def how_counted(readings: Readings, steps: int) -> tuple[str, ...]:
         f"corrected for these errors (Rogan and Gladen; Lang and Reiczigel's range). It is said from {MINIMUM} judged "
         f"findings on, the corrected rate from {MINIMUM_OF_EACH} truly met and {MINIMUM_OF_EACH} truly missed.",
         *([_PSEUDONYMS] if readings.edition.pseudonyms else []),
-        "Weeks are ISO weeks in each call's own time zone. Weeks judged by different rules are not joined by a line.",
+        f"Days, ISO weeks and times of day are those of {readings.timezone}, wherever a call came from. "
+        "Weeks judged by different rules are not joined by a line.",
         "Not audited: nods and eye contact cannot be heard; the voice emotion of agents is deliberately not inferred.",
         "Recognised words contain errors. Before any decision about a person, listen to the call.",
     )

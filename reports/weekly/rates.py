@@ -31,8 +31,8 @@ FEW = 10
 """Below this many judgements a share is shown as a count ("7 of 9") and no change is called."""
 
 
-HEADLINES = 4
-"""How many headline figures are compared with the week before."""
+HEADLINES = 3
+"""How many headline figures are estimates, of which it is asked whether they changed since the week before."""
 
 
 def comparisons(readings: Readings) -> int:
@@ -81,8 +81,8 @@ def step_rate(readings: Readings, week: str, step: str) -> Rate:
 
 
 def critical_rate(readings: Readings, week: str) -> Rate:
-    """Calls with a critical miss, of all calls of the week; calls of one agent count as alike."""
-    return _of_calls(readings, week, "calls_with_critical_miss", "calls")
+    """Calls with a critical miss, of those in which one could be judged; calls of one agent count as alike."""
+    return _of_calls(readings, week, "calls_with_critical_miss", "critical_judged_calls")
 
 
 def critical_steps(readings: Readings) -> list[str]:

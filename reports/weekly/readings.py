@@ -39,9 +39,9 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a weekly report is made from.
 
     `weeks` runs over consecutive ISO weeks, the oldest first, from the first that has calls (at most `WEEKS`) to the
-    week asked for. `verdicts` counts steps of calls by week, step and `who` (the agent; the call where agents are few
-    or unnamed), so that ranges can respect that one agent's calls are alike; `by_agent` says which. `unsure_steps`
-    counts, by week and step, what was called for and what of it is unsure. `agents`,
+    week asked for, by the clock of `timezone`. `verdicts` counts steps of calls by week, step and `who` (the agent; the
+    call where there are no two agents), so that ranges respect that one agent's calls are alike; `by_agent` says
+    which. `unsure_steps` counts, by week and step, what was called for and what of it is unsure. `agents`,
     `agent_weeks`, `agent_steps` and `agent_calls` hold the colleagues of the agent whom an edition is about, who are
     compared with and never shown; everything else holds the edition's calls only. `rule_reviews` are the findings of
     these weeks that people judged in a random sample, `names` everybody's names, for telling where one is said.
@@ -49,6 +49,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 
     week: str
     before: str
+    timezone: str
     scorecard: str
     title: str
     edition: Edition
@@ -79,23 +80,12 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     erased: list[Row]
     engines: list[Row]
     unheard: list[Row]
+    heard_again: list[Row]
     versions: list[Row]
     rule_changes: list[Row]
     reviews: list[Row]
     rule_reviews: list[Row]
     names: list[Row]
-
-
-FUNNEL = (
-    ("empathy.acknowledges_feeling", "Feeling named"),
-    ("clarify.mirrors", "Problem said back"),
-    ("solution.is_offered", "Solution offered"),
-    ("agreement.customer_accepts", "Customer accepted"),
-)
-"""The stages of a tense call that went well, in the order in which all four frameworks put them."""
-
-# Fewer agents than this say little about how alike one agent's calls are.
-AGENTS_FOR_CLUSTERS = 6
 
 
 def read(published: Published, *, week: str, scorecard: str, edition: Edition = WHOLE) -> Readings:
@@ -114,13 +104,14 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
     named = ask(
         "select count(distinct c.agent_id) as agents from calls c where c.iso_week between $first and $week {of_c}"
     )
-    by_agent = named[0]["agents"] >= AGENTS_FOR_CLUSTERS
+    by_agent = named[0]["agents"] > 1
     who = "coalesce(c.agent_id, c.call_id)" if by_agent else "c.call_id"
     names = ask("select distinct agent_id, agent_name from calls where agent_id is not null order by all")
     others = [row for row in names if row["agent_id"] != edition.agent] if edition.agent else []
     return Readings(
         week=week,
         before=before,
+        timezone=str(published.rows("select site_timezone() as zone")[0]["zone"]),
         scorecard=scorecard,
         title=title,
         edition=edition,
@@ -128,7 +119,8 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
         weeks=weeks,
         week_rows=ask(
             """
-            select c.iso_week, count(*) as calls, count(*) filter (c.tense) as tense_calls,
+            select c.iso_week, count(*) as calls, count(c.tense) as tense_judged_calls,
+                count(*) filter (c.tense) as tense_calls,
                 count(*) filter (c.calmed) as calmed_calls,
                 count(*) filter (c.upset = 'perhaps') as perhaps_tense_calls, sum(c.duration_s) as duration_s
             from calls c where c.iso_week between $first and $week {of_c}
@@ -179,8 +171,8 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
         scorecards=ask(
             """
             select s.scorecard, any_value(s.scorecard_title) as scorecard_title, round(avg(s.score), 9) as score,
-                sum(s.rules_judged)::bigint as judged, sum(s.rules_met)::bigint as met,
-                sum(s.rules_unsure)::bigint as unsure, sum(s.rules_applicable)::bigint as applicable
+                sum(s.steps_judged)::bigint as judged, sum(s.steps_met)::bigint as met,
+                sum(s.steps_unsure)::bigint as unsure, sum(s.steps_applicable)::bigint as applicable
             from call_scorecards s where s.iso_week = $week {of_s}
             group by s.scorecard order by s.scorecard
             """
@@ -218,7 +210,9 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
         agent_steps=ask(
             """
             select s.agent_id, s.step, count(*) filter (s.verdict = 'met') as met,
-                count(*) filter (s.verdict in ('met', 'missed')) as judged
+                count(*) filter (s.verdict in ('met', 'missed')) as judged,
+                count(*) filter (s.verdict = 'unsure') as unsure,
+                count(*) filter (s.verdict <> 'not_applicable') as applicable
             from call_steps s
             where s.scorecard = $scorecard and s.iso_week between $four and $week and s.agent_id is not null {team_s}
             group by all order by all
@@ -246,6 +240,7 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
             f"""
             select c.iso_week, {who} as who, count(*) as calls,
                 count(*) filter (c.tense) as tense_calls, count(*) filter (c.calmed) as calmed_calls,
+                count(s.critical_misses) as critical_judged_calls,
                 count(*) filter (s.critical_misses > 0) as calls_with_critical_miss
             from calls c left join call_scorecards s on s.call_id = c.call_id and s.scorecard = $scorecard
             where c.iso_week in ($before, $week) {{of_c}}
@@ -256,8 +251,8 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
             others,
             ask(
                 """
-            select f.call_id, f.rule_id, f.asks, f.verdict, f.reason, f.quote, f.quote_kind, f.quote_role, f.at_s,
-                f.agent_name, f.agent_id, r.critical, r.step_title, r.weight, c.score
+            select f.call_id, f.rule_id, f.asks, f.verdict, f.reason, f.other_call_id, f.quote, f.quote_kind,
+                f.quote_speaker, f.at_s, f.agent_name, f.agent_id, r.critical, r.step_title, r.weight, c.score
             from findings f
             join scorecard_rules r on r.rule_id = f.rule_id and r.scorecard = $scorecard
             left join call_scorecards c on c.call_id = f.call_id and c.scorecard = $scorecard
@@ -270,10 +265,10 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
             """
             select f.call_id, f.rule_id, f.verdict = 'met' as met
             from findings f join calls c on c.call_id = f.call_id
-            where f.iso_week = $week and c.tense and f.rule_id in (select unnest($stages)) {of_f}
+            where f.iso_week = $week and c.tense and f.verdict in ('met', 'missed') {of_f}
+                and f.rule_id in (select rule_id from scorecard_rules where milestone is not null)
             order by all
-            """,
-            stages=[rule for rule, _ in FUNNEL],
+            """
         ),
         coverage=ask(
             """
@@ -313,6 +308,15 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
             """
             select count(*) as calls, round(sum(c.unheard_s), 9) as seconds
             from calls c where c.iso_week = $week and c.unheard_s > 0 {of_c}
+            """
+        ),
+        heard_again=ask(
+            """
+            select c.call_id, c.engine || ' ' || c.model as way, count(*) as judged,
+                count(*) filter (c.has_flipped) as flipped,
+                count(*) filter (c.has_flipped and c.verdict_again in ('met', 'missed')) as turned
+            from heard_again c where c.iso_week between $four and $week {of_c}
+            group by all order by all
             """
         ),
         versions=ask(
@@ -359,33 +363,12 @@ class _Asking:
 
 _NARROWED = re.compile(r"\{(of|team)_([a-z])\}")
 
-# What a rule looks for is the first key of its definition; the nearest miss says how far the agent came. The notes
-# are those of `audit_rules.matchers`.
 _MISSES = """
-with missed as (
-    select f.rule_id, f.is_overridden,
-        list_filter(f.evidence, lambda piece: piece.kind = 'near_miss')[1].note as near,
-        regexp_extract(d.definition,
-            '"(expect|never|at_most|order|restates|uses_name|asks_again|hold|timing|kept_promise)":', 1) as looks_for
-    from findings f
-    join core.rules d on d.rulebook_version = f.rulebook_version and d.rule_id = f.rule_id
-    where f.iso_week = $week and f.status = 'live' and f.verdict = 'missed' {of_f}
-        and f.rule_id in (select rule_id from scorecard_rules where scorecard = $scorecard)
-)
-select case
-        when is_overridden then 'by a person'
-        when looks_for in ('never', 'at_most', 'asks_again') then 'forbidden'
-        when looks_for in ('order', 'timing', 'hold', 'kept_promise') then looks_for
-        when near like '%; limit the rest of the call' then 'elsewhere'
-        when near like '%; limit %' then 'late'
-        when near like 'said before %' then 'early'
-        when near like 'said % of % times' then 'seldom'
-        when near = 'said without naming the issue' then 'unspecific'
-        when near like 'said by the %' then 'other party'
-        when near is not null then 'near'
-        else 'unheard' end as shape,
-    rule_id, count(*) as misses
-from missed group by all order by all
+select f.miss_kind, f.rule_id, count(*) as misses
+from findings f
+where f.iso_week = $week and f.status = 'live' and f.verdict = 'missed' {of_f}
+    and f.rule_id in (select rule_id from scorecard_rules where scorecard = $scorecard)
+group by all order by all
 """
 
 # Only rules about the agent's own words and times: what the customer says is how a calmed call is told.
@@ -395,19 +378,19 @@ from findings f
 join calls c on c.call_id = f.call_id
 join core.rules d on d.rulebook_version = f.rulebook_version and d.rule_id = f.rule_id
 where f.iso_week between $four and $week and c.tense and c.calmed is not null and f.agent_id is not null
-    and f.status = 'live' and f.verdict in ('met', 'missed') and d.definition not like '%"speaker":"customer"%' {of_f}
+    and f.status = 'live' and f.verdict in ('met', 'missed') and d.speaker = 'agent' {of_f}
     and f.rule_id in (select rule_id from scorecard_rules where scorecard = $scorecard)
 group by all order by all
 """
 
 # The newest of each agent, step and verdict, a critical one first.
 _AGENT_MOMENTS = f"""
-select f.call_id, f.rule_id, r.step, f.asks, f.verdict, f.reason, f.quote, f.quote_kind, f.quote_role, f.at_s,
-    f.agent_name, f.agent_id, r.critical
+select f.call_id, f.rule_id, r.step, f.asks, f.verdict, f.reason, f.other_call_id, f.quote, f.quote_kind,
+    f.quote_speaker, f.at_s, f.agent_name, f.agent_id, r.critical
 from findings f
 join scorecard_rules r on r.rule_id = f.rule_id and r.scorecard = $scorecard
 where f.iso_week between $four and $week and f.status = 'live' and f.verdict in ('met', 'missed')
-    and f.agent_id is not null and f.quote <> '' and (f.verdict = 'missed' or f.quote_role <> 'customer') {{of_f}}
+    and f.agent_id is not null and f.quote <> '' and (f.verdict = 'missed' or f.quote_speaker <> 'customer') {{of_f}}
 qualify row_number() over (
     partition by f.agent_id, r.step, f.verdict
     order by r.critical desc, f.started_at desc, f.call_id, f.rule_id

@@ -99,10 +99,13 @@ def _headlines(page: Weekly) -> Table:
             Column("Reading"),
         ),
         rows=tuple(
-            (f.name, *_rate(f.rate), int(f.rate.hits), int(f.rate.n), *_change(f.change), f.change.words)
+            (
+                f.name, f.rate.share, *((None, None) if f.counted else _rate(f.rate)[1:]), int(f.rate.hits),
+                int(f.rate.n), *_change(f.change), f.change.words,
+            )
             for f in page.figures
         ),
-    )
+    )  # fmt: skip
 
 
 def _weeks(readings: Readings) -> Table:
@@ -261,8 +264,9 @@ def _calls(readings: Readings) -> Table:
     return Table(
         name="calls",
         columns=(
-            Column("Call"), Column("Started", "when"), Column("Agent"), Column("Team"), Column("Length", "seconds"),
-            Column("Mood"), Column("Score", "score"), Column("Critical misses", "count"), Column("Rules met", "count"),
+            Column("Call"), Column(f"Started ({readings.timezone})", "when"), Column("Agent"), Column("Team"),
+            Column("Length", "seconds"), Column("Mood"), Column("Score", "score"),
+            Column("Critical misses", "count"), Column("Rules met", "count"),
             Column("Rules judged", "count"), Column("Rules unsure", "count"), Column("Could be judged", "share"),
         ),
         rows=tuple(
@@ -292,8 +296,9 @@ def _moments(readings: Readings) -> Table:
         ),
         rows=tuple(
             (
-                why, row["quote"], row["quote_role"], row["asks"], row["reason"], row["agent_name"] or row["agent_id"],
-                row["call_id"], row["at_s"], "critical" if row["critical"] else "",
+                why, row["quote"], row["quote_speaker"], row["asks"], row["reason"],
+                row["agent_name"] or row["agent_id"], row["call_id"], row["at_s"],
+                "critical" if row["critical"] else "",
             )
             for why, row in chosen
         ),

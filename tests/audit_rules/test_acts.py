@@ -52,7 +52,7 @@ def call(lines: list[tuple[str, str]]) -> str:
     return "\n".join(f"{who}: {text}" for who, text in lines)
 
 
-@settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(LINES, min_size=2, max_size=5))
 def test_a_call_is_judged_alike_alone_and_among_others(shipped: Rulebook, calls: list[list[tuple[str, str]]]) -> None:
     transcripts = [parse_example(call(lines)).transcript for lines in calls]
@@ -60,7 +60,7 @@ def test_a_call_is_judged_alike_alone_and_among_others(shipped: Rulebook, calls:
     assert [*audit_each(transcripts, shipped)] == [audit(t, shipped) for t in transcripts]
 
 
-@settings(deadline=None, max_examples=25)
+@settings(max_examples=25)
 @given(LINES, LINES)
 def test_the_recogniser_gives_a_call_the_same_bits_whatever_is_heard_with_it(
     one: list[tuple[str, str]], other: list[tuple[str, str]]

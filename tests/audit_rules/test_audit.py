@@ -12,7 +12,8 @@ from audit_rules.audit import audit
 from audit_rules.examples import parse_example
 from audit_rules.finding import Audit, Verdict
 from audit_rules.rulebook import SHIPPED, Rulebook, load_rulebook
-from tests.audit_rules.conftest import RulebookOf, block
+from audit_rules.sentences import reason_of
+from tests.audit_rules.conftest import GATE, RulebookOf, block
 from transcription.transcript import RolesFrom, Span, SpeakerRole, Transcript, Utterance, Word
 
 TENSE = "C: This is ridiculous, the third time I have called.\nA: I am so sorry about that, Dana.\nC: Thank you.\n"
@@ -58,7 +59,7 @@ def test_what_the_recording_cannot_show_is_never_the_agents_fault(
     found = audit(transcript, shipped)
 
     assert verdicts(found) == {Verdict.NOT_ASSESSABLE}
-    assert {f.reason for f in found.findings} == {reason}
+    assert {reason_of(f) for f in found.findings} == {reason}
 
 
 def test_a_guess_that_is_sure_enough_is_judged(shipped: Rulebook) -> None:
@@ -223,7 +224,7 @@ WINDOWED = (
 )  # fmt: skip
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(lines)
 def test_what_is_said_after_every_window_changes_no_verdict(
     tmp_path_factory: pytest.TempPathFactory, said: list[tuple[str, str]]
@@ -251,3 +252,11 @@ def _windowed(tmp_path_factory: pytest.TempPathFactory) -> Rulebook:
         )
         _BUILT.append(load_rulebook(folder, shipped=False, recogniser=False))
     return _BUILT[0]
+
+
+def test_transfers_are_counted_by_the_gate_whatever_the_rules_are(rulebook_of: RulebookOf) -> None:
+    gate = f"{GATE['gate']}transfers: {{any_of: [call (billing|sales)], unless: [do not call billing]}}"
+    book = rulebook_of(gate=gate, apology=block("never: {any_of: [calm down]}"))
+    call = parse_example("C: It broke.\nA: You need to call billing.\nC: Oh.\nA: Or call sales, do not call billing.")
+
+    assert audit(call.transcript, book).measures.transfers == 2

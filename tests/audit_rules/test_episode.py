@@ -7,6 +7,7 @@ import pytest
 from audit_rules.audit import audit
 from audit_rules.examples import parse_example
 from audit_rules.finding import Audit, EvidenceKind, Finding, Upset, Verdict
+from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import GATE, Judge, RulebookOf, block
 
 
@@ -45,6 +46,21 @@ def test_one_mildly_upset_turn_makes_a_call_only_perhaps_tense(heard, said: str)
 
     assert (episodes(found), found.measures.upset) == ([], Upset.PERHAPS)
     assert not found.measures.tense
+
+
+def test_a_call_whose_speakers_cannot_be_told_apart_is_neither_tense_nor_not(heard) -> None:
+    measures = heard("U: This is so ridiculous.\nU: Well.").measures
+
+    assert measures.upset is Upset.UNKNOWN
+    assert (measures.tense, measures.calmed, measures.upset_at_start, measures.transfers) == (None,) * 4
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [("Well, I'm twenty-four.", 3), ("No - really?! Yes ...", 3), ("Mr. Lee, 4 of 5.", 5), ("It’s [NAME] here.", 3)],
+)
+def test_words_are_counted_as_a_person_counts_them(heard, said: str, words: int) -> None:
+    assert heard(f"C: Hello there.\nA: {said}").measures.words_agent == words
 
 
 @pytest.mark.parametrize("between", ["", "C: So.\nA: Well.\n" * 3], ids=["next", "far apart"])
@@ -114,7 +130,7 @@ def test_an_episode_has_the_times_of_its_words(heard) -> None:
         ("C: This is ridiculous.\nA: Sorry.\nC: That works.", True, True, False, True),
         ("C: This is ridiculous.\nA: Sorry.\nC: Whatever.", True, True, False, False),
         ("C: Hi.\nA: Well.\nC: So?\nA: Well?\nC: This is ridiculous.", True, False, True, False),
-        ("C: It was terrible.\nA: Sorry.\nC: That works.", False, False, False, None),
+        ("C: It was terrible.\nA: Sorry.\nC: That works.", None, False, False, None),
     ],
 )
 def test_a_call_is_measured_by_how_it_begins_and_ends(heard, call, tense, at_start, at_end, calmed) -> None:
@@ -147,7 +163,7 @@ CALM = "applies: upset\nnever: {any_of: [calm down]}"
 
 
 def told(finding: Finding) -> tuple[Verdict, str]:
-    return finding.verdict, finding.reason
+    return finding.verdict, reason_of(finding)
 
 
 def test_a_rule_for_upset_customers_looks_to_the_end_of_the_call_whatever_closed_the_episode(judge: Judge) -> None:
@@ -187,7 +203,7 @@ def test_a_customer_who_was_perhaps_upset_accuses_nobody(judge: Judge, body: str
 
     assert found.verdict is verdict
     if verdict is Verdict.UNSURE:
-        assert found.reason == "The customer was perhaps upset; a person should listen."
+        assert reason_of(found) == "The customer was perhaps upset; a person should listen."
 
 
 def test_a_calm_call_is_no_matter_for_a_rule_for_upset_customers(judge: Judge) -> None:

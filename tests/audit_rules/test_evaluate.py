@@ -101,6 +101,14 @@ def test_full_agreement_on_a_few_is_not_taken_for_certain() -> None:
     assert few.interval[1] == many.interval[1] == 1
 
 
+def test_the_range_of_kappa_ends_where_kappa_does() -> None:
+    found = cohens_kappa(one_call_each([[0, 1], [3, 12]]))
+
+    assert found is not None
+    assert found.interval is not None
+    assert -1 <= found.interval[0] <= found.value <= found.interval[1] <= 1
+
+
 def test_judgements_that_are_alike_within_calls_say_less() -> None:
     apart = cohens_kappa(one_call_each([[24, 6], [6, 24]]))
     within = cohens_kappa(np.array([[[4, 0], [0, 4]]] * 6 + [[[0, 2], [2, 0]]] * 3))

@@ -6,6 +6,7 @@ from audit_rules.examples import examples_of, parse_example, run_examples
 from audit_rules.finding import Verdict
 from audit_rules.rule import Rule
 from audit_rules.rulebook import Rulebook, load_rulebook
+from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import RulebookOf, block
 from transcription.errors import SetupError
 from transcription.transcript import RolesFrom, Span, SpeakerRole
@@ -17,7 +18,7 @@ RULES = [pytest.param(rule, id=rule.id) for rule in SHIPPED.rules if rule.status
 @pytest.mark.parametrize("rule", RULES)
 def test_a_rule_says_of_its_examples_what_they_claim(rule: Rule) -> None:
     wrong = [
-        f"{o.expected.value} was {o.finding.verdict.value} ({o.finding.reason})\n{o.text}"
+        f"{o.expected.value} was {o.finding.verdict.value} ({reason_of(o.finding)})\n{o.text}"
         for o in run_examples(SHIPPED, rule.id)
         if not o.passed
     ]

@@ -4,6 +4,7 @@ import pytest
 
 from audit_rules.audit import audit
 from audit_rules.finding import EvidenceKind, Finding, Verdict
+from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import RulebookOf, block
 from transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance, Word
 
@@ -42,7 +43,7 @@ def test_one_doubtful_word_is_enough_to_say_nothing(judged) -> None:
     found = judged(CALM, heard("Please calm down.", calm=0.31))
 
     assert found.verdict is Verdict.NOT_ASSESSABLE
-    assert found.reason == "The words that would count against the agent were heard too uncertainly (0.31)."
+    assert reason_of(found) == "The words that would count against the agent were heard too uncertainly (0.31)."
     assert [(e.kind, e.quote) for e in found.evidence] == [(EvidenceKind.AGAINST, "calm down")]
 
 
@@ -53,7 +54,7 @@ def test_a_doubtful_word_beside_them_does_not_matter(judged) -> None:
 def test_words_said_once_for_certain_accuse_whatever_else_was_doubtful(judged) -> None:
     found = judged(CALM, heard("Now calm down.", calm=0.2), heard("You must calm down."))
 
-    assert (found.verdict, found.reason, len(found.evidence)) == (Verdict.MISSED, "Said once.", 1)
+    assert (found.verdict, reason_of(found), len(found.evidence)) == (Verdict.MISSED, "Said once.", 1)
 
 
 def test_words_without_a_certainty_accuse(judged) -> None:

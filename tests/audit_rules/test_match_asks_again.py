@@ -3,6 +3,7 @@
 import pytest
 
 from audit_rules.finding import EvidenceKind, Verdict
+from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import Judge
 
 AGAIN = (
@@ -33,7 +34,7 @@ def test_what_was_given_is_not_asked_for_again(judge: Judge, call: str, verdict:
 def test_a_miss_shows_where_it_was_given(judge: Judge) -> None:
     found = judge(AGAIN, "C: Hello there.\nA: Your order number?\nC: 4711.\nA: And the order number?")
 
-    assert found.reason == "Asks for the order number that the customer had given."
+    assert reason_of(found) == "Asks for the order number that the customer had given."
     assert [(e.kind, e.turn, e.quote) for e in found.evidence] == [
         (EvidenceKind.AGAINST, 3, "order number"), (EvidenceKind.TRIGGER, 2, "4711."),
     ]  # fmt: skip

@@ -2,7 +2,8 @@
 
 import pytest
 
-from audit_rules.finding import EvidenceKind, Finding, Verdict
+from audit_rules.finding import EvidenceKind, Finding, Miss, Verdict
+from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import Judge, block
 
 SORRY = "applies: upset\nexpect: {within: 2 agent turns, any_of: [sorry]}"
@@ -25,7 +26,8 @@ def test_an_apology_in_the_third_turn_is_too_late(judge: Judge) -> None:
     found = judge(SORRY, "C: This is ridiculous.\nA: One.\nC: Well.\nA: Two.\nC: Well.\nA: I am sorry.")
 
     assert found.verdict is Verdict.MISSED
-    assert found.reason == ("Not heard within 2 agent turns after the upset; nearest: said later; limit 2 agent turns.")
+    assert found.miss is Miss.TOO_LATE
+    assert reason_of(found) == "Not heard within 2 agent turns after the upset. It was said later."
     assert quotes(found, EvidenceKind.NEAR_MISS) == ["sorry"]
 
 
@@ -39,20 +41,20 @@ def test_an_apology_before_the_upset_does_not_count(judge: Judge) -> None:
     found = judge(SORRY, "A: Sorry to keep you waiting.\nC: This is ridiculous.\nA: Account number?")
 
     assert found.verdict is Verdict.MISSED
-    assert found.reason.endswith("nearest: said before the upset.")
+    assert found.miss is Miss.TOO_EARLY
 
 
 def test_the_customers_sorry_is_not_the_agents(judge: Judge) -> None:
     found = judge(SORRY, "C: Sorry, this is ridiculous.\nA: Account number?")
 
     assert found.verdict is Verdict.MISSED
-    assert found.reason.endswith("nearest: said by the customer.")
+    assert found.miss is Miss.BY_THE_OTHER
 
 
 def test_nothing_like_it_is_told_plainly(judge: Judge) -> None:
     found = judge(SORRY, "C: This is ridiculous.\nA: Account number?")
 
-    assert found.reason == "Not heard within 2 agent turns after the upset."
+    assert reason_of(found) == "Not heard within 2 agent turns after the upset."
     assert [e.kind for e in found.evidence] == [EvidenceKind.TRIGGER]
 
 
@@ -65,7 +67,7 @@ def test_a_call_that_ends_with_the_upset_leaves_no_chance(judge: Judge) -> None:
 def test_a_calm_call_calls_for_nothing(judge: Judge) -> None:
     found = judge(SORRY, "C: Hello.\nA: Hello.")
 
-    assert (found.verdict, found.reason) == (Verdict.NOT_APPLICABLE, "The customer was never upset.")
+    assert (found.verdict, reason_of(found)) == (Verdict.NOT_APPLICABLE, "The customer was never upset.")
 
 
 @pytest.mark.parametrize(("said_at", "verdict"), [(33.0, Verdict.MET), (33.1, Verdict.MISSED)])
@@ -74,9 +76,9 @@ def test_thirty_seconds_count_from_the_end_of_the_upset(judge: Judge, said_at: f
 
     assert found.verdict is verdict
     if verdict is Verdict.MISSED:
-        assert found.reason.endswith("nearest: said 30 s after the upset; limit 30 s.")
+        assert reason_of(found) == "Not heard within 30 s after the upset. It was said 30 s after the upset."
     else:
-        assert found.reason == "Heard 30 s after the upset."
+        assert reason_of(found) == "Heard 30 s after the upset."
 
 
 def test_seconds_cannot_be_judged_without_times(judge: Judge) -> None:
@@ -103,7 +105,7 @@ def test_two_of_two_are_needed_and_one_place_counts_once(judge: Judge) -> None:
 
     once = judge(body, "C: Hi.\nA: I am so sorry.", also=other)
     assert once.verdict is Verdict.MISSED
-    assert once.reason.endswith("nearest: said 1 of 2 times.")
+    assert (once.miss, reason_of(once)) == (Miss.TOO_FEW, "Said 1 of 2 times.")
     assert judge(body, "C: Hi.\nA: So sorry. Really sorry.", also=other).verdict is Verdict.MET
 
 
@@ -118,8 +120,8 @@ def test_the_customer_may_be_the_one_expected_to_speak(judge: Judge) -> None:
 
     assert judge(body, "A: Tomorrow?\nC: That works.").verdict is Verdict.MET
     missed = judge(body, "C: Well.\nA: That works.")
-    assert (missed.verdict, missed.reason) == (
-        Verdict.MISSED, "Not heard in this call; nearest: said by the agent.",
+    assert (missed.verdict, reason_of(missed)) == (
+        Verdict.MISSED, "Not heard in this call. The other party said it.",
     )  # fmt: skip
 
 
@@ -129,11 +131,11 @@ WHEN = "when: {speaker: customer, any_of: [did not work]}\nexpect: {within: 1 ag
 def test_a_trigger_of_its_own_opens_the_window(judge: Judge) -> None:
     assert judge(WHEN, "C: It did not work.\nA: Let's try again.").verdict is Verdict.MET
     missed = judge(WHEN, "A: Let's try.\nC: It did not work.\nA: Goodbye.")
-    assert (missed.verdict, missed.reason) == (
+    assert (missed.verdict, reason_of(missed)) == (
         Verdict.MISSED,
-        "Not heard within 1 agent turn after it was called for; nearest: said before it was called for.",
+        "Not heard within 1 agent turn after it was called for. It was said before it was called for.",
     )
-    assert judge(WHEN, "C: It works.\nA: Good.").reason == "Nothing called for it."
+    assert reason_of(judge(WHEN, "C: It works.\nA: Good.")) == "Nothing called for it."
 
 
 def test_a_miss_after_any_trigger_is_the_verdict(judge: Judge) -> None:

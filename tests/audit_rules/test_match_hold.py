@@ -5,7 +5,8 @@ import pytest
 
 from audit_rules.audit import audit
 from audit_rules.examples import parse_example
-from audit_rules.finding import EvidenceKind, Verdict
+from audit_rules.finding import EvidenceKind, PauseKind, Verdict
+from audit_rules.sentences import note_of, reason_of
 from tests.audit_rules.conftest import Judge, RulebookOf, block
 from transcription.transcript import Span, SpeakerRole
 
@@ -30,8 +31,30 @@ def test_a_hold_that_was_asked_for_is_met(judge: Judge) -> None:
     found = judge(ASKED, call("Please hold on.", 30, "Thanks."))
 
     assert found.verdict is Verdict.MET
-    assert [(e.kind, e.quote or e.note) for e in found.evidence] == [
+    assert [(e.kind, e.quote or note_of(e, found)) for e in found.evidence] == [
         (EvidenceKind.MET, "hold on"), (EvidenceKind.TRIGGER, "both silent for 24 s"),
+    ]  # fmt: skip
+
+
+def test_a_hold_stays_a_hold_whichever_rules_are_retired(rulebook_of: RulebookOf) -> None:
+    example = parse_example(call("Please hold on.", 30, "Thanks."))
+    retired = rulebook_of(apology=block(f"status: retired\n{ASKED}"))
+
+    found = audit(example.transcript, retired)
+
+    assert not found.findings
+    assert [(p.kind, p.start, p.end) for p in found.holds] == [(PauseKind.SILENT, 6.0, 30.0)]
+    assert not found.silences
+
+
+def test_a_long_silence_that_is_no_hold_is_dead_air_unless_the_customer_was_to_speak(rulebook_of: RulebookOf) -> None:
+    book = rulebook_of(apology=block(ASKED))
+    told = [call("Let me see.", 30, "Here."), f"{BEFORE}What is its number?\n[30-31] C: Nine."]
+
+    silences = [audit(parse_example(text).transcript, book).silences for text in told]
+
+    assert [[(p.kind, p.start, p.end) for p in some] for some in silences] == [
+        [(PauseKind.DEAD_AIR, 6.0, 30.0)], [(PauseKind.EXCUSED, 6.0, 30.0)],
     ]  # fmt: skip
 
 
@@ -39,7 +62,7 @@ def test_a_hold_that_was_asked_for_is_met(judge: Judge) -> None:
 def test_a_silence_that_nobody_asked_for_is_no_hold_but_dead_air(judge: Judge, back: str) -> None:
     found = judge(ASKED, call("I see what you mean.", 30, back))
 
-    assert (found.verdict, found.reason) == (Verdict.NOT_APPLICABLE, "There was no hold.")
+    assert (found.verdict, reason_of(found)) == (Verdict.NOT_APPLICABLE, "There was no hold.")
 
 
 def test_music_makes_a_hold_that_nobody_asked_for(rulebook_of: RulebookOf) -> None:
@@ -48,7 +71,7 @@ def test_music_makes_a_hold_that_nobody_asked_for(rulebook_of: RulebookOf) -> No
 
     found = audit(transcript, rulebook_of(hold=block(ASKED, rule_id="hold.asks_first"))).findings[0]
 
-    assert (found.verdict, found.reason) == (Verdict.MISSED, "A hold of 24 s: not asked for before the silence.")
+    assert (found.verdict, reason_of(found)) == (Verdict.MISSED, "A hold of 24 s: not asked for before the silence.")
 
 
 @pytest.mark.parametrize(("back_at", "verdict"), [(13.9, Verdict.NOT_APPLICABLE), (14.0, Verdict.MET)])
@@ -92,7 +115,7 @@ def test_the_agent_returns_in_time_and_thanks(
 ) -> None:
     found = judge(RETURNS, call(asked, back_at, said), also=ANNOUNCED)
 
-    assert (found.verdict, found.reason) == (verdict, reason)
+    assert (found.verdict, reason_of(found)) == (verdict, reason)
 
 
 def test_a_strange_number_is_survived(judge: Judge) -> None:

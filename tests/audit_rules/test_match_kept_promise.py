@@ -1,10 +1,15 @@
 """`kept_promise`: a promised contact took place in time, across the calls of one customer."""
 
+from datetime import UTC, datetime, timedelta
+
+import msgspec
 import pytest
 
 from audit_rules.audit import audit
+from audit_rules.conversation import Contact
 from audit_rules.examples import parse_example
 from audit_rules.finding import Verdict
+from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import Judge, RulebookOf, block
 
 KEPT = "kept_promise: {made: [call you back], within_hours: 48}"
@@ -19,11 +24,11 @@ PROMISE = "C: Where is my lamp?\nA: I will call you back within 24 hours.\n"
         ("later call: outbound after 24 h\nknown until: 60 h", Verdict.MET,
          "Contacted again after 24 h, in call later-1."),
         ("later call: outbound after 24.1 h\nknown until: 60 h", Verdict.MISSED,
-         "No contact by 2026-03-03 09:00; the next call was later-1, outbound."),
+         "No contact within 24 h; the next call was later-1."),
         ("later call: inbound after 20 h\nknown until: 60 h", Verdict.MISSED,
-         "No contact by 2026-03-03 09:00; the next call was later-1, inbound."),
-        ("known until: 60 h", Verdict.MISSED, "No contact by 2026-03-03 09:00."),
-        ("known until: 23 h", Verdict.NOT_ASSESSABLE, "Not due before 2026-03-03 09:00."),
+         "No contact within 24 h; the next call was later-1."),
+        ("known until: 60 h", Verdict.MISSED, "No contact within 24 h."),
+        ("known until: 23 h", Verdict.NOT_ASSESSABLE, "Promised within 24 h, and that time has not passed."),
         ("later call: outbound after 20 h\nknown until: 20 h", Verdict.MET,
          "Contacted again after 20 h, in call later-1."),
         ("", Verdict.NOT_ASSESSABLE,
@@ -33,7 +38,55 @@ PROMISE = "C: Where is my lamp?\nA: I will call you back within 24 hours.\n"
 def test_the_contact_comes_in_the_time_promised(judge: Judge, more: str, verdict: Verdict, reason: str) -> None:
     found = judge(KEPT, PROMISE + more)
 
-    assert (found.verdict, found.reason) == (verdict, reason)
+    assert (found.verdict, reason_of(found)) == (verdict, reason)
+
+
+def kept(rulebook_of: RulebookOf, said: str, *contacts: Contact) -> Verdict:
+    """What is said of a promise of a call of the conversation I-1, due a day later, once two days have passed."""
+    example = parse_example(f"C: Where is my lamp?\nA: {said}\nknown until: 60 h")
+    call = msgspec.structs.replace(example.transcript.call, interaction_id="I-1")
+    transcript = msgspec.structs.replace(example.transcript, call=call)
+    rule = "kept_promise: {made: [call you back, email you, be in touch], within_hours: 24}"
+    found = audit(transcript, rulebook_of(apology=block(rule)), contacts=contacts, known_until=example.known_until)
+    return found.findings[0].verdict
+
+
+def after(hours: float, direction: str | None, interaction: str | None = None) -> Contact:
+    at = datetime(2026, 3, 2, 9, tzinfo=UTC) + timedelta(hours=hours)
+    return Contact(call_id=f"after {hours}", started_at=at, direction=direction, interaction_id=interaction)
+
+
+def test_a_call_of_unknown_direction_neither_keeps_a_promise_nor_lets_it_be_called_broken(
+    rulebook_of: RulebookOf,
+) -> None:
+    said = "I will call you back."
+    assert kept(rulebook_of, said, after(3, None)) is Verdict.NOT_ASSESSABLE
+    assert kept(rulebook_of, said, after(3, None), after(4, "outbound")) is Verdict.MET
+    assert kept(rulebook_of, said, after(30, None)) is Verdict.MISSED
+
+
+def test_another_recording_of_the_same_conversation_is_not_the_call_that_was_promised(rulebook_of: RulebookOf) -> None:
+    said = "I will call you back."
+    assert kept(rulebook_of, said, after(0.1, "outbound", "I-1")) is Verdict.NOT_ASSESSABLE
+    assert kept(rulebook_of, said, after(0.1, "outbound", "I-1"), after(9, "outbound", "I-2")) is Verdict.MET
+    assert kept(rulebook_of, said, after(0.1, "inbound", "I-1")) is Verdict.MISSED
+
+
+@pytest.mark.parametrize(
+    ("said", "without", "with_call"),
+    [
+        ("I will call you back.", Verdict.MISSED, Verdict.MET),
+        ("I will email you tomorrow.", Verdict.NOT_ASSESSABLE, Verdict.NOT_ASSESSABLE),
+        ("We will be in touch by email.", Verdict.NOT_ASSESSABLE, Verdict.NOT_ASSESSABLE),
+        ("We will be in touch.", Verdict.NOT_ASSESSABLE, Verdict.MET),
+        ("I will call you back or send a message.", Verdict.MISSED, Verdict.MET),
+    ],
+)
+def test_what_was_promised_in_writing_or_left_open_is_not_called_broken(
+    rulebook_of: RulebookOf, said: str, without: Verdict, with_call: Verdict
+) -> None:
+    assert kept(rulebook_of, said) is without
+    assert kept(rulebook_of, said, after(5, "outbound")) is with_call
 
 
 def test_without_a_promise_there_is_nothing_to_keep(judge: Judge) -> None:

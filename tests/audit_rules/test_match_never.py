@@ -3,6 +3,7 @@
 import pytest
 
 from audit_rules.finding import EvidenceKind, Verdict
+from audit_rules.sentences import note_of, reason_of
 from tests.audit_rules.conftest import Judge
 
 CALM = "never: {any_of: [calm down], unless: [things calm down]}"
@@ -11,19 +12,19 @@ CALM = "never: {any_of: [calm down], unless: [things calm down]}"
 def test_what_was_never_said_is_met_and_shows_what_was_searched(judge: Judge) -> None:
     found = judge(CALM, "C: This is ridiculous.\nA: I can see why.\nC: So?\nA: Let me look.")
 
-    assert (found.verdict, found.reason) == (Verdict.MET, "Never said.")
-    assert found.evidence[0].note == "searched 2 agent turns"
+    assert (found.verdict, reason_of(found)) == (Verdict.MET, "Never said.")
+    assert note_of(found.evidence[0], found) == "searched 2 agent turns"
 
 
 def test_once_is_a_miss_with_the_words(judge: Judge) -> None:
     found = judge(CALM, "C: This is ridiculous.\nA: Please CALM down, sir.")
 
-    assert (found.verdict, found.reason) == (Verdict.MISSED, "Said once.")
+    assert (found.verdict, reason_of(found)) == (Verdict.MISSED, "Said once.")
     assert [(e.kind, e.quote) for e in found.evidence] == [(EvidenceKind.AGAINST, "CALM down")]
 
 
 def test_every_time_is_counted(judge: Judge) -> None:
-    assert judge(CALM, "C: Oh!\nA: Calm down. Calm down.\nC: No!\nA: Calm down.").reason == "Said 3 times."
+    assert reason_of(judge(CALM, "C: Oh!\nA: Calm down. Calm down.\nC: No!\nA: Calm down.")) == "Said 3 times."
 
 
 def test_the_customer_may_say_it(judge: Judge) -> None:
@@ -56,7 +57,7 @@ def test_what_was_made_good_is_no_evidence_against(judge: Judge) -> None:
     body = EXCUSE.replace("2 agent turns", "1 agent turn")
     found = judge(body, "C: Hi.\nA: Nothing I can do. What I can do is ask.\nC: And?\nA: Nothing I can do.")
 
-    assert found.reason == "Said once."
+    assert reason_of(found) == "Said once."
     assert [e.turn for e in found.evidence] == [3]
 
 
@@ -74,7 +75,7 @@ THRICE = "at_most: {times: 2, any_of: [sorry], unless_said: {any_of: [sorry abou
 @pytest.mark.parametrize(
     ("said", "verdict", "reason"),
     [
-        ("Hello there.", Verdict.NOT_APPLICABLE, "It was never said, so never too often."),
+        ("Hello there.", Verdict.NOT_APPLICABLE, "Never said."),
         ("Sorry. Hello there.", Verdict.MET, "Said once; limit 2."),
         ("Sorry. Yes, sorry.", Verdict.MET, "Said 2 times; limit 2."),
         ("Sorry. Yes, sorry. So sorry.", Verdict.MISSED, "Said 3 times; limit 2."),
@@ -84,7 +85,7 @@ THRICE = "at_most: {times: 2, any_of: [sorry], unless_said: {any_of: [sorry abou
 def test_three_are_too_many_unless_one_redeems_them(judge: Judge, said: str, verdict: Verdict, reason: str) -> None:
     found = judge(THRICE, f"C: My lamp is broken.\nA: {said}")
 
-    assert (found.verdict, found.reason) == (verdict, reason)
+    assert (found.verdict, reason_of(found)) == (verdict, reason)
 
 
 def test_an_agent_who_only_signals_said_nothing_to_judge(judge: Judge) -> None:

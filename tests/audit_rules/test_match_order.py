@@ -2,7 +2,8 @@
 
 import pytest
 
-from audit_rules.finding import EvidenceKind, Verdict
+from audit_rules.finding import EvidenceKind, Note, Verdict
+from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import Judge, block
 
 FEELING_FIRST = "applies: upset\norder: {first: {any_of: [sorry]}, then: {any_of: [refund]}}"
@@ -21,7 +22,7 @@ FEELING_FIRST = "applies: upset\norder: {first: {any_of: [sorry]}, then: {any_of
 def test_one_thing_comes_before_another(judge: Judge, said: str, verdict: Verdict, reason: str) -> None:
     found = judge(FEELING_FIRST, f"C: This is ridiculous.\nA: {said}")
 
-    assert (found.verdict, found.reason) == (verdict, reason)
+    assert (found.verdict, reason_of(found)) == (verdict, reason)
 
 
 def test_what_was_said_before_the_upset_does_not_count(judge: Judge) -> None:
@@ -42,7 +43,7 @@ def test_the_wrong_order_shows_both(judge: Judge) -> None:
     found = judge(FEELING_FIRST, "C: This is ridiculous.\nA: You get a refund.\nC: So?\nA: Sorry.")
 
     assert [(e.kind, e.quote, e.note) for e in found.evidence] == [
-        (EvidenceKind.AGAINST, "refund", "came first"), (EvidenceKind.NEAR_MISS, "Sorry", "came after"),
+        (EvidenceKind.AGAINST, "refund", Note.CAME_FIRST), (EvidenceKind.NEAR_MISS, "Sorry", Note.CAME_AFTER),
     ]  # fmt: skip
 
 
@@ -53,13 +54,13 @@ def test_the_customers_own_words_come_back(judge: Judge) -> None:
     found = judge(MIRRORS, "C: The lamp arrived with a cracked shade.\nA: So you're saying the shade is cracked.")
 
     assert found.verdict is Verdict.MET
-    assert "shade" in found.reason
+    assert "shade" in reason_of(found)
 
 
 def test_words_that_the_customer_never_said_are_no_mirror(judge: Judge) -> None:
     found = judge(MIRRORS, "C: The lamp arrived with a cracked shade.\nA: So you're saying the parcel was late.")
 
-    assert (found.verdict, found.reason) == (Verdict.MISSED, "No turn says the customer's issue back.")
+    assert (found.verdict, reason_of(found)) == (Verdict.MISSED, "No turn says the customer's issue back.")
 
 
 def test_words_that_the_customer_says_later_are_no_mirror(judge: Judge) -> None:

@@ -7,11 +7,12 @@ import pytest
 from audit_rules.audit import audit
 from audit_rules.finding import EvidenceKind, Finding, Verdict
 from audit_rules.rulebook import load_rulebook
+from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import Judge
 from transcription.exports import read_export
 from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
 
-CASES = Path(__file__).parents[1] / "cases"
+CASES = Path(__file__).parents[1] / "cases" / "timing"
 
 CUTS_IN = "applies: upset\nneeds_times: true\ntiming: {aspect: interruption}"
 VENT = "This is ridiculous, it came on Monday and it was broken"
@@ -43,7 +44,7 @@ def test_taking_the_floor_or_talking_over_the_customer_is_an_interruption(
 def test_an_interruption_says_how_long_both_spoke(judge: Judge) -> None:
     found = judge(CUTS_IN, f"[0-10] C: {VENT}\n[8-14] A: Account number please")
 
-    assert found.reason == "Spoke over the customer for 2.0 s."
+    assert reason_of(found) == "Spoke over the customer for 2.0 s."
     assert [(e.kind, e.start, e.end) for e in found.evidence] == [
         (EvidenceKind.AGAINST, 8.0, 14.0), (EvidenceKind.TRIGGER, 0.0, 10.0),
     ]  # fmt: skip
@@ -62,7 +63,7 @@ def test_cutting_in_before_the_upset_is_not_this_rules_concern(judge: Judge) -> 
 def test_interruptions_cannot_be_judged_without_times(judge: Judge) -> None:
     found = judge(CUTS_IN, f"C: {VENT}\nA: Account number please")
 
-    assert (found.verdict, found.reason) == (
+    assert (found.verdict, reason_of(found)) == (
         Verdict.NOT_ASSESSABLE, "The recording does not show when each party speaks.",
     )  # fmt: skip
 
@@ -88,7 +89,7 @@ def test_a_long_complaint_gets_a_listening_signal(judge: Judge, call: str, verdi
 def test_the_verdict_on_a_long_complaint_says_how_long_it_was(judge: Judge) -> None:
     found = judge(SIGNALS, f"[0-20] C: {VENT}\n[20-22] A: Account number?")
 
-    assert found.reason == "No listening signal in 20 s of venting, and none right after."
+    assert reason_of(found) == "No listening signal in 20 s of venting, and none right after."
 
 
 PROMPT = "needs_times: true\ntiming: {aspect: answer_gap, median_gap: 3, longest_silence: 7}"
@@ -118,7 +119,7 @@ PROMPT = "needs_times: true\ntiming: {aspect: answer_gap, median_gap: 3, longest
 def test_answers_come_promptly(judge: Judge, call: str, verdict: Verdict, reason: str) -> None:
     found = judge(PROMPT, call)
 
-    assert (found.verdict, found.reason) == (verdict, reason)
+    assert (found.verdict, reason_of(found)) == (verdict, reason)
 
 
 def of_case(name: str) -> Finding:
@@ -131,13 +132,13 @@ def of_case(name: str) -> Finding:
 def test_an_answer_that_begins_before_the_customer_ends_is_no_wait() -> None:
     found = of_case("latch")
 
-    assert (found.verdict, found.reason) == (Verdict.MET, "Answers came after 0.0 s (median).")
+    assert (found.verdict, reason_of(found)) == (Verdict.MET, "Answers came after 0.0 s (median).")
 
 
 def test_long_silences_that_nobody_announced_are_dead_air() -> None:
     found = of_case("deadair")
 
-    assert (found.verdict, found.reason) == (Verdict.MISSED, "Dead air of 45.0 s, 2 times in all; limit 10.0 s.")
+    assert (found.verdict, reason_of(found)) == (Verdict.MISSED, "Dead air of 45.0 s, 2 times in all; limit 10.0 s.")
     assert [(e.start, e.end) for e in found.evidence] == [(12.0, 42.0), (46.0, 91.0)]
 
 
@@ -180,6 +181,6 @@ def test_a_sound_without_words_is_no_listening_signal_and_no_silence_either() ->
         f for f in audit(transcript, load_rulebook()).findings if f.rule_id == "listen.gives_listening_signals"
     )
 
-    assert (found.verdict, found.reason) == (
+    assert (found.verdict, reason_of(found)) == (
         Verdict.NOT_ASSESSABLE, "The agent was heard while the customer spoke, but no words of it.",
     )  # fmt: skip

@@ -6,6 +6,7 @@ from audit_rules.audit import audit
 from audit_rules.examples import parse_example
 from audit_rules.finding import Verdict
 from audit_rules.rulebook import load_rulebook
+from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import Judge
 
 NAME = "uses_name: {heard: [my name is, this is, i am]}"
@@ -74,4 +75,4 @@ def test_the_name_of_an_agent_a_place_or_a_mask_is_not_the_customers(call: str, 
 def test_a_miss_says_which_name_it_listened_for(judge: Judge) -> None:
     found = judge(NAME, "customer name: Dana Ruiz\nC: Hello there.\nA: Hello to you.")
 
-    assert found.reason == "The customer's name (dana, ruiz) is never used."
+    assert reason_of(found) == "The customer's name (dana, ruiz) is never used."

@@ -9,6 +9,7 @@ import pytest
 from audit_rules.audit import audit
 from audit_rules.finding import Finding, Verdict
 from audit_rules.rulebook import load_rulebook
+from audit_rules.sentences import reason_of
 from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
 
 APOLOGY = "expect: {any_of: [sorry]}"
@@ -70,4 +71,4 @@ def test_only_speech_that_may_be_the_agents_counts(tmp_path: Path, role: Speaker
 def test_the_reason_says_how_much_was_not_understood(tmp_path: Path):
     finding = judged(tmp_path, APOLOGY, Span(15.0, 17.0))
 
-    assert finding.reason == "No words were understood in 2.0 s of speech there."
+    assert reason_of(finding) == "No words were understood in 2.0 s of speech there."

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pytest
 
 from flows.auditing.audit_run import AuditRun, RunSummary
+from flows.scheduling.own_server import some_server
 from flows.settings import load_settings
 from transcription.audio import Audio, decode, write_copy
 
@@ -43,8 +45,10 @@ def other_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 class Installation:
     """A folder with callaudit.toml, and the command as a user would call it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, server: Callable[[], str] | None = None) -> None:
         self.root = root
+        # Gives the Prefect server that runs report to; without it each starts its own, as users' runs do.
+        self._server = server
         self.inbox = root / "inbox"
         self.inbox.mkdir()
         self.settings = root / "callaudit.toml"
@@ -109,6 +113,7 @@ class Installation:
             env={
                 **os.environ,
                 "PREFECT_HOME": str(self.root / "prefect"),
+                **({"PREFECT_API_URL": self._server()} if self._server and "run" in arguments else {}),
                 "COLUMNS": "200",
                 "PYTHONUNBUFFERED": "1",
             },
@@ -116,6 +121,15 @@ class Installation:
         )
 
 
+@pytest.fixture(scope="session")
+def prefect_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The address of one Prefect server for all runs that do not need their own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("PREFECT_HOME", str(tmp_path_factory.mktemp("prefect")))
+        with some_server() as url:
+            yield url
+
+
 @pytest.fixture
-def installation(tmp_path: Path) -> Installation:
-    return Installation(tmp_path)
+def installation(tmp_path: Path, request: pytest.FixtureRequest) -> Installation:
+    return Installation(tmp_path, lambda: str(request.getfixturevalue("prefect_server")))

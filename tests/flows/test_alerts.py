@@ -26,11 +26,11 @@ AT_ONCE = (0.0, 0.0)
 
 def summary(*, audited: int = 0, quarantined: int = 0) -> RunSummary:
     counts = dict.fromkeys(
-        ("quarantined_before", "already", "duplicates", "unsettled", "erased", "tense_calls", "steps_met"), 0
+        ("quarantined_before", "already", "duplicates", "unsettled", "erased", "tense_calls", "rules_met"), 0
     )
     return RunSummary(
         run_id="R1", found=audited + quarantined, audited=audited, quarantined=quarantined, **counts,
-        audio_seconds=0.0, elapsed_seconds=1.0, steps_judged=0, critical_misses=0, notice="",
+        audio_seconds=0.0, elapsed_seconds=1.0, rules_judged=0, critical_misses=0, notice="",
     )  # fmt: skip
 
 

@@ -52,7 +52,7 @@ def bring(inbox: Path, case: Path, call_id: str, sidecar: bytes = b"") -> None:
 
 
 @pytest.fixture(scope="module")
-def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
+def night(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Iterator[Published]:
     """The published copy after one `callaudit run` over all cases at once."""
     root = tmp_path_factory.mktemp("cases")
     (root / "inbox").mkdir()
@@ -77,7 +77,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
     done = subprocess.run(
         [sys.executable, "-m", "flows.cli", "run"],
         cwd=root,
-        env={**os.environ, "PREFECT_HOME": str(root / "prefect")},
+        env={**os.environ, "PREFECT_HOME": str(root / "prefect"), "PREFECT_API_URL": prefect_server},
         capture_output=True,
         text=True,
         timeout=1800,
@@ -91,7 +91,7 @@ def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Published]:
 
 def said(night: Published, call_id: str) -> list[tuple[str, str]]:
     rows = night.rows(
-        "select role::varchar as role, text from utterances where call_id = $id order by position", {"id": call_id}
+        "select speaker::varchar as role, text from utterances where call_id = $id order by position", {"id": call_id}
     )
     return [(row["role"], row["text"]) for row in rows]
 

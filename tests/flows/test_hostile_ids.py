@@ -129,7 +129,7 @@ ids = st.lists(
 )
 
 
-@trying(max_examples=2, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@trying(max_examples=2, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(ids)
 def test_any_id_is_stored_as_it_is_or_refused_with_a_reason(drawn):
     with TemporaryDirectory() as folder:

@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from warehouse.connect import open_writer
+from warehouse.load import keep_clock
 from warehouse.publish import publish
 
 
@@ -39,6 +40,16 @@ def test_json_keeps_lists_numbers_and_what_is_missing(asked):
         {"call_id": "C1", "agent_name": "Marco | Lee", "queue": "two\nlines", "list": [1, 2], "price": 1.5},
         {"call_id": "C2", "agent_name": None, "queue": "=cmd()", "list": [1, 2], "price": 1.5},
     ]
+
+
+def test_moments_are_shown_on_the_clock_of_the_site_as_the_times_beside_them_are(installation):
+    home = installation.root / "callaudit-home"
+    con = open_writer(home / "warehouse.duckdb")
+    keep_clock(con, "Asia/Kolkata")
+    publish(con, home / "published")
+    asked = "select timestamptz '2026-03-02 20:00:00+00' as at"
+    assert "2026-03-03 01:30 IST" in installation.callaudit("query", asked).stdout
+    assert "2026-03-03 01:30:00.000000+0530" in installation.callaudit("query", asked, "--output", "csv").stdout
 
 
 def test_csv_is_read_back_as_it_was_and_nested_values_are_json(asked):

@@ -52,7 +52,7 @@ ANYWHERE = st.tuples(
     at=st.times(max_value=time(4)) | st.times(),
     minutes=st.integers(0, 3 * 24 * 60),
 )
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 def test_every_night_has_one_start_whatever_the_clocks_do(place, at, minutes):
     """A night lasts from twelve hours before the set time to twelve hours after it."""
     zone, day = place
@@ -101,7 +101,7 @@ def test_a_calendar_rule_for_the_same_time_starts_at_the_same_moments(zone):
 
 
 @given(weeks=st.integers(2, 30), start=st.dates(date(2026, 1, 1), date(2028, 1, 1)))
-@settings(deadline=None, max_examples=10)
+@settings(max_examples=10)
 def test_every_week_has_one_report_on_its_day(weeks, start):
     asked = schedules(Settings(schedule=ScheduleSettings(nightly="", weekly="sunday 02:30", zone="America/New_York")))
     fires = fire_times(asked[0], after=local(start, time(11), "UTC"), count=weeks)

@@ -6,7 +6,7 @@ import pytest
 
 from audit_rules.acts.said import Certainty, Witness
 from audit_rules.examples import parse_example
-from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Measures, Upset, Verdict
+from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Measures, Reason, Upset, Verdict
 from audit_rules.rule import Examples, Rule, Scorecard, Step
 from audit_rules.scorecard import score, verdicts_of
 from flows.console import show_scorecard
@@ -26,11 +26,11 @@ def test_unsure_is_said_with_what_was_understood_and_how_much_of_the_call_it_is(
     )  # fmt: skip
     findings = (
         Finding(
-            rule_id="apology.given", verdict=Verdict.UNSURE, reason="Near enough.", evidence=(near,),
+            rule_id="apology.given", verdict=Verdict.UNSURE, reason=Reason.NEAR_ENOUGH, evidence=(near,),
             certainty=Certainty.POSSIBLE, witness=Witness.RECOGNISER,
         ),
-        Finding(rule_id="pace.shows_urgency", verdict=Verdict.MET, reason="Heard."),
-        Finding(rule_id="solution.is_offered", verdict=Verdict.MISSED, reason="Not heard."),
+        Finding(rule_id="pace.shows_urgency", verdict=Verdict.MET, reason=Reason.HEARD),
+        Finding(rule_id="solution.is_offered", verdict=Verdict.MISSED, reason=Reason.NOT_HEARD),
     )  # fmt: skip
     measures = Measures(turns_agent=1, turns_customer=1, words_agent=4, words_customer=2, upset=Upset.PERHAPS)
     audit = Audit(

@@ -11,7 +11,23 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from audit_rules.finding import Audit, Episode, Evidence, EvidenceKind, Finding, Measures, Upset, Verdict
+from audit_rules.finding import (
+    NO_FACTS,
+    Audit,
+    Episode,
+    Evidence,
+    EvidenceKind,
+    Facts,
+    Finding,
+    Measures,
+    Miss,
+    Note,
+    Pause,
+    PauseKind,
+    Reason,
+    Upset,
+    Verdict,
+)
 from audit_rules.rule import Examples, Never, Rule, Scorecard, Step
 from transcription.transcript import (
     Call,
@@ -26,6 +42,7 @@ from transcription.transcript import (
 )
 from transcription.turns import turns_of
 from warehouse.connect import Published, open_published, open_writer
+from warehouse.heard_again import HeardAgain, store
 from warehouse.load import Review, Run, add_reviews, load, quarantine, record_run, store_rulebook
 from warehouse.publish import publish
 from warehouse.tables import AuditedCall
@@ -161,49 +178,49 @@ ANGRY: tuple[Line, ...] = (
     (129.1, 131.3, "C", "If it comes, yes. Thank you."),
 )
 
-ANGRY_VERDICTS: dict[str, tuple[str, str, str]] = {
+ANGRY_VERDICTS: dict[str, tuple[str, Reason, str]] = {
     # rule: verdict, reason, quote
-    "listen.lets_customer_finish": ("missed", "The agent spoke over the customer for 1.6 s.", "let me stop you there"),
-    "listen.gives_listening_signals": ("not_applicable", "No turn was 15 s long.", ""),
-    "listen.avoids_calm_down": ("met", "Nobody was told to calm down.", ""),
-    "composure.stays_civil": ("met", "No rude words.", ""),
+    "listen.lets_customer_finish": ("missed", Reason.SPOKE_OVER, "let me stop you there"),
+    "listen.gives_listening_signals": ("not_applicable", Reason.NO_LONG_TURN, ""),
+    "listen.avoids_calm_down": ("met", Reason.NEVER_SAID, ""),
+    "composure.stays_civil": ("met", Reason.NEVER_SAID, ""),
     "composure.does_not_argue": (
         "missed",
-        "The agent put the customer in the wrong.",
+        Reason.SAID,
         "You should have checked the tracking page.",
     ),
     "empathy.acknowledges_feeling": (
         "met",
-        "Said 7 s after the upset; limit two turns.",
+        Reason.HEARD,
         "I can hear how frustrating this has been",
     ),
     "empathy.is_specific": (
         "met",
-        "Names the calls and the day.",
+        Reason.HEARD,
         "how frustrating this has been, three calls and a lost day",
     ),
-    "apology.given": ("met", "An apology was said.", "I'm sorry we let it get this far."),
-    "apology.is_specific": ("missed", "The apology does not say what for.", "I'm sorry we let it get this far."),
+    "apology.given": ("met", Reason.HEARD, "I'm sorry we let it get this far."),
+    "apology.is_specific": ("missed", Reason.NOT_HEARD, "I'm sorry we let it get this far."),
     "ownership.takes_responsibility": (
         "met",
-        "A first-person promise to act.",
+        Reason.HEARD,
         "I'll take this on myself and see it through.",
     ),
-    "ownership.avoids_blame": ("missed", "Blames the customer.", "You should have checked the tracking page."),
+    "ownership.avoids_blame": ("missed", Reason.SAID, "You should have checked the tracking page."),
     "clarify.mirrors": (
         "met",
-        "Said back in the agent's own words.",
+        Reason.SAID_BACK,
         "So the parcel was promised for Tuesday, you stayed at home, and it never came.",
     ),
-    "solution.is_offered": ("met", "Two remedies.", "I can send a new one by courier, or refund it now."),
-    "agreement.customer_accepts": ("met", "The customer chose.", "Send a new one."),
+    "solution.is_offered": ("met", Reason.HEARD, "I can send a new one by courier, or refund it now."),
+    "agreement.customer_accepts": ("met", Reason.HEARD, "Send a new one."),
     "agreement.explains_next_steps": (
         "missed",
-        "No next step with a time; nearest: “Somebody will be in touch.”",
+        Reason.NOT_HEARD,
         "Somebody will be in touch.",
     ),
-    "hold.asks_first": ("met", "The hold was handled so.", "May I put you on hold for one minute"),
-    "follow_up.checks_satisfaction": ("met", "Asked at the end.", "Does that settle it for you today?"),
+    "hold.asks_first": ("met", Reason.HOLD_HANDLED, "May I put you on hold for one minute"),
+    "follow_up.checks_satisfaction": ("met", Reason.HEARD, "Does that settle it for you today?"),
 }
 
 
@@ -259,36 +276,55 @@ def evidence(heard: Transcript, quote: str, kind: EvidenceKind, *, exact: bool =
         at = turn.text.find(quote)
         if at >= 0:
             return Evidence(
-                kind=kind, turn=turn.index, role=turn.role, start=turn.start, end=turn.end, quote=quote,
-                char_start=at if exact else None, char_end=at + len(quote) if exact else None,
-            )  # fmt: skip
+                kind=kind,
+                turn=turn.index,
+                role=turn.role,
+                start=turn.start,
+                end=turn.end,
+                quote=quote,
+                char_start=at if exact else None,
+                char_end=at + len(quote) if exact else None,
+            )
     raise AssertionError(f"{quote!r} is not in the call")
 
 
 def audit(
     heard: Transcript,
-    verdicts: dict[str, tuple[str, str, str]],
+    verdicts: dict[str, tuple[str, Reason, str]],
     *,
     version: str = "v1",
     tense: bool = True,
     calmed: bool | None = True,
     hold: Span | None = None,
     opened_by: str = "This is ridiculous",
+    silence: Span | None = None,
+    facts: Facts = NO_FACTS,
 ) -> Audit:
     turns = turns_of(heard)
     findings = []
     for rule in RULES:
-        verdict, reason, quote = verdicts.get(rule, ("not_applicable", "Nothing called for it.", ""))
+        verdict, reason, quote = verdicts.get(rule, ("not_applicable", Reason.NOT_CALLED_FOR, ""))
         kind = EvidenceKind.MET if verdict == "met" else EvidenceKind.AGAINST
         found = [evidence(heard, quote, kind)] if quote else []
         if rule.startswith("hold.") and hold:
-            found.append(Evidence(kind=EvidenceKind.TRIGGER, start=hold.start, end=hold.end, note="both silent"))
-        findings.append(Finding(rule_id=rule, verdict=Verdict(verdict), reason=reason, evidence=tuple(found)))
+            found.append(Evidence(kind=EvidenceKind.TRIGGER, start=hold.start, end=hold.end, note=Note.BOTH_SILENT))
+        findings.append(
+            Finding(
+                rule_id=rule,
+                verdict=Verdict(verdict),
+                reason=reason,
+                facts=facts,
+                evidence=tuple(found),
+                miss=Miss.NEVER if verdict == "missed" else None,
+            )
+        )
     opening = next((t for t in turns if opened_by in t.text), None) if tense else None
     return Audit(
         call_id=heard.call.call_id,
         rulebook_version=version,
         findings=tuple(findings),
+        holds=(Pause(kind=PauseKind.SILENT, start=hold.start, end=hold.end),) if hold else (),
+        silences=(Pause(kind=PauseKind.DEAD_AIR, start=silence.start, end=silence.end),) if silence else (),
         episodes=(
             Episode(
                 number=1, first_turn=opening.index, last_turn=max(opening.index, len(turns) - 2), start=opening.start,
@@ -307,7 +343,6 @@ def audit(
             overlaps_by_agent=1 if heard.has_times else None,
             holds=1 if hold else 0,
             upset=Upset.CLEAR if tense else Upset.NONE,
-            tense=tense,
             calmed=calmed if tense else None,
         ),
     )  # fmt: skip
@@ -367,7 +402,7 @@ def random_calls(
             start += timedelta(days=n % 5, minutes=7 * n)
             heard = transcript(named_call(f"C{week:02d}{n:04d}", start, agent), lines)
             tense = draw.random() < 0.6
-            verdicts: dict[str, tuple[str, str, str]] = {}
+            verdicts: dict[str, tuple[str, Reason, str]] = {}
             for rule in RULES:
                 step = rule.partition(".")[0]
                 chance = min(0.97, skill(week, agent, step) if skill else base[step] + 0.05 * (agent % 4 - 1.5))
@@ -378,11 +413,11 @@ def random_calls(
                 quote = "I can hear how frustrating this has been" if step == "empathy" else ""
                 met = draw.random() < chance
                 verdicts[rule] = (
-                    ("met", "It was heard.", quote)
+                    ("met", Reason.HEARD, quote)
                     if met
                     else (
                         "missed",
-                        "It was not heard in two turns.",
+                        Reason.NOT_HEARD,
                         "let me stop you there" if step == "listen" else "",
                     )
                 )
@@ -398,6 +433,7 @@ class Quarantined(msgspec.Struct):
     reason: str
     next_step: str
     source: str = "main"
+    started_at: datetime | None = None
 
 
 Publisher = Callable[..., Published]
@@ -423,10 +459,11 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
         rulebooks: Iterable[Rulebook] = (),
         refused: Iterable[Quarantined] = (),
         reviews: Iterable[Review] = (),
+        again: Iterable[HeardAgain] = (),
     ) -> Published:
         folder = tmp_path_factory.mktemp("centre")
         shutil.copyfile(empty, folder / empty.name)
-        opened.append(fill_warehouse(folder, calls, rulebooks=rulebooks, refused=refused, reviews=reviews))
+        opened.append(fill_warehouse(folder, calls, rulebooks=rulebooks, refused=refused, reviews=reviews, again=again))
         return opened[-1]
 
     yield fill
@@ -441,6 +478,7 @@ def fill_warehouse(
     rulebooks: Iterable[Rulebook] = (),
     refused: Iterable[Quarantined] = (),
     reviews: Iterable[Review] = (),
+    again: Iterable[HeardAgain] = (),
 ) -> Published:
     con = open_writer(folder / "warehouse.duckdb")
     for book in rulebooks or (rulebook(),):
@@ -449,5 +487,6 @@ def fill_warehouse(
     load(con, list(calls), run_id="r1")
     quarantine(con, list(refused), run_id="r1")
     add_reviews(con, reviews)
+    store(con, again)
     publish(con, folder / "published")
     return open_published(folder / "published")

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from markupsafe import escape
 
-from audit_rules.finding import Verdict
+from audit_rules.finding import Facts, Reason, Verdict
 from reports.call_page import render
 from reports.call_page.numbers import CallPage, call_page
 from reports.call_page.readings import read
@@ -90,7 +90,7 @@ def test_the_transcript_shows_tension_overlap_hold_and_calm_where_they_were(angr
 
 def test_an_unexplained_silence_is_a_row_too(published, centre):
     heard = centre.transcript(centre.named_call("quiet", MARCH), centre.ANGRY)
-    quiet = AuditedCall(heard, centre.audit(heard, centre.ANGRY_VERDICTS))
+    quiet = AuditedCall(heard, centre.audit(heard, centre.ANGRY_VERDICTS, silence=Span(53.0, 94.5)))
 
     lines = page_of(published([quiet]), "quiet").lines
 
@@ -102,6 +102,22 @@ def test_words_of_little_confidence_are_dotted_and_masks_are_named(angry):
 
     assert [p.masked for p in pieces if p.masked] == ["card"]
     assert any(p.uncertain for p in pieces)
+
+
+def test_a_verdict_that_hangs_on_an_uncertain_word_says_so(published, centre):
+    words = [word for *_, text in centre.ANGRY for word in text.split()]
+
+    def hangs_on(uncertain):
+        heard = centre.transcript(
+            centre.named_call("doubt", MARCH), centre.ANGRY,
+            confidences=lambda n: 0.3 if words[n] in uncertain else 0.9,
+        )  # fmt: skip
+        page = page_of(published([AuditedCall(heard, centre.audit(heard, centre.ANGRY_VERDICTS))]), "doubt")
+        return {line.rule_id: line.hangs_on for step in page.scorecards[0].steps for line in step.rules}
+
+    # "You should have checked the tracking page."
+    assert {rule for rule, word in hangs_on({"tracking"}).items() if word == "tracking"} >= {"composure.does_not_argue"}
+    assert set(hangs_on(set()).values()) == {""}
 
 
 def test_one_channel_with_guessed_speakers_says_what_it_cannot_show(published, centre):
@@ -147,7 +163,7 @@ def test_an_imported_transcript_says_that_its_times_are_its_own(published, centr
 def test_unknown_speakers_leave_no_score_and_no_claim(published, centre):
     lines = [(start, end, "?", text) for start, end, _, text in centre.ANGRY]
     heard = centre.transcript(centre.named_call("who", MARCH), lines, roles_from=RolesFrom.UNKNOWN, speech=False)
-    verdicts = dict.fromkeys(centre.RULES, ("not_assessable", "Who speaks is not known.", ""))
+    verdicts = dict.fromkeys(centre.RULES, ("not_assessable", Reason.ROLES_UNKNOWN, ""))
     page = page_of(published([AuditedCall(heard, centre.audit(heard, verdicts, tense=False))]), "who")
 
     assert not page.scored
@@ -229,7 +245,10 @@ def test_hostile_words_and_names_stay_text(published, centre, tmp_path):
     ]
     call = centre.named_call(EVIL, MARCH, agent_name=EVIL, team="<b>")
     heard = centre.transcript(call, lines)
-    audited = AuditedCall(heard, centre.audit(heard, {"clarify.mirrors": ("met", EVIL, f"hear {EVIL}")}))
+    audited = AuditedCall(
+        heard,
+        centre.audit(heard, {"clarify.mirrors": ("met", Reason.SAID_BACK, f"hear {EVIL}")}, facts=Facts(named=(EVIL,))),
+    )
     audio = tmp_path / EVIL.replace("/", "") / 'x".ogg'
 
     html = render(published([audited]), EVIL, out=tmp_path / call_file_name(EVIL), audio=audio).read_text()

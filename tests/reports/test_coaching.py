@@ -9,7 +9,7 @@ import pytest
 
 from audit_rules.audit import audit
 from audit_rules.examples import examples_of, parse_example
-from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Verdict
+from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Miss, Reason, Verdict
 from audit_rules.rulebook import load_rulebook
 from reports.page import write_page
 from reports.statistics import common_difference
@@ -155,7 +155,6 @@ A: I completely understand how frustrating this is. I am so sorry about that.
 
 
 def test_every_way_in_which_a_shipped_rule_is_missed_has_a_name(published):
-    """The notes that the matchers write are what the report tells late, early and the others by."""
     book = load_rulebook()
     texts = [text for rule in book.rules for verdict, text in examples_of(rule) if verdict is Verdict.MISSED]
     calls = []
@@ -167,10 +166,9 @@ def test_every_way_in_which_a_shipped_rule_is_missed_has_a_name(published):
 
     rows = read(published(calls, rulebooks=[book]), week=WEEK, scorecard="house").misses
 
-    shapes = {row["shape"] for row in rows}
+    shapes = {row["miss_kind"] for row in rows}
     assert shapes <= set(SHAPES)
-    assert {"unheard", "forbidden", "order", "timing", "hold"} <= shapes
-    assert "near" not in shapes
+    assert {"never", "too_late", "forbidden", "wrong_order", "timing", "hold"} <= shapes
 
 
 @pytest.fixture(scope="module")
@@ -181,10 +179,13 @@ def shipped(published, centre):
     for n in range(60):
         heard = centre.transcript(centre.named_call(f"S{n}", ON, n % 5), centre.ANGRY[:7])
         said = Evidence(kind=EvidenceKind.MET, turn=1, start=5.0, quote="This is the third time I've called")
+        drawn = {rule.id: draw.choice((Verdict.MET, Verdict.MET, Verdict.MISSED)) for rule in book.rules}
         findings = tuple(
-            Finding(rule_id=rule.id, verdict=draw.choice((Verdict.MET, Verdict.MET, Verdict.MISSED)), reason="Drawn.",
-                    evidence=(said,))
-            for rule in book.rules
+            Finding(
+                rule_id=rule, verdict=verdict, reason=Reason.HEARD, evidence=(said,),
+                miss=Miss.NEVER if verdict is Verdict.MISSED else None,
+            )
+            for rule, verdict in drawn.items()
         )  # fmt: skip
         measured = centre.audit(heard, {}, tense=True, calmed=draw.random() < 0.5)
         calls.append(
@@ -192,6 +193,19 @@ def shipped(published, centre):
                                      promises=(), measures=measured.measures))
         )  # fmt: skip
     return published(calls, rulebooks=[book])
+
+
+def test_what_goes_with_calmed_calls_is_asked_of_every_rule_about_the_agents_own_words(shipped):
+    book = load_rulebook()
+    on_the_card = {rule for step in book.scorecards["house"].steps for rule in step.rules}
+    of_the_agent = {r.id for r in book.rules if r.status == "live" and r.speaker == "agent" and r.id in on_the_card}
+
+    asked = {row["rule_id"] for row in read(shipped, week=WEEK, scorecard="house").calmed}
+
+    # These speak of the customer too, in what calls for them.
+    assert {"agreement.asks_consent", "agreement.explains_next_steps", "clarify.asks_questions"} < asked
+    assert asked == of_the_agent
+    assert "agreement.customer_accepts" not in asked
 
 
 @pytest.mark.parametrize("name", sorted(load_rulebook().scorecards))

@@ -209,9 +209,10 @@ def test_a_small_team_is_not_named_because_it_would_name_the_person(published, c
 def test_a_reason_that_names_another_call_is_cut(store):
     readings = of(store)
     moment = {**readings.moments[0], "quote": "I will call you back", "verdict": "missed"}
-    for reason in ("Contacted again after 4 h, in call C09.", "No contact by Monday; the next call was C09, inbound."):
-        told = pseudonymised(msgspec.structs.replace(readings, moments=[{**moment, "reason": reason}]), KEY)
-        assert "C09" not in told.moments[0]["reason"]
+    for other, reason in (("C09", "Contacted again after 4 h, in call C09."), (None, "Not heard in this call.")):
+        told = {**moment, "reason": reason, "other_call_id": other}
+        hidden = pseudonymised(msgspec.structs.replace(readings, moments=[told]), KEY)
+        assert hidden.moments[0]["reason"] == ("" if other else reason)
 
 
 def test_a_name_is_found_as_a_word_of_its_own():

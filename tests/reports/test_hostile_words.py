@@ -10,6 +10,7 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
+from audit_rules.finding import Facts, Reason
 from reports import call_page, dictionary, mail, weekly
 from reports.formats import write_formats
 from reports.page import call_file_name
@@ -84,12 +85,12 @@ def _forms(published, centre, folder, words: list[str]) -> dict:
         heard = centre.transcript(call, lines, notice="Mind this.")
         heard = msgspec.structs.replace(heard, warnings=(text,), role_evidence=text)
         said = {
-            "clarify.mirrors": ("met", text, spoken),
-            "ownership.avoids_blame": ("missed", text, "let me stop you there"),
-            "empathy.is_specific": ("missed", text, f"{spoken} I hear you"),
-            "solution.is_offered": ("met", "Heard.", f"fine {spoken}"),
+            "clarify.mirrors": ("met", Reason.SAID_BACK, spoken),
+            "ownership.avoids_blame": ("missed", Reason.SAID, "let me stop you there"),
+            "empathy.is_specific": ("missed", Reason.NOT_HEARD, f"{spoken} I hear you"),
+            "solution.is_offered": ("met", Reason.HEARD, f"fine {spoken}"),
         }
-        calls.append(AuditedCall(heard, centre.audit(heard, said)))
+        calls.append(AuditedCall(heard, centre.audit(heard, said, facts=Facts(named=(text,)))))
     refused = [
         centre.Quarantined(path=f"/in/{text}.wav", sha256=None, size=1, code="not_audio", reason=text, next_step=text)
         for text in words

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from audit_rules.acts.said import Certainty, Witness
-from audit_rules.finding import EvidenceKind, Finding, Upset, Verdict
+from audit_rules.finding import EvidenceKind, Finding, Reason, Upset, Verdict
 from reports.call_page import render
 from reports.call_page.numbers import call_page
 from reports.call_page.readings import read
@@ -39,7 +39,7 @@ def unsure(centre, call: AuditedCall, rule: str, quote: str, witness: Witness, *
     return Finding(
         rule_id=rule,
         verdict=Verdict.UNSURE,
-        reason="Something near enough was said; a person should listen.",
+        reason=Reason.NEAR_ENOUGH,
         evidence=(msgspec.structs.replace(heard, **understood),),
         certainty=Certainty.POSSIBLE,
         witness=witness,
@@ -123,7 +123,7 @@ def test_a_call_of_which_too_little_was_judged_says_so_in_place_of_a_score(publi
 
 
 def test_a_call_that_is_perhaps_tense_asks_for_a_listener(published, centre):
-    call = with_findings(centre.angry_call("C-PERHAPS", MARCH), upset=Upset.PERHAPS, tense=False, calmed=None)
+    call = with_findings(centre.angry_call("C-PERHAPS", MARCH), upset=Upset.PERHAPS, calmed=None)
     published_copy = published([call])
 
     assert call_page(read(published_copy, "C-PERHAPS"), "house").outcome == "Perhaps tense: a person should listen."
@@ -188,7 +188,7 @@ def test_the_share_of_unsure_stands_beside_each_step_rule_scorecard_and_headline
         "apology.is_specific": "25% unsure",
     }
     assert all(s.unsure.text == "" for s in page.steps if s.step != "apology")
-    assert [s.unsure.text for s in page.scorecards] == ["8% unsure", "3% unsure"]
+    assert [s.unsure.text for s in page.scorecards] == ["", "2% unsure"]
     assert page.figures[0].note == "of the steps that applied, 2% unsure"
     assert any(f.name == "Could be judged" and "10 of them unsure (3%)" in f.value for f in page.quality)
 

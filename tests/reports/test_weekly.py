@@ -7,14 +7,16 @@ import msgspec
 import pytest
 
 from audit_rules.finding import Verdict
-from reports.statistics import wilson
+from reports.statistics import Rate, wilson
 from reports.weekly import render
+from reports.weekly.listening import funnel_chart
 from reports.weekly.numbers import weekly
 from reports.weekly.readings import read
 from transcription.errors import InputError
 from transcription.transcript import RolesFrom, Span, SpeakerRole
+from warehouse.heard_again import HeardAgain
 from warehouse.load import Review
-from warehouse.tables import AuditedCall
+from warehouse.tables import AuditedCall, transcript_hash
 
 WEEK = "2026-W10"
 
@@ -82,12 +84,29 @@ def test_few_calls_are_counted_and_not_turned_into_noise(few, tmp_path):
 
 def test_the_headline_is_the_share_of_steps_followed_with_its_range(few):
     page = weekly(read(few, week=WEEK, scorecard="house"))
-    steps_met, steps_judged = 9 * 5, 10 * 5  # Of ten steps one, ownership, is missed on every call.
+    # Of ten steps one, ownership, is missed on every call; of three agents two have two calls.
+    interval = Rate.clustered([(18, 20), (18, 20), (9, 10)]).interval()
 
     assert page.figures[0].value == "90%"
-    interval = wilson(steps_met, steps_judged)
+    assert interval.low < wilson(45, 50).low
     assert page.figures[0].likely == f"likely {interval.low:.0%} to {interval.high:.0%}"
     assert [f.value for f in page.figures[1:]] == ["5 of 5", "5 of 5", "5 of 5"]
+
+
+def test_a_full_count_has_no_likely_range(few):
+    figures = {f.name: f for f in weekly(read(few, week=WEEK, scorecard="house")).figures}
+
+    assert figures["Calls audited"].likely == "all recordings counted"
+    assert all(f.likely.startswith("likely ") for name, f in figures.items() if name != "Calls audited")
+
+
+def test_how_far_tense_calls_get_is_told_of_those_that_were_judged_on_every_stage(few):
+    readings = read(few, week=WEEK, scorecard="house")
+    whole = funnel_chart(readings)
+    # As if one stage of one call could not be judged: that call stands in no bar.
+    fewer = funnel_chart(msgspec.structs.replace(readings, funnel=readings.funnel[1:]))
+
+    assert (whole.bars[0].count, fewer.bars[0].count) == (5, 4)
 
 
 def test_steps_and_rules_tell_what_the_views_say(many):
@@ -200,6 +219,30 @@ def test_speech_without_words_is_part_of_the_data_quality(published, centre):
 
     (fact,) = (fact for fact in page.quality if fact.name == "Not understood")
     assert fact.value.startswith("3 s of speech without words, in 1 call: ")
+
+
+def test_how_many_verdicts_hang_on_the_recogniser_is_part_of_the_data_quality(published, centre):
+    calls = [centre.angry_call(f"again-{n}", on(4)) for n in range(3)]
+    again = [
+        HeardAgain(
+            call_id=call.audit.call_id, rule_id=finding.rule_id, rulebook_version=call.audit.rulebook_version,
+            transcript_hash=transcript_hash(call.transcript), engine="faster-whisper", model="tiny.en",
+            settings_hash="s", verdict=finding.verdict, heard_at=on(9),
+            verdict_again=Verdict.UNSURE if n == 0 and finding.verdict is Verdict.MET else finding.verdict,
+        )
+        for n, call in enumerate(calls) for finding in call.audit.findings
+    ]  # fmt: skip
+    met = sum(finding.verdict is Verdict.MET for finding in calls[0].audit.findings)
+    judged = sum(one.verdict in (Verdict.MET, Verdict.MISSED) for one in again)
+
+    page = weekly(read(published(calls, again=again), week=WEEK, scorecard="house"))
+
+    (fact,) = (fact for fact in page.quality if fact.name == "Heard again")
+    assert met
+    assert fact.value.startswith(
+        f"3 calls of four weeks, drawn at random, by faster-whisper tiny.en: {met} of {judged} verdicts met or missed "
+        "came out otherwise (likely "
+    )
 
 
 def test_an_agent_without_a_name_is_in_no_table_of_agents(published, centre):

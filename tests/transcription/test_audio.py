@@ -64,7 +64,7 @@ def test_the_reason_names_the_seconds_declared_and_found(recording: Recording):
         decode(path)
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(share=st.floats(0.02, 0.9))  # A quarter of a second may be missing anywhere.
 def test_an_mp3_with_a_frame_count_cut_anywhere_is_never_taken_for_whole(recording: Recording, share: float):
     path = recording("tagged.mp3")

@@ -49,6 +49,7 @@ def srt(*cues: str, gap: int = 1) -> str:
         ("Dana Reyes: ", "+15550100199: "),
         ("Dana Reyes: ", "1: "),
         ("[Dana Reyes] ", "[Tom Weir] "),
+        ("[DANA REYES] ", "[TOM WEIR] "),
         ("(Dana Reyes)\n", "(Tom Weir)\n"),
         (">> Dana Reyes: ", ">> Tom Weir: "),
         ("- Dana: ", "- Tom: "),
@@ -68,6 +69,16 @@ def test_noises_and_masks_in_brackets_are_nobody(tmp_path: Path):
     text = srt("Agent: Hello.", "[laughter] Customer", "[NAME] speaking", "[laughter] Yes", "[NAME] again")
 
     assert {role for role, _ in read(tmp_path, "a.srt", text)} == {"agent", "unknown"}
+
+
+def test_of_very_many_speakers_a_few_are_told_of(tmp_path: Path):
+    path = tmp_path / "a.srt"
+    path.write_text(srt(*(f"Speaker {n}: Hello." for n in range(19))))
+
+    (warning,) = read_export(path, call=CALL).warnings
+
+    assert "“Speaker 0”" in warning
+    assert "and 11 more: roles unknown" in warning.replace(" is:", ":")
 
 
 def test_each_speaker_may_speak_but_once(tmp_path: Path):

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from audit_rules.audit import audit
 from audit_rules.finding import Verdict
 from audit_rules.rulebook import Rulebook, load_rulebook
+from audit_rules.sentences import reason_of
 from transcription.errors import Unreadable
 from transcription.exports import SHAPES, read_export, shape_of
 from transcription.exports.captions import WEBVTT, seconds_of
@@ -150,7 +151,7 @@ def verdicts(transcript: Transcript, rulebook: Rulebook) -> dict[str, object]:
     """What the rules found that need no times. How many seconds after the upset rests on the words' times, too."""
     timed = {rule.id for rule in rulebook.rules if rule.needs_times}
     return {
-        f.rule_id: (f.verdict, re.sub(r"\b\d+ s ", "", f.reason), [(e.kind, e.turn, e.quote) for e in f.evidence])
+        f.rule_id: (f.verdict, re.sub(r"\b\d+ s ", "", reason_of(f)), [(e.kind, e.turn, e.quote) for e in f.evidence])
         for f in audit(transcript, rulebook).findings
         if f.rule_id not in timed
     }

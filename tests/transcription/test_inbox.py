@@ -295,7 +295,7 @@ NASTY = {
 }
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     name=st.sampled_from([*NASTY, "x.wav", "x.json", "x.vtt", "x.txt", "x.jsonl", "x.xml", "x"]),
     content=st.none() | st.binary(max_size=200) | st.text(max_size=200).map(lambda t: t.encode("utf-8", "replace")),

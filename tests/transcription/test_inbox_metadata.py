@@ -48,6 +48,26 @@ def with_preset(folder: Path, settings: str) -> Source:
     return one
 
 
+def test_a_refused_file_tells_when_its_call_began_wherever_that_can_be_read(tmp_path: Path):
+    told = {
+        "sound": {"call_id": "1", "started_at": STARTED},
+        "no id": {"started_at": STARTED},
+        "no text": {"call_id": "3", "started_at": STARTED, "queue": ["a", "b"]},
+        "no time": {"call_id": "4", "started_at": "yesterday"},
+        "no date": {"call_id": "5", "started_at": "1970-01-01T00:00:00+00:00"},
+    }
+    for name, fields in told.items():
+        put(tmp_path / f"{name}.wav", name)
+        put(tmp_path / f"{name}.json", json.dumps(fields))
+    put(tmp_path / "empty.wav", b"")
+    put(tmp_path / "empty.json", json.dumps({"call_id": "6", "started_at": STARTED}))
+
+    began = {Path(item.path).stem: item.started_at for item in scan(source(tmp_path)).quarantined}
+
+    at = datetime.fromisoformat(STARTED)
+    assert began == {"no id": at, "no text": at, "empty": at, "no time": None, "no date": None}
+
+
 # ---------- sidecars
 
 
@@ -203,6 +223,26 @@ def test_two_rows_that_disagree_about_a_recording_refuse_it_and_equal_ones_do_no
 
     put(tmp_path / "b.csv", f"{HEADER}one,R1,G,{STARTED},bo\n")
     assert "stands there twice, and differently" in reason(scan(source(tmp_path, **TABLE)))
+
+
+def test_no_column_that_is_read_may_stand_there_twice(tmp_path: Path):
+    put(tmp_path / "one.wav")
+    header, row = HEADER.strip(), f"one,R1,G,{STARTED},ana"
+    twice = TABLE["fields"]["started_at"]
+    put(tmp_path / "a.csv", f"{header},{twice}\n{row},2026-03-02T23:00:00+01:00\n")
+
+    assert f"{twice!r} stands there twice" in reason(scan(source(tmp_path, **TABLE)))
+
+
+@pytest.mark.parametrize(
+    ("written", "direction"),
+    [("INBOUND", "inbound"), ("Incoming", "inbound"), ("outbound-api", "outbound"), ("Out", "outbound"), ("?", "?")],
+)
+def test_who_called_whom_is_understood_as_recorders_write_it(tmp_path: Path, written: str, direction: str):
+    put(tmp_path / "a.wav")
+    put(tmp_path / "a.json", json.dumps({"call_id": "1", "started_at": STARTED, "direction": written}))
+
+    assert only_call(scan(source(tmp_path))).direction == direction
 
 
 def test_a_recording_that_no_row_names_is_refused(tmp_path: Path):

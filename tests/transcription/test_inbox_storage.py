@@ -12,6 +12,7 @@ import pytest
 from transcription.errors import InputError, SetupError, Unreadable
 from transcription.inbox import Fingerprints, Source, at_hand, scan, sha256_of
 from transcription.inbox import storage as storage_room
+from transcription.inbox.arrival import fetched_path
 
 STARTED = "2026-03-02T09:15:00+01:00"
 LONG_AGO = time.time() - 86_400
@@ -61,6 +62,19 @@ def test_recordings_in_s3_are_found_described_heard_from_a_copy_and_the_copy_rem
     with at_hand(arrival) as path:
         assert path.read_bytes() == b"RIFF one", "fetched anew where the copy is gone"
     assert [p for p in (tmp_path / "fetched").rglob("*") if p.is_file()] == []
+
+
+def test_a_full_disk_is_no_fault_of_the_recording_that_was_being_fetched(bucket: Any, tmp_path: Path):
+    bucket.put("a.wav", b"RIFF one")
+    place = f"{bucket.url.partition('?')[0]}/a.wav"
+    full = fetched_path(tmp_path / "fetched", place).with_name(f".{os.getpid()}.part")
+    full.parent.mkdir(parents=True)
+    full.symlink_to("/dev/full")
+
+    with pytest.raises(SetupError, match="the disk is full") as error:
+        scan(source(bucket.url), fetched=tmp_path / "fetched")
+
+    assert "a.wav" in error.value.why
 
 
 def test_an_object_that_was_replaced_or_removed_meanwhile_waits_for_the_next_run(bucket: Any, tmp_path: Path):
@@ -249,8 +263,6 @@ def test_a_hostile_name_is_a_name_like_any_other(tmp_path: Path, name: str):
 
 @pytest.mark.parametrize("key", ["../../up.wav", "a/..", "x" * 300 + ".wav", "line\nbreak", ".hidden", "nul\0.wav", ""])
 def test_the_copy_of_an_object_stays_in_its_folder_whatever_its_key(tmp_path: Path, key: str):
-    from transcription.inbox.arrival import fetched_path
-
     path = fetched_path(tmp_path, f"s3://bucket/{key}")
 
     assert path.resolve().is_relative_to(tmp_path.resolve())

@@ -13,6 +13,7 @@ import pytest
 from tests.transcription.conftest import RECORDINGS
 from transcription.engines import Engine, EngineUnavailable, choose, tiny
 from transcription.inbox import arrival_of
+from transcription.names import with_names
 from transcription.transcribe import prepare, transcribe
 from transcription.unheard import heard_again, without_words
 
@@ -188,3 +189,23 @@ def test_words_that_a_first_hearing_left_out_are_heard_the_second_time(name: str
         " ".join(w.text for w in again.words if start < w.start < end),
     )
     assert left_out < 0.4
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ENGINES)
+def test_a_glossary_of_any_size_costs_no_word_and_its_names_are_right(name: str):
+    from benchmarks.words_lost import NAMES
+
+    # "Good afternoon, Mister Baker. This is David from customer service. I promised to call you about ..."
+    agent = prepare(arrival_of(next(RECORDINGS.glob("*C-1003*.opus")), zone="UTC")).channels[0]
+    agent = msgspec.structs.replace(agent, spans=tuple(s for s in agent.spans if s.end < 22.0))
+    ear = engine(name)
+
+    (plain,) = with_names([agent], ear)
+
+    for names in (("David",), ("David", "Baker", *NAMES[:3]), ("David", "Baker", *NAMES[:28])):
+        (named,) = with_names([msgspec.structs.replace(agent, glossary=names)], ear)
+        assert len(named.words) >= 0.97 * len(plain.words), names
+        said = {word.text.strip(".,?") for word in named.words}
+        assert {"David", "Baker"} & set(names) <= said, names
+        assert not {part for name in names[2:] for part in name.split()} & said, names

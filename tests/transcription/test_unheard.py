@@ -95,6 +95,18 @@ def test_a_hole_is_heard_again_without_a_prompt_and_its_words_stand_in_their_pla
     assert [(c.glossary, c.language) for c in engine.asked] == [((), "en")]
 
 
+def test_the_holes_of_a_channel_are_heard_together_and_each_takes_its_own_words():
+    spans = (Span(0.0, 2.0), Span(10.0, 12.0), Span(30.0, 32.0))
+    first = Written(said("a b c d e", start=10.0), "en")
+    engine = Hearing(*said("express please", start=0.5), *said("thank you", start=30.5))
+
+    (written,) = heard_again([channel(spans)], [first], engine, floor=0.15)
+
+    assert [w.text for w in written.words] == "express please a b c d e thank you".split()
+    (asked,) = engine.asked
+    assert asked.spans == (Span(0.0, 2.0), Span(30.0, 32.0))
+
+
 def test_words_that_were_not_believed_give_way_to_what_is_heard_again():
     first = Written(said("a b c d e f g h i j", start=0.0) + said("la " * 9, start=10.0), "en")
     engine = Hearing(*said("i am so sorry about all of that today", start=10.0))

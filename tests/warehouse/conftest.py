@@ -7,8 +7,21 @@ from types import SimpleNamespace
 
 import pytest
 
-from audit_rules.finding import Audit, Episode, Evidence, EvidenceKind, Finding, Measures, Promise, Upset, Verdict
-from audit_rules.rule import Examples, Rule, Scorecard, Step
+from audit_rules.finding import (
+    Audit,
+    Episode,
+    Evidence,
+    EvidenceKind,
+    Finding,
+    Measures,
+    Medium,
+    Miss,
+    Promise,
+    Reason,
+    Upset,
+    Verdict,
+)
+from audit_rules.rule import Examples, Never, Rule, Scorecard, Step
 from transcription.transcript import (
     Call,
     Provenance,
@@ -39,6 +52,7 @@ def rulebook_of(version="v1", *, statuses=None, asks=None, critical=("apology.gi
             sources=("A3",),
             status=statuses.get(i, "live"),
             applies=applies,
+            never=Never(any_of=("x",)),
             examples=Examples(met="A: x"),
         )
         for i in ids
@@ -66,6 +80,7 @@ def transcript_of(
     customer_id=None,
     queue=None,
     direction="inbound",
+    interaction_id=None,
     text="i am so sorry",
     sha256=None,
     path=None,
@@ -83,6 +98,7 @@ def transcript_of(
             customer_id=customer_id,
             queue=queue,
             direction=direction,
+            interaction_id=interaction_id,
         ),
         utterances=(
             Utterance(role=SpeakerRole.CUSTOMER, text="i am fed up", start=0.0, end=0.9, channel=1),
@@ -105,13 +121,23 @@ def transcript_of(
 
 
 def audit_of(
-    call_id="C1", verdicts=None, *, version="v1", quotes=True, promises=(), tense=True, calmed=None, upset=None
+    call_id="C1",
+    verdicts=None,
+    *,
+    version="v1",
+    quotes=True,
+    promises=(),
+    medium=Medium.CALL,
+    tense=True,
+    calmed=None,
+    upset=None,
 ):
     findings = tuple(
         Finding(
             rule_id=rule_id,
             verdict=Verdict(verdict),
-            reason=f"{rule_id} is {verdict}.",
+            reason=Reason.HEARD if verdict == "met" else Reason.NOT_HEARD,
+            miss=Miss.NEVER if verdict == "missed" else None,
             evidence=(
                 Evidence(
                     kind=EvidenceKind.TRIGGER, turn=0, role=SpeakerRole.CUSTOMER, start=0.0, end=0.9, quote="fed up"
@@ -130,14 +156,15 @@ def audit_of(
         episodes=(
             Episode(number=1, first_turn=0, last_turn=1, start=0.0, end=4.5, opened_by="fed up", closed_by="call_end"),
         ),
-        promises=tuple(Promise(turn=1, start=2.0, quote="i will call you", within_hours=h) for h in promises),
+        promises=tuple(
+            Promise(turn=1, start=2.0, quote="i will call you", within_hours=h, medium=medium) for h in promises
+        ),
         measures=Measures(
             turns_agent=1,
             turns_customer=1,
             words_agent=4,
             words_customer=4,
             upset=upset or (Upset.CLEAR if tense else Upset.NONE),
-            tense=tense,
             calmed=calmed,
         ),
     )
@@ -157,13 +184,22 @@ def audited_of(
     version="v1",
     quotes=True,
     promises=(),
+    medium=Medium.CALL,
     tense=True,
     calmed=None,
     upset=None,
     **call,
 ):
     judged = audit_of(
-        call_id, verdicts, version=version, quotes=quotes, promises=promises, tense=tense, calmed=calmed, upset=upset
+        call_id,
+        verdicts,
+        version=version,
+        quotes=quotes,
+        promises=promises,
+        medium=medium,
+        tense=tense,
+        calmed=calmed,
+        upset=upset,
     )
     return AuditedCall(transcript_of(call_id, **call), judged)
 

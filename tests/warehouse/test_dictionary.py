@@ -45,6 +45,7 @@ def test_it_holds_every_table_view_column_and_macro_of_the_catalogue(published, 
         "wilson_low(k, n)",
         "wilson_high(k, n)",
         "least_judged()",
+        "site_timezone()",
     }
 
 

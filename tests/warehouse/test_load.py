@@ -6,6 +6,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from audit_rules.conversation import Contact
 from audit_rules.finding import Verdict
 from tests.warehouse.conftest import MONDAY
 from transcription.errors import InputError
@@ -26,10 +27,11 @@ from warehouse.load import (
     Run,
     add_reviews,
     contacts,
-    horizon,
     known_calls,
     known_recordings,
+    known_until,
     load,
+    newest_start,
     quarantine,
     record_run,
     store_rulebook,
@@ -258,7 +260,7 @@ def test_a_recording_is_not_looked_at_again_unless_it_may_pass_now(warehouse, bu
             item(path="a", sha256="a", code="truncated"),
             item(path="b", sha256="b", code="metadata_missing"),
             item(path="c", sha256="c", code="duplicate_call_id"),
-            item(path="d", sha256="d", code="failed"),
+            item(path="d", sha256="d", code="failed_reading"),
         ],
         run_id="R1",
     )
@@ -279,13 +281,17 @@ def test_contacts_are_the_dated_calls_of_each_customer_in_order(warehouse, build
         run_id="R1",
     )
     assert contacts(warehouse) == {
-        "k": [("C2", builders.monday, "inbound"), ("C1", later, "outbound")],
+        "k": [
+            Contact(call_id="C2", started_at=builders.monday, direction="inbound"),
+            Contact(call_id="C1", started_at=later, direction="outbound"),
+        ],
     }
-    assert horizon(warehouse) == later + timedelta(hours=1)
+    assert newest_start(warehouse) == later + timedelta(hours=1)
 
 
-def test_an_empty_warehouse_has_no_horizon(warehouse):
-    assert horizon(warehouse) is None
+def test_of_an_empty_warehouse_it_is_not_known_until_when_calls_are_known(warehouse):
+    assert newest_start(warehouse) is None
+    assert known_until(warehouse) is None
     assert contacts(warehouse) == {}
     assert known_calls(warehouse) == {}
 
@@ -368,7 +374,7 @@ any_transcript = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(any_transcript, min_size=1, max_size=3, unique_by=lambda t: t.call.call_id))
 def test_a_transcript_comes_out_as_it_went_in(warehouse, builders, heard):
     load(

@@ -245,7 +245,7 @@ def test_what_is_counted_in_the_copy_is_what_the_views_say(tmp_path, builders):
         for view in views:
             assert copy.connection.execute(f"from {view} order by all").fetchall() == said[view], view
         assert copy.connection.execute(f"{columns} order by all").fetchall() == described
-        assert copy.rows("select count(*) as n from counted.call_scorecards") == [{"n": 30}]
+        assert copy.rows("select count(*) as n from counted.rows_of_call_scorecards") == [{"n": 30}]
     assert not list((tmp_path / "published").rglob("*.part*"))
 
 
@@ -330,8 +330,8 @@ def test_only_the_weeks_that_changed_are_counted_again(a_year, builders):
     former.chmod(0o600)
     with duckdb.connect(former) as con:
         # Not true, so that it shows where it is taken from.
-        con.execute("update counted.steps_by_week set calls = 77")
-        con.execute("update counted.agent_step_month set calls = 77")
+        con.execute("update counted.rows_of_steps_by_week set calls = 77")
+        con.execute("update counted.rows_of_agent_step_month set calls = 77")
     con = open_writer(a_year / "w.duckdb")
     load_one(con, builders, weekly_call(builders, 5, "missed"))
     con.close()

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from audit_rules.acts.said import Certainty, Witness
-from audit_rules.finding import Evidence, EvidenceKind, Finding, Upset, Verdict
+from audit_rules.finding import Evidence, EvidenceKind, Finding, Reason, Upset, Verdict
 from transcription.transcript import SpeakerRole
 from warehouse.connect import MIGRATIONS, open_published, open_writer
 from warehouse.erase import remove_words
@@ -140,7 +140,7 @@ HEARD = Evidence(
 def understood(warehouse, builders):
     call = builders.audited("C1")
     finding = Finding(
-        rule_id="apology.given", verdict=Verdict.MET, reason="Heard.", evidence=(HEARD,),
+        rule_id="apology.given", verdict=Verdict.MET, reason=Reason.HEARD, evidence=(HEARD,),
         certainty=Certainty.LIKELY, witness=Witness.RECOGNISER,
     )  # fmt: skip
     load(

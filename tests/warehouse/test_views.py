@@ -2,19 +2,18 @@
 
 import math
 import random
-from datetime import datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone
 from types import SimpleNamespace
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.finding import Verdict
-from audit_rules.rule import TeamTargets
+from audit_rules.finding import Medium, Upset, Verdict
+from audit_rules.rule import Scorecard, Step, TeamTargets
 from audit_rules.scorecard import score, verdicts_of
 from warehouse.connect import open_writer
-from warehouse.load import Review, Run, add_reviews, load, quarantine, record_run, store_rulebook
-from warehouse.tables import iso_week
+from warehouse.load import Review, Run, add_reviews, keep_clock, load, quarantine, record_run, store_rulebook
 
 MET, MISSED, UNSURE, NA, NOT_SEEN = "met", "missed", "unsure", "not_applicable", "not_assessable"
 
@@ -122,7 +121,7 @@ def test_the_headline_of_a_week(week):
         from scorecards_by_week where iso_week = '2026-W10'
         """,
     )
-    assert row == (3, 3, 61.11, 9, 8, 5, 3, 0.625, 8 / 9, 1, 2, ["v1"])
+    assert row == (3, 3, 61.11, 7, 6, 4, 2, 2 / 3, 8 / 9, 1, 2, ["v1"])
 
 
 def test_agents_are_counted_by_week(week):
@@ -177,19 +176,75 @@ def test_calls_without_an_agent_are_in_no_agents_figures(warehouse, builders):
     assert ask(warehouse, "select calls from steps_by_week where step = 'apology'") == [(1,)]
 
 
-def test_the_day_of_a_call_is_that_of_its_own_clock(warehouse, builders):
-    # Monday 00:30 in Paris; in UTC it is still Sunday, of the week before.
-    began = datetime(2026, 3, 2, 0, 30, tzinfo=timezone(timedelta(hours=1)))
+def test_the_day_of_a_call_is_that_of_the_sites_clock_whatever_offset_its_metadata_carry(warehouse, builders):
+    # Sunday 23:30 in Tokyo's metadata, Sunday in UTC, and in Auckland Monday already.
+    began = datetime(2026, 3, 1, 23, 30, tzinfo=timezone(timedelta(hours=9)))
+    keep_clock(warehouse, "Pacific/Auckland")
     load(warehouse, [builders.audited(started_at=began)], run_id="R1")
-    assert ask(
-        warehouse, "select iso_week, local_date::varchar, week_start::varchar, started_local::varchar from calls"
-    ) == [("2026-W10", "2026-03-02", "2026-03-02", "2026-03-02 00:30:00")]
+    days = "select iso_week, month, local_date::varchar, week_start::varchar, started_local::varchar from calls"
+    assert ask(warehouse, days) == [("2026-W10", "2026-03", "2026-03-02", "2026-03-02", "2026-03-02 03:30:00")]
+    assert ask(warehouse, "select site_timezone()") == [("Pacific/Auckland",)]
 
 
-@given(st.dates())
-def test_iso_weeks_sort_as_time_does(day):
-    assert iso_week(day) <= iso_week(max(day, day + timedelta(days=1)) if day.year < 9999 else day)
-    assert len(iso_week(day)) == 8
+def test_a_site_that_moves_counts_all_its_calls_and_refused_files_by_the_new_clock(warehouse, builders):
+    began = datetime(2026, 10, 25, 22, 30, tzinfo=UTC)
+    load(warehouse, [builders.audited(started_at=began), builders.audited("C2", started_at=None)], run_id="R1")
+    quarantine(warehouse, [refused("bad", "not_audio", began)], run_id="R1")
+    both = "select iso_week from calls where started_at is not null union all select iso_week from not_audited"
+    assert ask(warehouse, both) == [("2026-W43",)] * 2
+    # From one hour ahead of UTC on, it is Monday; on that Sunday the clocks of Athens went back.
+    keep_clock(warehouse, "Europe/Athens")
+    assert ask(warehouse, both) == [("2026-W44",)] * 2
+    assert ask(warehouse, "select utc_offset_s, local_date::varchar from core.calls order by call_id") == [
+        (7200, "2026-10-26"),
+        (None, None),
+    ]
+
+
+def refused(path, code="not_audio", started_at=None):
+    return SimpleNamespace(
+        path=path, sha256=path, size=1, code=code, reason="r", next_step="n", source="main", started_at=started_at
+    )
+
+
+def test_a_call_that_cannot_be_judged_is_in_no_figure_of_tense_or_critical_calls(week, builders):
+    blind = dict.fromkeys(verdicts(MET, MET, MET, MET), NOT_SEEN)
+    load(week, [builders.audited("C6", blind, agent_id="a1", upset=Upset.UNKNOWN)], run_id="R2")
+    assert ask(week, "select tense, calmed, critical_misses from call_scorecards where call_id = 'C6'") == [
+        (None, None, None)
+    ]
+    figures = """
+        select calls, tense_judged_calls, tense_calls, critical_judged_calls, calls_with_critical_miss
+        from agents_by_week where iso_week = '2026-W10' and agent_id = 'a1'
+    """
+    assert ask(week, figures) == [(3, 2, 2, 2, 1)]
+    assert ask(week, "select calls, tense_judged_calls, tense_calls from weeks where iso_week = '2026-W10'") == [
+        (4, 3, 2)
+    ]
+    assert ask(week, "select critical_judged_calls from scorecards_by_week where iso_week = '2026-W10'") == [(3,)]
+
+
+def test_a_step_is_not_followed_where_the_rule_that_outweighs_the_others_was_missed(warehouse, builders):
+    book = builders.rulebook("v2", critical=())
+    ids = [r.id for r in book.rules]
+    step = Step(id="all", title="All", rules=dict(zip(ids, (3.0, 2.0, 2.0, 1.0), strict=True)))
+    even = Step(id="even", title="Even", rules=dict(zip(ids[1:3], (2.0, 2.0), strict=True)))
+    book.scorecards = {"house": Scorecard(name="house", title="House", steps=(step, even))}
+    store_rulebook(warehouse, book)
+    load(
+        warehouse,
+        [
+            builders.audited("main missed", verdicts(MISSED, MET, MET, MET), version="v2"),
+            builders.audited("main met", verdicts(MET, MISSED, MET, MISSED), version="v2"),
+        ],
+        run_id="R1",
+    )
+    assert ask(warehouse, "select call_id, step, verdict, share from call_steps order by 1, 2") == [
+        ("main met", "all", MET, 0.625),
+        ("main met", "even", MET, 0.5),
+        ("main missed", "all", MISSED, 0.625),
+        ("main missed", "even", MET, 1.0),
+    ]
 
 
 def test_trial_rules_are_recorded_but_not_scored(warehouse, builders):
@@ -256,7 +311,7 @@ def test_the_newest_review_counts(week, builders):
 def test_a_finding_shows_the_quote_that_decided_and_all_its_evidence(week):
     ((quote, kind, role, at, evidence),) = ask(
         week,
-        "select quote, quote_kind, quote_role, at_s, evidence from findings "
+        "select quote, quote_kind, quote_speaker, at_s, evidence from findings "
         "where call_id = 'C1' and rule_id = 'apology.given'",
     )
     assert (quote, kind, role, at) == ("so sorry", "met", "agent", 1.0)
@@ -266,7 +321,7 @@ def test_a_finding_shows_the_quote_that_decided_and_all_its_evidence(week):
 
 def test_turns_are_the_words_as_they_were_judged(week):
     assert ask(
-        week, "select turn, role, start_s, end_s, text, utterances from turns where call_id = 'C1' order by turn"
+        week, "select turn, speaker, start_s, end_s, text, utterances from turns where call_id = 'C1' order by turn"
     ) == [
         (0, "customer", 0.0, 0.9, "i am fed up", 1),
         (1, "agent", 1.0, 4.5, "i am so sorry", 1),
@@ -287,6 +342,7 @@ def test_a_promise_is_kept_broken_or_open(warehouse, builders):
         ],
         run_id="R1",
     )
+    looked(warehouse, monday + 40 * hour)
     assert ask(warehouse, "select call_id, promise, outcome, kept_by_call_id from promises order by 1, 2") == [
         ("made", 1, "kept", "back"),
         ("made", 2, "broken", None),
@@ -295,14 +351,49 @@ def test_a_promise_is_kept_broken_or_open(warehouse, builders):
     ]
 
 
+def looked(warehouse, at):
+    """A run looked for recordings then."""
+    record_run(warehouse, Run(run_id=f"R{at:%d%H}", kind="nightly", state="finished", started_at=at))
+
+
+def test_a_promise_is_due_by_the_clock_and_not_by_a_call_that_is_dated_ahead_of_it(warehouse, builders):
+    hour, audited, monday = timedelta(hours=1), builders.audited, builders.monday
+    made = audited("made", customer_id="k", promises=(10.0,))
+    load(warehouse, [made, audited("ahead", customer_id="m", started_at=monday + 20 * hour)], run_id="R1")
+    looked(warehouse, monday + 9 * hour)
+    assert ask(warehouse, "select outcome from promises") == [("open",)]
+    looked(warehouse, monday + 11 * hour)
+    assert ask(warehouse, "select outcome from promises") == [("broken",)]
+
+
+def test_calls_that_cannot_tell_leave_the_outcome_of_a_promise_unknown(warehouse, builders):
+    hour, audited, monday = timedelta(hours=1), builders.audited, builders.monday
+    load(
+        warehouse,
+        [
+            audited("a", customer_id="a", promises=(10.0,)),
+            audited("a2", customer_id="a", started_at=monday + hour, direction=None),
+            audited("b", customer_id="b", promises=(10.0,), interaction_id="I"),
+            audited("b2", customer_id="b", started_at=monday + hour, direction="outbound", interaction_id="I"),
+            audited("c", customer_id="c", promises=(10.0,), medium=Medium.WRITING),
+            audited("d", customer_id="d", promises=(10.0,), medium=Medium.ANY),
+            audited("e", customer_id="e", promises=(10.0,), upset=Upset.UNKNOWN),
+            audited("f", customer_id="f", promises=(10.0,), started_at=monday + 20 * hour),
+        ],
+        run_id="R1",
+    )
+    looked(warehouse, monday + 40 * hour)
+    outcomes = dict(ask(warehouse, "select call_id, outcome from promises"))
+    assert outcomes == dict.fromkeys("abcde", "unknown") | {"f": "open"}
+
+
 def test_files_left_out_are_counted_in_the_week_of_their_call_if_it_is_known(warehouse, builders):
     record_run(
         warehouse,
         Run(run_id="R1", kind="nightly", state="finished", started_at=builders.monday + timedelta(days=7)),
     )
     files = [
-        SimpleNamespace(path=p, sha256=p, size=1, code=code, reason="r", next_step="n", source="main")
-        for p, code in (("dated", "truncated"), ("undated", "not_audio"), ("undated too", "not_audio"))
+        refused(p, code) for p, code in (("dated", "truncated"), ("undated", "not_audio"), ("undated too", "not_audio"))
     ]
     quarantine(warehouse, files, run_id="R1", calls={"dated": builders.transcript("C9").call})
     assert ask(warehouse, "select iso_week, found_week, code, files from not_audited_by_week order by code") == [
@@ -402,10 +493,9 @@ def test_scores_are_those_of_the_rule_room(warehouse, builders, fails):
         from call_scorecards order by call_id
         """,
     )
-    told = [
-        score(verdicts_of(audited.audit.findings), rulebook, rulebook.scorecards["house"])
-        for audited in sorted(batch, key=lambda a: a.audit.call_id)
-    ]
+    batch.sort(key=lambda audited: audited.audit.call_id)
+    told = [score(verdicts_of(audited.audit.findings), rulebook, rulebook.scorecards["house"]) for audited in batch]
+    critical = [f.verdict for audited in batch for f in audited.audit.findings if f.rule_id == "apology.given"]
     assert found == [
         (
             pytest.approx(s.score.value) if s.score.value is not None else None,
@@ -414,10 +504,10 @@ def test_scores_are_those_of_the_rule_room(warehouse, builders, fails):
             s.score.judged,
             s.score.unsure,
             s.score.applicable,
-            len(s.critical_misses),
+            len(s.critical_misses) if verdict in (MET, MISSED, NA) else None,
             s.failed,
         )
-        for s in told
+        for s, verdict in zip(told, critical, strict=True)
     ]
     assert any(s.failed for s in told) is fails
 

@@ -51,7 +51,7 @@ from transcription.transcript import (
 )
 
 # Changed whenever the code of this room starts to read other words, roles, times or languages from the same file.
-VERSION = 4
+VERSION = 5
 
 SHAPES = (
     CONTACT_LENS, CONTACT_LENS_LIVE, TRANSCRIBE_CALLS, TRANSCRIBE, DEEPGRAM, ASSEMBLYAI, TWILIO, AZURE, REV_AI,
@@ -67,6 +67,10 @@ _STEP_BACK: Seconds = 1.0
 
 # So many equal words on two channels are one mix on both.
 _SAME_MIX = 5
+
+# Speakers whose role is unknown are told of, but not a page of them.
+_TOLD_OF = 8
+_LONGEST_LABEL = 60
 
 
 def looks_like_text(head: bytes) -> bool:
@@ -400,7 +404,10 @@ def _roles(
         return Roles(by_label={}, unknown=labels), ["both channels carry the same words: roles unknown"]
     if not roles.unknown:
         return roles, []
-    named = ", ".join(f"“{label}”" for label in roles.unknown if label)
+    labels = [label for label in roles.unknown if label]
+    named = ", ".join(f"“{label[:_LONGEST_LABEL]}”" for label in labels[:_TOLD_OF])
+    if len(labels) > _TOLD_OF:
+        named += f" and {len(labels) - _TOLD_OF:,} more"
     unsaid = [f"it is not known which party {named} is"] if named else []
     unnamed = ["the export does not say who speaks everywhere"] if "" in roles.unknown else []
     return roles, [f"{' and '.join([*unsaid, *unnamed])}: roles unknown; see speakers in the source's settings"]

@@ -130,7 +130,16 @@ def _accepted(cues: Sequence[Sequence[str]], roster: frozenset[str]) -> dict[str
     if len(set(firsts)) > 1 and all(label in accepted or (label and _is_name(label)) for label in firsts):
         # Every cue begins with a name and a colon, so what is named but once is a speaker too.
         accepted |= dict.fromkeys(set(firsts) - accepted.keys(), False)
-    return accepted
+    return accepted | dict.fromkeys(_always_bracketed(cues), True)
+
+
+def _always_bracketed(cues: Sequence[Sequence[str]]) -> set[str]:
+    """The labels of a file of which every cue begins with one in brackets: noises do not come so regularly."""
+    begun = [mark for cue in cues if cue and (mark := _mark(cue[0])) is not None]
+    marks = [mark for mark in begun if mark.bare and mark.rest and not _is_note(mark)]
+    times = Counter(mark.label for mark in marks)
+    regular = len(marks) == len(cues) and len(times) > 1 and min(times.values()) > 1
+    return set(times) if regular else set()
 
 
 def _counts(mark: _Mark, certain: bool) -> bool:

@@ -3,12 +3,13 @@
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from hashlib import sha256 as sha256_hash
 from pathlib import Path
 
 import msgspec
 
-from transcription.errors import Trace, Unreadable
+from transcription.errors import Refusal, Trace, Unreadable
 from transcription.inbox.metadata import printable
 from transcription.inbox.source import Source
 from transcription.inbox.storage import fetch, sha256_of, storage_of
@@ -48,22 +49,26 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     """A file that cannot be audited; `code` is what reports count by, `next_step` is for a person.
 
-    `trace` says where callaudit broke down on it, None for every other reason.
+    `started_at` is when the call began, None where that cannot be read. `trace` says where callaudit broke down on it,
+    None for every other reason.
     """
 
     path: str
     sha256: str | None
     size: int
-    code: str
+    code: Refusal
     reason: str
     next_step: str
     source: str
+    started_at: datetime | None = None
     trace: Trace | None = None
 
     @classmethod
     def of(cls, arrival: Arrival, error: Unreadable) -> "Quarantined":
         """An arrival that turned out to be unreadable."""
-        return quarantined(arrival.source, arrival.place, arrival.sha256, arrival.size, error)
+        return quarantined(
+            arrival.source, arrival.place, arrival.sha256, arrival.size, error, started_at=arrival.call.started_at
+        )
 
 
 class Inbox(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,7 +111,15 @@ def fetched_path(folder: Path, place: str) -> Path:
     return folder / sha256_hash(place.encode("utf-8", "surrogateescape")).hexdigest()[:16] / name
 
 
-def quarantined(source: Source, place: str, digest: str | None, size: int, error: Unreadable) -> Quarantined:
+def quarantined(
+    source: Source,
+    place: str,
+    digest: str | None,
+    size: int,
+    error: Unreadable,
+    *,
+    started_at: datetime | None = None,
+) -> Quarantined:
     """A line of the quarantine."""
     return Quarantined(
         path=place,
@@ -116,6 +129,7 @@ def quarantined(source: Source, place: str, digest: str | None, size: int, error
         reason=f"{error.what} ({error.why})" if error.why else error.what,
         next_step="; or ".join(error.tries),
         source=source.name,
+        started_at=started_at,
         trace=error.trace,
     )
 

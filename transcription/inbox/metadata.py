@@ -95,6 +95,19 @@ def metadata_of(
     )
 
 
+def start_of(terms: Terms, metadata: Metadata) -> datetime | None:
+    """When the call began, whatever is wrong with the other fields; None where it cannot be read or is no call's."""
+    started = metadata.fields.get("started_at")
+    if started is None:
+        return None
+    try:
+        started_at = read_time(started.value, terms.zone, metadata.started_format)
+        check_start(started_at, place=started.place)
+    except (ValueError, OverflowError, Unreadable):
+        return None
+    return started_at
+
+
 def call_of(terms: Terms, metadata: Metadata, *, sha256: str, place: str) -> Call:
     """The call that the fields tell. Raises `Unreadable` naming the field and what was found.
 
@@ -108,6 +121,8 @@ def call_of(terms: Terms, metadata: Metadata, *, sha256: str, place: str) -> Cal
             raise unparsable(f"{field.place}: field {name!r}", f"expected text, found {shown(value)}")
         if value is not None and str(value).strip():
             texts[name] = str(value).strip()
+    if "direction" in texts:
+        texts["direction"] = _DIRECTIONS.get(texts["direction"].casefold(), texts["direction"])
     if "call_id" not in texts:
         if "interaction_id" not in texts:
             raise unparsable(f"{_place(metadata, 'call_id', place)}: field 'call_id'", "it is missing or empty")
@@ -129,6 +144,13 @@ def call_of(terms: Terms, metadata: Metadata, *, sha256: str, place: str) -> Cal
         raise unparsable(f"{started.place}: field 'started_at'", f"no call began on {shown(started.value)}") from error
     check_start(started_at, place=printable(f"{started.place}: field 'started_at'"))
     return Call(call_id=call_id, source=terms.source.name, started_at=started_at, **texts)
+
+
+# Who called whom, as recorders write it: a call that the customer made keeps no promise to call back.
+_DIRECTIONS = {
+    **dict.fromkeys(("inbound", "in", "incoming", "received"), "inbound"),
+    **dict.fromkeys(("outbound", "out", "outgoing", "dialed", "dialled", "outbound-api", "outbound-dial"), "outbound"),
+}
 
 
 def _place(metadata: Metadata, name: str, otherwise: str) -> str:
@@ -177,7 +199,7 @@ def read_table(storage: Storage, table: Found, source: Source) -> list[tuple[str
     if len(content) > _MOST_BYTES:
         raise unparsable(place, f"it holds more than {_MOST_BYTES >> 20} MB; split it")
     column = source.fields[RECORDING]
-    rows = _rows(content, place, (column,))
+    rows = _rows(content, place, (column,), used=source.fields.values())
     if rows and not any(column in row.values for row in rows):
         raise unparsable(place, _no_column(column, rows[0].values))
     named = [(row.values.get(column, "").strip(), row) for row in rows]
@@ -199,10 +221,11 @@ _TOTAL = re.compile(r"(?:grand )?(?:totals?|sum|count|records|rows|gesamt|summe|
 _OUR_COLUMNS = (*KNOWN_FIELDS, *_ALSO_CALLED)
 
 
-def _rows(content: bytes, place: str, wanted: Collection[str]) -> list[Row]:
+def _rows(content: bytes, place: str, wanted: Collection[str], *, used: Collection[str] = ()) -> list[Row]:
     """The rows below the header, which is the first line that holds one of the `wanted` columns.
 
-    Titles before it and totals at the end are no rows. A line that cannot be read is a row with a flaw.
+    Titles before it and totals at the end are no rows. A line that cannot be read is a row with a flaw. No column that
+    is wanted or `used` may stand there twice.
     """
     try:
         text = text_of(content)
@@ -218,7 +241,7 @@ def _rows(content: bytes, place: str, wanted: Collection[str]) -> list[Row]:
     header = [name.strip() for name in next(csv.reader([lines[at]], delimiter=delimiter))]
     while header and not header[-1]:
         header.pop()
-    twice = sorted({name for name in header if name in wanted and header.count(name) > 1})
+    twice = sorted({name for name in header if name in {*wanted, *used} and header.count(name) > 1})
     if twice:
         raise unparsable(f"{place}: line {at + 1}", f"the column {twice[0]!r} stands there twice")
     rows = [

@@ -14,7 +14,7 @@ from urllib.parse import unquote, urlsplit
 import msgspec
 
 from transcription.encoding import text_of
-from transcription.errors import CallauditError, InputError, Unreadable, broke_down
+from transcription.errors import CallauditError, InputError, Unreadable, broke_down, disk_full, is_disk_full
 from transcription.exports import contact_of, joined_digest, looks_like_text, shape_of, unknown_shape
 from transcription.inbox.arrival import Arrival, Inbox, Quarantined, fetched_path, quarantined
 from transcription.inbox.fingerprints import Fingerprints
@@ -28,6 +28,7 @@ from transcription.inbox.metadata import (
     not_readable,
     printable,
     read_table,
+    start_of,
     stem_of,
     unparsable,
 )
@@ -124,7 +125,7 @@ def scan(
         listing, fingerprints, fetched or Path(tempfile.gettempdir(), "callaudit")
     )
     table = _read_tables(listing)
-    refused = [quarantined(source, listing.storage.place(f.path), None, 0, error) for f, error in unreadable]
+    refused = [_refused(listing, table, f, error) for f, error in unreadable]
     refused += [quarantined(source, place, None, 0, error) for place, error in listing.storage.passed_over()]
     arrivals: list[Arrival] = []
     already = duplicates = gone = 0
@@ -146,7 +147,7 @@ def scan(
     if is_remote(source):
         _forget_copies({path for _, _, path in settled} - {a.path for a in arrivals})
     joined, alone = _joined(arrivals)
-    unique, clashing = _unique(source, [a for a in joined if a.sha256 not in known and a.sha256 not in erased])
+    unique, clashing = _unique([a for a in joined if a.sha256 not in known and a.sha256 not in erased])
     return Inbox(
         arrivals=unique,
         quarantined=tuple(sorted((*refused, *alone, *clashing), key=lambda q: (q.path, q.code))),
@@ -158,11 +159,15 @@ def scan(
 
 
 def _refusal(recording: Found, place: str, error: Exception) -> Unreadable:
-    """Why one file is left out. Whatever else goes wrong on it concerns it alone, unless nothing can run."""
+    """Why one file is left out. Whatever goes wrong on it concerns it alone; on a full disk nothing can run."""
     if isinstance(error, Unreadable):
         return error
     if isinstance(error, CallauditError):
         raise error
+    if isinstance(error, OSError) and is_disk_full(error):
+        raise disk_full(printable(recording.name), printable(place), error) from error
+    if isinstance(error, OSError):
+        return not_readable(recording.name, place, error)
     return broke_down(printable(recording.name), printable(place), error)
 
 
@@ -200,7 +205,10 @@ def arrival_of(
         tables=(),
         skipped=0,
     )
-    arrival = _arrival(listing, _read_tables(listing), recording, digest, file)
+    try:
+        arrival = _arrival(listing, _read_tables(listing), recording, digest, file)
+    except OSError as error:
+        raise _refusal(recording, str(file), error) from error
     return msgspec.structs.replace(arrival, by_speaker=())
 
 
@@ -255,8 +263,6 @@ def _understood(listing: Listing, table: _Table, recording: Found) -> Understood
         with listing.storage.open(recording.path) as file:
             shape = _export(listing, recording, file)
         call = _call(listing, table, recording, "…", shape=shape)
-    except OSError as error:
-        return Understood(place=place, refused=not_readable(recording.name, place, error))
     except Exception as error:
         return Understood(place=place, refused=_refusal(recording, place, error))
     return Understood(place=place, call=call, told_by=metadata.told_by if metadata else "nothing: an undated call")
@@ -289,7 +295,7 @@ def _fingerprinted(
             except FileNotFoundError:
                 continue  # Taken away while we looked: not ours any more.
             except OSError as error:
-                unreadable.append((recording, not_readable(recording.name, place, error)))
+                unreadable.append((recording, _refusal(recording, place, error)))
                 continue
             kept += recording.size * keep
             read.add(recording.path)
@@ -332,8 +338,8 @@ def _read_tables(listing: Listing) -> _Table:
     for table in listing.tables:
         try:
             named = read_table(listing.storage, table, listing.terms.source)
-        except Unreadable as error:
-            broken = broken or error
+        except Exception as error:
+            broken = broken or _refusal(table, listing.storage.place(table.path), error)
             continue
         for name, row in named:
             *folders, last = _steps(name)
@@ -429,11 +435,27 @@ def _told(listing: Listing, table: _Table, group: Sequence[_Settled]) -> _Told:
 
 def _outcome(listing: Listing, table: _Table, file: _Settled) -> Arrival | Quarantined:
     recording, digest, path = file
-    source, place = listing.terms.source, listing.storage.place(recording.path)
+    place = listing.storage.place(recording.path)
     try:
         return _arrival(listing, table, recording, digest, path)
     except Exception as error:
-        return quarantined(source, place, digest, recording.size, _refusal(recording, place, error))
+        return _refused(listing, table, recording, _refusal(recording, place, error), digest=digest)
+
+
+def _refused(
+    listing: Listing, table: _Table, recording: Found, error: Unreadable, *, digest: str | None = None
+) -> Quarantined:
+    """A file that is left out, with the start of its call where that can be read none the less.
+
+    Without a digest its bytes could not be read, and how many there are does not matter.
+    """
+    started_at = None
+    with suppress(Unreadable):
+        metadata = _metadata(listing, table, recording)
+        started_at = start_of(listing.terms, metadata) if metadata is not None else None
+    place = listing.storage.place(recording.path)
+    size = recording.size if digest else 0
+    return quarantined(listing.terms.source, place, digest, size, error, started_at=started_at)
 
 
 def _other_calls(
@@ -466,15 +488,12 @@ def _as_key(call: Call) -> bytes:
 
 
 def _arrival(listing: Listing, table: _Table, recording: Found, digest: str, path: Path) -> Arrival:
-    """A recording or export that is new, with its call. Raises `Unreadable`."""
+    """A recording or export that is new, with its call. Raises `Unreadable`, and OSError as it comes."""
     storage, source = listing.storage, listing.terms.source
-    try:
-        with path.open("rb") if path.exists() else storage.open(recording.path) as file:
-            shape = _export(listing, recording, file)
-        if shape and not path.exists():
-            fetch(storage, recording.path, path)
-    except OSError as error:
-        raise not_readable(recording.name, storage.place(recording.path), error) from error
+    with path.open("rb") if path.exists() else storage.open(recording.path) as file:
+        shape = _export(listing, recording, file)
+    if shape and not path.exists():
+        fetch(storage, recording.path, path)
     call = _call(listing, table, recording, digest, shape=shape, path=path)
     metadata = _metadata(listing, table, recording) if shape else None
     spoken = metadata.fields.get("speaker") if metadata else None
@@ -618,13 +637,13 @@ def _joined(arrivals: Iterable[Arrival]) -> tuple[list[Arrival], list[Quarantine
     return joined, alone
 
 
-def _unique(source: Source, arrivals: Iterable[Arrival]) -> tuple[tuple[Arrival, ...], list[Quarantined]]:
+def _unique(arrivals: Iterable[Arrival]) -> tuple[tuple[Arrival, ...], list[Quarantined]]:
     """Arrivals whose call_id is theirs alone: of two recordings of one call, neither is preferred."""
     by_id: dict[str, list[Arrival]] = {}
     for arrival in arrivals:
         by_id.setdefault(arrival.call.call_id, []).append(arrival)
     clashing = [
-        quarantined(source, arrival.place, arrival.sha256, arrival.size, _clash(arrival, group))
+        Quarantined.of(arrival, _clash(arrival, group))
         for group in by_id.values()
         if len(group) > 1
         for arrival in group

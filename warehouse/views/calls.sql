@@ -8,6 +8,7 @@ select
     (c.started_at at time zone 'UTC') + to_seconds(c.utc_offset_s) as started_local,
     c.local_date,
     c.iso_week,
+    strftime(c.local_date, '%Y-%m') as month,
     date_trunc('week', c.local_date)::date as week_start,
     c.agent_id,
     c.agent_name,
@@ -55,7 +56,7 @@ select
     m.longest_dead_air_s,
     m.transfers,
     m.upset,
-    m.tense,
+    case m.upset when 'clear' then true when 'none' then false end as tense,
     m.upset_at_start,
     m.upset_at_end,
     m.calmed

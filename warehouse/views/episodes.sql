@@ -1,7 +1,8 @@
 -- one row per call and tense stretch
 create view episodes as
 select
-    c.call_id, c.source, c.started_at, c.local_date, c.iso_week, c.agent_id, c.agent_name, c.team, c.customer_id,
+    c.call_id, c.source, c.started_at, c.local_date, c.iso_week, strftime(c.local_date, '%Y-%m') as month,
+    c.agent_id, c.agent_name, c.team, c.customer_id,
     c.queue, c.direction,
     e.episode,
     e.first_turn,

@@ -6,6 +6,7 @@ select
     q.size,
     q.source,
     q.code,
+    q.is_retryable,
     q.reason,
     q.next_step,
     q.call_id,
@@ -14,7 +15,7 @@ select
     q.first_run_id,
     q.last_run_id,
     r.started_at as found_at,
-    strftime(r.started_at at time zone 'UTC', '%G-W%V') as found_week
+    strftime(r.started_at at time zone site_timezone(), '%G-W%V') as found_week
 from core.quarantine q
 left join core.runs r on r.run_id = q.first_run_id
 where q.resolved_run_id is null;

@@ -1,21 +1,39 @@
--- one row per call and promise to contact the customer
--- kept:    a later call with the same customer, not known to be inbound, started by the due time
--- broken:  none did, and the calls audited so far reach past the due time
--- open:    the due time is later than every call audited so far
--- unknown: the call has no date or no customer id, or a later call was erased, so the later calls cannot be found
+-- Until when calls are known: the newest look for recordings, and not after the newest call, for what began after that
+-- may not have come in yet. A call that is dated wrongly moves it by the clock at most.
+
+-- one row
+create view core.known_until as
+select least(
+    (select max(started_at) from core.calls where call_id not in (select call_id from core.impossible_calls)),
+    (select max(started_at) from core.runs where kind = 'nightly' and state in ('running', 'finished'))
+) as known_until;
+comment on view core.known_until is 'One row: until when calls are known, so that a promise due by then is kept or broken. Key: known_until.';
+
+-- one row per call and promise to contact the customer, as `audit_rules.matchers.kept_promise` judges it
+-- kept:    an outbound call with the same customer, of another conversation, started by the due time
+-- broken:  none did, calls are known until the due time, and a call was promised
+-- open:    the due time is later than calls are known
+-- unknown: calls cannot tell: the call has no date or no customer id or could not be judged; the promise was, or may have
+--          been, to be kept in writing; a call in time has no direction or is of the same conversation; or a later call
+--          was erased
 create view promises as
 with made as (
-    select p.*, c.customer_id, c.started_at
+    select p.*, c.customer_id, c.started_at, c.interaction_id, m.upset
     from core.promises p
     join core.current_audits a on a.call_id = p.call_id and a.rulebook_version = p.rulebook_version
+    join core.call_measures m on m.call_id = p.call_id and m.rulebook_version = p.rulebook_version
     join core.calls c on c.call_id = p.call_id
 ),
 contacted as (
     select
         made.call_id,
         made.promise,
-        arg_min(later.call_id, later.started_at) as kept_by_call_id,
-        min(later.started_at) as kept_at
+        arg_min(later.call_id, (later.started_at, later.call_id)) filter (
+            later.direction = 'outbound' and (later.interaction_id = made.interaction_id) is not true
+        ) as kept_by_call_id,
+        min(later.started_at) filter (
+            later.direction = 'outbound' and (later.interaction_id = made.interaction_id) is not true
+        ) as kept_at
     from made
     join core.calls later
         on later.customer_id = made.customer_id
@@ -26,22 +44,23 @@ contacted as (
     group by made.call_id, made.promise
 )
 select
-    c.call_id, c.source, c.started_at, c.local_date, c.iso_week, c.agent_id, c.agent_name, c.team, c.customer_id,
-    c.queue, c.direction,
+    c.call_id, c.source, c.started_at, c.local_date, c.iso_week, strftime(c.local_date, '%Y-%m') as month,
+    c.agent_id, c.agent_name, c.team, c.customer_id, c.queue, c.direction,
     made.promise,
     made.turn,
     made.start_s,
     made.quote,
+    made.medium,
     made.within_hours,
     made.made_at,
     made.due_at,
     case
-        when made.due_at is null or made.customer_id is null then 'unknown'
+        when made.due_at is null or made.customer_id is null or made.upset = 'unknown'
+            or made.medium = 'writing' then 'unknown'
         when contacted.kept_at is not null then 'kept'
         when made.call_id in (select call_id from core.contact_gaps) then 'unknown'
-        when made.due_at > (
-            select max(started_at) from core.calls where call_id not in (select call_id from core.impossible_calls)
-        ) then 'open'
+        when coalesce(made.due_at > (from core.known_until), true) then 'open'
+        when contacted.call_id is not null or made.medium <> 'call' then 'unknown'
         else 'broken'
     end as outcome,
     contacted.kept_by_call_id,

