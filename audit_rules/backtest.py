@@ -13,6 +13,7 @@ from audit_rules.conversation import Contact
 from audit_rules.finding import Evidence, EvidenceKind, Finding, Verdict
 from audit_rules.golden import Golden
 from audit_rules.rulebook import Rulebook
+from audit_rules.scorecard import CallScore, ScoresCompared, compared, score, verdicts_of
 from audit_rules.sentences import reason_of
 from transcription.transcript import Seconds, SpeakerRole, Transcript
 from transcription.turns import turns_of
@@ -83,6 +84,7 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
 
     `added` and `removed` are the rules that only one of them judges, with the verdicts it gives; they are no flips.
     `not_stored` are golden verdicts on calls that were not among the transcripts, so nothing is known of them.
+    `scores` are those of a scorecard that both have.
     """
 
     old: str
@@ -96,6 +98,7 @@ class Backtest(msgspec.Struct, frozen=True, kw_only=True):
     golden: int
     broken: tuple[Broken, ...]
     not_stored: tuple[Golden, ...]
+    scores: ScoresCompared | None = None
 
 
 def backtest(
@@ -103,14 +106,15 @@ def backtest(
     old: Rulebook,
     new: Rulebook,
     *,
+    scorecard: str = "",
     golden: Iterable[Golden] = (),
     contacts: Mapping[str, Sequence[Contact]] | None = None,
     known_until: datetime | None = None,
 ) -> Backtest:
     """Judge each call by both rulebooks and compare.
 
-    `contacts` holds the calls of each customer id and `known_until` until when calls are known, as in
-    `audit`. Transcripts are read once, one at a time.
+    `contacts` holds the calls of each customer id and `known_until` until when calls are known, as in `audit`.
+    `scorecard` names the one whose scores are compared, where both have it. Transcripts are read once, one at a time.
     """
     must: dict[str, list[Golden]] = {}
     for verdict in golden:
@@ -119,6 +123,8 @@ def backtest(
     calls = 0
     flips: list[Flip] = []
     broken: list[Broken] = []
+    scores: list[tuple[str, str, CallScore, CallScore]] = []
+    cards = [book.scorecards.get(scorecard) for book in (old, new)]
     lone: tuple[dict[str, Counter[Verdict]], dict[str, Counter[Verdict]]] = ({}, {})
 
     def others(transcript: Transcript) -> list[Contact]:
@@ -135,6 +141,12 @@ def backtest(
         before = {f.rule_id: f for f in then.findings}
         after = {f.rule_id: f for f in now.findings}
         flips += _flips(transcript, before, after)
+        if cards[0] and cards[1]:
+            was, now_is = (
+                score(verdicts_of(judged_by.findings), book, card)
+                for judged_by, book, card in ((then, old, cards[0]), (now, new, cards[1]))
+            )
+            scores.append((call.call_id, call.agent_name or call.agent_id or "", was, now_is))
         _count_lone(lone[0], after, before)
         _count_lone(lone[1], before, after)
         broken += _broken(must.pop(call.call_id, ()), before, after)
@@ -151,6 +163,7 @@ def backtest(
         golden=len(asked),
         broken=tuple(sorted(broken, key=lambda b: b.golden)),
         not_stored=tuple(sorted(g for gs in must.values() for g in gs)),
+        scores=compared(scorecard, scorecard, scores) if all(cards) else None,
     )
 
 

@@ -8,7 +8,7 @@ import msgspec
 from audit_rules.acts.inventory import Act
 from audit_rules.document import Document, Keys, suggest
 from audit_rules.phrases import Language, PhraseError
-from audit_rules.rule import MATCHERS, Gate, Phrases, Rule, Scorecard, Speaker
+from audit_rules.rule import MATCHERS, Gate, Phrases, Rule, Speaker
 from audit_rules.window import parse_window
 
 Words = Mapping[str, tuple[str, ...]]
@@ -120,32 +120,14 @@ def check_phrases(value: object, at: Keys, document: Document, language: Languag
             check_phrases(inner, (*at, key), document, language)
 
 
-def _check_list(phrases: Collection[str], at: Keys, document: Document, language: Language) -> None:
+def _check_list(phrases: Collection[object], at: Keys, document: Document, language: Language) -> None:
     for n, phrase in enumerate(phrases):
+        if not isinstance(phrase, str):
+            continue  # Said already, when the block was read.
         try:
             language.read(phrase)
         except PhraseError as error:
             document.problem((*at, n), f"in “{phrase}”: {error}", error.column)
-
-
-def check_scorecard(card: Scorecard, document: Document, rules: Collection[str]) -> None:
-    """Note names of rules that do not exist, repeated steps and weights that are no weights."""
-    if card.name != document.path.stem:
-        document.problem(("name",), f"{card.name} belongs in {card.name}.yaml: the name is the file's")
-    seen: set[str] = set()
-    for n, step in enumerate(card.steps):
-        if step.id in seen:
-            document.problem(("steps", n, "id"), f"the step {step.id} stands here twice")
-        seen.add(step.id)
-        for rule_id, weight in step.rules.items():
-            at = ("steps", n, "rules", rule_id)
-            if rule_id not in rules:
-                document.problem(at, f"step {step.id}: there is no rule {rule_id}{suggest(rule_id, rules)}")
-            if not weight > 0:
-                document.problem(at, f"step {step.id}: the weight of {rule_id} must be above 0")
-    for n, rule_id in enumerate(card.critical):
-        if rule_id not in rules:
-            document.problem(("critical", n), f"there is no rule {rule_id}{suggest(rule_id, rules)}")
 
 
 def phrase_lists(rule: Rule) -> Iterator[tuple[Keys, Phrases]]:

@@ -105,30 +105,121 @@ class Document:
             yield (n,), block
 
     def convert(self, value: object, shape: type[T], at: Keys = ()) -> T | None:
-        """The value as that type, or None with a problem noted."""
-        try:
-            return msgspec.convert(value, shape)
-        except msgspec.ValidationError as error:
-            match = _AT.fullmatch(str(error))
-            found, path = (match["message"], _path(match["path"])) if match else (str(error), ())
-            here = _inside(inspect.type_info(shape), path)
-            if unknown := _UNKNOWN.fullmatch(found):
-                key = unknown["key"]
-                self.problem((*at, *path, key), f"“{key}” is not a key here{suggest(key, _keys(here))}")
-            elif missing := _MISSING.fullmatch(found):
-                self.problem((*at, *path), f"“{missing['key']}” is missing here")
-            elif wrong := _NOT_ONE_OF.fullmatch(found):
-                allowed = [str(v) for v in here.values] if isinstance(here, inspect.LiteralType) else []
-                message = f"“{wrong['found']}” is not one of {', '.join(allowed)}{suggest(wrong['found'], allowed)}"
-                self.problem((*at, *path), message)
+        """The value as that type, or None with every mistake in it noted."""
+        mended = value
+        for _ in range(_MOST_MISTAKES):
+            try:
+                converted = msgspec.convert(mended, shape)
+            except msgspec.ValidationError as error:
+                match = _AT.fullmatch(str(error))
+                found, path = (match["message"], _path(match["path"])) if match else (str(error), ())
+                path = _with_keys(mended, path, shape, str(error))
+                here = _inside(inspect.type_info(shape), path)
+                missing = _MISSING.fullmatch(found)
+                self._explain(found, (*at, *path), here)
+                # With a stand-in for what is wrong, the next mistake comes to light.
+                if unknown := _UNKNOWN.fullmatch(found):
+                    mended = _without(mended, (*path, unknown["key"]))
+                elif missing and isinstance(here, inspect.StructType):
+                    wanted = next(f.type for f in here.fields if f.encode_name == missing["key"])
+                    mended = _with(mended, (*path, missing["key"]), _stand_in(wanted))
+                else:
+                    mended = _with(mended, path, _stand_in(here))
             else:
-                self.problem((*at, *path), _in_plain_words(found))
-            return None
+                return converted if mended is value else None
+        return None
+
+    def _explain(self, found: str, at: Keys, here: inspect.Type) -> None:
+        if unknown := _UNKNOWN.fullmatch(found):
+            key = unknown["key"]
+            self.problem((*at, key), f"“{key}” is not a key here{suggest(key, _keys(here))}")
+        elif missing := _MISSING.fullmatch(found):
+            self.problem(at, f"“{missing['key']}” is missing here")
+        elif wrong := _NOT_ONE_OF.fullmatch(found):
+            allowed = [str(v) for v in here.values] if isinstance(here, inspect.LiteralType) else []
+            message = f"“{wrong['found']}” is not one of {', '.join(allowed)}{suggest(wrong['found'], allowed)}"
+            self.problem(at, message)
+        else:
+            self.problem(at, _in_plain_words(found))
+
+
+# A file with more is not a file with mistakes but another kind of file.
+_MOST_MISTAKES = 50
+
+
+def _entry(value: object, key: str | int) -> object:
+    if isinstance(value, dict):
+        return value.get(key)
+    return value[key] if isinstance(value, list) and isinstance(key, int) else None
+
+
+def _with(value: object, path: Keys, stand_in: object) -> object:
+    """A copy of the value with something else at the path."""
+    if not path:
+        return stand_in
+    key, rest = path[0], path[1:]
+    inner = _with(_entry(value, key), rest, stand_in)
+    if isinstance(value, list):
+        return [inner if n == key else one for n, one in enumerate(value)]
+    return {**value, key: inner} if isinstance(value, dict) else value
+
+
+def _without(value: object, path: Keys) -> object:
+    """A copy of the value without what is at the path, which ends in a key."""
+    within = _at(value, path[:-1])
+    left = {name: one for name, one in within.items() if name != path[-1]} if isinstance(within, dict) else within
+    return _with(value, path[:-1], left)
+
+
+_STAND_INS: dict[type[inspect.Type], object] = {
+    inspect.StrType: "",
+    inspect.BoolType: False,
+    inspect.IntType: 0,
+    inspect.FloatType: 0.0,
+    inspect.DictType: {},
+    inspect.VarTupleType: [],
+}
+
+
+def _stand_in(wanted: inspect.Type) -> object:
+    """A value of that type, which nobody will read."""
+    if isinstance(wanted, inspect.UnionType):
+        return _stand_in(wanted.types[0])
+    if isinstance(wanted, inspect.StructType):
+        return {f.encode_name: _stand_in(f.type) for f in wanted.fields if f.required}
+    if isinstance(wanted, inspect.LiteralType):
+        return wanted.values[0]
+    return _STAND_INS.get(type(wanted))
 
 
 def _path(text: str | None) -> Keys:
     steps = _STEP.findall(text or "")
-    return tuple(name or (int(number) if number.isdigit() else 0) for name, number in steps)
+    return tuple(name or (int(number) if number.isdigit() else _SOME_KEY) for name, number in steps)
+
+
+# msgspec does not say at which key of a mapping a value is wrong.
+_SOME_KEY = "..."
+
+
+def _with_keys(value: object, path: Keys, shape: object, message: str) -> Keys:
+    """The path with the keys that msgspec leaves out: those whose entry alone is wrong in the same way."""
+    for n, step in enumerate(path):
+        within = _at(value, path[:n])
+        if step != _SOME_KEY or not isinstance(within, dict):
+            continue
+        for key, entry in within.items():
+            try:
+                msgspec.convert(_with(value, path[:n], {key: entry}), shape)
+            except msgspec.ValidationError as error:
+                if str(error) == message:
+                    return _with_keys(value, (*path[:n], key, *path[n + 1 :]), shape, message)
+    return path
+
+
+def _at(value: object, path: Keys) -> object:
+    for key in path:
+        value = _entry(value, key)
+    return value
 
 
 def _inside(info: inspect.Type, path: Keys) -> inspect.Type:
@@ -152,4 +243,6 @@ def _keys(info: inspect.Type) -> list[str]:
 
 
 def _in_plain_words(message: str) -> str:
-    return re.sub(r"`([a-z]+)`", lambda m: _PLAIN_WORDS.get(m[1], m[0]), message).replace(" | ", " or ")
+    # That it may also be left out is nothing to tell of what stands there.
+    without_null = message.replace(" | null`", "`")
+    return re.sub(r"`([a-z]+)`", lambda m: _PLAIN_WORDS.get(m[1], m[0]), without_null).replace(" | ", " or ")

@@ -21,8 +21,10 @@ import msgspec
 from audit_rules.audit import audit
 from audit_rules.conversation import Contact
 from audit_rules.finding import Finding, Verdict
-from audit_rules.rule import Rule
+from audit_rules.rule import CallExample, Rule, Scorecard
 from audit_rules.rulebook import Rulebook
+from audit_rules.scorecard import score, verdicts_of
+from transcription.errors import SetupError
 from transcription.speech import union
 from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
 
@@ -42,6 +44,21 @@ class Example(msgspec.Struct, frozen=True, kw_only=True):
     known_until: datetime | None = None
 
 
+class CardOutcome(msgspec.Struct, frozen=True, kw_only=True):
+    """One example call of a scorecard, scored."""
+
+    scorecard: str
+    example: CallExample
+    score: float | None
+    failed: bool
+
+    @property
+    def passed(self) -> bool:
+        """Whether the score keeps to the example's limits, and the call fails or does not as it says."""
+        kept = self.score is not None and self.example.at_least <= self.score <= self.example.at_most
+        return kept and self.failed is self.example.failed
+
+
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
     """One example of a rule, judged."""
 
@@ -57,7 +74,7 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def parse_example(text: str) -> Example:
-    """Read the lines; raises ValueError naming the line that cannot be read."""
+    """Read the lines; raises SetupError naming the line that cannot be read."""
     utterances: list[Utterance] = []
     contacts: list[Contact] = []
     known_until: datetime | None = None
@@ -74,7 +91,7 @@ def parse_example(text: str) -> Example:
         elif line.startswith("customer name:"):
             name = line.partition(":")[2].strip()
         else:
-            raise ValueError(f"“{line}” is no line of an example; write “A: ...” or “C: ...”")
+            raise SetupError(f"“{line}” is no line of an example; write “A: ...” or “C: ...”")
     known = all(u.role is not SpeakerRole.UNKNOWN for u in utterances)
     return Example(
         transcript=Transcript(
@@ -126,3 +143,12 @@ def run_examples(rulebook: Rulebook, *rule_ids: str) -> Iterator[Outcome]:
             found = audit(example.transcript, rulebook, contacts=example.contacts, known_until=example.known_until)
             finding = next(f for f in found.findings if f.rule_id == rule.id)
             yield Outcome(rule_id=rule.id, expected=expected, text=text, finding=finding)
+
+
+def run_card_examples(rulebook: Rulebook, card: Scorecard) -> Iterator[CardOutcome]:
+    """Score every example call of a scorecard. Raises SetupError naming the line that cannot be read."""
+    for example in card.examples:
+        call = parse_example(example.call)
+        found = audit(call.transcript, rulebook, contacts=call.contacts, known_until=call.known_until)
+        scored = score(verdicts_of(found.findings), rulebook, card)
+        yield CardOutcome(scorecard=card.name, example=example, score=scored.score.value, failed=scored.failed)

@@ -11,11 +11,12 @@ from audit_rules.checks import PHRASE_KEYS, Words, phrase_lists
 from audit_rules.examples import examples_of, parse_example
 from audit_rules.finding import Verdict
 from audit_rules.phrases import language_of
-from audit_rules.rule import Rule, Speaker
+from audit_rules.rule import Rule, Scorecard, Speaker
 from audit_rules.rulebook import Rulebook, shipped_acts
 from audit_rules.search import PhraseSet
 from audit_rules.spoken import normalise
 from audit_rules.tolerance import SHORTEST, with_one_misheard
+from transcription.errors import SetupError
 from transcription.transcript import SpeakerRole
 
 _GROUP = re.compile(r"\(([^()]*)\)([?*]?)")
@@ -67,6 +68,33 @@ def advice(rulebook: Rulebook) -> list[Advice]:
     )
 
 
+def card_advice(rulebook: Rulebook) -> list[Advice]:
+    """All advice on the scorecards, each named in `rule_id`, in order of their names."""
+    return sorted(Advice(card.name, said) for card in rulebook.scorecards.values() for said in _on_card(card, rulebook))
+
+
+def _on_card(card: Scorecard, rulebook: Rulebook) -> Iterator[str]:
+    status = {rule.id: rule.status for rule in rulebook.rules}
+    for rule_id in card.rules:
+        if status[rule_id] != "live":
+            yield f"{rule_id} is {'on trial' if status[rule_id] == 'trial' else 'retired'}: it does not count"
+    for step in card.steps:
+        if not any(status[r] == "live" for r in step.rules):
+            yield f"no rule that counts stands in the step {step.id}"
+    for rule_id in card.critical:
+        if rule_id not in card.rules:
+            yield f"the critical rule {rule_id} stands in no step, so no call can miss it here"
+    if card.critical_fails_call and not card.critical:
+        yield "“critical_fails_call” does nothing: no rule is critical"
+    if card.bands and min(card.bands.values()) > 0:
+        yield f"no band names scores below {min(card.bands.values()):g}: give the lowest one 0"
+    for example in card.examples:
+        try:
+            parse_example(example.call)
+        except SetupError as error:
+            yield f"an example cannot be read: {error.what}"
+
+
 def _on_form(rule: Rule) -> Iterator[str]:
     left = dict.fromkeys(_left(msgspec.to_builtins(rule)))
     if left:
@@ -91,8 +119,8 @@ def _on_examples(rule: Rule) -> Iterator[str]:
         kinds.add(kind)
         try:
             parse_example(text)
-        except ValueError as error:
-            yield f"an example cannot be read: {error}"
+        except SetupError as error:
+            yield f"an example cannot be read: {error.what}"
     if Verdict.MISSED not in kinds:
         yield "no example shows it missed"
 
@@ -195,7 +223,7 @@ def _example_lines(rulebook: Rulebook, role: SpeakerRole) -> list[str]:
         for _, text in examples_of(rule):
             try:
                 utterances = parse_example(text).transcript.utterances
-            except ValueError:
+            except SetupError:
                 continue
             lines += [normalise(u.text) for u in utterances if u.role is role]
     return lines

@@ -1,7 +1,8 @@
-"""A form for a new rule: a whole, working block with every part explained and marked to be filled in.
+"""Forms for a new rule and a new scorecard: whole and working, with every part explained.
 
-The form is a valid rule from the start, on trial and with words that nobody says, because a run that starts while
-somebody is still writing must neither stop nor find anything. `lint.advice` names what is left to fill in.
+The form of a rule is valid from the start, on trial and with words that nobody says, because a run that starts while
+somebody is still writing must neither stop nor find anything. `lint.advice` names what is left to fill in. That of a
+scorecard scores as the one it extends until something is changed.
 """
 
 import os
@@ -104,6 +105,79 @@ def new_rule(folder: Path, rule_id: str, rulebook: Rulebook) -> Path:
         _write(path, text.encode())
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"the rule cannot be written to {path}", why=str(error)) from error
+    return path
+
+
+_CARD = """\
+# What you write here counts. All else stays as in {extends}, also after an update of callaudit.
+# To see it whole: callaudit scorecards show {name}
+name: {name}
+title: {title}
+extends: {extends}
+
+# Steps and rules that you do without: `callaudit scorecards show {extends}` names them.
+# off: [{step}, {rule}]
+
+# A rule weighs more, one of your own comes in, a step gets a target: the percentage of calls that should follow it.
+# steps:
+#   - id: {step}
+#     target: 80
+#     rules: {{{rule}: 3}}
+#   - id: opening
+#     title: Say that the call is recorded   # a new step needs a title
+#     before: {step}                          # without this it comes last
+#     rules: {{opening.says_recorded: 1}}     # callaudit rules new opening.says_recorded
+
+# Rules whose miss is shown first and misses its whole step, besides those that {extends} has.
+# critical: [{rule}]
+# With this, a call that misses a critical rule has failed, and its score is 0.
+# critical_fails_call: true
+
+# What the mean score should reach, and from how many calls on a figure is held against a target.
+# target: 75
+# least_calls: 20
+# Names for scores, each with the lowest score that bears it.
+# bands: {{good: 85, fair: 70, poor: 0}}
+# Teams of which something else is asked.
+# teams:
+#   Billing: {{target: 70, steps: {{{step}: 75}}}}
+
+# Calls that you agree on and the limits of their scores. Run: callaudit scorecards test {name}
+# examples:
+#   - call: |
+#       C: This is the third time I have called about my refund.
+#       A: I am so sorry that you had to call again. I will send it today and ring you at five. Is that all right?
+#     at_least: 60
+"""
+
+
+def new_scorecard(folder: Path, name: str, extends: str, rulebook: Rulebook) -> Path:
+    """Write the form of a scorecard that extends another into the folder; returns the file.
+
+    Raises InputError for a name that is malformed or taken, SetupError where there is no card to extend.
+    """
+    base = rulebook.scorecard(extends)
+    if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
+        raise InputError(
+            f"“{name}” is no name of a scorecard",
+            why="A name has small letters, digits and underscores.",
+            tries=("callaudit scorecards new acme_care",),
+        )
+    path = folder / f"{name}.yaml"
+    if name in rulebook.scorecards or path.exists():
+        raise InputError(
+            f"there is a scorecard {name} already",
+            tries=(f"callaudit scorecards show {name}", "or choose another name"),
+        )
+    step = base.steps[0]
+    text = _CARD.format(
+        name=name, title=name.replace("_", " ").capitalize(), extends=extends, step=step.id, rule=next(iter(step.rules))
+    )
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        _write(path, text.encode())
+    except OSError as error:
+        raise InputError(f"the scorecard cannot be written to {path}", why=str(error)) from error
     return path
 
 

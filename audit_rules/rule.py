@@ -273,17 +273,58 @@ class Gate(Block, frozen=True, kw_only=True):
 
 
 class Step(Block, frozen=True, kw_only=True):
-    """A step of a framework and the rules that judge it, with their weights in its score."""
+    """A step of a framework and the rules that judge it, with their weights in its score.
+
+    `target` is the share of calls, in percent, in which the step ought to be followed where it is called for.
+    """
 
     id: str
     title: str
     rules: dict[str, float]
+    target: float | None = None
+
+
+class TeamTargets(Block, frozen=True, kw_only=True):
+    """What is asked of one team instead: of the mean score, and of steps by their id."""
+
+    target: float | None = None
+    steps: dict[str, float] = {}
+
+
+class CallExample(Block, frozen=True, kw_only=True):
+    """A scorecard's own test: a short call as in a rule's examples, and the limits its score must keep to, 0 to 100."""
+
+    call: str
+    at_least: float = 0.0
+    at_most: float = 100.0
+    failed: bool = False
 
 
 class Scorecard(Block, frozen=True, kw_only=True):
-    """A form a QA team can choose: steps in order, and the rules whose miss is critical."""
+    """A form a QA team can choose: steps in order, and the rules whose miss is critical.
+
+    With `critical_fails_call` a call that misses a critical rule has failed, and its score is 0. `target` is what the
+    mean score ought to reach, and `teams` what is asked of single teams instead; a figure of fewer than `least_calls`
+    calls is not held against a target. `bands` are names for scores, each with the lowest score that bears it.
+    """
 
     name: str
     title: str
     steps: tuple[Step, ...]
     critical: tuple[str, ...] = ()
+    critical_fails_call: bool = False
+    target: float | None = None
+    least_calls: int = 20
+    bands: dict[str, float] = {}
+    teams: dict[str, TeamTargets] = {}
+    examples: tuple[CallExample, ...] = ()
+
+    @property
+    def rules(self) -> tuple[str, ...]:
+        """The ids of all rules on it, each once, in the order of the steps."""
+        return tuple(dict.fromkeys(r for step in self.steps for r in step.rules))
+
+    def band(self, score: float) -> str:
+        """The name of the band that a score falls into; "" where no band reaches down to it."""
+        reached = [(lowest, name) for name, lowest in self.bands.items() if score >= lowest]
+        return max(reached)[1] if reached else ""

@@ -1,7 +1,9 @@
 """Rule files in, a rulebook out: checked, compiled, and named by a hash of what it says.
 
 A folder holds `<step>.yaml` files (lists of rule blocks), `words.yaml` (word lists for `<name>`), `gate.yaml` (when a
-call is tense), `acts/<name>.yaml` and `scorecards/<name>.yaml`. Later folders add to earlier ones and override by id.
+call is tense), `acts/<name>.yaml` and `scorecards/<name>.yaml`; scorecards may also be a folder of their own. Later
+folders add to earlier ones and override by id. A rule or act that begins with `extends:` instead changes the earlier
+one of that id: what it says counts, its lists are added, and all else stays, also after an update.
 """
 
 import difflib
@@ -10,15 +12,15 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from audit_rules.acts.inventory import Act, Levels
 from audit_rules.acts.recogniser import Recogniser, shipped_recogniser
 from audit_rules.acts.witnesses import Witnesses, levels_version, read_levels
-from audit_rules.checks import Words, check_act, check_gate, check_rule, check_scorecard, check_words
-from audit_rules.document import Document, Keys, Problem
+from audit_rules.checks import Words, check_act, check_gate, check_phrases, check_rule, check_words
+from audit_rules.document import Document, Keys, Problem, suggest
 from audit_rules.index import Index
 from audit_rules.matchers import Answer, Build, Matcher
 from audit_rules.matchers.asks_again import AsksAgainMatcher
@@ -32,7 +34,8 @@ from audit_rules.matchers.restates import RestatesMatcher
 from audit_rules.matchers.timing import TimingMatcher
 from audit_rules.matchers.uses_name import UsesNameMatcher
 from audit_rules.phrases import language_of
-from audit_rules.rule import Gate, Phrases, Rule, Scorecard
+from audit_rules.rule import Examples, Gate, Phrases, Rule, Scorecard
+from audit_rules.scorecard_file import CardFile, Written, resolved
 from transcription.errors import SetupError
 
 SHIPPED = Path(str(files("audit_rules")))
@@ -117,16 +120,28 @@ class Rulebook:
         self.transfers = self.index.add(gate.transfers)
         self.index.compile()
         heard_by = [recogniser.version, levels_version(levels or {})] if recogniser else []
-        self.version = _version([sorted(self.rules, key=lambda r: r.id), words, acts, gate, self.scorecards, heard_by])
+        cards = {name: _scoring(card) for name, card in self.scorecards.items()}
+        self.version = _version([sorted(self.rules, key=lambda r: r.id), words, acts, gate, cards, heard_by])
 
     def rule(self, rule_id: str) -> Rule:
-        """The rule of that id; raises SetupError with the nearest ids."""
+        """The rule of that id. Raises SetupError with the nearest ids."""
         found = next((r for r in self.rules if r.id == rule_id), None)
         if found is None:
             near = difflib.get_close_matches(rule_id, [r.id for r in self.rules], n=2)
             tries = tuple(f"callaudit rules show {n}" for n in near) or ("callaudit rules list",)
             raise SetupError(f"no rule is called “{rule_id}”", tries=tries)
         return found
+
+    def scorecard(self, name: str) -> Scorecard:
+        """The scorecard of that name. Raises SetupError naming those there are."""
+        if name not in self.scorecards:
+            near = suggest(name, self.scorecards).removeprefix(". ")
+            raise SetupError(
+                f"no scorecard is called “{name}”",
+                why=f"There are: {', '.join(self.scorecards)}. {near}".strip(),
+                tries=("callaudit scorecards list",),
+            )
+        return self.scorecards[name]
 
 
 def load_rulebook(*folders: Path, shipped: bool = True, recogniser: bool = True) -> Rulebook:
@@ -189,15 +204,18 @@ class _Reader:
         self.acts: dict[str, Act] = {}
         self.gate = Gate()
         self.scorecards: dict[str, Scorecard] = {}
+        self._blocks: dict[str, dict[str, Any]] = {}
         self._places: dict[str, tuple[Keys, Document]] = {}
         self._word_files: list[tuple[Document, Words]] = []
         self._gate_file: Document | None = None
+        self._act_blocks: dict[str, dict[str, Any]] = {}
         self._act_files: dict[str, Document] = {}
-        self._card_files: dict[str, Document] = {}
+        self._card_files: dict[str, list[Written]] = {}
         self._unreadable: set[str] = set()
+        self._broken: list[tuple[object, Keys, Document]] = []
 
     def folder(self, folder: Path) -> None:
-        """Add the rules, words and gate of one folder; the same id twice in one folder is a mistake."""
+        """Add the rules, words, gate and scorecards of one folder; the same id twice in one folder is a mistake."""
         seen: dict[str, str] = {}
         for document in self._documents(folder):
             if document.path.stem == "words":
@@ -205,6 +223,8 @@ class _Reader:
             elif document.path.stem == "gate":
                 self.gate = document.convert(document.value, Gate) or self.gate
                 self._gate_file = document
+            elif isinstance(document.value, dict) and _CARD_KEYS & document.value.keys():
+                self._scorecard(document)
             else:
                 self._rules(document, seen)
 
@@ -215,15 +235,35 @@ class _Reader:
 
     def _rules(self, document: Document, seen: dict[str, str]) -> None:
         for at, block in document.blocks():
-            rule = document.convert(block, Rule, at)
+            whole = self._extended(block, at, document, "id", self._blocks)
+            rule = None if whole is _NOTHING else document.convert(whole, Rule, at)
             if rule is None:
-                self._unreadable |= {str(block["id"])} if isinstance(block, dict) and "id" in block else set()
+                named = block.get("id", block.get("extends")) if isinstance(block, dict) else None
+                self._unreadable |= {str(named)} if named is not None else set()
+                self._broken.append((block, at, document))
                 continue
             if rule.id in seen:
-                document.problem((*at, "id"), f"the id {rule.id} is already used in {seen[rule.id]}")
+                at_id = "extends" if isinstance(block, dict) and "extends" in block else "id"
+                document.problem((*at, at_id), f"the id {rule.id} is already used in {seen[rule.id]}")
             seen[rule.id] = document.path.name
             self.rules[rule.id] = rule
+            self._blocks[rule.id] = cast("dict[str, Any]", whole)
             self._places[rule.id] = (at, document)
+
+    def _extended(
+        self, block: object, at: Keys, document: Document, key: str, earlier: Mapping[str, dict[str, Any]]
+    ) -> object:
+        """The block with what it extends, or `_NOTHING` where that cannot be; one that extends nothing as it is."""
+        if not isinstance(block, dict) or "extends" not in block:
+            return block
+        name = block["extends"]
+        if key in block:
+            document.problem((*at, key), f"a block that extends {name} keeps its {key}: leave “{key}” out")
+        elif isinstance(name, str) and name in earlier:
+            return added(earlier[name], {k: v for k, v in block.items() if k != "extends"})
+        elif name not in self._unreadable:
+            document.problem((*at, "extends"), f"there is no earlier one called {name}{suggest(str(name), earlier)}")
+        return _NOTHING
 
     def acts_of(self, folder: Path) -> None:
         """Add the acts of one folder, and the word lists that stand beside them."""
@@ -231,18 +271,22 @@ class _Reader:
             if document.path.stem == "words":
                 self._word_list(document)
                 continue
-            act = document.convert(document.value, Act)
+            whole = self._extended(document.value, (), document, "name", self._act_blocks)
+            act = None if whole is _NOTHING else document.convert(whole, Act)
             if act is not None:
                 self.acts[act.name] = act
+                self._act_blocks[act.name] = cast("dict[str, Any]", whole)
                 self._act_files[act.name] = document
 
     def scorecards_of(self, folder: Path) -> None:
         """Add the scorecards of one folder."""
         for document in self._documents(folder):
-            card = document.convert(document.value, Scorecard)
-            if card is not None:
-                self.scorecards[card.name] = card
-                self._card_files[card.name] = document
+            self._scorecard(document)
+
+    def _scorecard(self, document: Document) -> None:
+        card = document.convert(document.value, CardFile)
+        if card is not None:
+            self._card_files.setdefault(card.name, []).append(Written(card, document))
 
     def _documents(self, folder: Path) -> Iterator[Document]:
         for path in sorted(p for ending in ("*.yaml", "*.yml") for p in folder.glob(ending)):
@@ -256,6 +300,8 @@ class _Reader:
         language = language_of(self.words)
         for document, own in self._word_files:
             check_words(own, document, language)
+        for block, at, document in self._broken:
+            check_phrases(block, at, document, language)
         for act in self.acts.values():
             check_act(act, self._act_files[act.name], self.acts, language)
         if self._gate_file is not None:
@@ -265,9 +311,40 @@ class _Reader:
             check_rule(
                 rule, at, document, rules=self.rules, acts=self.acts, unreadable=self._unreadable, language=language
             )
-        known = {*self.rules, *self._unreadable}
-        for card in self.scorecards.values():
-            check_scorecard(card, self._card_files[card.name], known)
+        self.scorecards = resolved(self._card_files, {*self.rules, *self._unreadable})
+
+
+_NOTHING = object()
+# A mapping with one of these is a scorecard; a list is rules.
+_CARD_KEYS = frozenset({"name", "title", "steps", "extends"})
+_EXAMPLES = frozenset(Examples.__struct_fields__)
+
+
+def added(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+    """A block with the changes of another: mappings are merged, lists added to, all else replaced.
+
+    What is added comes first, so that a place in a list of `change` is the same place in the result.
+    """
+    result = dict(base)
+    for key, value in change.items():
+        was = base.get(key)
+        if isinstance(was, dict) and isinstance(value, dict):
+            result[key] = added(was, value)
+        elif was is not None and (isinstance(was, list) or isinstance(value, list) or key in _EXAMPLES):
+            own = _listed(value)
+            result[key] = [*own, *(item for item in _listed(was) if item not in own)]
+        else:
+            result[key] = value
+    return result
+
+
+def _listed(value: object) -> list[object]:
+    return value if isinstance(value, list) else [value]
+
+
+def _scoring(card: Scorecard) -> list[object]:
+    # What a card says beside its score (targets, bands, its tests) may change without the calls being judged anew.
+    return [card.title, [(s.id, s.title, s.rules) for s in card.steps], card.critical, card.critical_fails_call]
 
 
 # Raised whenever the matchers or the phrase language begin to judge the same rules differently.

@@ -10,15 +10,13 @@ from functools import lru_cache
 from itertools import accumulate, repeat
 from operator import add, eq
 
-from transcription.redaction import KINDS
-
 TOKEN = re.compile(
     # Nearly all words are plain, and read fastest as such.
     r"[A-Za-z]+(?=[ ,])"
     # The full stop of a title ends no sentence.
     r"|(?:[Mm](?:[Rr][Ss]?|[Ss])|[Dd][Rr]|[Ss][Tt])\."
-    # What was masked is a word of its own: "[card]" is not the word "card".
-    rf"|\[(?:{'|'.join(KINDS)})\]"
+    # What was masked, by us or by an exporting system, is a word of its own: "[card]" is not the word "card".
+    r"|\[[^\W\d][^\W]*\]"
     # An accent may be written as a sign of its own.
     r"|[^\W\d_][^\W_]*(?:(?:'|[\u0300-\u036f]+)[^\W_]+)*[\u0300-\u036f]*"
     r"|\d+(?:(?i:st|nd|rd|th)\b|(?:[.,:]\d+)*)"

@@ -26,7 +26,7 @@ from warehouse.publish import publish
 RULES = """
 insert into core.rulebooks values ('v1', 1, null);
 insert into core.rules select 'v1', 'rule' || range, 'step' || range % 9, 'asks', 'why', [], 'live', 'always', '{}' from range(45);
-insert into core.scorecard_steps select 'v1', 'house', 'House', range % 9, 'step' || range % 9, 'Step', 'rule' || range, 1, range = 0
+insert into core.scorecard_steps select 'v1', 'house', 'House', range % 9, 'step' || range % 9, 'Step', 'rule' || range, 1, range = 0, false
     from range(45);
 """  # noqa: E501  A table.
 FILL = """

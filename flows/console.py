@@ -3,7 +3,7 @@
 import logging
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -33,11 +33,10 @@ out = Console(highlight=False, soft_wrap=True)
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
 _MARK = {
-    Verdict.MET: "[green]met[/]",
-    Verdict.MISSED: "[bold red]missed[/]",
-    Verdict.UNSURE: "[yellow]unsure[/]",
-    Verdict.NOT_ASSESSABLE: "[yellow]cannot tell[/]",
-    Verdict.NOT_APPLICABLE: "[dim]not needed[/]",
+    Verdict.MISSED: "[bold red]Missed[/]",
+    Verdict.UNSURE: "[bold yellow]Unsure: a person should listen[/]",
+    Verdict.MET: "[bold green]Met[/]",
+    Verdict.NOT_ASSESSABLE: "[bold yellow]The recording cannot show[/]",
 }
 
 
@@ -50,25 +49,29 @@ def show_error(error: CallauditError) -> None:
         err.print(f"  [cyan]try:[/] {escape(step)}")
 
 
-def show_checks(checks: "Sequence[Check]") -> None:
-    """A line for each check, then what to try; a long line goes on below its own text."""
+def show_checks(found: "Iterable[Check]") -> "list[Check]":
+    """A line for each check as soon as it is made, then what to try; a long line goes on below its own text."""
     colour = {"ok": "green", "warn": "yellow", "FAIL": "bold red"}
-    table = Table.grid(padding=(0, 1, 0, 0))
-    table.add_column(no_wrap=True)
-    table.add_column(no_wrap=True, min_width=16)
-    table.add_column(overflow="fold")
-    for check in checks:
-        table.add_row(f"[{colour[check.state]}]{check.state}[/]", check.name, escape(check.says))
-        if not out.is_terminal:
-            out.print(f"{check.state:<4} {check.name:<16} {escape(check.says)}")
-    if out.is_terminal:
-        out.print(table)
+    checks: list[Check] = []
+    with out.status("checking ..."):
+        for check in found:
+            checks.append(check)
+            if not out.is_terminal:
+                out.print(f"{check.state:<4} {check.name:<16} {escape(check.says)}")
+                continue
+            line = Table.grid(padding=(0, 1, 0, 0))
+            line.add_column(no_wrap=True, width=4)
+            line.add_column(no_wrap=True, min_width=16)
+            line.add_column(overflow="fold")
+            line.add_row(f"[{colour[check.state]}]{check.state}[/]", check.name, escape(check.says))
+            out.print(line)
     problems = [c for c in checks if c.state == "FAIL"]
     warnings = [c for c in checks if c.state == "warn"]
     counts = ((len(problems), "problem"), (len(warnings), "warning"))
     out.print("\n" + ", ".join(f"{n} {noun}{'' if n == 1 else 's'}" for n, noun in counts) + ".")
     for step in dict.fromkeys(step for c in (*problems, *warnings) for step in c.tries):
         out.print(f"  [cyan]try:[/] {escape(step)}")
+    return checks
 
 
 class RunDisplay(logging.Handler):
@@ -185,36 +188,41 @@ def shown(*, quiet: bool = False) -> Iterator[None]:
         display.close()
 
 
-def show_scorecard(transcript: Transcript, audit: Audit, scored: CallScore, rulebook: Rulebook) -> None:
-    """One call's scorecard with reasons and times."""
-    asks = {r.id: r.asks for r in rulebook.rules}
+def show_scorecard(file: str, transcript: Transcript, audit: Audit, scored: CallScore, rulebook: Rulebook) -> None:
+    """One call's scorecard with reasons and times: what was missed first, then what a person should listen to."""
+    card = scored.scorecard
     value = "no score" if scored.score.value is None else f"{scored.score.value:.0f} of 100"
     share = scored.score.judged_share
-    judged = "" if share is None else f", {share:.0%} of what applies was judged"
-    if scored.score.unsure_share:
-        judged += f", {scored.score.unsure_share:.0%} is unsure"
-    tense = _TENSE[audit.measures.upset]
-    out.print(
-        f"[bold]{escape(transcript.call.call_id)}[/]  {scored.scorecard.title}: [bold]{value}[/]{judged}; {tense}"
-    )
+    said = [f"[bold]{'failed, ' if scored.failed else ''}{value}[/]"]
+    said += [escape(band)] if scored.score.value is not None and (band := card.band(scored.score.value)) else []
+    said += [] if share is None else [f"{share:.0%} of what applies was judged"]
+    said += [f"{scored.score.unsure_share:.0%} is unsure"] if scored.score.unsure_share else []
+    out.print(f"[bold]{escape(file)}[/]  {escape(transcript.call.call_id)}")
+    out.print(f"{escape(card.title)}: {', '.join(said)}; {_TENSE[audit.measures.upset]}")
     if transcript.provenance.notice:
         out.print(f"[bold yellow]Note:[/] {escape(transcript.provenance.notice)}")
     for warning in transcript.warnings:
         out.print(f"[yellow]Warning:[/] {escape(warning)}")
-    for step in scored.steps:
-        if all(f.verdict is Verdict.NOT_APPLICABLE for f in step.findings):
-            continue
-        out.print(f"\n[bold]{escape(step.step.title)}[/]")
-        for finding in step.findings:
-            if finding.verdict is Verdict.NOT_APPLICABLE:
-                continue
-            out.print(f"  {_MARK[finding.verdict]:<24} {escape(asks[finding.rule_id])} [dim]{finding.rule_id}[/]")
-            out.print(f"      [dim]{escape(reason_of(finding))}[/]")
-            for evidence in finding.evidence:
-                if evidence.kind is not EvidenceKind.TRIGGER and evidence.quote:
-                    at = "" if evidence.start is None else f"{_clock(evidence.start)} "
-                    understood = _understood(evidence, finding)
-                    out.print(f"      {at}“{escape(_short(evidence.quote))}”{escape(understood)}")
+    asks = {r.id: r.asks for r in rulebook.rules}
+    found = {f.rule_id: f for f in audit.findings}
+    placed = [(step.title, found[r]) for step in card.steps for r in step.rules if r in found]
+    for verdict in (Verdict.MISSED, Verdict.UNSURE, Verdict.MET, Verdict.NOT_ASSESSABLE):
+        # A rule that stands in two steps is told once.
+        those = {f.rule_id: (title, f) for title, f in reversed(placed) if f.verdict is verdict}
+        if those:
+            out.print(f"\n{_MARK[verdict]} ({len(those)})")
+        for title, finding in reversed(those.values()):
+            critical = " [bold red]critical[/]" if finding.rule_id in scored.critical_misses else ""
+            out.print(f"  {escape(asks[finding.rule_id])}{critical} [dim]{finding.rule_id}, {escape(title)}[/]")
+            _show_evidence(finding)
+
+
+def _show_evidence(finding: Finding) -> None:
+    out.print(f"      [dim]{escape(reason_of(finding))}[/]")
+    for evidence in finding.evidence:
+        if evidence.kind is not EvidenceKind.TRIGGER and evidence.quote:
+            at = "" if evidence.start is None else f"{_clock(evidence.start)} "
+            out.print(f"      {at}“{escape(_short(evidence.quote))}”{escape(_understood(evidence, finding))}")
 
 
 _TENSE = {

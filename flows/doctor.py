@@ -5,6 +5,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from importlib.util import find_spec
 from pathlib import Path
@@ -24,6 +25,7 @@ from reports.mail import draw
 from reports.printed import write_pdf
 from transcription.errors import CallauditError, LockedError
 from transcription.inbox import preview
+from transcription.inbox.roster import read_roster
 from warehouse.connect import open_published
 from warehouse.history import condition, history
 from warehouse.load import Run
@@ -54,6 +56,7 @@ def examine(config: Path | None) -> Iterator[Check]:
     yield Check("ok" if settings.file else "warn", "settings", where, () if settings.file else ("callaudit init",))
     yield _time_zone(settings)
     yield _rules(settings)
+    yield from _roster(settings)
     yield from _sources(settings)
     yield from _engine(settings)
     yield from check_warehouse(settings)
@@ -73,6 +76,7 @@ def _time_zone(settings: Settings) -> Check:
 def _rules(settings: Settings) -> Check:
     try:
         rulebook = load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
+        rulebook.scorecard(settings.report.scorecard)
     except CallauditError as error:
         return _failed("rules", error)
     outcomes = list(run_examples(rulebook))
@@ -89,6 +93,26 @@ def _rules(settings: Settings) -> Check:
         if warned:
             return Check("warn", "rules", f"{says}; remarks on {_listed(warned)}", ("callaudit rules lint",))
     return Check("ok", "rules", says)
+
+
+def _roster(settings: Settings) -> Iterator[Check]:
+    if settings.roster is None:
+        return
+    try:
+        roster = read_roster(settings.roster)
+    except CallauditError as error:
+        yield _failed("roster", error)
+        return
+    agents = {post.agent_id for post in roster.posts}
+    strangers: set[str] = set()
+    with suppress(CallauditError), open_published(settings.published) as published:
+        rows = published.rows("select distinct agent_id from calls where agent_id is not null")
+        strangers = {row["agent_id"] for row in rows} - agents
+    says = f"{len(agents)} agents in {settings.roster}"
+    if strangers:
+        yield Check("warn", "roster", f"{says}; calls are by others too: {_listed(sorted(strangers))}", ("add them",))
+    else:
+        yield Check("ok", "roster", says)
 
 
 def _sources(settings: Settings) -> Iterator[Check]:

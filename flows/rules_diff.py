@@ -1,5 +1,6 @@
 """Two rulebooks on the calls of this installation, and what the terminal shows of it."""
 
+from collections.abc import Iterator
 from itertools import groupby
 from pathlib import Path
 
@@ -9,13 +10,17 @@ from audit_rules.backtest import Backtest, Broken, Flip, Words, backtest
 from audit_rules.document import suggest
 from audit_rules.finding import Verdict
 from audit_rules.golden import Golden, read_golden
+from audit_rules.rule import Scorecard
 from audit_rules.rulebook import Rulebook, load_rulebook
+from audit_rules.scorecard import ScoresCompared, compared, score
 from flows.console import err, out, show_rows
 from flows.settings import Settings
 from transcription.errors import InputError
+from warehouse.connect import open_published
 from warehouse.stored import stored_calls
 
 _LONGEST = 160
+_SCORES = 20
 
 
 def rulebook_named(name: str, settings: Settings) -> Rulebook:
@@ -51,6 +56,7 @@ def compare_rulebooks(settings: Settings, old: str, new: str, *, golden: Path | 
             calls.transcripts,
             before,
             after,
+            scorecard=settings.report.scorecard,
             golden=must,
             contacts=calls.contacts,
             known_until=calls.known_until,
@@ -62,6 +68,65 @@ def compare_rulebooks(settings: Settings, old: str, new: str, *, golden: Path | 
             tries=("callaudit calls list",),
         )
     return found
+
+
+def compare_scorecards(
+    settings: Settings, rulebook: Rulebook, old: Scorecard, new: Scorecard, *, week: str = ""
+) -> ScoresCompared:
+    """Score every call of the published copy by both cards, by the verdicts that count.
+
+    Raises InputError where nothing is published.
+    """
+    rows = _verdicts(settings, week)
+    return compared(
+        old.name,
+        new.name,
+        (
+            (call_id, agent, score(found, rulebook, old), score(found, rulebook, new))
+            for (call_id, agent), found in rows
+        ),
+    )
+
+
+def _verdicts(settings: Settings, week: str) -> Iterator[tuple[tuple[str, str], dict[str, Verdict]]]:
+    """The verdicts of one call after another, with who spoke."""
+    asked = """
+        select call_id, coalesce(agent_name, agent_id, '') as agent, rule_id, verdict
+        from findings where $week = '' or iso_week = $week order by call_id
+        """
+    with (
+        open_published(settings.published) as published,
+        published.batches(asked, {"week": week}) as (_, batches),
+    ):
+        rows = (row for batch in batches for row in batch.to_pylist())
+        for call, found in groupby(rows, key=lambda row: (row["call_id"], row["agent"])):
+            yield call, {row["rule_id"]: Verdict(row["verdict"]) for row in found}
+
+
+def show_scores(found: ScoresCompared, *, limit: int) -> None:
+    """The means, and the calls whose score changes most."""
+    means = " -> ".join("none" if m is None else f"{m:.1f}" for m in (found.mean_before, found.mean_after))
+    cards = f"{found.old} to {found.new}" if found.old != found.new else found.old
+    changed = f"{len(found.changes)} of {found.calls} scores change"
+    out.print(f"[bold]{changed}[/], {escape(cards)}; mean score {means}.")
+    rows = [
+        {
+            "call_id": c.call_id,
+            "agent": c.agent,
+            "before": _score(c.before),
+            "after": _score(c.after) + (" failed" if c.failed else ""),
+            "change": "" if c.before is None or c.after is None else f"{c.after - c.before:+.0f}",
+        }
+        for c in found.changes[:limit]
+    ]
+    if rows:
+        show_rows(rows, empty="")
+    if len(found.changes) > limit:
+        out.print(f"... and {len(found.changes) - limit} more: --limit {len(found.changes)}")
+
+
+def _score(value: float | None) -> str:
+    return "none" if value is None else f"{value:.0f}"
 
 
 def _check_rules(must: tuple[Golden, ...], before: Rulebook, after: Rulebook, path: Path | None) -> None:
@@ -108,6 +173,9 @@ def show_backtest(found: Backtest) -> None:
         for rule_id, verdicts in rules.items():
             said = ", ".join(f"{_plain(v)} {n}" for v, n in verdicts.items())
             out.print(f"\n{what} [bold]{rule_id}[/]: {said}.")
+    if found.scores is not None and found.scores.changes:
+        out.print(f"\n[bold]Scores[/] by {escape(found.scores.new)}")
+        show_scores(found.scores, limit=_SCORES)
     if found.golden:
         _show_golden(found)
 

@@ -38,17 +38,24 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class Site(Section, frozen=True, kw_only=True):
-    """`timezone` is the IANA zone of the business: its clock tells days and weeks, and times that have no offset."""
+    """`timezone` is the IANA zone of the business: its clock tells days and weeks, and times that have no offset.
+
+    `roster` is a CSV file of the agents (`transcription.inbox.roster`), `queues` what people call a queue by what
+    recordings call it.
+    """
 
     timezone: str = "UTC"
+    roster: Path | None = None
+    queues: dict[str, str] = {}
 
 
 class Paths(Section, frozen=True, kw_only=True):
-    """Where things are kept. `rules` may be absent: the shipped rules are always there."""
+    """Where things are kept. `rules` and `scorecards` may be absent: the shipped ones are always there."""
 
     home: Path = Path("callaudit-home")
     reports: Path = Path("reports")
     rules: Path = Path("rules")
+    scorecards: Path = Path("scorecards")
 
 
 class SourceSettings(Section, frozen=True, kw_only=True):
@@ -296,14 +303,24 @@ class Settings(Section, frozen=True, kw_only=True):
         return _below(self.root, Path(self.watch.metrics).expanduser()) if self.watch.metrics else None
 
     @property
+    def roster(self) -> Path | None:
+        """The file that says who works where since when; None where none is set."""
+        return _below(self.root, self.site.roster) if self.site.roster else None
+
+    @property
     def rules(self) -> Path:
         """Where the user's own rules belong, whether or not there are any."""
         return _below(self.root, self.paths.rules)
 
     @property
+    def scorecards(self) -> Path:
+        """Where the user's own scorecards belong, whether or not there are any."""
+        return _below(self.root, self.paths.scorecards)
+
+    @property
     def rule_folders(self) -> tuple[Path, ...]:
-        """The user's own rules, where there are any."""
-        return (self.rules,) if self.rules.is_dir() else ()
+        """The user's own rules and scorecards, where there are any."""
+        return tuple(folder for folder in (self.rules, self.scorecards) if folder.is_dir())
 
     def inbox_sources(self, *folders: Path) -> tuple[Source, ...]:
         """The configured sources, or the folders given instead.

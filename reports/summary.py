@@ -45,7 +45,7 @@ def plain_summary(page: Weekly, *, closing: str = "") -> str:
     width = max((len(s.title) for s in page.steps), default=0)
     lines += ["", page.steps_title]
     lines += [
-        f"{s.number:>3}. {s.title:<{width}}  {s.value:>9}  {_noted(s.unsure.text, s.change)}".rstrip()
+        f"{s.number:>3}. {s.title:<{width}}  {s.value:>9}  {_noted(s.unsure.text, s.change)}{_aimed(s)}".rstrip()
         for s in page.steps
     ]
     return "\n".join([*lines, "", closing]).rstrip() + "\n"
@@ -55,6 +55,10 @@ def told(change: Told) -> str:
     """`no clear change, +2 pts`."""
     words = change.words[:1].lower() + change.words[1:]
     return f"{words}, {change.amount}" if change.amount else words
+
+
+def _aimed(step: StepLine) -> str:
+    return f"; {step.aim.words[:1].lower()}{step.aim.words[1:]}" if step.aim else ""
 
 
 def _beside(figure: Figure) -> str:

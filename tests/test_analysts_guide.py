@@ -43,7 +43,7 @@ FILLED = """
 insert into core.rulebooks values ('v1', 1, null);
 insert into core.rules (rulebook_version, rule_id, step, asks, why, sources, status, applies, definition)
     values ('v1', 'apology.given', 'apology', 'Sorry?', '', [], 'live', 'always', '{}');
-insert into core.scorecard_steps values ('v1', 'house', 'House', 1, 'apology', 'Say sorry', 'apology.given', 1, false);
+insert into core.scorecard_steps values ('v1','house','H', 1, 'apology','Say sorry', 'apology.given', 1, false, false);
 insert into core.calls (call_id, source, started_at, utc_offset_s, local_date, iso_week, agent_id, agent_name, team)
     select 'C' || i, 'main', timestamptz '2026-03-02 09:00:00+00', 0, date '2026-03-02', '2026-W10', 'a1', 'Marco Lee',
         'red' from range(2) t(i);

@@ -53,6 +53,9 @@ VIEW_ORDER = (
     "promises",
     "rules",
     "scorecard_rules",
+    "targets",
+    "bands",
+    "roster",
     "evidence",
     "findings",
     "call_steps",
@@ -211,21 +214,21 @@ class Published:
 
     def rows(self, sql: str, parameters: Parameters = None) -> list[dict[str, Any]]:
         """Every row as a dict by column name. Raises InputError when the query cannot run."""
-        with _explained():
+        with self._explained(sql):
             answer = self._asked(lambda: _present(self._connection.execute(sql, parameters)))
             names = [column[0] for column in answer.description or ()]
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
     def frame(self, sql: str, parameters: Parameters = None) -> "pd.DataFrame":
         """The rows as a pandas frame. Raises InputError when the query cannot run."""
-        with _explained(), warnings.catch_warnings():
+        with self._explained(sql), warnings.catch_warnings():
             # DuckDB 2.0 calls pandas in a way that pandas 3.1 warns of; nothing a reader could do.
             warnings.filterwarnings("ignore", message="The inplace keyword")
             return _present(self._connection.sql(sql, params=parameters)).df()
 
     def arrow(self, sql: str, parameters: Parameters = None) -> pa.Table:
         """The rows as an Arrow table. Raises InputError when the query cannot run."""
-        with _explained():
+        with self._explained(sql):
             return _present(self._connection.sql(sql, params=parameters)).to_arrow_table()
 
     @contextmanager
@@ -238,12 +241,12 @@ class Published:
         booleans and times are left: what is nested becomes its JSON, anything else its text. Raises InputError when
         the query cannot run, also while the batches are read.
         """
-        with _explained():
+        with self._explained(sql):
             asked = _present(self._connection.sql(sql, params=parameters))
             shown = asked.project(_plain(asked)) if plain else asked
             reader = self._asked(lambda: shown.to_arrow_reader(rows))
         try:
-            yield reader.schema, _read(reader)
+            yield reader.schema, self._read(reader, sql)
         finally:
             reader.close()
 
@@ -256,6 +259,50 @@ class Published:
             except KeyboardInterrupt:
                 self._connection.interrupt()
                 raise
+
+    def _read(self, reader: pa.RecordBatchReader, sql: str) -> Iterator[pa.RecordBatch]:
+        with self._explained(sql):
+            try:
+                yield from reader
+            except OSError as error:  # How Arrow hands on what DuckDB says while it streams.
+                raise duckdb.Error(str(error)) from error
+
+    @contextmanager
+    def _explained(self, sql: str) -> Iterator[None]:
+        try:
+            yield
+        except RuntimeError as error:
+            # DuckDB's name for a Ctrl-C while it works.
+            if str(error) == "Query interrupted":
+                raise KeyboardInterrupt from error
+            raise
+        except duckdb.Error as error:
+            columns = self._columns_of_what_is_named(sql)
+            raise InputError(
+                "the query cannot run",
+                why="\n".join(
+                    [str(error).strip(), *(f"{name} has: {', '.join(has)}" for name, has in columns.items())]
+                ),
+                tries=(
+                    "from (show tables)  (what there is to ask)",
+                    *(
+                        f"describe {name}  (what its columns mean: callaudit dictionary)"
+                        for name in columns or ["calls"]
+                    ),
+                ),
+            ) from error
+
+    def _columns_of_what_is_named(self, sql: str) -> dict[str, list[str]]:
+        """The columns of every view that the query names."""
+        rows = self._connection.execute(
+            """
+            select table_name, list(column_name order by column_index) from duckdb_columns()
+            where schema_name = 'main' and not internal and regexp_matches($sql, '\\b' || table_name || '\\b', 'i')
+            group by table_name order by table_name
+            """,
+            {"sql": sql},
+        ).fetchall()
+        return dict(rows)
 
     def close(self) -> None:
         """Let go of the copy; closing twice does nothing."""
@@ -290,31 +337,6 @@ def _plain(asked: duckdb.DuckDBPyRelation) -> str:
         else:
             columns.append(f"#{number}{'' if _PLAIN.fullmatch(kind.id) else '::varchar'} as {quoted}")
     return ", ".join(columns)
-
-
-def _read(reader: pa.RecordBatchReader) -> Iterator[pa.RecordBatch]:
-    with _explained():
-        try:
-            yield from reader
-        except OSError as error:  # How Arrow hands on what DuckDB says while it streams.
-            raise duckdb.Error(str(error)) from error
-
-
-@contextmanager
-def _explained() -> Iterator[None]:
-    try:
-        yield
-    except RuntimeError as error:
-        # DuckDB's name for a Ctrl-C while it works.
-        if str(error) == "Query interrupted":
-            raise KeyboardInterrupt from error
-        raise
-    except duckdb.Error as error:
-        raise InputError(
-            "the query cannot run",
-            why=str(error).strip(),
-            tries=("from (show tables)  (what there is to ask)", "describe calls  (its columns)"),
-        ) from error
 
 
 def open_published(folder: Path, *, on_site_clock: bool = False) -> Published:

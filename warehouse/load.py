@@ -21,6 +21,7 @@ from audit_rules.conversation import Contact
 from audit_rules.finding import Finding, Verdict
 from audit_rules.rule import Rule, Scorecard
 from transcription.errors import InputError, Refusal, SetupError
+from transcription.inbox.roster import Roster
 from transcription.transcript import (
     Call,
     Provenance,
@@ -292,8 +293,12 @@ def replace_findings(con: duckdb.DuckDBPyConnection, judged: Sequence[tuple[str,
 def store_rulebook(
     con: duckdb.DuckDBPyConnection, rulebook: LoadedRulebook, *, loaded_at: datetime | None = None
 ) -> None:
-    """Make a rulebook the one in force. Storing the one in force again changes nothing; an older one comes back."""
+    """Make a rulebook the one in force; an older one comes back. Storing the one in force again changes its aims only.
+
+    What scorecards aim at, and how they call scores, is kept as it is now: a target is no part of how a call is judged.
+    """
     with _transaction(con):
+        _store_aims(con, rulebook.scorecards.values())
         newest = con.execute(
             "select rulebook_version, load_number from core.rulebooks order by load_number desc limit 1"
         ).fetchone()
@@ -313,16 +318,41 @@ def store_rulebook(
         steps = [
             [
                 rulebook.version, card.name, card.title, number, step.id, step.title, rule_id, weight,
-                rule_id in card.critical,
+                rule_id in card.critical, card.critical_fails_call and rule_id in card.critical,
             ]
             for _, card in sorted(rulebook.scorecards.items())
             for number, step in enumerate(card.steps, start=1)
             for rule_id, weight in step.rules.items()
         ]  # fmt: skip
-        for table, rows in (("rules", rules), ("scorecard_steps", steps)):
-            for row in rows:
-                places = ", ".join("?" for _ in row)
-                con.execute(f"insert into core.{table} values ({places})", row)  # noqa: S608  Names of ours.
+        _insert_rows(con, "rules", rules)
+        _insert_rows(con, "scorecard_steps", steps)
+
+
+def _store_aims(con: duckdb.DuckDBPyConnection, cards: Iterable[Scorecard]) -> None:
+    con.execute("delete from core.targets; delete from core.bands")
+    for card in cards:
+        aims: list[tuple[str | None, str | None, float | None]] = [
+            (None, None, card.target),
+            *((None, step.id, step.target) for step in card.steps),
+            *((team, None, asked.target) for team, asked in card.teams.items()),
+            *((team, step, target) for team, asked in card.teams.items() for step, target in asked.steps.items()),
+        ]
+        given = [[card.name, team, step, target, card.least_calls] for team, step, target in aims if target is not None]
+        _insert_rows(con, "targets", given)
+        _insert_rows(con, "bands", [[card.name, band, lowest] for band, lowest in card.bands.items()])
+
+
+@_told_of_a_full_disk()
+def store_roster(con: duckdb.DuckDBPyConnection, roster: Roster) -> None:
+    """Keep the roster as it is now, in place of the one before."""
+    with _transaction(con):
+        con.execute("delete from core.roster")
+        _insert_rows(con, "roster", map(msgspec.structs.astuple, roster.posts))
+
+
+def _insert_rows(con: duckdb.DuckDBPyConnection, table: str, rows: Iterable[Sequence[object]]) -> None:
+    for row in rows:
+        con.execute(f"insert into core.{table} values ({', '.join('?' * len(row))})", row)  # noqa: S608  Names of ours.
 
 
 def new_run_id(con: duckdb.DuckDBPyConnection, started_at: datetime) -> str:

@@ -29,6 +29,7 @@ from transcription.audio import declared_duration
 from transcription.errors import CallauditError, SetupError, Trace, Unreadable, trace_of
 from transcription.inbox import Arrival, Fingerprints, Quarantined, scan
 from transcription.inbox.metadata import printable
+from transcription.inbox.roster import Roster, read_roster, with_roster
 from transcription.transcript import Seconds
 from warehouse import load
 from warehouse.connect import is_open, open_writer
@@ -90,6 +91,8 @@ class AuditRun:
         self.started_at = started_at or datetime.now(UTC)
         # Rules first: a mistake in them is found before anything else takes time.
         self.rulebook = load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
+        self.rulebook.scorecard(settings.report.scorecard)
+        self.roster = read_roster(settings.roster) if settings.roster else Roster()
         complete(settings)
         self.con = open_writer(settings.warehouse, patience=_BRIEF)
         load.keep_clock(self.con, settings.site.timezone)
@@ -168,7 +171,9 @@ class AuditRun:
             self._unsettled += inbox.unsettled
             self._erased += inbox.erased
             taken |= load.known_calls(self.con, [a.call.call_id for a in inbox.arrivals])
-            for arrival in inbox.arrivals:
+            for found in inbox.arrivals:
+                call = with_roster(found.call, self.roster, self.settings.site.queues)
+                arrival = msgspec.structs.replace(found, call=call)
                 if arrival.call.call_id in taken:
                     refused.append(Quarantined.of(arrival, _taken(arrival)))
                     told[arrival.place] = arrival
@@ -180,6 +185,7 @@ class AuditRun:
         self._refuse(refused, told)
         self._remember_contacts(arrivals)
         load.store_rulebook(self.con, self.rulebook, loaded_at=self.started_at)
+        load.store_roster(self.con, self.roster)
         self._careful = load.bury_dead_runs(self.con) > 0
         self._record("running")
         recordings = [a for a in arrivals if not a.export]

@@ -8,7 +8,20 @@ from pathlib import Path
 
 import typer
 
-from flows.cli import acts, calls, daily, fragile, models, reading, review, rules, runs, schedule, setting_up
+from flows.cli import (
+    acts,
+    calls,
+    daily,
+    fragile,
+    models,
+    reading,
+    review,
+    rules,
+    runs,
+    schedule,
+    scorecards,
+    setting_up,
+)
 from flows.cli.app import DAILY, READING, SETUP, STOPPED, app, given
 from transcription.errors import CallauditError
 
@@ -20,6 +33,7 @@ app.add_typer(schedule.schedule_commands, rich_help_panel=DAILY)
 app.add_typer(reading.commands)
 app.add_typer(fragile.commands)
 app.add_typer(rules.commands, rich_help_panel=DAILY)
+app.add_typer(scorecards.commands, rich_help_panel=DAILY)
 app.add_typer(acts.commands, rich_help_panel=DAILY)
 app.add_typer(review.commands, rich_help_panel=DAILY)
 app.add_typer(runs.commands, rich_help_panel=DAILY)

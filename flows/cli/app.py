@@ -1,8 +1,9 @@
 """What all commands share: the app, the options before a command, exit codes."""
 
 import os
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
@@ -10,8 +11,9 @@ from flows.access import keep_private
 from transcription.errors import InputError
 
 if TYPE_CHECKING:
-    from audit_rules.rule import Scorecard
     from audit_rules.rulebook import Rulebook
+
+T = TypeVar("T")
 
 app = typer.Typer(
     name="callaudit",
@@ -83,21 +85,18 @@ def counted(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 
-def scorecard_called(rulebook: "Rulebook", name: str) -> "Scorecard":
-    """The scorecard of that name.
-
-    Raises:
-        InputError: there is none; it names those there are.
-    """
-    if name not in rulebook.scorecards:
-        raise InputError(f"no scorecard is called “{name}”", why=f"There are: {', '.join(rulebook.scorecards)}.")
-    return rulebook.scorecards[name]
+def one_of(option: str, given: str, known: Sequence[T]) -> T:
+    """What was given, which must be one of those known. Raises InputError naming them."""
+    for one in known:
+        if one == given:
+            return one
+    raise InputError(f"--{option} is “{given}”", why=f"It is one of {', '.join(map(str, known))}.")
 
 
-def current_rulebook() -> "Rulebook":
-    """The shipped rules with those of the settings."""
+def current_rulebook(*, recogniser: bool = True) -> "Rulebook":
+    """The shipped rules with those of the settings; without the `recogniser` quicker, for what judges no call."""
     from audit_rules.rulebook import load_rulebook
     from flows.settings import load_settings
 
     settings = load_settings(given.config)
-    return load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
+    return load_rulebook(*settings.rule_folders, recogniser=recogniser and settings.run.acts)

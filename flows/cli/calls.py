@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from flows.cli.app import given
+from flows.cli.app import given, one_of
 
 commands = typer.Typer(
     name="calls", help="Find calls, see why one was refused, open a call's page.", no_args_is_help=True
@@ -13,30 +13,50 @@ commands = typer.Typer(
 
 @commands.command("list")
 def calls_list(
-    week: Annotated[str, typer.Option(help="Only this ISO week.")] = "",
+    *,
+    week: Annotated[str, typer.Option(help="Only this ISO week: 2026-W10.")] = "",
+    agent: Annotated[str, typer.Option(help="Only calls of this agent, by id or name.")] = "",
+    team: Annotated[str, typer.Option(help="Only calls of this team.")] = "",
+    queue: Annotated[str, typer.Option(help="Only calls of this queue.")] = "",
+    step: Annotated[str, typer.Option(help="Only calls in which this step was called for: empathy.")] = "",
+    verdict: Annotated[
+        str, typer.Option(help="Only calls with this verdict on the step (or on any): met, missed, unsure ...")
+    ] = "",
     tense: Annotated[bool, typer.Option("--tense", help="Only tense calls.")] = False,
+    scorecard: Annotated[str, typer.Option(help="Score and steps by this one. Default: the settings' own.")] = "",
+    sort: Annotated[str, typer.Option(help="worst, best, newest, oldest or longest first.")] = "worst",
+    limit: Annotated[int, typer.Option(min=1, help="So many calls at most.")] = 50,
 ) -> None:
-    """One line per call, the lowest score first."""
-    from flows.console import show_rows
+    """One line per call, the worst first: failed calls, then the lowest score.
+
+    Example: callaudit calls list --week 2026-W10 --team Billing --step empathy --verdict missed
+    """
+    from typing import get_args
+
+    from audit_rules.finding import Verdict
+    from flows.console import out, show_rows
     from flows.settings import load_settings
+    from warehouse.call_list import Asked, Order, list_calls
     from warehouse.connect import open_published
 
     settings = load_settings(given.config)
+    asked = Asked(
+        scorecard=scorecard or settings.report.scorecard,
+        week=week,
+        agent=agent,
+        team=team,
+        queue=queue,
+        step=step,
+        verdict=one_of("verdict", verdict.replace(" ", "_"), tuple(Verdict)) if verdict else None,
+        tense=tense,
+        order=one_of("sort", sort, get_args(Order)),
+        limit=limit,
+    )
     with open_published(settings.published) as published:
-        (site,) = published.rows("select site_timezone() as zone")
-        rows = published.rows(
-            f"""
-            select c.call_id, c.started_local as "started ({site["zone"]})", c.agent_name as agent, c.queue,
-                   case c.upset when 'clear' then 'tense' when 'none' then '' else c.upset::varchar end as tense,
-                   round(s.score)::int as score, s.critical_misses as critical,
-                   round(100 * s.judged_share)::int as "judged %", round(100 * s.unsure_share)::int as "unsure %"
-            from calls c left join call_scorecards s on s.call_id = c.call_id and s.scorecard = $card
-            where ($week = '' or c.iso_week = $week) and (c.tense or not $tense)
-            order by s.score nulls last, c.call_id
-            """,  # noqa: S608  The name of a zone.
-            {"card": settings.report.scorecard, "week": week, "tense": tense},
-        )
+        rows, count = list_calls(published, asked)
     show_rows(rows, empty="No calls.")
+    if count > len(rows) and not given.quiet:
+        out.print(f"\n{len(rows)} of {count:,} calls, {sort} first: --limit for more.")
 
 
 @commands.command("refused")

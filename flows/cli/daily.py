@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.app import DAILY, SOME_FAILED, SOMETHING_LEFT, counted, given, scorecard_called
+from flows.cli.app import DAILY, SOME_FAILED, SOMETHING_LEFT, counted, current_rulebook, given
 from transcription.errors import InputError, SetupError
 
 if TYPE_CHECKING:
@@ -127,13 +127,14 @@ def audit(
     agent_channel: Annotated[int, typer.Option(help="The agent's channel: 0 left, 1 right.")] = 0,
     agent: Annotated[str, typer.Option(help="What an export calls the agent: a name, ch_1, 2 ...")] = "",
 ) -> None:
-    """Audit one or a few recordings, or exports of transcripts, now and print the scorecard; nothing is stored.
+    """Audit one or a few recordings, or exports of transcripts, now and print the scorecard, misses first.
+
+    Nothing is stored.
 
     Example: callaudit audit call.wav --scorecard six_step_process
     """
     from audit_rules.audit import audit as judge
-    from audit_rules.rulebook import load_rulebook
-    from audit_rules.scorecard import score
+    from audit_rules.scorecard import score, verdicts_of
     from flows.auditing.recognition import choose_engine, read_arrival
     from flows.console import out, show_error, show_scorecard
     from flows.settings import load_settings
@@ -142,8 +143,8 @@ def audit(
     from transcription.transcript import SpeakerRole
 
     settings = load_settings(given.config)
-    rulebook = load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
-    card = scorecard_called(rulebook, scorecard or settings.report.scorecard)
+    rulebook = current_rulebook()
+    card = rulebook.scorecard(scorecard or settings.report.scorecard)
     speakers = {agent: SpeakerRole.AGENT} if agent else {}
     engine = None
     refused: list[InputError] = []
@@ -163,7 +164,7 @@ def audit(
                 show_error(error)
             continue
         found = judge(transcript, rulebook)
-        show_scorecard(transcript, found, score(found, rulebook, card), rulebook)
+        show_scorecard(file.name, transcript, found, score(verdicts_of(found.findings), rulebook, card), rulebook)
     if len(files) == 1 and refused:
         raise refused[0]
     if refused:

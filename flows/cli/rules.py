@@ -1,12 +1,17 @@
 """`callaudit rules`: list, explain, check, test, compare and measure the rules."""
 
+from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from flows.cli.app import FLIPPED, current_rulebook, given, scorecard_called
+from flows.cli.app import FLIPPED, counted, current_rulebook, given
 from transcription.errors import SetupError
+
+if TYPE_CHECKING:
+    from audit_rules.examples import Outcome
+    from audit_rules.rulebook import Rulebook
 
 commands = typer.Typer(name="rules", help="List, explain, check and test the rules.", no_args_is_help=True)
 
@@ -18,10 +23,10 @@ def rules_list(
     """One line per rule."""
     from flows.console import show_rows
 
-    rulebook = current_rulebook()
+    rulebook = current_rulebook(recogniser=False)
     asks = {r.id: r for r in rulebook.rules}
     if scorecard:
-        card = scorecard_called(rulebook, scorecard)
+        card = rulebook.scorecard(scorecard)
         rows: list[dict[str, object]] = [
             {
                 "step": f"{s.id} {s.title}",
@@ -40,17 +45,14 @@ def rules_list(
 
 @commands.command("show")
 def rules_show(rule_id: Annotated[str, typer.Argument(help="For example apology.given.")]) -> None:
-    """A rule in words, with its phrases and examples."""
-    import msgspec
-    import yaml
+    """Print a rule as YAML, ready to be pasted into a rule file of your own; what it extends is worked in.
 
-    from flows.console import out
+    A pasted rule is yours from then on. To add a phrase and keep getting the shipped rule's fixes, write
+    `extends:` instead: docs/scorecards.md.
+    """
+    from audit_rules.written import rule_text
 
-    rule = current_rulebook().rule(rule_id)
-    out.print(f"[bold]{rule.id}[/]  {rule.asks}\n{rule.why}\n")
-    block = msgspec.to_builtins(rule)
-    kept = {k: v for k, v in block.items() if v not in (None, (), [], False) and k not in ("id", "asks", "why")}
-    typer.echo(yaml.safe_dump(kept, sort_keys=False, allow_unicode=True, width=100))
+    typer.echo(rule_text(current_rulebook(recogniser=False).rule(rule_id)), nl=False)
 
 
 @commands.command("lint")
@@ -63,14 +65,12 @@ def rules_lint(
     of your own only those are warned about.
     """
     from audit_rules.lint import advice
-    from audit_rules.rulebook import RulebookError, load_rulebook, read_rulebook, shipped_acts
+    from audit_rules.rulebook import load_rulebook, shipped_acts
     from flows.console import out
     from flows.settings import load_settings
 
     folders = load_settings(given.config).rule_folders
-    rulebook, problems = read_rulebook(*folders)
-    if problems or rulebook is None:
-        raise RulebookError(problems)
+    rulebook = linted(folders)
     theirs = {r.id: r for r in load_rulebook(recogniser=False).rules} if folders else {}
     acts = shipped_acts()
     own = {r.id for r in rulebook.rules if r != theirs.get(r.id)}
@@ -79,12 +79,27 @@ def rules_lint(
     for warning in warnings:
         out.print(f"[yellow]warning:[/] [bold]{warning.rule_id}[/]", end=" ")
         out.print(warning.message, markup=False)
-    many = f"{len(warnings)} warning{'' if len(warnings) == 1 else 's'}" if warnings else "no problems"
+    many = counted(len(warnings), "warning") if warnings else "no problems"
     out.print(
         f"{len(rulebook.rules)} rules, {len(rulebook.scorecards)} scorecards, version {rulebook.version}: {many}."
     )
     if strict and warnings:
         raise typer.Exit(SetupError.exit_code)
+
+
+def linted(folders: "Sequence[Path]") -> "Rulebook":
+    """The rules of the folders with the shipped ones; where there are mistakes, all are printed and that is the end."""
+    from audit_rules.rulebook import read_rulebook
+    from flows.console import out
+
+    rulebook, problems = read_rulebook(*folders)
+    if rulebook is None:
+        for problem in problems:
+            out.print(f"[bold]{problem.file}:{problem.line}:{problem.column}[/]", end=" ")
+            out.print(problem.message, markup=False)
+        out.print(f"[bold red]{counted(len(problems), 'problem')}.[/]")
+        raise typer.Exit(SetupError.exit_code)
+    return rulebook
 
 
 @commands.command("new")
@@ -151,21 +166,27 @@ def rules_test(
 ) -> None:
     """Run each rule on its own examples."""
     from audit_rules.examples import run_examples
-    from audit_rules.sentences import reason_of
-    from flows.console import out
 
     rulebook = current_rulebook()
     for rule_id in rule_ids or []:
         rulebook.rule(rule_id)
-    outcomes = list(run_examples(rulebook, *(rule_ids or [])))
+    if not show_outcomes(run_examples(rulebook, *(rule_ids or []))):
+        raise typer.Exit(SetupError.exit_code)
+
+
+def show_outcomes(found: "Iterable[Outcome]") -> bool:
+    """Print the examples that do not hold, and how many do; returns whether all do."""
+    from audit_rules.sentences import reason_of
+    from flows.console import out
+
+    outcomes = list(found)
     failed = [o for o in outcomes if not o.passed]
     for outcome in failed:
         found = f"found {outcome.finding.verdict}: {reason_of(outcome.finding)}"
         out.print(f"[bold red]{outcome.rule_id}[/] claims {outcome.expected}, {found}")
         out.print("".join(f"    {line}\n" for line in outcome.text.strip().splitlines()), markup=False, end="")
     out.print(f"{len(outcomes) - len(failed)} of {len(outcomes)} examples pass.")
-    if failed:
-        raise typer.Exit(SetupError.exit_code)
+    return not failed
 
 
 @commands.command("evaluate")

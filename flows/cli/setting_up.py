@@ -18,7 +18,7 @@ def init(
         str, typer.Option(help="The recorder: amazon-connect, asterisk, genesys-cloud, puzzel, twilio, twilio-flex.")
     ] = "",
 ) -> None:
-    """Make callaudit.toml, an inbox, a rules folder and the warehouse."""
+    """Make callaudit.toml, an inbox, folders for your rules and scorecards, and the warehouse."""
     from flows.console import out
     from flows.settings import FILE_NAME, load_settings
     from transcription.inbox import presets
@@ -37,10 +37,10 @@ def init(
         raise SetupError(f"{file} is already there", tries=("callaudit doctor", "callaudit init --show  (an example)"))
     file.write_text(example, encoding="utf-8")
     settings = load_settings(file)
-    for folder in (settings.root / "inbox", settings.root / settings.paths.rules):
+    for folder in (settings.root / "inbox", settings.rules, settings.scorecards):
         folder.mkdir(exist_ok=True)
     open_writer(settings.warehouse).close()
-    out.print(f"Wrote {file}, inbox/, rules/ and {settings.warehouse}.")
+    out.print(f"Wrote {file}, inbox/, rules/, scorecards/ and {settings.warehouse}.")
     out.print("Next: [bold]callaudit doctor[/]   then put recordings into inbox/ and   [bold]callaudit run[/]")
 
 
@@ -55,13 +55,13 @@ def doctor(
     from flows.console import show_checks
     from flows.doctor import examine
 
-    checks = list(examine(given.config))
     if json:
         import msgspec
 
+        checks = [*examine(given.config)]
         typer.echo(msgspec.json.format(msgspec.json.encode(checks)))
     else:
-        show_checks(checks)
+        checks = show_checks(examine(given.config))
     if any(check.state == "FAIL" for check in checks):
         raise typer.Exit(SetupError.exit_code)
 

@@ -399,7 +399,9 @@ def _scorecard(readings: Readings, card: Row, chosen: bool, numbers: dict[str, i
         points=_points(card),
         judged=_judged(card),
         coverage=_coverage(card),
-        critical=counted(misses, "critical miss", "critical misses") if misses else "",
+        critical=("Failed: " if card["failed"] else "") + counted(misses, "critical miss", "critical misses")
+        if misses
+        else "",
         steps=tuple(steps),
         folded=tuple(
             (f"{counted(len(lines), 'rule')} {told}", tuple(lines))

@@ -60,6 +60,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     unsure_steps: list[Row]
     rules: list[Row]
     scorecard_rules: list[Row]
+    targets: list[Row]
     scorecards: list[Row]
     step_losses: list[Row]
     misses: list[Row]
@@ -162,6 +163,10 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
         ),
         scorecard_rules=ask(
             "select * from scorecard_rules where scorecard = $scorecard order by step_number, step, rule_id"
+        ),
+        targets=published.rows(
+            "select team, step, target, least_calls from targets where scorecard = $scorecard and team in ('', $team)",
+            {"scorecard": scorecard, "team": edition.team or edition.agent_team},
         ),
         scorecards=ask(
             """

@@ -7,6 +7,7 @@ import msgspec
 from reports import charts
 from reports.accuracy import RuleAccuracy, accuracy_of, told_accuracy
 from reports.statistics import Rate, sidak
+from reports.weekly.aims import Aim, score_target, step_aim
 from reports.weekly.rates import (
     FEW,
     HEADLINES,
@@ -55,6 +56,7 @@ class StepLine(msgspec.Struct, frozen=True, kw_only=True):
     bar: charts.RangeBar
     few: bool
     change: Told
+    aim: Aim | None
     rules: tuple[RuleLine, ...]
     spark: charts.Trend | None
 
@@ -69,6 +71,7 @@ class ScorecardLine(msgspec.Struct, frozen=True, kw_only=True):
     score: str
     bar: charts.RangeBar
     chosen: bool
+    target: str
     few: bool
 
 
@@ -100,6 +103,7 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
                 bar=charts.range_bar(now.share, now.interval()),
                 few=few,
                 change=told,
+                aim=step_aim(readings, str(step), now),
                 rules=_rules(readings, step, accuracy),
                 spark=_spark(readings, step, by_week),
             )
@@ -186,6 +190,7 @@ def scorecard_lines(readings: Readings) -> tuple[ScorecardLine, ...]:
                 score=NOTHING if row["score"] is None else f"{row['score']:.0f}",
                 bar=charts.range_bar(rate.share, rate.interval()),
                 chosen=row["scorecard"] == readings.scorecard,
+                target=score_target(readings) if row["scorecard"] == readings.scorecard else "",
                 few=few,
             )
         )

@@ -125,12 +125,12 @@ def _steps(page: Weekly) -> Table:
         name="steps",
         columns=(
             Column("No.", "count"), Column("Step"), Column("Calls", "count"), *_RATE, *_UNSURE, *_CHANGE,
-            Column("Reading"),
+            Column("Reading"), Column("Target", "share"), Column("Against target"),
         ),
         rows=tuple(
             (
                 s.number, s.title, int(s.rate.n), *_rate(s.rate), *_unsure(s.unsure), *_change(s.change),
-                s.change.words,
+                s.change.words, s.aim.target if s.aim else None, s.aim.words if s.aim else "",
             )
             for s in page.steps
         ),

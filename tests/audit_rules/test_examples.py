@@ -8,6 +8,7 @@ from audit_rules.rule import Rule
 from audit_rules.rulebook import Rulebook, load_rulebook
 from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import RulebookOf, block
+from transcription.errors import SetupError
 from transcription.transcript import RolesFrom, Span, SpeakerRole
 
 SHIPPED = load_rulebook()
@@ -76,7 +77,7 @@ def test_later_calls_and_a_name_can_be_given() -> None:
 
 @pytest.mark.parametrize("line", ["Hello.", "B: Hello.", "[1-x] A: Hello.", "[1] A: Hello.", "later call: soon"])
 def test_a_line_that_cannot_be_read_is_named(line: str) -> None:
-    with pytest.raises(ValueError, match="is no line of an example"):
+    with pytest.raises(SetupError, match="is no line of an example"):
         parse_example(f"A: Hi.\n{line}")
 
 

@@ -214,7 +214,7 @@ def test_an_act_of_a_folder_overrides_the_shipped_one_of_the_same_name(write_rul
         ("name: home\ntitle: H\nsteps: []", "1:7 home belongs in home.yaml: the name is the file's"),
         ("name: house\ntitle: H\nsteps: []\ncritical: [apology.gven]",
          "4:12 there is no rule apology.gven. Did you mean “apology.given”?"),
-        ("name: house\ntitle: H", "1:1 “steps” is missing here"),
+        ("name: house\ntitle: H", "1:1 “steps” is missing here; a card that changes another says which by “extends”"),
     ],
 )  # fmt: skip
 def test_a_mistake_in_a_scorecard_is_named_with_its_place(lint, card: str, problem: str) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.finding import Audit, Finding, Measures, Reason, Verdict
+from audit_rules.finding import Verdict
 from audit_rules.rule import Examples, Rule, Scorecard, Step
 from audit_rules.scorecard import CallScore, score
 
@@ -28,12 +28,8 @@ def rulebook() -> Rules:
     )
 
 
-def audited(*verdicts: Verdict) -> Audit:
-    findings = tuple(Finding(rule_id=r, verdict=v, reason=Reason.HEARD) for r, v in zip(NAMES, verdicts, strict=False))
-    measures = Measures(turns_agent=1, turns_customer=1, words_agent=1, words_customer=1)
-    return Audit(
-        call_id="x", rulebook_version="y", findings=findings, episodes=(), promises=(), measures=measures
-    )  # fmt: skip
+def judged(*verdicts: Verdict) -> dict[str, Verdict]:
+    return dict(zip(NAMES, verdicts, strict=False))
 
 
 def card(*weights: float) -> Scorecard:
@@ -42,7 +38,7 @@ def card(*weights: float) -> Scorecard:
 
 
 def scored(rulebook: Rules, verdicts: tuple[Verdict, ...], weights: tuple[float, ...]) -> CallScore:
-    return score(audited(*verdicts), rulebook, card(*weights))
+    return score(judged(*verdicts), rulebook, card(*weights))
 
 
 def test_a_score_is_the_weighted_share_of_what_was_met(rulebook: Rules) -> None:
@@ -82,7 +78,7 @@ def test_a_call_of_which_less_than_half_was_judged_has_no_score(
 def test_a_step_keeps_its_share_where_the_call_has_no_score(rulebook: Rules) -> None:
     found = scored(rulebook, (MET, UNSURE, UNSURE), (1, 1, 1))
 
-    assert (found.score.value, found.steps[0].score.value) == (None, 100.0)
+    assert (found.score.value, found.steps[0].value) == (None, 100.0)
 
 
 def test_nothing_judged_is_no_score(rulebook: Rules) -> None:
@@ -95,11 +91,11 @@ def test_a_trial_rule_is_not_scored(rulebook: Rules) -> None:
     found = scored(rulebook, (MET, MET, MET, MISSED), (1, 1, 1, 9))
 
     assert found.score.value == 100.0
-    assert "apology.d" not in {f.rule_id for f in found.steps[0].findings}
+    assert found.steps[0].judged == 3
 
 
 def test_a_critical_miss_is_named(rulebook: Rules) -> None:
-    assert [f.rule_id for f in scored(rulebook, (MISSED, MISSED), (1, 1)).critical_misses] == ["apology.a"]
+    assert scored(rulebook, (MISSED, MISSED), (1, 1)).critical_misses == ("apology.a",)
     assert scored(rulebook, (MET, MISSED), (1, 1)).critical_misses == ()
 
 
@@ -108,9 +104,9 @@ def test_each_step_has_a_score_of_its_own(rulebook: Rules) -> None:
         Step(id="one", title="One", rules={"apology.a": 1, "apology.b": 1}),
         Step(id="two", title="Two", rules={"apology.c": 2}),
     )
-    found = score(audited(MET, MISSED, MET), rulebook, Scorecard(name="h", title="H", steps=steps))
+    found = score(judged(MET, MISSED, MET), rulebook, Scorecard(name="h", title="H", steps=steps))
 
-    assert [s.score.value for s in found.steps] == [50.0, 100.0]
+    assert [s.value for s in found.steps] == [50.0, 100.0]
     assert found.score.value == 75.0
 
 
@@ -118,7 +114,7 @@ def test_each_step_has_a_score_of_its_own(rulebook: Rules) -> None:
 def test_a_score_lies_between_none_and_all(pairs: list[tuple[Verdict, float]]) -> None:
     from audit_rules.scorecard import _score
 
-    found = _score((Finding(rule_id="x", verdict=v, reason=Reason.HEARD), w) for v, w in pairs)
+    found = _score(pairs)
 
     assert found.met <= found.judged <= found.applicable <= len(pairs)
     assert (found.value is None) == (found.judged == 0)

@@ -9,6 +9,7 @@ import pytest
 
 from flows.auditing.audit_run import AuditRun
 from flows.settings import load_settings
+from transcription.errors import SetupError
 from transcription.transcript import SpeakerRole, Transcript, Utterance
 from warehouse.connect import open_published, open_writer
 
@@ -152,3 +153,35 @@ def test_a_run_that_breaks_is_written_down_with_its_reason(installation, clip):
         ((state, found, message),) = con.execute("select state, found, message from core.runs").fetchall()
         # Of an error that is not ours only its kind is told: its words may hold what is personal.
         assert [(state, found, message.partition("; ")[0])] == [("failed", 1, "OSError")]
+
+
+def test_a_call_has_the_team_that_its_agent_was_in_on_its_day_and_the_name_of_its_queue(installation):
+    site = 'timezone = "America/New_York"'
+    more = f'{site}\nroster = "roster.csv"\nqueues = {{ "4001" = "Returns" }}'
+    installation.settings.write_text(installation.settings.read_text().replace(site, more))
+    (installation.root / "roster.csv").write_text("agent_id,team,from\nA1,Billing,\nA1,Loans,2026-03-03\n")
+    for day in (2, 3):
+        installation.say(
+            f"T-{day}",
+            f"C: Hello, it is the {day} of March.",
+            "A: Hello, how can I help?",
+            started_at=f"2026-03-0{day}T23:15:00-05:00",
+            queue="4001",
+        )
+    installation.run(at=datetime(2026, 3, 9, 2, tzinfo=UTC))
+
+    with open_published(load_settings(installation.settings).published) as published:
+        assert published.rows("select call_id, team, queue from calls order by call_id") == [
+            {"call_id": "T-2", "team": "Billing", "queue": "Returns"},
+            {"call_id": "T-3", "team": "Loans", "queue": "Returns"},
+        ]
+        assert [str(row["valid_to"]) for row in published.rows("from roster")] == ["2026-03-02", "None"]
+
+
+def test_a_scorecard_that_is_not_there_is_told_before_anything_is_done(installation):
+    text = installation.settings.read_text().replace("[report]", '[report]\nscorecard = "hose"')
+    installation.settings.write_text(text)
+
+    with pytest.raises(SetupError, match="no scorecard is called “hose”"):
+        AuditRun(load_settings(installation.settings))
+    assert not load_settings(installation.settings).home.exists()

@@ -1,7 +1,9 @@
 """Changing the rules from the command line: compare, begin, check."""
 
 import json
+import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -151,3 +153,68 @@ def test_without_rules_of_ones_own_there_is_nothing_of_ones_own_to_warn_about(in
 def test_the_schema_is_printed_for_editors(installation):
     told = json.loads(installation.callaudit("rules", "schema").stdout)
     assert set(told["$defs"]["Rule"]["required"]) == {"id", "asks", "why", "sources", "examples"}
+
+
+def worked_example(root):
+    """Writes the files that docs/scorecards.md shows."""
+    page = (Path(__file__).parents[2] / "docs" / "scorecards.md").read_text(encoding="utf-8")
+    for name, text in re.findall(r"```yaml\n# (\S+)\n(.*?)```", page, re.DOTALL):
+        (root / name).parent.mkdir(exist_ok=True)
+        (root / name).write_text(text, encoding="utf-8")
+
+
+def test_the_worked_example_of_the_guide_holds_and_its_scores_are_compared(audited):
+    worked_example(audited.root)
+
+    tested = audited.callaudit("scorecards", "test", "acme_care").stdout
+    assert "2 of 2 example calls of acme_care pass." in tested
+
+    told = json.loads(audited.callaudit("scorecards", "diff", "house", "acme_care", "--json").stdout)
+    assert (told["old"], told["new"], told["calls"]) == ("house", "acme_care", 2)
+    assert {c["call_id"]: c["after"] > c["before"] for c in told["changes"]}["C-1"]
+
+    shown = audited.callaudit("scorecards", "diff", "house", "acme_care", "--limit", "1").stdout
+    assert "scores change, house to acme_care; mean score " in shown
+    assert "C-1" in shown
+
+
+@pytest.mark.slow
+def test_a_new_scorecard_is_listed_checked_and_shown(installation):
+    assert "scorecards/acme.yaml" in installation.callaudit("scorecards", "new", "acme").stdout
+    assert "acme already" in installation.callaudit("scorecards", "new", "acme", check=4).stderr
+
+    (line,) = [x for x in installation.callaudit("scorecards", "list").stdout.splitlines() if x.startswith("acme ")]
+    assert line.split() == ["acme", "Acme", "14", "47", "yours"]
+    assert "6 scorecards, version " in installation.callaudit("scorecards", "lint", "--strict").stdout
+
+    card = installation.root / "scorecards" / "acme.yaml"
+    card.write_text("name: acme\nextends: house\nleast_calls: few\ntargt: 3\n")
+    done = installation.callaudit("scorecards", "lint", check=3)
+    assert "acme.yaml:3:14 Expected a whole number, got text" in done.stdout
+    assert "acme.yaml:4:8 “targt” is not a key here. Did you mean “target”?" in done.stdout
+
+
+@pytest.mark.slow
+def test_what_show_prints_is_yaml_that_lint_takes(installation):
+    (installation.root / "rules").mkdir()
+    (installation.root / "scorecards").mkdir()
+    shown = installation.callaudit("rules", "show", "apology.given").stdout
+    (installation.root / "rules" / "apology.yaml").write_text(shown)
+    card = installation.callaudit("scorecards", "show", "five_tips").stdout
+    assert "apology.given: 1                        # Does the agent apologise?" in card
+    (installation.root / "scorecards" / "mine.yaml").write_text(card.replace("name: five_tips", "name: mine"))
+
+    assert "no problems" in installation.callaudit("rules", "lint", "--strict").stdout
+    assert "no scorecard is called “min”" in installation.callaudit("scorecards", "show", "min", check=3).stderr
+
+
+@pytest.mark.slow
+def test_a_rule_that_weighs_differently_changes_scores_and_flips_nothing(audited):
+    (audited.root / "scorecards").mkdir()
+    change = "name: house\nextends: house\nsteps: [{id: apology, rules: {apology.given: 9}}]\n"
+    (audited.root / "scorecards" / "house.yaml").write_text(change)
+
+    done = audited.callaudit("rules", "diff", "shipped", ".")
+
+    assert "0 verdicts flipped" in done.stdout
+    assert "Scores by house" in done.stdout

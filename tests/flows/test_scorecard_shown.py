@@ -8,7 +8,7 @@ from audit_rules.acts.said import Certainty, Witness
 from audit_rules.examples import parse_example
 from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Measures, Reason, Upset, Verdict
 from audit_rules.rule import Examples, Rule, Scorecard, Step
-from audit_rules.scorecard import score
+from audit_rules.scorecard import score, verdicts_of
 from flows.console import show_scorecard
 
 
@@ -38,11 +38,12 @@ def test_unsure_is_said_with_what_was_understood_and_how_much_of_the_call_it_is(
     )  # fmt: skip
     book = SimpleNamespace(rules=rules)
 
-    show_scorecard(
-        parse_example("C: It broke.\nA: That is not nice.").transcript, audit, score(audit, book, card), book
-    )  # type: ignore[arg-type]
+    scored = score(verdicts_of(findings), book, card)  # type: ignore[arg-type]
+    show_scorecard("c1.wav", parse_example("C: It broke.\nA: That is not nice.").transcript, audit, scored, book)  # type: ignore[arg-type]
     said = capsys.readouterr().out
 
+    assert said.startswith("c1.wav  example\n")
     assert "50 of 100, 67% of what applies was judged, 33% is unsure; perhaps a tense call" in said
-    assert "unsure" in said.split("Does the agent apology.given?")[0].splitlines()[-1]
+    assert [said.index(rule.id) for rule in (rules[2], rules[0], rules[1])] == sorted(said.index(r.id) for r in rules)
+    assert "Unsure: a person should listen (1)\n  Does the agent apology.given?" in said
     assert "“that is not nice” understood as: apologises (41%), like “i am sorry to hear it”" in said

@@ -40,7 +40,7 @@ from warehouse.tables import AuditedCall
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=timezone(timedelta(hours=1)))
 
 
-def rulebook_of(version="v1", *, statuses=None, asks=None, critical=("apology.given",), applies="always"):
+def rulebook_of(version="v1", *, statuses=None, asks=None, critical=("apology.given",), applies="always", **card):
     """Four rules; the house card has three steps, `ownership.avoids_blame` weighs double."""
     statuses, asks = statuses or {}, asks or {}
     ids = ("apology.given", "apology.is_specific", "ownership.avoids_blame", "pace.shows_urgency")
@@ -66,6 +66,7 @@ def rulebook_of(version="v1", *, statuses=None, asks=None, critical=("apology.gi
             Step(id="pace", title="Be quick", rules={"pace.shows_urgency": 1.0}),
         ),
         critical=critical,
+        **card,
     )
     return SimpleNamespace(version=version, rules=rules, scorecards={"house": house})
 
@@ -77,6 +78,7 @@ def transcript_of(
     agent_id="a1",
     team="red",
     customer_id=None,
+    queue=None,
     direction="inbound",
     interaction_id=None,
     text="i am so sorry",
@@ -94,6 +96,7 @@ def transcript_of(
             agent_name=f"Agent {agent_id}" if agent_id else None,
             team=team,
             customer_id=customer_id,
+            queue=queue,
             direction=direction,
             interaction_id=interaction_id,
         ),

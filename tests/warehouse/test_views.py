@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from audit_rules.finding import Medium, Upset, Verdict
-from audit_rules.rule import Scorecard, Step
-from audit_rules.scorecard import score
+from audit_rules.rule import Scorecard, Step, TeamTargets
+from audit_rules.scorecard import score, verdicts_of
 from warehouse.connect import open_writer
 from warehouse.load import Review, Run, add_reviews, keep_clock, load, quarantine, record_run, store_rulebook
 
@@ -476,23 +476,25 @@ def test_the_interval_of_published_examples(macros):
         assert found == pytest.approx((low, high), abs=5e-5)
 
 
-def test_scores_are_those_of_the_rule_room(warehouse, builders):
+@pytest.mark.parametrize("fails", [False, True])
+def test_scores_are_those_of_the_rule_room(warehouse, builders, fails):
     draw = random.Random(7)
-    rulebook = builders.rulebook()
+    rulebook = builders.rulebook("v2", critical_fails_call=fails)
+    store_rulebook(warehouse, rulebook)
+    seen = (MET, MISSED, UNSURE, NA, NOT_SEEN)
     batch = [
-        builders.audited(f"C{n}", verdicts(*(draw.choice((MET, MISSED, UNSURE, NA, NOT_SEEN)) for _ in range(4))))
-        for n in range(60)
+        builders.audited(f"C{n}", verdicts(*(draw.choice(seen) for _ in range(4))), version="v2") for n in range(60)
     ]
     load(warehouse, batch, run_id="R1")
     found = ask(
         warehouse,
         """
-        select score, judged_share, rules_met, rules_judged, rules_unsure, rules_applicable, critical_misses
+        select score, judged_share, rules_met, rules_judged, rules_unsure, rules_applicable, critical_misses, failed
         from call_scorecards order by call_id
         """,
     )
     batch.sort(key=lambda audited: audited.audit.call_id)
-    told = [score(audited.audit, rulebook, rulebook.scorecards["house"]) for audited in batch]
+    told = [score(verdicts_of(audited.audit.findings), rulebook, rulebook.scorecards["house"]) for audited in batch]
     critical = [f.verdict for audited in batch for f in audited.audit.findings if f.rule_id == "apology.given"]
     assert found == [
         (
@@ -503,6 +505,22 @@ def test_scores_are_those_of_the_rule_room(warehouse, builders):
             s.score.unsure,
             s.score.applicable,
             len(s.critical_misses) if verdict in (MET, MISSED, NA) else None,
+            s.failed,
         )
         for s, verdict in zip(told, critical, strict=True)
     ]
+    assert any(s.failed for s in told) is fails
+
+
+def test_what_is_aimed_at_is_kept_as_it_is_now_and_makes_no_version(warehouse, builders):
+    aims = {"target": 70.0, "bands": {"good": 80.0}, "teams": {"Red": TeamTargets(target=60.0, steps={"pace": 50.0})}}
+    store_rulebook(warehouse, builders.rulebook(**aims, least_calls=9))
+    assert ask(warehouse, "select team, step, target, least_calls from targets order by all") == [
+        ("", "", 70.0, 9), ("Red", "", 60.0, 9), ("Red", "pace", 50.0, 9),
+    ]  # fmt: skip
+    assert ask(warehouse, "from bands") == [("house", "good", 80.0)]
+
+    store_rulebook(warehouse, builders.rulebook(target=75.0))
+    assert ask(warehouse, "select team, step, target from targets") == [("", "", 75.0)]
+    assert ask(warehouse, "from bands") == []
+    assert ask(warehouse, "select count(*) from core.rulebooks") == [(1,)]

@@ -1,5 +1,6 @@
 -- one row per call and scorecard; a rule that stands in two steps counts in both
 -- score = 100 x weight met / weight judged, where at least `least_judged()` of the weight called for was judged
+-- failed: a critical rule was missed, and the scorecard says that this fails a call; then score = 0
 -- coverage = rules judged / rules applicable
 -- critical_misses is NULL where critical rules were called for and none of them could be judged
 create view call_scorecards as
@@ -29,6 +30,7 @@ with summed as (
         count(*) filter (verdict = 'missed') as steps_missed,
         count(*) filter (verdict = 'unsure') as steps_unsure,
         count(*) filter (verdict <> 'not_applicable') as steps_applicable,
+        bool_or(failed) as failed,
         bool_or(is_overridden) as is_overridden
     from call_steps
     group by call_id, iso_week, agent_id, scorecard
@@ -44,7 +46,8 @@ select
     s.scorecard,
     s.scorecard_title,
     s.judged_share,
-    case when s.judged_share >= least_judged() then s.score end as score,
+    s.failed,
+    case when s.failed then 0.0 when s.judged_share >= least_judged() then s.score end as score,
     s.rules_judged / nullif(s.rules_applicable, 0) as coverage,
     s.rules_applicable,
     s.rules_judged,

@@ -39,6 +39,7 @@ counted as (
         count(*) filter (s.critical and f.verdict <> 'not_applicable') as critical_applicable,
         count(*) filter (s.critical and f.verdict in ('met', 'missed')) as critical_judged,
         list_sort(list(f.rule_id) filter (s.critical and f.verdict = 'missed')) as critical_rules_missed,
+        bool_or(s.fails_call and f.verdict = 'missed') as failed,
         bool_or(s.main and f.verdict = 'missed') as main_rule_missed,
         bool_or(f.is_overridden) as is_overridden
     from core.calls c
@@ -78,6 +79,7 @@ select
     counted.critical_judged,
     coalesce(len(counted.critical_rules_missed), 0) as critical_misses,
     counted.critical_rules_missed,
+    counted.failed,
     counted.is_overridden
 from counted
 join core.calls c on c.call_id = counted.call_id;

@@ -8,7 +8,7 @@ placed as (
     select
         rulebook_version,
         rule_id,
-        string_agg(concat_ws('/', scorecard, step, weight, critical), ' ' order by scorecard, step) as places
+        string_agg(concat_ws('/', scorecard, step, weight, critical, fails_call), ' ' order by scorecard, step) as places
     from core.scorecard_steps
     group by rulebook_version, rule_id
 ),
