@@ -91,7 +91,8 @@ def weekly(readings: Readings) -> Weekly:
     points_ = trend_points(readings)
     calls = audited_calls(readings, readings.week)
     lines, scores = call_lines(readings), score_chart(readings)
-    heard = (*worst, *best, *(moment for card in cards for moment in card.moments), *lines)
+    coached = [moment for card in cards for moment in card.moments]
+    heard: tuple[Moment | CallLine, ...] = (*worst, *best, *coached, *lines)
     return Weekly(
         title=_title(readings),
         edition=readings.edition,
