@@ -546,7 +546,9 @@ def transcripts(
     without_rulebook: str | None = None,
     at_once: int = 1000,
 ) -> Iterator[Transcript]:
-    """The stored transcripts, exactly as they were loaded, in order of call id; those that lost their words are not.
+    """The stored transcripts as they were loaded, in order of call id; those that lost their words are not.
+
+    A call's start is on the clock of the site.
 
     `call_ids` asks for these only; `without_rulebook` leaves out calls that this rulebook version has
     judged. Loading between two transcripts is allowed: the calls to give are chosen at the first one.

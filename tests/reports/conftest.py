@@ -302,7 +302,7 @@ def audit(
     verdicts: dict[str, tuple[str, Reason, str]],
     *,
     version: str = "v1",
-    tense: bool = True,
+    tense: bool | None = True,
     calmed: bool | None = True,
     hold: Span | None = None,
     opened_by: str = "This is ridiculous",
@@ -351,7 +351,7 @@ def audit(
             talk_share_agent=0.6 if heard.has_times else None,
             overlaps_by_agent=1 if heard.has_times else None,
             holds=1 if hold else 0,
-            upset=Upset.CLEAR if tense else Upset.NONE,
+            upset={True: Upset.CLEAR, False: Upset.NONE, None: Upset.UNKNOWN}[tense],
             calmed=calmed if tense else None,
         ),
     )  # fmt: skip

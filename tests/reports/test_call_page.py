@@ -40,7 +40,7 @@ def test_the_head_says_who_when_and_how_it_ended(angry):
 
     assert page.title == "Call C015358"
     assert page.who == "Anton Martin, Retention"
-    assert page.when == "Thursday 5 March 2026, 14:07 (UTC+5:30), 2:14 long"
+    assert page.when == "Thursday 5 March 2026, 08:37 (UTC), 2:14 long"
     assert page.outcome == "Tense, calmed by the end."
     assert (page.score, page.score_note, page.critical) == ("69", "11 of 16 rules met", "1 critical miss")
     assert page.week_href == "../weekly-2026-W10.html"
@@ -164,7 +164,7 @@ def test_unknown_speakers_leave_no_score_and_no_claim(published, centre):
     lines = [(start, end, "?", text) for start, end, _, text in centre.ANGRY]
     heard = centre.transcript(centre.named_call("who", MARCH), lines, roles_from=RolesFrom.UNKNOWN, speech=False)
     verdicts = dict.fromkeys(centre.RULES, ("not_assessable", Reason.ROLES_UNKNOWN, ""))
-    page = page_of(published([AuditedCall(heard, centre.audit(heard, verdicts, tense=False))]), "who")
+    page = page_of(published([AuditedCall(heard, centre.audit(heard, verdicts, tense=None))]), "who")
 
     assert not page.scored
     assert page.score_note == "Not enough could be judged"
