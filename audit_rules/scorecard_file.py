@@ -132,7 +132,7 @@ def _check(file: CardFile, document: Document, base: Scorecard, rules: Collectio
     _check_percent(file.target, ("target",), document)
     for name, lowest in (file.bands or {}).items():
         _check_percent(lowest, ("bands", name), document)
-    steps = {step.id for step in (*base.steps, *file.steps)}
+    steps = {step.id for step in base.steps} | {step.id for step in file.steps}
     for team, asked in file.teams.items():
         _check_percent(asked.target, ("teams", team, "target"), document)
         for step_id, target in asked.steps.items():

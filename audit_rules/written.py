@@ -43,7 +43,7 @@ class _Dumper(yaml.SafeDumper):
     """Calls are written line by line, and a list one step in, as people write them."""
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
-        super().increase_indent(flow, False)  # type: ignore[no-untyped-call]
+        super().increase_indent(flow, False)
 
 
 def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:

@@ -25,7 +25,8 @@ def rules_page(rulebook: Rulebook) -> str:
     lines = [
         f"# The rules\n\n{len(rulebook.rules)} rules, {len(rulebook.scorecards)} scorecards. How a verdict is reached: "
         "[`audit_rules/`](../audit_rules); what counts as upset: "
-        "[`gate.yaml`](../audit_rules/rules/gate.yaml); what the rules listen for: [acts.md](acts.md).\n",
+        "[`gate.yaml`](../audit_rules/rules/gate.yaml); what the rules listen for: [acts.md](acts.md). "
+        "Scorecards and changes of your own: [scorecards.md](scorecards.md).\n",
         "## Scorecards\n",
     ]
     for card in sorted(rulebook.scorecards.values(), key=lambda c: (c.name != "house", c.name)):

@@ -77,7 +77,7 @@ def test_a_failed_call_says_so_in_place_of_a_score(published):
         ("25", 0),
         ("60", 0),
         ("100", 0),
-        (None, 0),
+        (None, None),
     ]
 
 
