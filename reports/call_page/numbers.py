@@ -190,7 +190,7 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
         who=", ".join(str(v) for v in (call["agent_name"] or call["agent_id"] or "Agent not named", call["team"]) if v),
         when=_when(call["started_local"], call["started_at"]) + f", {_length(duration)}",
         outcome=_outcome(call) if readings.turns else "No words were heard.",
-        week_href=f"../{weekly_file_name(call['iso_week'])}" if call["iso_week"] else "",
+        week_href=f"../{weekly_file_name(call['iso_week'], scorecard)}" if call["iso_week"] else "",
         week_text=f"Week of {day(week_start(call['iso_week']))}" if call["iso_week"] else "Undated call",
         notice=str(call["notice"] or ""),
         scored=chosen is not None and chosen.scored,

@@ -3,6 +3,7 @@
 import msgspec
 
 from reports import charts
+from reports.page import INDEX, weekly_file_name
 from reports.weekly.agents import Heat, OwnStep, Team, agent_teams, agents_note, heat_map, own_steps, track_start
 from reports.weekly.coaching import Card, coaching_cards, coaching_note
 from reports.weekly.edition import Edition
@@ -12,6 +13,7 @@ from reports.weekly.listening import (
     CallLine,
     Moment,
     call_lines,
+    calls_are_many,
     calls_title,
     funnel_chart,
     funnel_note,
@@ -24,7 +26,7 @@ from reports.weekly.rates import audited_calls
 from reports.weekly.readings import Readings
 from reports.weekly.steps import ScorecardLine, StepLine, scorecard_lines, step_lines, steps_note
 from reports.weekly.trend import trend_label, trend_note, trend_points, trend_title
-from reports.wording import number_word, week_dates, week_start
+from reports.wording import counted, number_word, week_dates, week_start
 
 
 class Weekly(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +34,8 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
 
     title: str
     edition: Edition
+    index_href: str
+    week: str
     scorecard: str
     scorecard_name: str
     summary: str
@@ -64,6 +68,8 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str
     calls: tuple[CallLine, ...]
     linked_calls: frozenset[str]
+    all_calls: str
+    all_calls_href: str
     funnel: charts.Funnel | None
     funnel_note: str
     scores: charts.Scores | None
@@ -95,6 +101,8 @@ def weekly(readings: Readings) -> Weekly:
     return Weekly(
         title=_title(readings),
         edition=readings.edition,
+        index_href="" if readings.edition.pseudonyms else INDEX,
+        week=readings.week,
         scorecard=readings.title,
         scorecard_name=readings.scorecard,
         summary=summary(readings),
@@ -127,6 +135,10 @@ def weekly(readings: Readings) -> Weekly:
         timezone=readings.timezone,
         calls=lines,
         linked_calls=frozenset([shown.call_id for shown in heard if shown.href] + _dotted(readings, scores)),
+        all_calls=f"All {counted(len(readings.calls), 'call')}",
+        all_calls_href=weekly_file_name(readings.week, readings.scorecard, f"{readings.edition.suffix}-calls")
+        if calls_are_many(readings)
+        else "",
         funnel=funnel_chart(readings),
         funnel_note=funnel_note(readings),
         scores=scores,

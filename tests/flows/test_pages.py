@@ -38,8 +38,8 @@ def test_an_edition_has_its_own_file_and_pages_of_its_own_calls(settings):
     whole = make_report(settings, week=WEEK, scorecard="house").files
     own = make_report(settings, week=WEEK, scorecard="house", narrowed=Narrowed(agent="Bo Lind")).files
 
-    assert whole.weekly.name == "weekly-2026-W10.html"
-    assert own.weekly.name == "weekly-2026-W10-agent-person1.html"
+    assert whole.weekly.name == "weekly-2026-W10-house.html"
+    assert own.weekly.name == "weekly-2026-W10-house-agent-person1.html"
     assert len(whole.call_pages) == 3
     assert [page.name for page in own.call_pages] == ["C-1.html"]
     with pytest.raises(InputError, match="Spelled alike: Billing"):
@@ -54,7 +54,7 @@ def test_under_pseudonyms_no_call_page_is_made_and_the_key_stays_with_its_owner(
 
     assert first.call_pages == ()
     assert not (settings.reports / "calls").exists()
-    assert first.weekly.name == "weekly-2026-W10-team-Billing-pseudonyms.html"
+    assert first.weekly.name == "weekly-2026-W10-house-team-Billing-pseudonyms.html"
     assert stat.S_IMODE(settings.pseudonym_key.stat().st_mode) == 0o600
     for path in (first.weekly, *first.beside):
         text = path.read_text()

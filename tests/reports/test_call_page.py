@@ -43,7 +43,7 @@ def test_the_head_says_who_when_and_how_it_ended(angry):
     assert page.when == "Thursday 5 March 2026, 14:07 (UTC+5:30), 2:14 long"
     assert page.outcome == "Tense, calmed by the end."
     assert (page.score, page.score_note, page.critical) == ("69", "11 of 16 rules met", "1 critical miss")
-    assert page.week_href == "../weekly-2026-W10.html"
+    assert page.week_href == "../weekly-2026-W10-house.html"
 
 
 def test_every_rule_stands_once_on_the_house_scorecard(angry, centre):
