@@ -13,7 +13,8 @@ from reports.wording import NOTHING, clock, counted, sentence
 from transcription.transcript import Seconds
 
 _MOMENTS = 4
-
+_MOST_CRITICAL = 24
+"""So many calls with a critical miss are listened to first; a link says where the others are."""
 
 CALLS_SHOWN = 20
 """A week with more calls than this lists the ones to start with."""
@@ -53,10 +54,37 @@ class CallLine(msgspec.Struct, frozen=True, kw_only=True):
     critical_misses: int
 
 
-def moments(readings: Readings) -> tuple[tuple[Moment, ...], tuple[Moment, ...]]:
-    """What to listen to first, and what is worth playing to the team."""
-    missed, met = all_moments(readings)
-    return _spread(readings, missed), _spread(readings, met)
+class First(msgspec.Struct, frozen=True, kw_only=True):
+    """What to listen to first, by agent; `more` critical calls are not among them."""
+
+    by_agent: tuple[tuple[str, tuple[Moment, ...]], ...]
+    more: int
+
+
+def listen_first(readings: Readings) -> First:
+    """A moment of every call with a critical miss, filled up with the gravest others, each agent's together."""
+    missed, _ = all_moments(readings)
+    critical: dict[str, Row] = {}
+    for row in missed:
+        if row["critical"]:
+            critical.setdefault(row["call_id"], row)
+    shown = list(critical.values())[:_MOST_CRITICAL]
+    chosen = [week_moment(readings, row) for row in shown]
+    if len(chosen) < _MOMENTS:
+        others = [row for row in missed if row["call_id"] not in critical]
+        chosen += _spread(readings, others)[: _MOMENTS - len(chosen)]
+    by_agent: dict[str, list[Moment]] = {}
+    for moment in chosen:
+        by_agent.setdefault(moment.agent, []).append(moment)
+    calls = sum(1 for row in readings.calls if row["critical_misses"])
+    return First(
+        by_agent=tuple((agent, tuple(found)) for agent, found in by_agent.items()), more=max(0, calls - len(shown))
+    )
+
+
+def worth_playing(readings: Readings) -> tuple[Moment, ...]:
+    """What is worth playing to the team."""
+    return _spread(readings, all_moments(readings)[1])
 
 
 def all_moments(readings: Readings) -> tuple[list[Row], list[Row]]:

@@ -11,14 +11,16 @@ from reports.weekly.headlines import Figure, headline_figures, summary
 from reports.weekly.knowing import Known, known, rule_changes
 from reports.weekly.listening import (
     CallLine,
+    First,
     Moment,
     call_lines,
     calls_are_many,
     calls_title,
     funnel_chart,
     funnel_note,
-    moments,
+    listen_first,
     score_chart,
+    worth_playing,
 )
 from reports.weekly.misses import Drivers, drivers, misses_note
 from reports.weekly.quality import Fact, footer_text, how_counted, not_audited_facts, not_audited_note, quality_facts
@@ -62,7 +64,7 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
     coaching_note: str
     cards: tuple[Card, ...]
     other_cards: tuple[Card, ...]
-    worst: tuple[Moment, ...]
+    first: First
     best: tuple[Moment, ...]
     calls_title: str
     timezone: str
@@ -89,7 +91,6 @@ def weekly(readings: Readings) -> Weekly:
     """Work out the page from what the warehouse said."""
     steps = step_lines(readings)
     figures = headline_figures(readings)
-    worst, best = moments(readings)
     teams = agent_teams(readings)
     agents = [agent for team in teams for agent in team.agents]
     cards = coaching_cards(readings)
@@ -129,8 +130,8 @@ def weekly(readings: Readings) -> Weekly:
         coaching_note=coaching_note(cards, of_one=one),
         cards=tuple(card for card in cards if one or card.is_clear),
         other_cards=tuple(card for card in cards if not (one or card.is_clear)),
-        worst=worst,
-        best=best,
+        first=listen_first(readings),
+        best=worth_playing(readings),
         calls_title=calls_title(readings),
         timezone=readings.timezone,
         calls=lines,

@@ -115,6 +115,7 @@ def rulebook(version: str = "v1", *, reworded: Iterable[str] = ()) -> Rulebook:
             asks=asks,
             why="It is in the protocol.",
             sources=("A1",),
+            missed="blamed the customer" if name == "avoids_blame" else "",
             status="trial" if name == "gives_listening_signals" else "live",
             applies="upset",
             milestone=MILESTONES.get(f"{step}.{name}", ""),
