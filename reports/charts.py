@@ -4,7 +4,7 @@
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import msgspec
 
@@ -66,15 +66,24 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def trend(
-    points: Sequence[TrendPoint], *, width: float = 1000, height: float = 250, labels: int = 7, small: bool = False
+    points: Sequence[TrendPoint],
+    *,
+    width: float = 1000,
+    height: float = 250,
+    labels: int = 7,
+    small: bool = False,
+    domain: tuple[float, float] | None = None,
+    written: Callable[[float | None], str] = percent,
+    noun: str = "checks",
 ) -> Trend:
     """A share over weeks. The axis runs in tens around what is shown and never spans less than forty points.
 
-    `small` is one of many panels: no dates, two lines to read the height by, a dot at the end.
+    `small` is one of many panels: no dates, two lines to read the height by, a dot at the end. Panels that are read
+    beside each other have one `domain`. `written` says a share in words, where it stands for something measured.
     """
     left, right = (44.0, width - 52.0) if small else (44.0, width - (96.0 if width < 500 else 130.0))
     top, base = (8.0, height - 10.0) if small else (14.0, height - 30.0)
-    bottom_share, top_share = _domain([p for p in points if p.share is not None])
+    bottom_share, top_share = domain or domain_of(points)
     step = (right - left) / max(1, len(points) - 1)
     # One week alone stands in the middle: on the left edge it would look like the start of a cut-off line.
     xs = [(left + right) / 2] if len(points) == 1 else [left + i * step for i in range(len(points))]
@@ -92,7 +101,7 @@ def trend(
             runs.append([i])
     long_runs = [run for run in runs if len(run) > 1]
     seen = [i for run in runs for i in run]
-    marks = {i: Mark(x=_tidy(xs[i]), y=y(points[i].share or 0.0), title=_told(points[i])) for i in seen}
+    marks = {i: Mark(x=_tidy(xs[i]), y=y(points[i].share or 0.0), title=_told(points[i], written, noun)) for i in seen}
     every = math.ceil(len(points) / labels)
     tall = round((top_share - bottom_share) * 10)
     step_of_rows = tall if small else 1 if tall <= 5 else 2
@@ -120,7 +129,7 @@ def trend(
         ),
         breaks=tuple(_tidy(xs[i] - (step / 2 if i else 0)) for i, p in enumerate(points) if p.breaks),
         rows=tuple(
-            Tick(at=y(tens / 10), label=f"{tens * 10}%")
+            Tick(at=y(tens / 10), label=written(tens / 10))
             for tens in range(round(bottom_share * 10), round(top_share * 10) + 1)
             if (tens - round(bottom_share * 10)) % step_of_rows == 0
         ),
@@ -132,7 +141,7 @@ def trend(
             if (len(points) - 1 - i) % every == 0
         ),
         last=last,
-        last_share=percent(points[seen[-1]].share) if seen else "",
+        last_share=written(points[seen[-1]].share) if seen else "",
         last_range=between(points[seen[-1]].interval) if seen and not small else "",
         label_x=_tidy(last.x + (7 if small else 12)) if last else right,
         label_y=(last.y + 5 if small else min(max(last.y, top + 12), base - 14)) if last else top,
@@ -443,18 +452,22 @@ def _tick_step(length: Seconds, most: int) -> int:
     return 7200
 
 
-def _domain(points: Sequence[TrendPoint]) -> tuple[float, float]:
-    if not points:
+def domain_of(points: Iterable[TrendPoint]) -> tuple[float, float]:
+    """The tens around the ranges of all points, at least forty points apart."""
+    shown = [p.interval for p in points if p.share is not None]
+    if not shown:
         return 0.0, 1.0
-    low = math.floor(min(p.interval.low for p in points) * 10) / 10
-    high = math.ceil(max(p.interval.high for p in points) * 10) / 10
+    low = math.floor(min(interval.low for interval in shown) * 10) / 10
+    high = math.ceil(max(interval.high for interval in shown) * 10) / 10
     while high - low < 0.4:
         high, low = min(1.0, high + 0.1), max(0.0, low - 0.1)
     return low, high
 
 
-def _told(point: TrendPoint) -> str:
-    return f"Week of {point.label}: {percent(point.share)}, likely {between(point.interval)}, {point.n:,} checks"
+def _told(point: TrendPoint, written: Callable[[float | None], str], noun: str) -> str:
+    span = f"{written(point.interval.low)} to {written(point.interval.high)}"
+    likely = "likely " if written is percent else ""
+    return f"Week of {point.label}: {written(point.share)}, {likely}{span}, {point.n:,} {noun}"
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:

@@ -22,6 +22,7 @@ from reports.weekly.listening import (
     score_chart,
     worth_playing,
 )
+from reports.weekly.measured import Measured, measured
 from reports.weekly.misses import Drivers, drivers, misses_note
 from reports.weekly.quality import Fact, footer_text, how_counted, not_audited_facts, not_audited_note, quality_facts
 from reports.weekly.rates import audited_calls
@@ -80,6 +81,7 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
     quality: tuple[Fact, ...]
     not_audited: tuple[Fact, ...]
     not_audited_note: str
+    measured: tuple[Measured, ...]
     misses_note: str
     drivers: Drivers
     rule_changes: tuple[Known, ...]
@@ -148,6 +150,7 @@ def weekly(readings: Readings) -> Weekly:
         quality=quality_facts(readings),
         not_audited=not_audited_facts(readings),
         not_audited_note=not_audited_note(readings),
+        measured=measured(readings),
         misses_note=misses_note(readings),
         drivers=drivers(readings),
         rule_changes=rule_changes(readings),

@@ -66,6 +66,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     critical_rules: list[Row]
     misses: list[Row]
     calmed: list[Row]
+    measures: list[Row]
     agents: list[Row]
     agent_weeks: list[Row]
     agent_steps: list[Row]
@@ -200,6 +201,19 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
         ),
         misses=ask(_MISSES),
         calmed=ask(_CALMED),
+        measures=ask(
+            """
+            select c.iso_week, count(c.duration_s) as timed, count(c.talk_share_agent) as shared,
+                count(c.silence_s) as silent, count(c.holds) as held, count(c.overlaps_by_agent) as over,
+                quantile_cont(c.duration_s, [0.25, 0.5, 0.75]) as duration,
+                quantile_cont(c.talk_share_agent, [0.25, 0.5, 0.75]) as talk,
+                quantile_cont(c.silence_s / nullif(c.duration_s, 0), [0.25, 0.5, 0.75]) as silence,
+                count(*) filter (c.holds > 0) as with_hold,
+                count(*) filter (c.overlaps_by_agent > 0) as with_overlap
+            from calls c where c.iso_week between $first and $week {of_c}
+            group by c.iso_week order by c.iso_week
+            """
+        ),
         agents=ask(
             """
             select s.agent_id, arg_max(s.agent_name, s.started_at) as agent_name,
