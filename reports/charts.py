@@ -4,7 +4,8 @@
 """
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -359,11 +360,12 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
-    """One speaker's row of a timeline; `y` is its middle."""
+    """One speaker's row of a timeline; `y` is its middle, `wave` the outline of how loud it was, "" where not known."""
 
     name: str
     y: float
     blocks: tuple[Block, ...]
+    wave: str = ""
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
@@ -396,11 +398,15 @@ def timeline(
     duration: Seconds,
     *,
     lanes: Sequence[tuple[str, Sequence[Span]]],
+    waves: Mapping[str, Sequence[int]] = MappingProxyType({}),
     tense: Sequence[Span],
     overlaps: Sequence[Span],
     holds: Sequence[Span],
 ) -> Timeline:
-    """Speech of each lane with what happened around it; spans beyond the end are cut."""
+    """Speech of each lane with what happened around it; spans beyond the end are cut.
+
+    `waves` is how loud a lane was in pieces of equal length, 0 to 100: then its outline is drawn in place of blocks.
+    """
     length = max(duration, 0.001)
 
     def block(span: Span) -> Block:
@@ -419,7 +425,12 @@ def timeline(
     return Timeline(
         height=_LANE_STEP * len(lanes) + 14,
         lanes=tuple(
-            Lane(name=name, y=_tidy(_LANE_STEP * i + 34), blocks=tuple(block(s) for s in spans))
+            Lane(
+                name=name,
+                y=_tidy(_LANE_STEP * i + 34),
+                blocks=() if waves.get(name) else tuple(block(s) for s in spans),
+                wave=_wave(waves.get(name, ()), _LANE_STEP * i + 34),
+            )
             for i, (name, spans) in enumerate(lanes)
         ),
         tense=tuple(block(s) for s in tense),
@@ -428,6 +439,20 @@ def timeline(
         ticks=ticks(11),
         ticks_narrow=ticks(5),
     )
+
+
+_LOUDEST = 19.0
+
+
+def _wave(levels: Sequence[int], y: float) -> str:
+    """The outline of a lane: as high above its middle as below. Quiet words are to be seen beside loud ones."""
+    if not levels:
+        return ""
+    step = 1000 / len(levels)
+    heights = [_LOUDEST * math.sqrt(level / 100) for level in levels]
+    above = [((i + 0.5) * step, y - height) for i, height in enumerate(heights)]
+    below = [((i + 0.5) * step, y + height) for i, height in reversed(list(enumerate(heights)))]
+    return _closed(above, below)
 
 
 def pins(times: Sequence[tuple[int, Seconds]], duration: Seconds, *, width: float = _PIN_WIDTH) -> tuple[Pin, ...]:

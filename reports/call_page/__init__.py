@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from reports.call_page.loudness import loudness
 from reports.call_page.numbers import call_page
 from reports.call_page.readings import Readings, read, read_calls
 from reports.page import NO_BRAND, Brand, link, write_page
@@ -36,5 +37,5 @@ def render_calls(
 
 def _write(readings: Readings, *, out: Path, audio: Path | None, scorecard: str, brand: Brand = NO_BRAND) -> Path:
     source = link(audio, page=out) if audio is not None else ""
-    page = call_page(readings, scorecard)
+    page = call_page(readings, scorecard, loudness(audio) if audio is not None and audio.exists() else ())
     return write_page(out, "call_page/call.html.j2", brand=brand, page=page, audio=source)
