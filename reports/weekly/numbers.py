@@ -100,7 +100,9 @@ def weekly(readings: Readings) -> Weekly:
     points_ = trend_points(readings)
     calls = audited_calls(readings, readings.week)
     lines, scores = call_lines(readings), score_chart(readings)
-    heard = (*worst, *best, *(moment for card in cards for moment in card.moments), *lines)
+    first, best = listen_first(readings), worth_playing(readings)
+    carded = (moment for card in cards for moment in card.moments)
+    heard = (*(moment for _, found in first.by_agent for moment in found), *best, *carded, *lines)
     return Weekly(
         title=_title(readings),
         edition=readings.edition,
@@ -132,8 +134,8 @@ def weekly(readings: Readings) -> Weekly:
         coaching_note=coaching_note(cards, of_one=one),
         cards=tuple(card for card in cards if one or card.is_clear),
         other_cards=tuple(card for card in cards if not (one or card.is_clear)),
-        first=listen_first(readings),
-        best=worth_playing(readings),
+        first=first,
+        best=best,
         calls_title=calls_title(readings),
         timezone=readings.timezone,
         calls=lines,
