@@ -5,7 +5,7 @@ many steps as are asked (Newcombe's interval at Šidák's level), and never acro
 """
 
 from collections.abc import Container, Iterator
-from datetime import date
+from datetime import date, timedelta
 
 import msgspec
 
@@ -15,13 +15,15 @@ from reports.statistics import Rate
 from reports.weekly.agents import FEW_AGENT_CALLS
 from reports.weekly.listening import Moment, moment_of, mood
 from reports.weekly.names import name_words, names_one_of
-from reports.weekly.rates import FEW, Told, shown, told_change
+from reports.weekly.rates import FEW, Told, count_of, shown, told_change
 from reports.weekly.readings import Row
 from reports.wording import NOTHING, between, clock, counted, day, month
 from warehouse.connect import Published
 
 MONTHS = 6
 """So many months of steps stand side by side; the later half is compared with the earlier."""
+DAYS_BEFORE = 90
+"""What was agreed is compared with so many days before."""
 _MOMENTS = 4
 _CALLS = 60
 
@@ -42,6 +44,18 @@ class StepLine(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     bar: charts.RangeBar
     few: bool
+    change: Told
+
+
+class Agreed(msgspec.Struct, frozen=True, kw_only=True):
+    """A step that was to be worked on: what it was in the 90 days before, what it is since, and whether it changed."""
+
+    title: str
+    told: str
+    note: str
+    moments: tuple[tuple[str, str], ...]
+    before: str
+    since: str
     change: Told
 
 
@@ -71,6 +85,7 @@ class AgentPage(msgspec.Struct, frozen=True, kw_only=True):
     trend_label: str
     steps: tuple[StepLine, ...]
     steps_note: str
+    agreed: tuple[Agreed, ...]
     missed: tuple[Moment, ...]
     met: tuple[Moment, ...]
     calls: tuple[CallLine, ...]
@@ -78,14 +93,18 @@ class AgentPage(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class _Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """Rows of every agent, by agent, and what is the same for all."""
+    """Rows of every agent, by agent, and what is the same for all.
+
+    `changed` is by step the newest week in which a rule of it changed, "" where none did.
+    """
 
     scorecard: str
     steps: list[tuple[str, str]]
-    changed: frozenset[str]
+    changed: dict[str, str]
     months: tuple[date, ...]
     step_months: dict[str, list[Row]]
     call_months: dict[str, list[Row]]
+    agreements: dict[str, list[Row]]
     moments: dict[str, list[Row]]
     calls: dict[str, list[Row]]
     names: list[Row]
@@ -119,6 +138,7 @@ def _page(asked: _Asked, agent: Row, with_pages: Container[str]) -> AgentPage:
         + "; ".join(f"{p.label}: {shown(Rate.of((p.share or 0) * p.n, p.n), few=p.faint)}" for p in points),
         steps=tuple(_step(asked, own, step, title) for step, title in asked.steps),
         steps_note=_STEPS_NOTE,
+        agreed=tuple(_agreed(asked, row, with_pages) for row in asked.agreements.get(own, [])),
         missed=tuple(m for m in moments if not m.met)[:_MOMENTS],
         met=tuple(m for m in moments if m.met)[:_MOMENTS],
         calls=tuple(_call(row, with_pages) for row in asked.calls.get(own, [])),
@@ -158,7 +178,7 @@ def _step(asked: _Asked, agent: str, step: str, title: str) -> StepLine:
     half = len(rates) // 2
     earlier, later, every = _sum(rates[:half]), _sum(rates[half:]), _sum(rates)
     few = every.n < FEW_AGENT_CALLS
-    if step in asked.changed and every.n:
+    if asked.months and every.n and asked.changed.get(step, "") >= f"{asked.months[0]:%G-W%V}":
         change = Told(words="Rule changed: not comparable")
     else:
         change = told_change(later, earlier, enough=min(later.n, earlier.n) >= FEW, comparisons=len(asked.steps))
@@ -170,6 +190,35 @@ def _step(asked: _Asked, agent: str, step: str, title: str) -> StepLine:
         few=few,
         change=change,
     )
+
+
+def _agreed(asked: _Asked, row: Row, with_pages: Container[str]) -> Agreed:
+    """Whether it changed is asked of all that was agreed at once, and never across a change of a rule."""
+    before, since = Rate.of(row["met_before"], row["judged_before"]), Rate.of(row["met_since"], row["judged_since"])
+    several = len(asked.agreements[row["agent_id"]])
+    started = f"{row['agreed_on'] - timedelta(days=DAYS_BEFORE):%G-W%V}"
+    if asked.changed.get(row["step"], "") >= started and since.n:
+        change = Told(words="Rule changed: not comparable")
+    elif not since.n:
+        change = Told(words="No call since has called for it")
+    else:
+        change = told_change(since, before, enough=min(since.n, before.n) >= FEW, comparisons=several)
+    return Agreed(
+        title=dict(asked.steps).get(row["step"], str(row["step"])),
+        told=f"agreed on {day(row['agreed_on'], year=True)} with {row['agreed_by']}",
+        note=str(row["note"]),
+        moments=tuple(_place(moment, with_pages) for moment in row["moments"]),
+        before=count_of(before, "call") if before.n else "no call before called for it",
+        since=count_of(since, "call") if since.n else "no call since",
+        change=change if change.words else Told(words="Nothing before to compare with"),
+    )
+
+
+def _place(moment: Row, with_pages: Container[str]) -> tuple[str, str]:
+    """A moment that was listened to: what it is called, and its place on the call's page, "" where there is none."""
+    call_id, at = str(moment["call_id"]), moment["at_s"]
+    there = call_file_name(call_id) in with_pages
+    return call_id + (f" at {clock(at)}" if at is not None else ""), f"../{call_link(call_id, at=at)}" if there else ""
 
 
 def _sum(rates: list[Rate]) -> Rate:
@@ -221,6 +270,18 @@ select agent_id, date_trunc('month', local_date)::date as month, call_id, steps_
 from call_scorecards where scorecard = $scorecard and agent_id is not null and local_date >= $first
 order by agent_id, call_id
 """
+_AGREEMENTS = """
+select a.agreement_id, a.agent_id, a.step, a.agreed_on, a.agreed_by, a.note, a.moments,
+    count(*) filter (s.local_date < a.agreed_on and s.verdict = 'met') as met_before,
+    count(*) filter (s.local_date < a.agreed_on and s.verdict in ('met', 'missed')) as judged_before,
+    count(*) filter (s.local_date >= a.agreed_on and s.verdict = 'met') as met_since,
+    count(*) filter (s.local_date >= a.agreed_on and s.verdict in ('met', 'missed')) as judged_since
+from agreements a
+left join call_steps s on s.agent_id = a.agent_id and s.scorecard = a.scorecard and s.step = a.step
+    and s.local_date >= a.agreed_on - $days::integer
+where a.scorecard = $scorecard
+group by all order by a.agent_id, a.agreed_on desc, a.agreement_id
+"""
 # A critical one first, then the newest; of a call the first alone, so that several calls are heard.
 _MOMENTS_OF = """
 select f.call_id, f.rule_id, f.asks, f.verdict, f.reason, f.quote, f.quote_role, f.at_s, f.agent_name, f.agent_id,
@@ -255,19 +316,22 @@ def _ask(published: Published, scorecard: str) -> _Asked:
         "select * from scorecard_rules where scorecard = $scorecard order by step_number, step, rule_id",
         {"scorecard": scorecard},
     )
-    # A first rulebook changes nothing.
-    changed = {
-        row["rule_id"]
-        for row in published.rows("select rule_id, first_week from rule_changes where first_week is not null")
-        if months and row["first_week"] >= f"{first:%G-W%V}"
-    }
+    # A first rulebook changes nothing, so it is in none of these.
+    weeks = published.rows(
+        "select rule_id, max(first_week) as week from rule_changes where first_week is not null group by rule_id"
+    )
+    by_rule = {row["rule_id"]: str(row["week"]) for row in weeks}
+    changed: dict[str, str] = {}
+    for row in rules:
+        changed[str(row["step"])] = max(changed.get(str(row["step"]), ""), by_rule.get(row["rule_id"], ""))
     return _Asked(
         scorecard=str(rules[0]["scorecard_title"]) if rules else scorecard,
         steps=list(dict.fromkeys((str(row["step"]), str(row["step_title"])) for row in rules)),
-        changed=frozenset(str(row["step"]) for row in rules if row["rule_id"] in changed),
+        changed=changed,
         months=months,
         step_months=_by_agent(published.rows(_STEP_MONTHS, given)),
         call_months=_by_agent(published.rows(_CALL_MONTHS, given)),
+        agreements=_by_agent(published.rows(_AGREEMENTS, {"scorecard": scorecard, "days": DAYS_BEFORE})),
         moments=_by_agent(published.rows(_MOMENTS_OF, {**given, "most": 3 * _MOMENTS})),
         calls=_by_agent(published.rows(_CALLS_OF, {"scorecard": scorecard, "most": _CALLS})),
         names=published.rows("select distinct agent_id, agent_name from calls where agent_id is not null order by all"),
