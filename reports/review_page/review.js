@@ -90,7 +90,7 @@
     if (key === 'n') go(at + 1);
     else if (key === 'p') go(at - 1);
     else if (key === 'u') go(unsaid >= 0 ? unsaid : form.rows.findIndex((r) => !answered(r)));
-    else if (key === 's') save();
+    else if (key === 's') { e.preventDefault(); save(); }
     else if (key === '?') help();
     else if (digit >= 0 && key !== '') {
       // After “wrong” the next digit says what it should be.
