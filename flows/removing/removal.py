@@ -142,8 +142,8 @@ def affected_pages(settings: Settings, removal: Removal, shown: Published | None
         week = _WEEK.fullmatch(path.name)
         if week is not None and (week[1] in weeks or file_names(path, named)):
             found.append(Page(path=str(path), week=week[1], scorecard=_scorecard(path, settings)))
-    if found or removal.gone.calls:
-        # They show figures of every week, and lead to the pages above.
+    if found or removal.reaches_the_warehouse:
+        # They show figures and quotes of every week, and lead to the pages above.
         found += [
             Page(path=str(p))
             for p in (settings.reports / INDEX, *(settings.reports / AGENTS).glob("*.html"))

@@ -38,7 +38,6 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
     title: str
     edition: Edition
     index_href: str
-    week: str
     scorecard: str
     scorecard_name: str
     summary: str
@@ -107,7 +106,6 @@ def weekly(readings: Readings) -> Weekly:
         title=_title(readings),
         edition=readings.edition,
         index_href="" if readings.edition.pseudonyms else INDEX,
-        week=readings.week,
         scorecard=readings.title,
         scorecard_name=readings.scorecard,
         summary=summary(readings),
