@@ -89,6 +89,7 @@ class AgentPage(msgspec.Struct, frozen=True, kw_only=True):
     missed: tuple[Moment, ...]
     met: tuple[Moment, ...]
     calls: tuple[CallLine, ...]
+    timezone: str
     footer: str
 
 
@@ -99,6 +100,7 @@ class _Asked(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     scorecard: str
+    timezone: str
     steps: list[tuple[str, str]]
     changed: dict[str, str]
     months: tuple[date, ...]
@@ -142,6 +144,7 @@ def _page(asked: _Asked, agent: Row, with_pages: Container[str]) -> AgentPage:
         missed=tuple(m for m in moments if not m.met)[:_MOMENTS],
         met=tuple(m for m in moments if m.met)[:_MOMENTS],
         calls=tuple(_call(row, with_pages) for row in asked.calls.get(own, [])),
+        timezone=asked.timezone,
         footer=f"Confidential: for {agent['name']} and who coaches them. Before any decision about a person, listen "
         "to the call.",
     )
@@ -326,6 +329,7 @@ def _ask(published: Published, scorecard: str) -> _Asked:
         changed[str(row["step"])] = max(changed.get(str(row["step"]), ""), by_rule.get(row["rule_id"], ""))
     return _Asked(
         scorecard=str(rules[0]["scorecard_title"]) if rules else scorecard,
+        timezone=str(published.rows("select site_timezone() as zone")[0]["zone"]),
         steps=list(dict.fromkeys((str(row["step"]), str(row["step_title"])) for row in rules)),
         changed=changed,
         months=months,
