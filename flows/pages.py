@@ -15,7 +15,7 @@ from reports.formats import write_formats
 from reports.page import Brand, brand, call_file_name, complete, weekly_file_name, write_page
 from reports.places import make_places
 from reports.weekly.edition import Edition, choose_edition
-from reports.weekly.listening import calls_page
+from reports.weekly.listening import all_calls
 from reports.weekly.numbers import Weekly, weekly
 from reports.weekly.pseudonyms import pseudonymised
 from reports.weekly.readings import Readings, read
@@ -129,10 +129,10 @@ def _write(
         with_pages=with_pages,
         brand=own,
     )
-    places = ()
+    places: tuple[Path, ...] = ()
     if page.all_calls_href:
         out = settings.reports / page.all_calls_href
-        places = (write_page(out, "weekly/calls.html.j2", brand=own, page=page, **calls_page(readings, with_pages)),)
+        places = (write_page(out, "weekly/calls.html.j2", brand=own, page=page, calls=all_calls(readings, with_pages)),)
     files = ReportFiles(week=readings.week, weekly=made[0], call_pages=pages, beside=made[1:], places=places)
     return Report(readings=readings, page=page, files=files)
 

@@ -172,15 +172,22 @@ def calls_are_many(readings: Readings) -> bool:
     return len(readings.calls) > CALLS_SHOWN and not readings.edition.agent
 
 
-def calls_page(readings: Readings, with_pages: Collection[str]) -> dict[str, object]:
-    """What the page of all calls of the week shows, the worst first; those `with_pages` are linked to theirs."""
-    return {
-        "lines": tuple(
+class AllCalls(msgspec.Struct, frozen=True, kw_only=True):
+    """The page of all calls of the week; `back` is the weekly page it belongs to."""
+
+    lines: tuple[CallLine, ...]
+    back: str
+
+
+def all_calls(readings: Readings, with_pages: Collection[str]) -> AllCalls:
+    """Every call of the week, the worst first; those `with_pages` are linked to theirs."""
+    return AllCalls(
+        lines=tuple(
             _call_line(readings, row, _link(readings, row) if row["call_id"] in with_pages else "")
             for row in _worst_first(readings)
         ),
-        "back": weekly_file_name(readings.week, readings.scorecard, readings.edition.suffix),
-    }
+        back=weekly_file_name(readings.week, readings.scorecard, readings.edition.suffix),
+    )
 
 
 def _worst_first(readings: Readings) -> list[Row]:
