@@ -154,7 +154,7 @@ def test_a_step_that_collapsed_is_called_worse_and_the_others_are_not(published,
 
     assert {step.title: step.change.tone for step in page.steps if step.change.tone} == {"Offer a way out": "bad"}
     assert any(known.point == "Offer a way out: worse" for known in page.know)
-    assert any(known.point == "Most worth coaching: Offer a way out." for known in page.know)
+    assert any(known.point == "Most points were lost on “Offer a way out”:" for known in page.know)
 
 
 def test_an_agent_clearly_below_the_team_is_read_so_and_nobody_else(published, centre):
