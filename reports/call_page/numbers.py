@@ -572,7 +572,7 @@ def _waves(
         return {}
     waves = {}
     for name, spans in lanes:
-        channels = [row["channel"] for row in readings.utterances if row["role"] == name.lower()]
+        channels = [row["channel"] for row in readings.utterances if row["speaker"] == name.lower()]
         channel = max(set(channels), key=channels.count) if channels else None
         own = readings.call["has_times"] and channel is not None and 0 <= channel < len(loud)
         if own and len(loud) > 1:
