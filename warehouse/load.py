@@ -311,7 +311,7 @@ def store_rulebook(
         rules = [
             [
                 rulebook.version, r.id, r.step, r.asks, r.why, list(r.sources), r.status, r.applies, _definition(r),
-                r.matcher, r.speaker, r.milestone or None,
+                r.matcher, r.speaker, r.milestone or None, r.missed,
             ]
             for r in sorted(rulebook.rules, key=lambda rule: rule.id)
         ]  # fmt: skip
@@ -624,7 +624,7 @@ def keep_clock(con: duckdb.DuckDBPyConnection, timezone: str) -> None:
 
 def _definition(rule: Rule) -> str:
     """What the rule looks for, as JSON; its examples are its tests and change nothing."""
-    told = {"id", "asks", "why", "sources", "status", "applies", "milestone", "examples"}
+    told = {"id", "asks", "why", "sources", "status", "applies", "milestone", "missed", "examples"}
     fields = {k: v for k, v in msgspec.structs.asdict(rule).items() if k not in told and v is not None}
     return msgspec.json.encode(fields, order="deterministic").decode()
 

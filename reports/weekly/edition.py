@@ -40,6 +40,11 @@ class Edition(msgspec.Struct, frozen=True, kw_only=True):
         return ", ".join(f"{what} {name}".removeprefix("agent ") for what, name in parts if name)
 
     @property
+    def label(self) -> str:
+        """What the index of all reports calls it: `team Billing`, "" of everybody."""
+        return ", ".join(filter(None, (self.told, "under pseudonyms" if self.pseudonyms else "")))
+
+    @property
     def suffix(self) -> str:
         """What a file name says of it: `-team-Billing`, "" of everybody."""
         parts = (("team", self.team), ("queue", self.queue), ("agent", self.agent))

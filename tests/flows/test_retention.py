@@ -81,7 +81,7 @@ def test_a_call_past_its_words_keeps_its_verdicts_and_no_word(house):
     assert (rows(settings, verdicts), rows(settings, measures)) == (before, measured)
     assert rows_with(settings.warehouse, "quibnor")
     # Its pages are there, without a quote, and can be made again.
-    assert (settings.reports / "weekly-2026-W03.html").exists()
+    assert (settings.reports / "weekly-2026-W03-house.html").exists()
     with open_published(settings.published) as published:
         page = render_call(settings, published, "C-1").read_text()
     assert "zorblatt" not in page

@@ -41,6 +41,7 @@ from transcription.transcript import (
     Word,
 )
 from transcription.turns import turns_of
+from warehouse.agreements import Agreement, keep_agreement
 from warehouse.connect import Published, open_published, open_writer
 from warehouse.heard_again import HeardAgain, store
 from warehouse.load import Review, Run, add_reviews, load, quarantine, record_run, store_rulebook
@@ -115,6 +116,7 @@ def rulebook(version: str = "v1", *, reworded: Iterable[str] = ()) -> Rulebook:
             asks=asks,
             why="It is in the protocol.",
             sources=("A1",),
+            missed="blamed the customer" if name == "avoids_blame" else "",
             status="trial" if name == "gives_listening_signals" else "live",
             applies="upset",
             milestone=MILESTONES.get(f"{step}.{name}", ""),
@@ -469,10 +471,15 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
         refused: Iterable[Quarantined] = (),
         reviews: Iterable[Review] = (),
         again: Iterable[HeardAgain] = (),
+        agreed: Iterable[Agreement] = (),
     ) -> Published:
         folder = tmp_path_factory.mktemp("centre")
         shutil.copyfile(empty, folder / empty.name)
-        opened.append(fill_warehouse(folder, calls, rulebooks=rulebooks, refused=refused, reviews=reviews, again=again))
+        opened.append(
+            fill_warehouse(
+                folder, calls, rulebooks=rulebooks, refused=refused, reviews=reviews, again=again, agreed=agreed
+            )
+        )
         return opened[-1]
 
     yield fill
@@ -488,6 +495,7 @@ def fill_warehouse(
     refused: Iterable[Quarantined] = (),
     reviews: Iterable[Review] = (),
     again: Iterable[HeardAgain] = (),
+    agreed: Iterable[Agreement] = (),
 ) -> Published:
     con = open_writer(folder / "warehouse.duckdb")
     for book in rulebooks or (rulebook(),):
@@ -497,5 +505,7 @@ def fill_warehouse(
     quarantine(con, list(refused), run_id="r1")
     add_reviews(con, reviews)
     store(con, again)
+    for one in agreed:
+        keep_agreement(con, one, at=datetime(2026, 3, 6, tzinfo=UTC))
     publish(con, folder / "published")
     return open_published(folder / "published")

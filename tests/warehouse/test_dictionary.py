@@ -49,9 +49,6 @@ def test_it_holds_every_table_view_column_and_macro_of_the_catalogue(published, 
         "wilson_high(k, n)",
         "least_judged()",
         "site_timezone()",
-        "note_of(note, seconds, how_many)",
-        "reason_of(reason_code, miss_kind, seconds, how_many, limit_number, limit_unit, since, confidence, named, "
-        "other_call_id)",
     }
 
 
