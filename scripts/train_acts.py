@@ -307,7 +307,7 @@ class Graph:
 
 
 def encoder_graph(weights: dict[str, np.ndarray], layers: int, acts: int) -> onnx.ModelProto:
-    """The encoder of `Network`: word pieces and mask in; vectors, log odds by words, and the strongest words out."""
+    """The encoder of `Network`: word pieces and mask in; vectors, odds by words, and the strongest words out."""
     g = Graph(weights)
     word = g.small(weights["encoder.embeddings_word_embeddings_weight"], 0)
     places = weights["encoder.embeddings_position_embeddings_weight"][: LONGEST + 16]
@@ -337,7 +337,7 @@ def encoder_graph(weights: dict[str, np.ndarray], layers: int, acts: int) -> onn
     g.op("Div", g.op("ReduceSum", g.op("Mul", h, there), over_words, keepdims=0), count, out="vector")
     spoken = g.op("Add", g.op("MatMul", h, g.const(weights["word.weight"].T.copy())), g.const(weights["word.bias"]))
     spoken = g.op("Add", g.op("Mul", spoken, there), g.op("Mul", g.op("Sub", there, one), far))
-    g.op("Sub", g.op("ReduceLogSumExp", spoken, over_words, keepdims=0), g.op("Log", count), out="odds")
+    g.op("Div", g.op("ReduceSum", g.op("Exp", spoken), over_words, keepdims=0), count, out="odds")
     g.op("ArgMax", spoken, axis=1, keepdims=0, out="at")
     value, floats = helper.make_tensor_value_info, TensorProto.FLOAT
     graph = helper.make_graph(
