@@ -397,6 +397,7 @@ def main() -> None:
     """Train, write, fit the levels, and say what the held-out authors tell of it."""
     asked = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     asked.add_argument("--held-out", default="K1", help="authors that are not learnt from, with commas between")
+    asked.add_argument("--measured", default="K2", help="authors that are neither learnt from nor fitted to")
     asked.add_argument("--fraction", type=float, default=1.0, help="how much of the other calls is learnt from")
     asked.add_argument("--layers", type=int, default=3)
     asked.add_argument("--epochs", type=int, default=5)
@@ -412,7 +413,7 @@ def main() -> None:
     agent_tags = sum(a.who == "agent" for a in acts.values() if a.tag)
     calls = read_corpus(HOME / "corpus", tags)
     held_out = [c for c in calls if c.author in given.held_out.split(",")]
-    learnt = [c for c in calls if c.author not in given.held_out.split(",")]
+    learnt = [c for c in calls if c.author not in {*given.held_out.split(","), *given.measured.split(",")}]
     if given.fraction < 1:
         luck.shuffle(learnt)
         learnt = learnt[: round(len(learnt) * given.fraction)]
