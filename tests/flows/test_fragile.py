@@ -53,7 +53,7 @@ def test_a_sample_is_heard_by_the_other_engine_and_its_flips_are_kept(installati
         kept = published.rows("select * from heard_again order by rule_id")
         before = published.rows("select rule_id, verdict from findings where call_id = 'C-1'")
     stored = {row["rule_id"]: row["verdict"] for row in before}
-    assert kept
+    assert kept, told
     assert all(row["verdict"] == stored[row["rule_id"]] for row in kept)
     assert {(row["call_id"], row["engine"], row["model"]) for row in kept} == {("C-1", "whisper", "tiny.en")}
     flipped = [row["rule_id"] for row in kept if row["has_flipped"]]
