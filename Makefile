@@ -26,7 +26,7 @@ demo: setup  ## Audit the sample calls and make the report
 	@$(DEMO) report --week 2026-W10
 	@$(DEMO) report --week 2026-W11
 	@echo
-	@echo "The report     demo/reports/weekly-2026-W11.html  (and weekly-2026-W10.html)"
+	@echo "The report     demo/reports/index.html"
 	@echo "The call pages demo/reports/calls/"
 	@echo "The warehouse  demo/callaudit-home/published/audit.duckdb  (read-only copy)"
 	@echo

@@ -13,7 +13,7 @@ from audit_rules.conversation import Contact
 from audit_rules.finding import Evidence, EvidenceKind, Finding, Verdict
 from audit_rules.golden import Golden
 from audit_rules.rulebook import Rulebook
-from audit_rules.scorecard import CallScore, ScoresCompared, compared, score, verdicts_of
+from audit_rules.scorecard import CallScore, ScoresCompared, compared, score, unproven, verdicts_of
 from audit_rules.sentences import reason_of
 from transcription.transcript import Seconds, SpeakerRole, Transcript
 from transcription.turns import turns_of
@@ -143,7 +143,7 @@ def backtest(
         flips += _flips(transcript, before, after)
         if cards[0] and cards[1]:
             was, now_is = (
-                score(verdicts_of(judged_by.findings), book, card)
+                score(verdicts_of(judged_by.findings), book, card, unproven=unproven(judged_by.findings))
                 for judged_by, book, card in ((then, old, cards[0]), (now, new, cards[1]))
             )
             scores.append((call.call_id, call.agent_name or call.agent_id or "", was, now_is))

@@ -23,7 +23,7 @@ from audit_rules.conversation import Contact
 from audit_rules.finding import Finding, Verdict
 from audit_rules.rule import CallExample, Rule, Scorecard
 from audit_rules.rulebook import Rulebook
-from audit_rules.scorecard import score, verdicts_of
+from audit_rules.scorecard import score, unproven, verdicts_of
 from transcription.errors import SetupError
 from transcription.speech import union
 from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
@@ -150,5 +150,5 @@ def run_card_examples(rulebook: Rulebook, card: Scorecard) -> Iterator[CardOutco
     for example in card.examples:
         call = parse_example(example.call)
         found = audit(call.transcript, rulebook, contacts=call.contacts, known_until=call.known_until)
-        scored = score(verdicts_of(found.findings), rulebook, card)
+        scored = score(verdicts_of(found.findings), rulebook, card, unproven=unproven(found.findings))
         yield CardOutcome(scorecard=card.name, example=example, score=scored.score.value, failed=scored.failed)

@@ -238,6 +238,11 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     certainty: Certainty | None = None
     witness: Witness | None = None
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether a miss may be critical: not where the recogniser alone accuses, until a person confirms."""
+        return self.witness is not Witness.RECOGNISER
+
 
 class Upset(StrEnum):
     """Whether the customer was upset with the company, as far as their acts tell; unknown where no act can be."""

@@ -203,12 +203,15 @@ class Rule(Block, frozen=True, kw_only=True):
     about the customer's `feeling` is `unsure` where they are only perhaps upset. `when` opens a window at each of its
     hits. `only_if` opens none: it says which calls (or episodes) the rule is about, wherever in them it is heard.
     `milestone` says in a few words how far a tense call has come once the rule is met; reports show how far calls get.
+    `missed` is a miss as people would say it of the agent, for the sentences of a report: "told the customer to calm
+    down".
     """
 
     id: str
     asks: str
     why: str
     sources: tuple[str, ...]
+    missed: str = ""
     status: Status = "live"
     applies: Literal["always", "upset"] = "always"
     feeling: bool = False

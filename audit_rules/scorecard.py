@@ -1,6 +1,6 @@
 """Verdicts in, scores out. A score never stands without its coverage."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from math import fsum
 from typing import Protocol
 
@@ -111,11 +111,18 @@ def verdicts_of(found: Iterable[Finding]) -> dict[str, Verdict]:
     return {finding.rule_id: finding.verdict for finding in found}
 
 
-def score(verdicts: Mapping[str, Verdict], rulebook: WithRules, scorecard: Scorecard) -> CallScore:
+def unproven(found: Iterable[Finding]) -> frozenset[str]:
+    """The rules whose miss is not proven enough to be critical."""
+    return frozenset(finding.rule_id for finding in found if not finding.is_proven)
+
+
+def score(
+    verdicts: Mapping[str, Verdict], rulebook: WithRules, scorecard: Scorecard, *, unproven: Collection[str] = ()
+) -> CallScore:
     """Weighted share of met among met and missed, over the live rules of each step and of the whole card.
 
     The whole card has no value where less than `LEAST_JUDGED` of what was called for was judged. A call that fails for
-    a critical miss has 0 whatever was judged: what was missed is known.
+    a critical miss has 0 whatever was judged: what was missed is known. A miss of an `unproven` rule is not critical.
     """
     live = {r.id for r in rulebook.rules if r.status == "live"}
     steps = [
@@ -123,7 +130,9 @@ def score(verdicts: Mapping[str, Verdict], rulebook: WithRules, scorecard: Score
         for step in scorecard.steps
     ]
     whole = _score([pair for step in steps for pair in step], least=LEAST_JUDGED)
-    critical = tuple(r for r in scorecard.critical if r in live and verdicts.get(r) is Verdict.MISSED)
+    critical = tuple(
+        r for r in scorecard.critical if r in live and verdicts.get(r) is Verdict.MISSED and r not in unproven
+    )
     failed = scorecard.critical_fails_call and bool(critical)
     return CallScore(
         scorecard=scorecard,

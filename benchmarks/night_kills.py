@@ -57,6 +57,8 @@ LOST_PATIENCE = 900.0
 ANEW, FORKED = multiprocessing.get_context("spawn"), multiprocessing.get_context("forkserver")
 # Every so many rounds one begins from nothing, which takes so many times as long.
 FROM_NOTHING, ITS_START = 25, 4
+# Where such a server keeps its history.
+OF_ITS_OWN = "of_its_own"
 
 # Whatever a run finds, without which run found it and when.
 COMPARED = {
@@ -95,7 +97,7 @@ def start(root: Path, *, anew: bool = False) -> BaseProcess:
 def _command(root: Path, anew: bool) -> None:
     if anew:
         del os.environ["PREFECT_API_URL"]
-        os.environ["PREFECT_HOME"] += "/of_its_own"
+        os.environ["PREFECT_HOME"] += f"/{OF_ITS_OWN}"
     from flows.cli import main  # noqa: PLC0415  Its environment comes first.
 
     os.chdir(root)
@@ -350,7 +352,8 @@ def many(root: Path, files: int) -> None:
         file = root / "inbox" / f"{n % 100:02}" / f"M-{n}.srt"
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(f"1\n00:00:01,000 --> 00:00:02,000\nAgent: Hello, this is call {n}.\n")
-        file.with_name(f"{file.name}.json").write_text(json.dumps({"call_id": f"M-{n}", "agent": "7"}))
+        told = {"call_id": f"M-{n}", "started_at": "2026-03-02T09:15:00-05:00"}
+        file.with_name(f"{file.name}.json").write_text(json.dumps(told))
     for what in ("for the first time", "again, knowing them by size and date"):
         began = time.monotonic()
         with AuditRun(settings) as run:
@@ -383,6 +386,7 @@ if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as prefect:
         # Before Prefect is imported, here and in what the rounds are forked from.
         os.environ |= {"PREFECT_HOME": os.environ.get("PREFECT_HOME", prefect), "PREFECT_LOGGING_LEVEL": "CRITICAL"}
+        Path(os.environ["PREFECT_HOME"], OF_ITS_OWN).mkdir(parents=True, exist_ok=True)
         from flows.scheduling.own_server import some_server
 
         with some_server() as os.environ["PREFECT_API_URL"]:

@@ -21,7 +21,7 @@ from flows.scheduling.unattended import BACK_OFF, is_scheduled, run_name, tell_f
 from flows.settings import Settings, load_settings, sources_of
 from flows.watching.alerts import tell_of_night
 from flows.watching.watch import watched
-from reports.page import weekly_file_name
+from reports.page import INDEX
 from transcription.errors import LockedError, SetupError
 from transcription.inbox import Arrival
 
@@ -171,11 +171,10 @@ def summary_table(summary: RunSummary, settings: Settings, *, failed: int = 0) -
     return f"# Run {summary.run_id}\n\n| | |\n|---|---|\n{table}{notice}\n\n{links(settings)}\n"
 
 
-def links(settings: Settings, week: str = "") -> str:
-    """Where the newest weekly report and the call pages are: at their web address where one is set, else on disk."""
-    pages = sorted(settings.reports.glob("weekly-????-W??.html"))
-    page = weekly_file_name(week) if week else pages[-1].name if pages else ""
+def links(settings: Settings, page: str = "") -> str:
+    """Where all reports, and the weekly `page` where one is given, are: at their web address, else on disk."""
     where = settings.report.url.rstrip("/") or settings.reports.resolve().as_uri()
-    if not page:
+    if not (page or (settings.reports / INDEX).exists()):
         return f"No weekly report has been made yet; it will be in {where}"
-    return f"[Weekly report]({where}/{page}) · [call pages]({where}/calls/)"
+    newest = f"[Weekly report]({where}/{page}) · " if page else ""
+    return f"{newest}[all reports]({where}/{INDEX})"

@@ -12,8 +12,10 @@ from flows.access import for_readers
 from flows.settings import Settings
 from reports import Format, call_page
 from reports.formats import write_formats
-from reports.page import call_file_name, complete, weekly_file_name
-from reports.weekly.edition import choose_edition
+from reports.page import Brand, brand, call_file_name, complete, weekly_file_name, write_page
+from reports.places import make_places
+from reports.weekly.edition import Edition, choose_edition
+from reports.weekly.listening import all_calls
 from reports.weekly.numbers import Weekly, weekly
 from reports.weekly.pseudonyms import pseudonymised
 from reports.weekly.readings import Readings, read
@@ -35,12 +37,16 @@ EVERYBODY = Narrowed()
 
 
 class ReportFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """Where the pages of one week are, and the other forms of the report beside them."""
+    """Where the pages of one week are, and the other forms of the report beside them.
+
+    `places` are the pages that lead to others: the list of calls, the teams', the agents', the index of all.
+    """
 
     week: str
     weekly: Path
     call_pages: tuple[Path, ...]
     beside: tuple[Path, ...] = ()
+    places: tuple[Path, ...] = ()
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,7 +66,10 @@ def make_report(
     formats: Collection[Format] = (),
     narrowed: Narrowed = EVERYBODY,
 ) -> Report:
-    """The weekly page, the call pages it links to, and its other forms; without `formats` those of the settings.
+    """The weekly page, the pages it links to, and its other forms; without `formats` those of the settings.
+
+    A report of everybody comes with a page of each team. The index and the agents' pages are made anew with every
+    report, except under pseudonyms: those pages name people.
 
     Raises InputError for a week without calls and for a team, queue or agent that no call names, SetupError where a
     form needs a library that is not here.
@@ -71,28 +80,72 @@ def make_report(
         readings = read(published, week=chosen, scorecard=scorecard, edition=edition)
         if narrowed.pseudonyms:
             readings = pseudonymised(readings, pseudonym_key(settings.pseudonym_key))
-        page = weekly(readings)
-        with_pages = _calls_with_pages(settings, published, readings, page)
-        pages = _render_calls(settings, published, with_pages)
+        rendered: set[str] = set()
+        report = _write(settings, published, readings, formats or settings.report.formats, rendered)
+        if narrowed.pseudonyms:
+            return report
+        places = list(report.files.places)
+        if edition.is_whole:
+            for team in sorted({row["team"] for row in readings.calls if row["team"]}):
+                own = read(published, week=chosen, scorecard=scorecard, edition=Edition(team=team))
+                of_team = _write(settings, published, own, ("html",), rendered).files
+                places += [of_team.weekly, *of_team.places]
+        places += make_places(published, settings.reports, scorecard=scorecard, brand=brand_of(settings))
+    return msgspec.structs.replace(report, files=msgspec.structs.replace(report.files, places=tuple(places)))
+
+
+def remake_week(settings: Settings, published: Published, *, week: str, scorecard: str) -> Path:
+    """The page of everybody's week once more, with its list of calls and the call pages it links to."""
+    return _write(settings, published, read(published, week=week, scorecard=scorecard), ("html",), set()).files.weekly
+
+
+def remake_places(settings: Settings, published: Published) -> tuple[Path, ...]:
+    """The index and the agents' pages once more."""
+    return make_places(published, settings.reports, scorecard=settings.report.scorecard, brand=brand_of(settings))
+
+
+def brand_of(settings: Settings) -> Brand:
+    """The company's name and logo as the settings have them; raises SetupError for a logo that cannot be shown."""
+    return brand(settings.report.company, settings.root / settings.report.logo if settings.report.logo else None)
+
+
+def _write(
+    settings: Settings, published: Published, readings: Readings, formats: Collection[Format], rendered: set[str]
+) -> Report:
+    """One edition of a week: its page, list of calls, other forms, and the call pages that are not `rendered` yet."""
+    page, own = weekly(readings), brand_of(settings)
+    linked = _calls_with_pages(settings, published, readings, page)
+    pages = _render_calls(
+        settings, published, [call for call in linked if call not in rendered], scorecard=readings.scorecard
+    )
+    rendered.update(linked)
+    with_pages = frozenset(linked)
     made = write_formats(
         readings,
         page,
-        formats or settings.report.formats,
-        out=settings.reports / weekly_file_name(chosen, readings.edition.suffix),
+        formats,
+        out=settings.reports / weekly_file_name(readings.week, readings.scorecard, readings.edition.suffix),
         url=settings.report.url,
-        with_pages=frozenset(with_pages),
+        with_pages=with_pages,
+        brand=own,
     )
-    files = ReportFiles(week=chosen, weekly=made[0], call_pages=pages, beside=made[1:])
+    places: tuple[Path, ...] = ()
+    if page.all_calls_href:
+        out = settings.reports / page.all_calls_href
+        places = (write_page(out, "weekly/calls.html.j2", brand=own, page=page, calls=all_calls(readings, with_pages)),)
+    files = ReportFiles(week=readings.week, weekly=made[0], call_pages=pages, beside=made[1:], places=places)
     return Report(readings=readings, page=page, files=files)
 
 
 @for_readers
 def render_call(settings: Settings, published: Published, call_id: str) -> Path:
     """One call's page, with its playable copy where there is one."""
-    return _render_calls(settings, published, [call_id])[0]
+    return _render_calls(settings, published, [call_id], scorecard=settings.report.scorecard)[0]
 
 
-def _render_calls(settings: Settings, published: Published, call_ids: Sequence[str]) -> tuple[Path, ...]:
+def _render_calls(
+    settings: Settings, published: Published, call_ids: Sequence[str], *, scorecard: str
+) -> tuple[Path, ...]:
     rows = published.rows(
         "select call_id, sha256 from calls where call_id in (select unnest($calls))", {"calls": call_ids}
     )
@@ -104,7 +157,7 @@ def _render_calls(settings: Settings, published: Published, call_ids: Sequence[s
         call_id: (settings.reports / "calls" / call_file_name(call_id), audio if audio.exists() else None)
         for call_id, audio in ((call_id, heard[call_id]) for call_id in call_ids)
     }
-    return call_page.render_calls(published, pages)
+    return call_page.render_calls(published, pages, scorecard=scorecard, brand=brand_of(settings))
 
 
 def pseudonym_key(file: Path) -> bytes:

@@ -65,7 +65,7 @@ class Imported(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def _written(settings: Settings) -> Iterator[Any]:
+def written(settings: Settings) -> Iterator[Any]:
     """The writer's connection; what was written is published at the end."""
     con = open_writer(settings.warehouse)
     try:
@@ -100,7 +100,7 @@ def sample(
         if rule not in known:
             raise InputError(f"no rule is called “{rule}”{suggest(rule, known)}", tries=("callaudit rules list",))
     path = out or Path(f"review-{chosen}.xlsx")
-    with _written(settings) as con:
+    with written(settings) as con:
         drawn = draw_random(con, week=chosen, size=random, rules=rules)
         doubtful = draw_targeted(
             con,
@@ -172,7 +172,7 @@ def import_reviews(settings: Settings, path: Path, *, reviewer: str = "") -> Imp
     if not who:
         raise InputError(f"{path.name} does not say who judged", tries=("--reviewer NAME", "or the form's own cell"))
     now = datetime.now(UTC)
-    with _written(settings) as con:
+    with written(settings) as con:
         problems = [
             *filled.problems,
             *_unknown(filled.said, judged(con, {s.call_id for s in filled.said}), sampled(con)),
@@ -224,7 +224,7 @@ def _unknown(
 
 def dispute(settings: Settings, call_id: str, rule_id: str, *, by: str, note: str) -> None:
     """Open a dispute about a finding; its verdict stays until somebody resolves the dispute or reviews the finding."""
-    with _written(settings) as con:
+    with written(settings) as con:
         event = DisputeEvent(call_id=call_id, rule_id=rule_id, state="open", by=by, at=datetime.now(UTC), note=note)
         check_dispute(con, event)
         say_in_dispute(con, event)
@@ -236,7 +236,7 @@ def resolve(settings: Settings, call_id: str, rule_id: str, *, by: str, verdict:
     Returns the state. Raises InputError where no dispute is open.
     """
     now = datetime.now(UTC)
-    with _written(settings) as con:
+    with written(settings) as con:
         counts = verdict_that_counts(con, call_id, rule_id)
         overturned = verdict is not None and counts is not None and counts[0] is not verdict
         state: DisputeState = "overturned" if overturned else "upheld"

@@ -82,16 +82,16 @@ def compare_scorecards(
         old.name,
         new.name,
         (
-            (call_id, agent, score(found, rulebook, old), score(found, rulebook, new))
-            for (call_id, agent), found in rows
+            (call_id, agent, *(score(found, rulebook, card, unproven=loose) for card in (old, new)))
+            for (call_id, agent), found, loose in rows
         ),
     )
 
 
-def _verdicts(settings: Settings, week: str) -> Iterator[tuple[tuple[str, str], dict[str, Verdict]]]:
-    """The verdicts of one call after another, with who spoke."""
+def _verdicts(settings: Settings, week: str) -> Iterator[tuple[tuple[str, str], dict[str, Verdict], frozenset[str]]]:
+    """Call and agent, the verdicts and the rules whose miss is not proven, of one call after another."""
     asked = """
-        select call_id, coalesce(agent_name, agent_id, '') as agent, rule_id, verdict
+        select call_id, coalesce(agent_name, agent_id, '') as agent, rule_id, verdict, is_proven
         from findings where $week = '' or iso_week = $week order by call_id
         """
     with (
@@ -99,8 +99,10 @@ def _verdicts(settings: Settings, week: str) -> Iterator[tuple[tuple[str, str], 
         published.batches(asked, {"week": week}) as (_, batches),
     ):
         rows = (row for batch in batches for row in batch.to_pylist())
-        for call, found in groupby(rows, key=lambda row: (row["call_id"], row["agent"])):
-            yield call, {row["rule_id"]: Verdict(row["verdict"]) for row in found}
+        for call, group in groupby(rows, key=lambda row: (row["call_id"], row["agent"])):
+            found = list(group)
+            loose = frozenset(row["rule_id"] for row in found if not row["is_proven"])
+            yield call, {row["rule_id"]: Verdict(row["verdict"]) for row in found}, loose
 
 
 def show_scores(found: ScoresCompared, *, limit: int) -> None:

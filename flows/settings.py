@@ -119,12 +119,15 @@ class ReportSettings(Section, frozen=True, kw_only=True):
     """`call_pages` is "tense" (calls that were tense, or perhaps) or "all".
 
     `formats` are made beside the page; `url` is where the reports' folder is served, for links in chat, mail and PDF.
+    `company` and `logo` (a PNG, JPEG or SVG) stand at the top of every page.
     """
 
     scorecard: str = "house"
     call_pages: Literal["tense", "all"] = "tense"
     formats: tuple[Format, ...] = ("html",)
     url: str = ""
+    company: str = ""
+    logo: Path | None = None
 
 
 class MailSettings(Section, frozen=True, kw_only=True):

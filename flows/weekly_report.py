@@ -35,7 +35,7 @@ def weekly_report(
     frame = scorecard or settings.report.scorecard
     mailed = mail and bool(settings.mail.host and settings.mail.to)
     report = render_pages(settings, week, frame, mailed)
-    told = links(settings, report.files.week)
+    told = links(settings, report.files.weekly.name)
     if mailed:
         posted = post(settings, report, frame)
         told += f"\n\nMailed to {len(posted.sent)}, before to {len(posted.already)}."

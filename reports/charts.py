@@ -4,7 +4,8 @@
 """
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
 
 import msgspec
 
@@ -66,15 +67,24 @@ class Trend(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def trend(
-    points: Sequence[TrendPoint], *, width: float = 1000, height: float = 250, labels: int = 7, small: bool = False
+    points: Sequence[TrendPoint],
+    *,
+    width: float = 1000,
+    height: float = 250,
+    labels: int = 7,
+    small: bool = False,
+    domain: tuple[float, float] | None = None,
+    written: Callable[[float | None], str] = percent,
+    noun: str = "checks",
 ) -> Trend:
     """A share over weeks. The axis runs in tens around what is shown and never spans less than forty points.
 
-    `small` is one of many panels: no dates, two lines to read the height by, a dot at the end.
+    `small` is one of many panels: no dates, two lines to read the height by, a dot at the end. Panels that are read
+    beside each other have one `domain`. `written` says a share in words, where it stands for something measured.
     """
     left, right = (44.0, width - 52.0) if small else (44.0, width - (96.0 if width < 500 else 130.0))
     top, base = (8.0, height - 10.0) if small else (14.0, height - 30.0)
-    bottom_share, top_share = _domain([p for p in points if p.share is not None])
+    bottom_share, top_share = domain or domain_of(points)
     step = (right - left) / max(1, len(points) - 1)
     # One week alone stands in the middle: on the left edge it would look like the start of a cut-off line.
     xs = [(left + right) / 2] if len(points) == 1 else [left + i * step for i in range(len(points))]
@@ -92,7 +102,7 @@ def trend(
             runs.append([i])
     long_runs = [run for run in runs if len(run) > 1]
     seen = [i for run in runs for i in run]
-    marks = {i: Mark(x=_tidy(xs[i]), y=y(points[i].share or 0.0), title=_told(points[i])) for i in seen}
+    marks = {i: Mark(x=_tidy(xs[i]), y=y(points[i].share or 0.0), title=_told(points[i], written, noun)) for i in seen}
     every = math.ceil(len(points) / labels)
     tall = round((top_share - bottom_share) * 10)
     step_of_rows = tall if small else 1 if tall <= 5 else 2
@@ -120,7 +130,7 @@ def trend(
         ),
         breaks=tuple(_tidy(xs[i] - (step / 2 if i else 0)) for i, p in enumerate(points) if p.breaks),
         rows=tuple(
-            Tick(at=y(tens / 10), label=f"{tens * 10}%")
+            Tick(at=y(tens / 10), label=written(tens / 10))
             for tens in range(round(bottom_share * 10), round(top_share * 10) + 1)
             if (tens - round(bottom_share * 10)) % step_of_rows == 0
         ),
@@ -132,7 +142,7 @@ def trend(
             if (len(points) - 1 - i) % every == 0
         ),
         last=last,
-        last_share=percent(points[seen[-1]].share) if seen else "",
+        last_share=written(points[seen[-1]].share) if seen else "",
         last_range=between(points[seen[-1]].interval) if seen and not small else "",
         label_x=_tidy(last.x + (7 if small else 12)) if last else right,
         label_y=(last.y + 5 if small else min(max(last.y, top + 12), base - 14)) if last else top,
@@ -350,11 +360,12 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lane(msgspec.Struct, frozen=True, kw_only=True):
-    """One speaker's row of a timeline; `y` is its middle."""
+    """One speaker's row of a timeline; `y` is its middle, `wave` the outline of how loud it was, "" where not known."""
 
     name: str
     y: float
     blocks: tuple[Block, ...]
+    wave: str = ""
 
 
 class Pin(msgspec.Struct, frozen=True, kw_only=True):
@@ -387,11 +398,15 @@ def timeline(
     duration: Seconds,
     *,
     lanes: Sequence[tuple[str, Sequence[Span]]],
+    waves: Mapping[str, Sequence[int]] = MappingProxyType({}),
     tense: Sequence[Span],
     overlaps: Sequence[Span],
     holds: Sequence[Span],
 ) -> Timeline:
-    """Speech of each lane with what happened around it; spans beyond the end are cut."""
+    """Speech of each lane with what happened around it; spans beyond the end are cut.
+
+    `waves` is how loud a lane was in pieces of equal length, 0 to 100: then its outline is drawn in place of blocks.
+    """
     length = max(duration, 0.001)
 
     def block(span: Span) -> Block:
@@ -410,7 +425,12 @@ def timeline(
     return Timeline(
         height=_LANE_STEP * len(lanes) + 14,
         lanes=tuple(
-            Lane(name=name, y=_tidy(_LANE_STEP * i + 34), blocks=tuple(block(s) for s in spans))
+            Lane(
+                name=name,
+                y=_tidy(_LANE_STEP * i + 34),
+                blocks=() if waves.get(name) else tuple(block(s) for s in spans),
+                wave=_wave(waves.get(name, ()), _LANE_STEP * i + 34),
+            )
             for i, (name, spans) in enumerate(lanes)
         ),
         tense=tuple(block(s) for s in tense),
@@ -419,6 +439,20 @@ def timeline(
         ticks=ticks(11),
         ticks_narrow=ticks(5),
     )
+
+
+_LOUDEST = 19.0
+
+
+def _wave(levels: Sequence[int], y: float) -> str:
+    """The outline of a lane: as high above its middle as below. Quiet words are to be seen beside loud ones."""
+    if not levels:
+        return ""
+    step = 1000 / len(levels)
+    heights = [_LOUDEST * math.sqrt(level / 100) for level in levels]
+    above = [((i + 0.5) * step, y - height) for i, height in enumerate(heights)]
+    below = [((i + 0.5) * step, y + height) for i, height in reversed(list(enumerate(heights)))]
+    return _closed(above, below)
 
 
 def pins(times: Sequence[tuple[int, Seconds]], duration: Seconds, *, width: float = _PIN_WIDTH) -> tuple[Pin, ...]:
@@ -443,18 +477,22 @@ def _tick_step(length: Seconds, most: int) -> int:
     return 7200
 
 
-def _domain(points: Sequence[TrendPoint]) -> tuple[float, float]:
-    if not points:
+def domain_of(points: Iterable[TrendPoint]) -> tuple[float, float]:
+    """The tens around the ranges of all points, at least forty points apart."""
+    shown = [p.interval for p in points if p.share is not None]
+    if not shown:
         return 0.0, 1.0
-    low = math.floor(min(p.interval.low for p in points) * 10) / 10
-    high = math.ceil(max(p.interval.high for p in points) * 10) / 10
+    low = math.floor(min(interval.low for interval in shown) * 10) / 10
+    high = math.ceil(max(interval.high for interval in shown) * 10) / 10
     while high - low < 0.4:
         high, low = min(1.0, high + 0.1), max(0.0, low - 0.1)
     return low, high
 
 
-def _told(point: TrendPoint) -> str:
-    return f"Week of {point.label}: {percent(point.share)}, likely {between(point.interval)}, {point.n:,} checks"
+def _told(point: TrendPoint, written: Callable[[float | None], str], noun: str) -> str:
+    span = f"{written(point.interval.low)} to {written(point.interval.high)}"
+    likely = "likely " if written is percent else ""
+    return f"Week of {point.label}: {written(point.share)}, {likely}{span}, {point.n:,} {noun}"
 
 
 def _path(points: Sequence[tuple[float, float]]) -> str:

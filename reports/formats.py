@@ -6,7 +6,7 @@ from pathlib import Path
 from reports import Format
 from reports.columnar import write_parquet
 from reports.delimited import write_csv
-from reports.page import complete, write_page
+from reports.page import NO_BRAND, Brand, complete, write_page
 from reports.printed import write_pdf
 from reports.spreadsheet import write_workbook
 from reports.summary import chat_summary
@@ -22,13 +22,14 @@ def write_formats(
     out: Path,
     url: str = "",
     with_pages: Collection[str] = (),
+    brand: Brand = NO_BRAND,
 ) -> tuple[Path, ...]:
     """Write the page to `out` and every other form beside it; each file is complete or the one before it.
 
     `url` is where the folder is served, "" where it is not; `with_pages` are the calls that have a page in `calls/`.
     Returns the paths, the page first. Raises SetupError where a PDF is asked for and its library is missing.
     """
-    made = [write_page(out, "weekly/weekly.html.j2", page=page)]
+    made = [write_page(out, "weekly/weekly.html.j2", brand=brand, page=page)]
     if "xlsx" in formats:
         workbook = out.with_suffix(".xlsx")
         made.append(write_workbook(readings, page, out=workbook, with_pages=with_pages, report_name=out.name))

@@ -129,6 +129,8 @@ def address_of(text: str) -> Address:
     return Address(display_name=found[0].display_name, addr_spec=found[0].addr_spec)
 
 
+# The start of an address that leads to another page of ours, neither within the page nor away.
+_BESIDE = "(?!#|[a-z]+:)"
 _PICTURE_ID = "trend@callaudit"
 _KINDS = {
     ".xlsx": "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
@@ -147,7 +149,7 @@ def _closing(link: str, attached: Sequence[Path]) -> str:
 
 
 def _alone(path: Path, link: str) -> bytes:
-    """A file as it can be read away from its folder: a page's links to calls lead to where they are served, or nowhere.
+    """A file as it can be read away from its folder: links to other pages lead to where those are served, or nowhere.
 
     `link` is the page's own address, "" where it has none.
     """
@@ -156,8 +158,9 @@ def _alone(path: Path, link: str) -> bytes:
         return content
     text = content.decode("utf-8")
     if link:
-        return text.replace('href="calls/', f'href="{escape(link.rpartition("/")[0])}/calls/').encode()
-    return re.sub(r'<a href="calls/[^"]*"[^>]*>(.*?)</a>', r"\1", text, flags=re.DOTALL).encode()
+        folder = escape(link.rpartition("/")[0])
+        return re.sub(rf'href="{_BESIDE}', lambda _: f'href="{folder}/', text).encode()
+    return re.sub(rf'<a href="{_BESIDE}[^"]*"[^>]*>(.*?)</a>', r"\1", text, flags=re.DOTALL).encode()
 
 
 def _picture(readings: Readings) -> bytes:

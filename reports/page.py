@@ -11,9 +11,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 import jinja2
+import msgspec
 from markupsafe import Markup
 
 from reports import wording
+from transcription.errors import SetupError
 from transcription.transcript import Seconds
 
 _PLAIN = re.compile(r"[A-Za-z0-9_\-]")
@@ -48,9 +50,52 @@ def call_link(call_id: str, *, at: Seconds | None = None) -> str:
     return f"calls/{quote(call_file_name(call_id))}" + (f"#t={at:.1f}" if at is not None else "")
 
 
-def weekly_file_name(week: str, edition: str = "") -> str:
-    """The name of a week's page, one folder above the calls' pages; `edition` is an edition's suffix."""
-    return f"weekly-{week}{edition}.html"
+def weekly_file_name(week: str, scorecard: str, edition: str = "") -> str:
+    """The name of a week's page by a scorecard, one folder above the calls' pages; `edition` is an edition's suffix."""
+    return f"weekly-{week}-{file_stem(scorecard)}{edition}.html"
+
+
+INDEX = "index.html"
+"""The page that leads to all others."""
+
+
+def agent_link(agent_id: str) -> str:
+    """The address of an agent's page as seen from the weekly page and the index."""
+    return f"agents/{quote(call_file_name(agent_id))}"
+
+
+class Brand(msgspec.Struct, frozen=True, kw_only=True):
+    """Whose pages these are: a company's name and its logo as a `data:` address, each "" where there is none."""
+
+    company: str = ""
+    logo: str = ""
+
+
+NO_BRAND = Brand()
+_PICTURES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".svg": "image/svg+xml"}
+_LARGEST_LOGO = 200_000
+
+
+def brand(company: str, logo: Path | None) -> Brand:
+    """The company's name and its logo, read into the page so that a page stays one file.
+
+    Raises SetupError where the logo is no picture that browsers show, cannot be read or is above 200 kB.
+    """
+    if logo is None:
+        return Brand(company=company)
+    kind = _PICTURES.get(logo.suffix.lower())
+    if kind is None:
+        raise SetupError(f"the logo {logo} is no picture", why=f"It ends in none of {', '.join(_PICTURES)}.")
+    try:
+        content = logo.read_bytes()
+    except OSError as error:
+        raise SetupError(f"the logo {logo} cannot be read", why=f"{error.strerror}.") from error
+    if len(content) > _LARGEST_LOGO:
+        raise SetupError(
+            f"the logo {logo} is too large",
+            why=f"It has {len(content):,} bytes, and every page holds it; {_LARGEST_LOGO:,} are allowed.",
+        )
+    return Brand(company=company, logo=f"data:{kind};base64,{base64.b64encode(content).decode()}")
 
 
 def link(path: Path, *, page: Path) -> str:
@@ -90,16 +135,22 @@ def _fetches_nothing(script: str = "") -> str:
 
     Should words of a call ever get past the escaping, a browser still runs and fetches nothing of theirs.
     """
-    rules = ["default-src 'none'", "style-src 'unsafe-inline'", "base-uri 'none'", "form-action 'none'"]
+    rules = [
+        "default-src 'none'",
+        "style-src 'unsafe-inline'",
+        "base-uri 'none'",
+        "form-action 'none'",
+        "img-src data:",
+    ]
     if script:
         digest = hashlib.sha256(environment().get_template(script).render().encode()).digest()
         rules += [f"script-src 'sha256-{base64.b64encode(digest).decode()}'", "media-src 'self' file:"]
     return "; ".join(rules)
 
 
-def write_page(out: Path, template: str, **values: object) -> Path:
+def write_page(out: Path, template: str, *, brand: Brand = NO_BRAND, **values: object) -> Path:
     """Render a template to `out`, complete or not at all; the same values give the same bytes."""
-    html = environment().get_template(template).render(**values)
+    html = environment().get_template(template).render(brand=brand, **values)
     with complete(out) as partial:
         partial.write_text(html, encoding="utf-8", errors="xmlcharrefreplace", newline="\n")
     return out

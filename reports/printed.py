@@ -9,6 +9,8 @@ from transcription.errors import SetupError
 def write_pdf(page: Path, *, out: Path, url: str = "") -> Path:
     """Print an HTML page of ours to `out`, complete or not at all; nothing is fetched from anywhere.
 
+    What the page says of a picture goes along for those who hear it (the tags of PDF/UA).
+
     `url` is where the page's folder is served: with it the links to calls work from the paper's screen, without it
     there are none, because a link into this machine's folders would help nobody.
 
@@ -32,8 +34,8 @@ def write_pdf(page: Path, *, out: Path, url: str = "") -> Path:
     printed = HTML(
         string=page.read_text(encoding="utf-8"),
         base_url=f"{url.rstrip('/')}/" if url else None,
-        url_fetcher=URLFetcher(allowed_protocols=()),
+        url_fetcher=URLFetcher(allowed_protocols=("data",)),
     )
     with complete(out) as partial:
-        printed.write_pdf(partial, pdf_identifier=page.stem.encode())
+        printed.write_pdf(partial, pdf_identifier=page.stem.encode(), pdf_tags=True)
     return out

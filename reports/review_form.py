@@ -1,4 +1,4 @@
-"""Forms on which people judge findings: a spreadsheet with drop-downs, or the same as JSON; and reading them back.
+"""Forms on which people judge findings: a spreadsheet, a page for the browser, or JSON; and reading them back.
 
 On a blind sheet neither the rule's verdict nor its words are shown, because who sees a verdict tends to agree with it;
 the words of the calls stand on a sheet of their own instead.
@@ -17,6 +17,7 @@ from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
 from audit_rules.finding import Verdict
+from reports.page import write_page
 from reports.wording import clock
 from transcription.errors import InputError, SetupError
 
@@ -138,16 +139,18 @@ def time_cell(seconds: float | None) -> str:
 
 
 def write_form(path: Path, form: Form) -> None:
-    """Write the form as .xlsx or .json, complete or not at all; the same form gives the same bytes.
+    """Write the form as .xlsx, .html or .json, complete or not at all; the same form gives the same bytes.
+
+    A page saves what is judged on it as the .json.
 
     Raises:
         InputError: the name ends otherwise.
         SetupError: the file cannot be written, or a spreadsheet is asked for without the extra “review”.
     """
     form = msgspec.structs.replace(form, rows=tuple(row.checked() for row in form.rows))
-    writers = {".xlsx": _write_xlsx, ".json": _write_json}
+    writers = {".xlsx": _write_xlsx, ".html": _write_page, ".json": _write_json}
     if path.suffix.lower() not in writers:
-        raise InputError(f"{path} is no form", why="A form is .xlsx or .json.", tries=("--out review.xlsx",))
+        raise InputError(f"{path} is no form", why="A form is .xlsx, .html or .json.", tries=("--out review.xlsx",))
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -161,6 +164,18 @@ def write_form(path: Path, form: Form) -> None:
 
 def _write_json(path: Path, form: Form) -> None:
     path.write_bytes(msgspec.json.format(msgspec.json.encode(form), indent=2) + b"\n")
+
+
+def _write_page(path: Path, form: Form) -> None:
+    words: dict[str, list[Turn]] = {}
+    for turn in form.words:
+        words.setdefault(turn.call, []).append(turn)
+    # What the page sends back is the form itself, filled in; it needs no words for that.
+    fields = msgspec.to_builtins(msgspec.structs.replace(form, words=()))
+    write_page(
+        path, "review_page/review.html.j2", form=form, fields=fields, words=words, said=tuple(SAID),
+        judgements=JUDGEMENTS, how=_HOW[1:-1],
+    )  # fmt: skip
 
 
 _WIDTHS = {
@@ -248,6 +263,12 @@ def read_form(path: Path) -> Filled:
         raise InputError(f"there is no file {path}")
     if path.suffix.lower() == ".xlsx":
         return _read_xlsx(path)
+    if path.suffix.lower() == ".html":
+        raise InputError(
+            f"{path.name} is the page itself, not what was said on it",
+            why="A page cannot write into its own file.",
+            tries=("open it in a browser, choose “Save”, and import the .json that it saves",),
+        )
     try:
         content = path.read_bytes()
         fields = msgspec.json.decode(content)

@@ -99,6 +99,11 @@ def short_day(on: date) -> str:
     return f"{on.day} {_MONTHS[on.month - 1][:3]}"
 
 
+def month(on: date) -> str:
+    """`Mar 2026`."""
+    return f"{_MONTHS[on.month - 1][:3]} {on.year}"
+
+
 def weekday(on: date) -> str:
     """`Thursday 5 March 2026`."""
     return f"{_WEEKDAYS[on.weekday()]} {day(on, year=True)}"

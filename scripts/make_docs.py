@@ -52,6 +52,7 @@ def _rule(rule: Rule, rulebook: Rulebook) -> list[str]:
         f"applies: {'where the customer is upset' if rule.applies == 'upset' else 'every call'}",
         *(["needs the times of both channels"] if rule.needs_times else []),
         *([f"milestone: {rule.milestone}"] if rule.milestone else []),
+        *([f"a miss is told as: {rule.missed}"] if rule.missed else []),
         f"status: {rule.status}",
         f"sources: {', '.join(rule.sources)}",
         f"in: {', '.join(sorted(steps))}",

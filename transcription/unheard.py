@@ -69,33 +69,44 @@ def _longest(word: Word) -> Seconds:
 def heard_again(
     channels: Sequence[Channel], written: Sequence[Written], engine: Engine, *, floor: float
 ) -> list[Written]:
-    """What was written, with the holes in its believed words heard once more, together and without a prompt.
+    """What was written, with the holes in its believed words heard once more, without a prompt.
 
-    What is written for a hole this time takes the place of the words there that were not believed; a word that the
-    first hearing has beside the hole is not written twice, but lasts from the one time to the other. `floor` is the
+    Each by itself, then those that are still left of a channel together: some are understood only in the one way, some
+    only in the other. What is written for a hole takes the place of the words there that were not believed; a word that
+    the first hearing has beside the hole is not written twice, but lasts from the one time to the other. `floor` is the
     lowest confidence of a believed word.
     """
-    believed = [
-        guarded(said.words, channel.spans, floor=floor).words for channel, said in zip(channels, written, strict=True)
-    ]
-    holes = [
-        without_words(channel.spans, words, shortest=WORTH_HEARING)
-        for channel, words in zip(channels, believed, strict=True)
-    ]
-    left_out = [n for n, own in enumerate(holes) if own]
-    if not left_out:
-        return list(written)
-    again = engine.transcribe([
-        msgspec.structs.replace(
-            channels[n], spans=_around(holes[n], channels[n]), glossary=(), language=written[n].language or ""
-        )
-        for n in left_out
-    ])  # fmt: skip
-    words = [list(said.words) for said in written]
-    for n, said in zip(left_out, again, strict=True):
-        for hole in holes[n]:
-            words[n] = _filled(words[n], hole, _within(said.words, hole), floor=floor)
-    return [Written(own, said.language) for own, said in zip(words, written, strict=True)]
+    said = list(written)
+    for together in (False, True):
+        asked = [
+            (n, group)
+            for n, channel in enumerate(channels)
+            for group in _groups(_holes(channel, said[n], floor), together=together)
+        ]
+        again = engine.transcribe([
+            msgspec.structs.replace(
+                channels[n], spans=_around(group, channels[n]), glossary=(), language=written[n].language or ""
+            )
+            for n, group in asked
+        ]) if asked else []  # fmt: skip
+        for (n, group), heard in zip(asked, again, strict=True):
+            words = said[n].words
+            for hole in group:
+                words = _filled(words, hole, _within(heard.words, hole), floor=floor)
+            said[n] = Written(words, written[n].language)
+    return said
+
+
+def _holes(channel: Channel, written: Written, floor: float) -> list[Spans]:
+    believed = guarded(written.words, channel.spans, floor=floor).words
+    return without_words(channel.spans, believed, shortest=WORTH_HEARING)
+
+
+def _groups(holes: Sequence[Spans], *, together: bool) -> list[Sequence[Spans]]:
+    """What is heard at once. A hole that is the only one left was heard by itself already."""
+    if together:
+        return [holes] if len(holes) > 1 else []
+    return [[hole] for hole in holes]
 
 
 def _filled(words: Sequence[Word], hole: Spans, again: Sequence[Word], *, floor: float) -> list[Word]:

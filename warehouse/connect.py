@@ -77,6 +77,7 @@ VIEW_ORDER = (
     "reviews",
     "random_reviews",
     "disputes",
+    "agreements",
     "runs",
     "questions",
 )

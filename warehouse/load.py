@@ -311,7 +311,7 @@ def store_rulebook(
         rules = [
             [
                 rulebook.version, r.id, r.step, r.asks, r.why, list(r.sources), r.status, r.applies, _definition(r),
-                r.matcher, r.speaker, r.milestone or None,
+                r.matcher, r.speaker, r.milestone or None, r.missed,
             ]
             for r in sorted(rulebook.rules, key=lambda rule: rule.id)
         ]  # fmt: skip
@@ -546,7 +546,9 @@ def transcripts(
     without_rulebook: str | None = None,
     at_once: int = 1000,
 ) -> Iterator[Transcript]:
-    """The stored transcripts, exactly as they were loaded, in order of call id; those that lost their words are not.
+    """The stored transcripts as they were loaded, in order of call id; those that lost their words are not.
+
+    A call's start is on the clock of the site.
 
     `call_ids` asks for these only; `without_rulebook` leaves out calls that this rulebook version has
     judged. Loading between two transcripts is allowed: the calls to give are chosen at the first one.
@@ -622,7 +624,7 @@ def keep_clock(con: duckdb.DuckDBPyConnection, timezone: str) -> None:
 
 def _definition(rule: Rule) -> str:
     """What the rule looks for, as JSON; its examples are its tests and change nothing."""
-    told = {"id", "asks", "why", "sources", "status", "applies", "milestone", "examples"}
+    told = {"id", "asks", "why", "sources", "status", "applies", "milestone", "missed", "examples"}
     fields = {k: v for k, v in msgspec.structs.asdict(rule).items() if k not in told and v is not None}
     return msgspec.json.encode(fields, order="deterministic").decode()
 

@@ -1,6 +1,7 @@
 """Promises whose outcome is another by now: a later call kept them, or their time ran out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import duckdb
 import msgspec
@@ -65,19 +66,16 @@ def unsettled_promises(con: duckdb.DuckDBPyConnection) -> list[Unsettled]:
     ]
 
 
-def _trigger(piece: dict[str, object]) -> Evidence:
-    return msgspec.convert(
-        {
-            "kind": EvidenceKind.TRIGGER,
-            "turn": piece["turn"],
-            "role": SpeakerRole(piece["role"]) if piece["role"] else None,
-            "start": piece["start_s"],
-            "end": piece["end_s"],
-            "quote": piece["quote"],
-            "char_start": piece["char_start"],
-            "char_end": piece["char_end"],
-        },
-        Evidence,
+def _trigger(piece: Mapping[str, Any]) -> Evidence:
+    return Evidence(
+        kind=EvidenceKind.TRIGGER,
+        turn=piece["turn"],
+        role=SpeakerRole(piece["role"]) if piece["role"] else None,
+        start=piece["start_s"],
+        end=piece["end_s"],
+        quote=piece["quote"],
+        char_start=piece["char_start"],
+        char_end=piece["char_end"],
     )
 
 

@@ -30,6 +30,7 @@ _LONGEST = 128
 _PADDED_TO = 4
 _AT_ONCE = 64
 _NEVER = -30.0
+_LEAST = np.float32(np.exp(_NEVER))
 
 
 class Heard(msgspec.Struct, frozen=True):
@@ -115,7 +116,8 @@ class Recogniser:
                     ids[row, : len(one)] = one
                     mask[row, : len(one)] = 1
                 vectors, odds, at = self._encoder.run(None, {"ids": ids, "mask": mask})
-                found.update(zip(rows, zip(vectors, odds, at, strict=True), strict=True))
+                # Not in the graph: onnxruntime's logarithm of a number depends on where in an array it stands.
+                found.update(zip(rows, zip(vectors, np.log(odds + _LEAST), at, strict=True), strict=True))
         return found
 
     def _in_context(

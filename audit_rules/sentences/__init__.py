@@ -41,7 +41,7 @@ def reason_of(finding: Finding, told_in: Language | None = None) -> str:
     words = told_in or language()
     known = _known(finding.facts, words)
     said = [_first(words.reasons[finding.reason], known)]
-    if finding.reason is Reason.NOT_HEARD and finding.miss in words.nearest:
+    if finding.reason is Reason.NOT_HEARD and finding.miss and finding.miss in words.nearest:
         said.append(_first(words.nearest[finding.miss], known))
     return " ".join(said)
 

@@ -179,5 +179,7 @@ def _tally(transcripts: Sequence[Transcript], audits: Sequence[Audit], rulebook:
         tense_calls=len(tense),
         rules_met=sum(v is Verdict.MET for v in judged),
         rules_judged=len(judged),
-        critical_misses=sum(f.verdict is Verdict.MISSED and f.rule_id in critical for a in audits for f in a.findings),
+        critical_misses=sum(
+            f.verdict is Verdict.MISSED and f.is_proven and f.rule_id in critical for a in audits for f in a.findings
+        ),
     )

@@ -11,6 +11,7 @@ import typer
 from flows.cli import (
     acts,
     calls,
+    coaching,
     daily,
     fragile,
     models,
@@ -36,6 +37,7 @@ app.add_typer(rules.commands, rich_help_panel=DAILY)
 app.add_typer(scorecards.commands, rich_help_panel=DAILY)
 app.add_typer(acts.commands, rich_help_panel=DAILY)
 app.add_typer(review.commands, rich_help_panel=DAILY)
+app.add_typer(coaching.commands, rich_help_panel=DAILY)
 app.add_typer(runs.commands, rich_help_panel=DAILY)
 app.add_typer(calls.commands, rich_help_panel=READING)
 app.add_typer(models.commands, rich_help_panel=SETUP)

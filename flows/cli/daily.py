@@ -134,7 +134,7 @@ def audit(
     Example: callaudit audit call.wav --scorecard six_step_process
     """
     from audit_rules.audit import audit as judge
-    from audit_rules.scorecard import score, verdicts_of
+    from audit_rules.scorecard import score, unproven, verdicts_of
     from flows.auditing.recognition import choose_engine, read_arrival
     from flows.console import out, show_error, show_scorecard
     from flows.settings import load_settings
@@ -164,7 +164,8 @@ def audit(
                 show_error(error)
             continue
         found = judge(transcript, rulebook)
-        show_scorecard(file.name, transcript, found, score(verdicts_of(found.findings), rulebook, card), rulebook)
+        scored = score(verdicts_of(found.findings), rulebook, card, unproven=unproven(found.findings))
+        show_scorecard(file.name, transcript, found, scored, rulebook)
     if len(files) == 1 and refused:
         raise refused[0]
     if refused:

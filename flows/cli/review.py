@@ -26,7 +26,8 @@ def review_sample(
         bool, typer.Option("--blind/--not-blind", help="Hide the rule's verdict in the random sample.")
     ] = True,
     out_file: Annotated[
-        Path | None, typer.Option("--out", "-o", metavar="FILE", help="The form, .xlsx or .json.")
+        Path | None,
+        typer.Option("--out", "-o", metavar="FILE", help="The form: .xlsx, .html or .json."),
     ] = None,
 ) -> None:
     """Draw findings for people to judge and write a form.
@@ -34,6 +35,8 @@ def review_sample(
     Rates of mistakes come from the random sample alone; the targeted findings are the ones most likely wrong.
 
     Example: callaudit review sample --week 2026-W10 --random 60 --targeted 0 --out review.xlsx
+
+    Example: callaudit review sample --out review-2026-W10.html
     """
     from flows.console import out
     from flows.review import sample
@@ -44,6 +47,10 @@ def review_sample(
         week=week, random=random, targeted=targeted, out=out_file, rules=rule or (), blind=blind,
     )  # fmt: skip
     out.print(f"Wrote {drawn.path}: {drawn.random} findings of {drawn.week} at random, {drawn.targeted} targeted.")
+    if drawn.path.suffix.lower() == ".html":
+        filled = drawn.path.with_suffix(".json").name
+        out.print(f"Next: judge them in a browser and save; then   [bold]callaudit review import {filled}[/]")
+        return
     out.print(f"Next: judge them, then   [bold]callaudit review import {drawn.path} --reviewer NAME[/]")
 
 

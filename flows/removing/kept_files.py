@@ -77,7 +77,7 @@ def prefect_history() -> list[Path]:
 
 def review_forms(settings: Settings) -> list[Path]:
     """The forms that lie where `callaudit review sample` puts them, when called beside the settings."""
-    return sorted(p for form in ("xlsx", "json") for p in settings.root.glob(f"review-*.{form}") if p.is_file())
+    return sorted(p for form in ("xlsx", "html", "json") for p in settings.root.glob(f"review-*.{form}") if p.is_file())
 
 
 def documents(path: Path) -> Iterator[Document]:

@@ -18,13 +18,13 @@ import msgspec
 from flows.access import readable
 from flows.auditing.recognition import read_staged
 from flows.auditing.shared import Shared
-from flows.pages import render_call
+from flows.pages import remake_places, remake_week, render_call
 from flows.removing.kept_files import file_names, review_forms
 from flows.settings import Settings
 from flows.watching.events import Doing, tell
 from flows.watching.journal import forget_calls
-from reports import weekly
-from reports.page import call_file_name, weekly_file_name
+from reports.page import INDEX, call_file_name, weekly_file_name
+from reports.places import AGENTS
 from reports.weekly.readings import AGENT_WEEKS, WEEKS
 from reports.wording import iso_week, week_start
 from transcription.errors import SetupError
@@ -142,6 +142,13 @@ def affected_pages(settings: Settings, removal: Removal, shown: Published | None
         week = _WEEK.fullmatch(path.name)
         if week is not None and (week[1] in weeks or file_names(path, named)):
             found.append(Page(path=str(path), week=week[1], scorecard=_scorecard(path, settings)))
+    if found or removal.reaches_the_warehouse:
+        # They show figures and quotes of every week, and lead to the pages above.
+        found += [
+            Page(path=str(p))
+            for p in (settings.reports / INDEX, *(settings.reports / AGENTS).glob("*.html"))
+            if p.exists()
+        ]
     return tuple(found)
 
 
@@ -285,16 +292,21 @@ def _make_pages(settings: Settings, removal: Removal) -> Outcome:
         with open_published(settings.published) as published, readable(settings.reports, mode=mode):
             calls = {r["call_id"] for r in published.rows("select call_id from calls")}
             weeks = {r["iso_week"] for r in published.rows("select iso_week from weeks where calls > 0")}
+            places = False
             for page in removal.pages:
                 path = Path(page.path)
                 if page.call_id in calls:
                     made.append(str(render_call(settings, published, page.call_id)))
-                elif page.week in weeks and path.name == weekly_file_name(page.week):
-                    made.append(str(weekly.render(published, week=page.week, scorecard=page.scorecard, out=path)))
+                elif page.week in weeks and path.name == weekly_file_name(page.week, page.scorecard):
+                    made.append(str(remake_week(settings, published, week=page.week, scorecard=page.scorecard)))
+                elif not page.week and not page.call_id and path.parent.name != "calls":
+                    places = True
                 else:
                     taken.append(str(path))
                     if page.week in weeks:
                         again[f"callaudit report --week {page.week}"] = None
+            if places:
+                made.extend(map(str, remake_places(settings, published)))
     return Outcome(made=tuple(made), taken=(*taken, *removal.made_elsewhere), again=tuple(again))
 
 

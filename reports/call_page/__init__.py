@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from pathlib import Path
 
+from reports.call_page.loudness import loudness
 from reports.call_page.numbers import call_page
 from reports.call_page.readings import Readings, read, read_calls
-from reports.page import link, write_page
+from reports.page import NO_BRAND, Brand, link, write_page
 from warehouse.connect import Published
 
 
@@ -21,15 +22,20 @@ def render(
 
 
 def render_calls(
-    published: Published, pages: Mapping[str, tuple[Path, Path | None]], *, scorecard: str = "house"
+    published: Published,
+    pages: Mapping[str, tuple[Path, Path | None]],
+    *,
+    scorecard: str = "house",
+    brand: Brand = NO_BRAND,
 ) -> tuple[Path, ...]:
     """Write the pages of many calls, by id (the page, its audio), as `render` does, asking for many calls at once."""
     return tuple(
-        _write(readings, out=out, audio=audio, scorecard=scorecard)
+        _write(readings, out=out, audio=audio, scorecard=scorecard, brand=brand)
         for readings, (out, audio) in zip(read_calls(published, list(pages)), pages.values(), strict=True)
     )
 
 
-def _write(readings: Readings, *, out: Path, audio: Path | None, scorecard: str) -> Path:
+def _write(readings: Readings, *, out: Path, audio: Path | None, scorecard: str, brand: Brand = NO_BRAND) -> Path:
     source = link(audio, page=out) if audio is not None else ""
-    return write_page(out, "call_page/call.html.j2", page=call_page(readings, scorecard), audio=source)
+    page = call_page(readings, scorecard, loudness(audio) if audio is not None and audio.exists() else ())
+    return write_page(out, "call_page/call.html.j2", brand=brand, page=page, audio=source)

@@ -8,6 +8,7 @@ import msgspec
 
 from audit_rules.scorecard import LEAST_JUDGED
 from reports import charts
+from reports.call_page.loudness import Loudness, within
 from reports.call_page.marked_text import Highlight, Piece, Tone, pieces, uncertain_words
 from reports.call_page.readings import Readings, Row
 from reports.page import weekly_file_name
@@ -166,13 +167,14 @@ class CallPage(msgspec.Struct, frozen=True, kw_only=True):
     heard: str
     has_uncertain: bool
     has_findings: bool
+    has_missed: bool
     measures: tuple[Measure, ...]
     rulebook_version: str
     footer: str
 
 
-def call_page(readings: Readings, scorecard: str) -> CallPage:
-    """Work out a call's page from what the warehouse said."""
+def call_page(readings: Readings, scorecard: str, loud: Loudness = ()) -> CallPage:
+    """Work out a call's page from what the warehouse said, and how `loud` its copy is where there is one."""
     call = readings.call
     duration = _duration(readings)
     numbers = _numbers(readings, scorecard)
@@ -183,6 +185,7 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
     both = overlaps(agent, customer, shortest=_TALKING_OVER)
     pins, rows, narrow_rows = _pins(readings, numbers, duration)
     episodes = _episode_spans(readings, duration)
+    lanes = _lanes(readings)
     lines = _lines(readings, numbers, holds=holds, overlapped=both)
     return CallPage(
         call_id=str(call["call_id"]),
@@ -190,7 +193,7 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
         who=", ".join(str(v) for v in (call["agent_name"] or call["agent_id"] or "Agent not named", call["team"]) if v),
         when=_when(call["started_local"], call["started_at"]) + f", {_length(duration)}",
         outcome=_outcome(call) if readings.turns else "No words were heard.",
-        week_href=f"../{weekly_file_name(call['iso_week'])}" if call["iso_week"] else "",
+        week_href=f"../{weekly_file_name(call['iso_week'], scorecard)}" if call["iso_week"] else "",
         week_text=f"Week of {day(week_start(call['iso_week']))}" if call["iso_week"] else "Undated call",
         notice=str(call["notice"] or ""),
         scored=chosen is not None and chosen.scored,
@@ -201,7 +204,14 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
         scorecards=cards,
         duration=round(duration, 2),
         length=clock(duration) if duration else "",
-        timeline=charts.timeline(duration, lanes=_lanes(readings), tense=episodes, overlaps=both, holds=holds)
+        timeline=charts.timeline(
+            duration,
+            lanes=lanes,
+            waves=_waves(readings, lanes, loud, duration),
+            tense=episodes,
+            overlaps=both,
+            holds=holds,
+        )
         if duration and readings.turns
         else None,
         timeline_note="" if call["has_times"] else _no_times(call),
@@ -225,6 +235,7 @@ def call_page(readings: Readings, scorecard: str) -> CallPage:
         heard=_heard(call) if readings.turns else _unheard(call),
         has_uncertain=any(piece.uncertain for line in lines for piece in line.pieces),
         has_findings=bool(numbers),
+        has_missed=any(row["verdict"] == "missed" for row in readings.findings),
         measures=_measures(call),
         rulebook_version=str(call["rulebook_version"]),
         footer=f"Judged by rulebook {str(call['rulebook_version'])[:12]} on a machine transcript. "
@@ -551,6 +562,24 @@ def _lanes(readings: Readings) -> list[tuple[str, tuple[Span, ...]]]:
         for role, name in (("agent", "Agent"), ("customer", "Customer"), ("system", "System"), ("unknown", "Speech"))
     }
     return [(name, spans) for name, spans in spoken.items() if spans]
+
+
+def _waves(
+    readings: Readings, lanes: Sequence[tuple[str, tuple[Span, ...]]], loud: Loudness, duration: Seconds
+) -> dict[str, tuple[int, ...]]:
+    """How loud each party was: on its own channel, or on the one that all share while it spoke."""
+    if not loud:
+        return {}
+    waves = {}
+    for name, spans in lanes:
+        channels = [row["channel"] for row in readings.utterances if row["speaker"] == name.lower()]
+        channel = max(set(channels), key=channels.count) if channels else None
+        own = readings.call["has_times"] and channel is not None and 0 <= channel < len(loud)
+        if own and len(loud) > 1:
+            waves[name] = loud[channel]
+        elif len(loud) == 1:
+            waves[name] = within(loud[0], spans, duration)
+    return waves
 
 
 def _episode_spans(readings: Readings, duration: Seconds) -> tuple[Span, ...]:

@@ -4,11 +4,14 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import timedelta
 from itertools import pairwise
+from urllib.parse import quote
 
 import msgspec
 
 from reports import charts
+from reports.page import agent_link, weekly_file_name
 from reports.statistics import LEVEL, Interval, Prior, Rate, design_effect, shrink, sidak, team_prior
+from reports.weekly.edition import Edition
 from reports.weekly.rates import FEW, Told, Tone, Unsure, changed_steps, shown, told_change, unsure_of
 from reports.weekly.readings import AGENT_WEEKS, Readings, Row, steps_in_order
 from reports.wording import between, counted, day, percent, week_start
@@ -31,6 +34,7 @@ class AgentLine(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     name: str
+    href: str
     calls: int
     share: float | None
     likely: Interval | None
@@ -49,6 +53,7 @@ class Team(msgspec.Struct, frozen=True, kw_only=True):
     """A team and its agents, in order of name: ranges overlap too often for a ranking to mean anything."""
 
     name: str
+    href: str
     calls: int
     rate: Rate
     value: str
@@ -227,6 +232,20 @@ def agent_name(agent: Row) -> str:
     return str(agent["agent_name"] or agent["agent_id"])
 
 
+def agent_href(readings: Readings, agent: Row) -> str:
+    """The agent's page; none under a pseudonym, because it says who it is."""
+    return "" if readings.edition.pseudonyms else agent_link(str(agent["agent_id"]))
+
+
+def _team_href(readings: Readings, members: Sequence[Row]) -> str:
+    """The team's page of the week, which is made with the report of everybody; no team's page leads to itself."""
+    team = str(members[0]["team"])
+    called = any(row["team"] == team for row in readings.calls)
+    if not (team and called and readings.edition.is_whole) or readings.edition.pseudonyms:
+        return ""
+    return quote(weekly_file_name(readings.week, readings.scorecard, Edition(team=team).suffix))
+
+
 def _team(seen: _Seen, changes: "_Changes", name: str, members: Sequence[Row]) -> Team:
     worth = [(float(a["met"]) / seen.effect, float(a["judged"]) / seen.effect) for a in members]
     prior = None if _alone(seen.readings, members) else team_prior(worth)
@@ -236,6 +255,7 @@ def _team(seen: _Seen, changes: "_Changes", name: str, members: Sequence[Row]) -
     own = seen.readings.edition.agent
     return Team(
         name=name,
+        href=_team_href(seen.readings, members),
         calls=calls,
         rate=rate,
         value=shown(rate, few=few),
@@ -355,6 +375,7 @@ def _agent_line(seen: _Seen, agent: Row, count: tuple[float, float], prior: Prio
         reading = {"good": "above team", "bad": "below team", "": "like the team"}[tone]
     return AgentLine(
         name=agent_name(agent),
+        href=agent_href(seen.readings, agent),
         calls=calls,
         share=estimate.share if estimate else None,
         likely=estimate.interval if estimate else None,

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import msgspec
 
 from reports.statistics import LEVEL, Prior, shrink, sidak
-from reports.weekly.agents import FEW_AGENT_CALLS, agent_name, members_by_team, step_counts, step_priors
-from reports.weekly.listening import Moment, moment_of
+from reports.weekly.agents import FEW_AGENT_CALLS, agent_href, agent_name, members_by_team, step_counts, step_priors
+from reports.weekly.listening import Moment, week_moment
 from reports.weekly.readings import Readings, Row, steps_in_order
 from reports.wording import percent
 
@@ -30,6 +30,7 @@ class Card(msgspec.Struct, frozen=True, kw_only=True):
     """One agent's card; what there is too little evidence for is None or empty."""
 
     name: str
+    href: str
     team: str
     work_on: Advice | None
     went_well: Advice | None
@@ -59,7 +60,14 @@ def coaching_cards(readings: Readings) -> tuple[Card, ...]:
             moments = _moments(readings, by_agent.get(agent["agent_id"], []), work_on, went_well)
             if work_on or went_well:
                 cards.append(
-                    Card(name=agent_name(agent), team=team, work_on=work_on, went_well=went_well, moments=moments)
+                    Card(
+                        name=agent_name(agent),
+                        href=agent_href(readings, agent),
+                        team=team,
+                        work_on=work_on,
+                        went_well=went_well,
+                        moments=moments,
+                    )
                 )
     return tuple(cards)
 
@@ -141,7 +149,7 @@ def _moments(
     met = [row for row in rows if went_well and row["step"] == went_well.step and row["verdict"] == "met"]
     missed, met = _each_call_once(missed), _each_call_once(met)
     good = met[: max(1, MOMENTS - len(missed))]
-    return tuple(moment_of(readings, row) for row in (*missed[: MOMENTS - len(good)], *good))
+    return tuple(week_moment(readings, row) for row in (*missed[: MOMENTS - len(good)], *good))
 
 
 def _each_call_once(rows: Sequence[Row]) -> list[Row]:

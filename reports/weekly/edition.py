@@ -1,13 +1,17 @@
 """Which calls a report is of: everybody's, or those of one team, one queue, one agent."""
 
 import difflib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from reports.page import file_stem
 from transcription.errors import InputError
-from warehouse.connect import Published
+
+if TYPE_CHECKING:
+    # Not to run: `WHOLE` lives as long as the process, and what its module names with it. DuckDB's module, kept so
+    # long, says on standard error that all its objects leaked.
+    from warehouse.connect import Published
 
 
 class Edition(msgspec.Struct, frozen=True, kw_only=True):
@@ -36,6 +40,11 @@ class Edition(msgspec.Struct, frozen=True, kw_only=True):
         return ", ".join(f"{what} {name}".removeprefix("agent ") for what, name in parts if name)
 
     @property
+    def label(self) -> str:
+        """What the index of all reports calls it: `team Billing`, "" of everybody."""
+        return ", ".join(filter(None, (self.told, "under pseudonyms" if self.pseudonyms else "")))
+
+    @property
     def suffix(self) -> str:
         """What a file name says of it: `-team-Billing`, "" of everybody."""
         parts = (("team", self.team), ("queue", self.queue), ("agent", self.agent))
@@ -57,7 +66,7 @@ WHOLE = Edition()
 """Every call."""
 
 
-def choose_edition(published: Published, *, team: str = "", queue: str = "", agent: str = "") -> Edition:
+def choose_edition(published: "Published", *, team: str = "", queue: str = "", agent: str = "") -> Edition:
     """The edition that is meant; `agent` is an id, or a name that only one agent has.
 
     Raises InputError for a team, queue or agent that no call names, with those that are spelled alike, and for a name
@@ -70,7 +79,7 @@ def choose_edition(published: Published, *, team: str = "", queue: str = "", age
     return _of_agent(published, chosen, agent) if agent else chosen
 
 
-def _of_agent(published: Published, edition: Edition, agent: str) -> Edition:
+def _of_agent(published: "Published", edition: Edition, agent: str) -> Edition:
     rows = published.rows(
         """
         select agent_id, arg_max(coalesce(agent_name, agent_id), started_at) as agent_name,
@@ -94,7 +103,7 @@ def _of_agent(published: Published, edition: Edition, agent: str) -> Edition:
     )
 
 
-def _known(published: Published, what: str, name: str) -> str:
+def _known(published: "Published", what: str, name: str) -> str:
     if not name:
         return ""
     rows = published.rows(f"select distinct {what} as name from calls where {what} is not null order by all")  # noqa: S608  A word of ours.

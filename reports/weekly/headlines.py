@@ -11,8 +11,8 @@ from reports.weekly.rates import (
     calmed_rate,
     changed_steps,
     comparisons,
+    critical_misses,
     critical_rate,
-    critical_steps,
     lost_recordings,
     pooled,
     shown,
@@ -21,7 +21,7 @@ from reports.weekly.rates import (
     week_row,
 )
 from reports.weekly.readings import Readings
-from reports.wording import between, counted, day, listed, long_time, percent, week_start
+from reports.wording import between, counted, day, long_time, percent, week_start
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -88,7 +88,7 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
         _figure(
             "Calls with a critical miss",
             critical[0],
-            _where(critical_steps(readings)) or basis(critical[0], "call"),
+            _where(readings) or basis(critical[0], "call"),
             _told(readings, critical, lower_is_better=True),
         ),
         Figure(
@@ -130,5 +130,7 @@ def _counted_change(now: Rate, before: Rate) -> Told:
     return Told(words=f"{percent(before.share)} the week before")
 
 
-def _where(steps: list[str]) -> str:
-    return listed(steps[:2]) + (f" and {len(steps) - 2} more" if len(steps) > 2 else "")
+def _where(readings: Readings) -> str:
+    """`2 told the customer to calm down, 1 was rude`."""
+    found = [f"{calls:,} {told}" for calls, told in critical_misses(readings)]
+    return ", ".join(found[:2]) + (f" and {len(found) - 2} more" if len(found) > 2 else "")

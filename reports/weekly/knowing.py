@@ -4,22 +4,21 @@ from collections.abc import Sequence
 
 import msgspec
 
-from reports.statistics import LEVEL, sidak
 from reports.weekly.headlines import Figure
 from reports.weekly.rates import (
     FEW,
     audited_calls,
     changed_steps,
+    critical_misses,
     critical_rate,
-    critical_steps,
     lost_recordings,
     pooled,
-    step_rate,
     week_row,
+    worst_step,
 )
 from reports.weekly.readings import Readings
 from reports.weekly.steps import StepLine
-from reports.wording import counted, day, listed, percent, week_start
+from reports.wording import counted, day, percent, week_start
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +39,7 @@ def known(readings: Readings, figures: Sequence[Figure], steps: Sequence[StepLin
         *_know_overall(readings, figures[0]),
         *_know_critical(readings),
         *_know_steps(steps),
-        *_know_weakest(readings, steps),
+        *_know_worst(readings),
         *_know_tense(readings),
         *_know_lost(readings),
         *_know_too_few(readings),
@@ -74,10 +73,13 @@ def _know_critical(readings: Readings) -> list[Known]:
         return []
     if rate.hits:
         one = rate.hits == 1
+        misses = critical_misses(readings) or [(int(rate.hits), "did what no agent may")]
+        first, *more = [f"in {counted(calls, 'call')} the agent {told}" for calls, told in misses]
+        several = f"{'; '.join(more)}. {counted(int(rate.hits), 'call')} with a critical miss in all."
         return [
             Known(
-                point=f"{counted(int(rate.hits), 'call')} had a critical miss",
-                detail=f"({listed(critical_steps(readings)[:3])}).",
+                point=f"{first[0].upper()}{first[1:]}{';' if more else ','}",
+                detail=several if more else "a critical miss.",
                 to="hear" if len(readings.moments) else "calls",
                 to_text="Listen to it first." if one else "Listen to these first.",
             )
@@ -104,25 +106,16 @@ def _know_steps(steps: Sequence[StepLine]) -> list[Known]:
     ]
 
 
-def _know_weakest(readings: Readings, steps: Sequence[StepLine]) -> list[Known]:
-    """The step with the most misses, of those clearly below all steps together."""
-    overall = pooled(readings, readings.week).interval()
-    level = sidak(LEVEL, len(steps))
-    low = []
-    for line in steps:
-        rate = step_rate(readings, readings.week, line.step)
-        if rate.n and rate.interval(level).high < overall.low:
-            low.append((rate.hits - rate.n, line, rate))
-    if not low:
+def _know_worst(readings: Readings) -> list[Known]:
+    worst = worst_step(readings)
+    if worst is None or not worst["misses"]:
         return []
-    _, line, rate = min(low, key=lambda found: (found[0], found[1].number))
-    missed = rate.n - rate.hits
     return [
         Known(
-            point=f"Most worth coaching: {line.title}.",
-            detail=f"Missed on {missed:,.0f} of the {counted(int(rate.n), 'call')} that called for it.",
-            to="steps",
-            to_text="See its rules.",
+            point=f"Most points were lost on “{worst['step_title']}”:",
+            detail=f"missed on {worst['misses']:,} of the {counted(int(worst['judged']), 'call')} that called for it.",
+            to="misses",
+            to_text="See what drives misses.",
         )
     ]
 

@@ -3,6 +3,7 @@
 import msgspec
 
 from reports import charts
+from reports.page import INDEX, weekly_file_name
 from reports.weekly.agents import Heat, OwnStep, Team, agent_teams, agents_note, heat_map, own_steps, track_start
 from reports.weekly.coaching import Card, coaching_cards, coaching_note
 from reports.weekly.edition import Edition
@@ -10,21 +11,25 @@ from reports.weekly.headlines import Figure, headline_figures, summary
 from reports.weekly.knowing import Known, known, rule_changes
 from reports.weekly.listening import (
     CallLine,
+    First,
     Moment,
     call_lines,
+    calls_are_many,
     calls_title,
     funnel_chart,
     funnel_note,
-    moments,
+    listen_first,
     score_chart,
+    worth_playing,
 )
+from reports.weekly.measured import Measured, measured
 from reports.weekly.misses import Drivers, drivers, misses_note
 from reports.weekly.quality import Fact, footer_text, how_counted, not_audited_facts, not_audited_note, quality_facts
 from reports.weekly.rates import audited_calls
 from reports.weekly.readings import Readings
 from reports.weekly.steps import ScorecardLine, StepLine, scorecard_lines, step_lines, steps_note
 from reports.weekly.trend import trend_label, trend_note, trend_points, trend_title
-from reports.wording import number_word, week_dates, week_start
+from reports.wording import counted, number_word, week_dates, week_start
 
 
 class Weekly(msgspec.Struct, frozen=True, kw_only=True):
@@ -32,6 +37,7 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
 
     title: str
     edition: Edition
+    index_href: str
     scorecard: str
     scorecard_name: str
     summary: str
@@ -58,12 +64,14 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
     coaching_note: str
     cards: tuple[Card, ...]
     other_cards: tuple[Card, ...]
-    worst: tuple[Moment, ...]
+    first: First
     best: tuple[Moment, ...]
     calls_title: str
     timezone: str
     calls: tuple[CallLine, ...]
     linked_calls: frozenset[str]
+    all_calls: str
+    all_calls_href: str
     funnel: charts.Funnel | None
     funnel_note: str
     scores: charts.Scores | None
@@ -72,6 +80,7 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
     quality: tuple[Fact, ...]
     not_audited: tuple[Fact, ...]
     not_audited_note: str
+    measured: tuple[Measured, ...]
     misses_note: str
     drivers: Drivers
     rule_changes: tuple[Known, ...]
@@ -83,7 +92,6 @@ def weekly(readings: Readings) -> Weekly:
     """Work out the page from what the warehouse said."""
     steps = step_lines(readings)
     figures = headline_figures(readings)
-    worst, best = moments(readings)
     teams = agent_teams(readings)
     agents = [agent for team in teams for agent in team.agents]
     cards = coaching_cards(readings)
@@ -91,10 +99,18 @@ def weekly(readings: Readings) -> Weekly:
     points_ = trend_points(readings)
     calls = audited_calls(readings, readings.week)
     lines, scores = call_lines(readings), score_chart(readings)
-    heard = (*worst, *best, *(moment for card in cards for moment in card.moments), *lines)
+    first, best = listen_first(readings), worth_playing(readings)
+    carded = (moment for card in cards for moment in card.moments)
+    heard: tuple[Moment | CallLine, ...] = (
+        *(moment for _, found in first.by_agent for moment in found),
+        *best,
+        *carded,
+        *lines,
+    )
     return Weekly(
         title=_title(readings),
         edition=readings.edition,
+        index_href="" if readings.edition.pseudonyms else INDEX,
         scorecard=readings.title,
         scorecard_name=readings.scorecard,
         summary=summary(readings),
@@ -121,12 +137,16 @@ def weekly(readings: Readings) -> Weekly:
         coaching_note=coaching_note(cards, of_one=one),
         cards=tuple(card for card in cards if one or card.is_clear),
         other_cards=tuple(card for card in cards if not (one or card.is_clear)),
-        worst=worst,
+        first=first,
         best=best,
         calls_title=calls_title(readings),
         timezone=readings.timezone,
         calls=lines,
         linked_calls=frozenset([shown.call_id for shown in heard if shown.href] + _dotted(readings, scores)),
+        all_calls=f"All {counted(len(readings.calls), 'call')}",
+        all_calls_href=weekly_file_name(readings.week, readings.scorecard, f"{readings.edition.suffix}-calls")
+        if calls_are_many(readings)
+        else "",
         funnel=funnel_chart(readings),
         funnel_note=funnel_note(readings),
         scores=scores,
@@ -135,6 +155,7 @@ def weekly(readings: Readings) -> Weekly:
         quality=quality_facts(readings),
         not_audited=not_audited_facts(readings),
         not_audited_note=not_audited_note(readings),
+        measured=measured(readings),
         misses_note=misses_note(readings),
         drivers=drivers(readings),
         rule_changes=rule_changes(readings),

@@ -175,9 +175,9 @@ def how_counted(readings: Readings, steps: int) -> tuple[str, ...]:
         "a team or a scorecard, counts the same steps of calls: the headline is their sum.",
         "Calls with a critical miss are counted of those in which a critical rule could be judged or none was called "
         "for, tense calls of those of which it could be told.",
-        "Ranges are 95 % Wilson intervals. Verdicts on one agent's calls (one call's, where agents are few) are alike, "
-        "so pooled ranges are widened by the design effect (Cochran) and, where agents are few, by Student's quantile "
-        "(Korn and Graubard); a naive range would be too narrow.",
+        "Ranges are 95 % Wilson intervals. Verdicts on one agent's calls (one call's, where no two agents are named) "
+        "are alike, so pooled ranges are widened by the design effect (Cochran) and, where agents are few, by "
+        "Student's quantile (Korn and Graubard); a naive range would be too narrow.",
         f"A change is clear when Newcombe's interval of the difference leaves out zero at {level:.1f} %: with "
         f"{number_word(HEADLINES)} headlines and {number_word(steps)} steps (Šidák) a week in which nothing changed is "
         "then told as changed at most once in twenty.",

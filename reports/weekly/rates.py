@@ -85,11 +85,17 @@ def critical_rate(readings: Readings, week: str) -> Rate:
     return _of_calls(readings, week, "calls_with_critical_miss", "critical_judged_calls")
 
 
-def critical_steps(readings: Readings) -> list[str]:
-    """The steps in which calls had critical misses, the commonest first."""
-    rows = [row for row in readings.step_losses if row["critical_calls"]]
-    rows.sort(key=lambda row: (-row["critical_calls"], row["step_title"]))
-    return list(dict.fromkeys(str(row["step_title"]) for row in rows))
+def critical_misses(readings: Readings) -> list[tuple[int, str]]:
+    """What agents did that no agent may, as people would say it, with the number of calls; the commonest first."""
+    return [
+        (int(row["calls"]), str(row["missed"] or f"missed “{row['step_title']}”")) for row in readings.critical_rules
+    ]
+
+
+def worst_step(readings: Readings) -> Row | None:
+    """The step on which most points were lost in the week, None where none was: named the same wherever one is."""
+    rows = [row for row in readings.step_losses if row["lost"] and row["lost"] > 0]
+    return min(rows, key=lambda row: (-row["lost"], row["step"]), default=None)
 
 
 class Unsure(msgspec.Struct, frozen=True, kw_only=True):

@@ -63,8 +63,10 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
     targets: list[Row]
     scorecards: list[Row]
     step_losses: list[Row]
+    critical_rules: list[Row]
     misses: list[Row]
     calmed: list[Row]
+    measures: list[Row]
     agents: list[Row]
     agent_weeks: list[Row]
     agent_steps: list[Row]
@@ -180,14 +182,38 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
         step_losses=ask(
             """
             select s.step, any_value(s.step_title) as step_title, count(*) filter (s.verdict = 'missed') as misses,
-                round(sum(s.weight_judged - s.weight_met), 9) as lost,
-                count(distinct s.call_id) filter (s.critical_misses > 0) as critical_calls
+                count(*) filter (s.verdict in ('met', 'missed')) as judged,
+                round(sum(s.weight_judged - s.weight_met), 9) as lost
             from call_steps s where s.scorecard = $scorecard and s.iso_week = $week {of_s}
             group by s.step order by s.step
             """
         ),
+        critical_rules=ask(
+            """
+            select f.rule_id, any_value(d.missed) as missed, any_value(r.step_title) as step_title,
+                count(distinct f.call_id) as calls
+            from findings f
+            join scorecard_rules r on r.rule_id = f.rule_id and r.scorecard = $scorecard and r.critical
+            join core.rules d on d.rulebook_version = f.rulebook_version and d.rule_id = f.rule_id
+            where f.iso_week = $week and f.status = 'live' and f.verdict = 'missed' {of_f}
+            group by f.rule_id order by calls desc, f.rule_id
+            """
+        ),
         misses=ask(_MISSES),
         calmed=ask(_CALMED),
+        measures=ask(
+            """
+            select c.iso_week, count(c.duration_s) as timed, count(c.talk_share_agent) as shared,
+                count(c.silence_s) as silent, count(c.holds) as held, count(c.overlaps_by_agent) as over,
+                quantile_cont(c.duration_s, [0.25, 0.5, 0.75]) as duration,
+                quantile_cont(c.talk_share_agent, [0.25, 0.5, 0.75]) as talk,
+                quantile_cont(c.silence_s / nullif(c.duration_s, 0), [0.25, 0.5, 0.75]) as silence,
+                count(*) filter (c.holds > 0) as with_hold,
+                count(*) filter (c.overlaps_by_agent > 0) as with_overlap
+            from calls c where c.iso_week between $first and $week {of_c}
+            group by c.iso_week order by c.iso_week
+            """
+        ),
         agents=ask(
             """
             select s.agent_id, arg_max(s.agent_name, s.started_at) as agent_name,

@@ -80,10 +80,13 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
     order = steps_in_order(readings)
     changed = changed_steps(readings, readings.before, readings.week)
     accuracy = accuracy_of(readings.rule_reviews)
+    weekly = {step: [step_rate(readings, week, step) for week in readings.weeks] for _, step, _ in order}
+    points = {step: _spark_points(readings, step, rates) for step, rates in weekly.items()}
+    # One axis for all, so that one step's line may be held against another's.
+    domain = charts.domain_of(point for shown in points.values() for point in shown)
     lines = []
     for number, step, title in order:
         now, before = (step_rate(readings, week, step) for week in (readings.week, readings.before))
-        by_week = [step_rate(readings, week, step) for week in readings.weeks]
         told = told_change(now, before, enough=min(now.n, before.n) >= FEW, comparisons=comparisons(readings))
         if step in changed and now.n and before.n:
             told = Told(words="Rule changed: not comparable")
@@ -95,7 +98,7 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
                 number=int(number),
                 title=str(title),
                 rate=now,
-                by_week=tuple(by_week),
+                by_week=tuple(weekly[step]),
                 unsure_by_week=tuple(unsure),
                 count=f"{now.n:,.0f}",
                 value=shown(now, few=few),
@@ -105,7 +108,9 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
                 change=told,
                 aim=step_aim(readings, str(step), now),
                 rules=_rules(readings, step, accuracy),
-                spark=_spark(readings, step, by_week),
+                spark=charts.trend(points[step], width=240, height=92, small=True, domain=domain)
+                if points[step]
+                else None,
             )
         )
     return tuple(lines)
@@ -118,26 +123,21 @@ def _unsure(readings: Readings, week: str, step: str) -> Unsure:
 _WEEKS_FOR_A_SPARK = 4
 
 
-def _spark(readings: Readings, step: str, rates: Sequence[Rate]) -> charts.Trend | None:
+def _spark_points(readings: Readings, step: str, rates: Sequence[Rate]) -> list[charts.TrendPoint]:
     """A step's own small trend, once there are enough weeks for one to say anything."""
     if sum(rate.n >= FEW for rate in rates) < _WEEKS_FOR_A_SPARK:
-        return None
+        return []
     weeks = readings.weeks
-    return charts.trend(
-        [
-            charts.TrendPoint(
-                label=short_day(week_start(week)),
-                share=rate.share if rate.n >= FEW else None,
-                interval=rate.interval(),
-                n=int(rate.n),
-                breaks=i > 0 and step in changed_steps(readings, weeks[i - 1], week),
-            )
-            for i, (week, rate) in enumerate(zip(weeks, rates, strict=True))
-        ],
-        width=240,
-        height=92,
-        small=True,
-    )
+    return [
+        charts.TrendPoint(
+            label=short_day(week_start(week)),
+            share=rate.share if rate.n >= FEW else None,
+            interval=rate.interval(),
+            n=int(rate.n),
+            breaks=i > 0 and step in changed_steps(readings, weeks[i - 1], week),
+        )
+        for i, (week, rate) in enumerate(zip(weeks, rates, strict=True))
+    ]
 
 
 def _rules(readings: Readings, step: str, accuracy: Mapping[str, RuleAccuracy]) -> tuple[RuleLine, ...]:

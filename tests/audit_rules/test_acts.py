@@ -19,6 +19,7 @@ from audit_rules.audit import audit, audit_each
 from audit_rules.examples import parse_example
 from audit_rules.finding import Verdict
 from audit_rules.rulebook import Rulebook, load_rulebook, read_rulebook
+from audit_rules.spoken import normalise
 from transcription.errors import InputError
 
 CORPUS = Path(__file__).parents[2] / "corpus"
@@ -72,6 +73,20 @@ def test_the_recogniser_gives_a_call_the_same_bits_whatever_is_heard_with_it(
 
     assert alone.odds.tobytes() == among.odds.tobytes()
     assert alone.at.tobytes() == among.at.tobytes()
+
+
+def test_many_calls_are_heard_alike_alone_and_all_together() -> None:
+    recogniser = shipped_recogniser()
+    calls = [
+        [(turn.speaker, normalise(turn.text)) for turn in call.turns]
+        for call in read_corpus(CORPUS / "K1", recogniser.tags)[:8]
+    ]
+
+    for call, among in zip(calls, recogniser.hear(calls), strict=True):
+        alone = recogniser.hear([call])[0]
+        assert alone.odds.tobytes() == among.odds.tobytes()
+        assert alone.at.tobytes() == among.at.tobytes()
+        assert alone.vectors.tobytes() == among.vectors.tobytes()
 
 
 def test_an_agent_does_no_act_of_the_customer_and_the_other_way_round() -> None:

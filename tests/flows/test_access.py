@@ -43,7 +43,7 @@ def night(installation):
 def test_everything_is_its_owners_alone(installation, lavish):
     made = night(installation)
     assert {"callaudit-home/warehouse.duckdb", "callaudit-home/published/audit.duckdb"} <= made.keys()
-    assert "reports/weekly-2026-W10.html" in made
+    assert "reports/weekly-2026-W10-house.html" in made
     assert {path: oct(mode) for path, mode in made.items() if mode & 0o077} == {}
 
 

@@ -127,19 +127,19 @@ def test_a_night_from_recordings_to_pages(installation, clip, other_clip):
 
     shown = installation.callaudit("report", "--week", "newest").stdout
     assert "2026-W10" in shown
-    page = (installation.root / "reports" / "weekly-2026-W10.html").read_text()
+    page = (installation.root / "reports" / "weekly-2026-W10-house.html").read_text()
     assert "Whisper tiny.en, the smallest model" in page
     assert (installation.root / "reports" / "calls" / "T-1.html").exists()
 
     # The same report as a Prefect flow, as a schedule would run it.
-    (installation.root / "reports" / "weekly-2026-W10.html").unlink()
+    (installation.root / "reports" / "weekly-2026-W10-house.html").unlink()
     code = "from flows.weekly_report import weekly_report; print(weekly_report(week='newest').week)"
     environment = {**os.environ, "PREFECT_HOME": str(installation.root / "prefect")}
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=installation.root, env=environment
     )
     assert done.stdout.splitlines()[-1] == "2026-W10"
-    assert (installation.root / "reports" / "weekly-2026-W10.html").exists()
+    assert (installation.root / "reports" / "weekly-2026-W10-house.html").exists()
 
     unknown = installation.callaudit("report", "--week", "2031-W01", check=4)
     assert "Weeks with calls: 2026-W10" in unknown.stderr

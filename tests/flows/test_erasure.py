@@ -118,7 +118,13 @@ TRACES = (CUSTOMER, NAME, "Zebedee", "C-5501", "C-5502", "zorblatt", "cellar")
 def test_a_search_finds_the_customer_before_so_that_not_finding_means_something(settings):
     assert {"calls", "utterances", "findings"} <= set(rows_with(settings.warehouse, *TRACES))
     found = files_with(settings, *TRACES)
-    assert {"warehouse.duckdb", "audit.duckdb", "weekly-2026-W09.html", "C-5501.html", "fingerprints.json"} <= found
+    assert {
+        "warehouse.duckdb",
+        "audit.duckdb",
+        "weekly-2026-W09-six_step_process.html",
+        "C-5501.html",
+        "fingerprints.json",
+    } <= found
     assert len(databases(settings)) == 4
 
 
@@ -167,12 +173,16 @@ def test_totals_and_pages_are_made_again_in_the_frame_they_had(settings):
     after = {r["iso_week"]: r["calls"] for r in rows(settings, "select iso_week, calls from weeks")}
 
     assert (before, after) == ({"2026-W09": 1, "2026-W10": 3}, {"2026-W10": 2})
-    page = (settings.reports / "weekly-2026-W10.html").read_text()
+    page = (settings.reports / "weekly-2026-W10-six_step_process.html").read_text()
     assert "1 call of this week, on request: in no figure here" in page
     assert 'content="six_step_process"' in page
-    assert not (settings.reports / "weekly-2026-W09.html").exists()
-    assert str(settings.reports / "weekly-2026-W10.html") in done.outcome.made
-    assert {Path(p).name for p in done.outcome.taken} == {"weekly-2026-W09.html", "C-5501.html", "C-5502.html"}
+    assert not (settings.reports / "weekly-2026-W09-six_step_process.html").exists()
+    assert str(settings.reports / "weekly-2026-W10-six_step_process.html") in done.outcome.made
+    assert {Path(p).name for p in done.outcome.taken} == {
+        "weekly-2026-W09-six_step_process.html",
+        "C-5501.html",
+        "C-5502.html",
+    }
 
 
 def test_a_promise_kept_by_an_erased_call_is_not_broken_by_erasing_it(settings):
@@ -290,7 +300,7 @@ def test_an_erasure_that_is_killed_is_completed_by_the_next_command(settings, in
     assert [rows_with(database, *TRACES) for database in databases(settings)] == [[]] * len(databases(settings))
     assert rows(settings, "select sum(calls)::int as n from erased_by_week") == [{"n": 2}]
     assert not settings.removal.exists()
-    assert (settings.reports / "weekly-2026-W10.html").exists()
+    assert (settings.reports / "weekly-2026-W10-six_step_process.html").exists()
 
 
 def test_metadata_and_table_rows_that_name_the_customer_are_named(settings, installation):

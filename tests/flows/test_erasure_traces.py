@@ -81,7 +81,7 @@ def test_backups_of_migrations_and_what_kills_left_are_traces(settings: Settings
         settings.home / ".export.00aa11bb.part" / "calls.csv",
         settings.published / "generations" / "audit-000002.duckdb.tmp" / "duckdb_temp_storage-0.tmp",
         settings.staging / "0123.77.part",
-        settings.reports / ".weekly-2026-W10.html.77.partial",
+        settings.reports / ".weekly-2026-W10-house.html.77.partial",
         settings.root / ".review-2026-W10.77.part.xlsx",
     )
     for path in left:
@@ -149,7 +149,10 @@ def test_every_form_of_the_report_goes_with_the_calls_it_shows(settings: Setting
     assert not (settings.root / "review-2026-W10.xlsx").exists()
     assert "callaudit review sample --out review-2026-W10.xlsx" in done.outcome.again
     assert "callaudit report --week 2026-W10" in done.outcome.again
-    assert {path.name for path in settings.reports.glob("weekly-*")} == {"weekly-2026-W10.html"}
+    assert {path.name for path in settings.reports.glob("weekly-*")} == {
+        "weekly-2026-W10-house.html",
+        "weekly-2026-W10-six_step_process.html",
+    }
 
 
 def test_a_recording_that_was_refused_for_its_sound_is_forgotten_with_its_customer(settings: Settings, installation):  # noqa: F811

@@ -151,6 +151,12 @@ def test_a_run_that_is_killed_leaves_no_server_and_says_nothing(installation, tm
     con.close()
 
 
+def test_an_interpreter_that_knew_everything_ends_without_a_word():
+    everything = "import flows.nightly_audit, flows.weekly_report, flows.reaudit, flows.doctor, flows.review"
+    done = subprocess.run([sys.executable, "-c", everything], capture_output=True, text=True, timeout=300, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_a_dead_prefect_server_is_told_in_one_sentence(installation):
     done = subprocess.run(
         [sys.executable, "-m", "flows.cli", "--config", installation.settings, "run"],

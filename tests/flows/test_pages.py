@@ -1,10 +1,11 @@
 """What `callaudit report` writes for an edition, and the key of its pseudonyms."""
 
 import stat
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 
 import pytest
 
+from flows.coaching import agree
 from flows.pages import Narrowed, make_report, pseudonym_key
 from flows.settings import load_settings
 from transcription.errors import InputError, SetupError
@@ -38,12 +39,45 @@ def test_an_edition_has_its_own_file_and_pages_of_its_own_calls(settings):
     whole = make_report(settings, week=WEEK, scorecard="house").files
     own = make_report(settings, week=WEEK, scorecard="house", narrowed=Narrowed(agent="Bo Lind")).files
 
-    assert whole.weekly.name == "weekly-2026-W10.html"
-    assert own.weekly.name == "weekly-2026-W10-agent-person1.html"
+    assert whole.weekly.name == "weekly-2026-W10-house.html"
+    assert own.weekly.name == "weekly-2026-W10-house-agent-person1.html"
     assert len(whole.call_pages) == 3
     assert [page.name for page in own.call_pages] == ["C-1.html"]
     with pytest.raises(InputError, match="Spelled alike: Billing"):
         make_report(settings, week=WEEK, scorecard="house", narrowed=Narrowed(team="Biling"))
+
+
+def test_the_report_of_everybody_makes_every_team_and_agent_a_page_and_no_scorecard_overwrites_another(settings):
+    house = make_report(settings, week=WEEK, scorecard="house").files
+    tips = make_report(settings, week=WEEK, scorecard="five_tips").files
+    names = {path.relative_to(settings.reports).as_posix() for path in (*house.places, house.weekly, tips.weekly)}
+
+    assert names == {
+        "index.html",
+        "weekly-2026-W10-house.html",
+        "weekly-2026-W10-five_tips.html",
+        "weekly-2026-W10-house-team-Billing.html",
+        *(f"agents/person{n}.html" for n in range(3)),
+    }
+    assert all((settings.reports / name).exists() for name in names)
+    index = (settings.reports / "index.html").read_text()
+    assert 'href="weekly-2026-W10-house.html"' in index
+    assert 'href="weekly-2026-W10-five_tips.html"' in index
+
+
+def test_what_is_agreed_with_an_agent_stands_on_their_page_and_what_cannot_be_is_refused(settings):
+    agree(settings, "Bo Lind", "apology", by="Lea Roth", on=date(2026, 3, 5), note="say what for", moments=["C-1@0:04"])
+    page = (settings.reports / "agents" / "person1.html").read_text()
+
+    assert "Agreed on 5 March 2026 with Lea Roth" in page
+    assert "C-1 at 0:04" in page
+    for wrong, why in (
+        ({"step": "apologies"}, "has no step"),
+        ({"moments": ["C-2@0:04"]}, "no call of this agent"),
+        ({"on": date(2999, 1, 1)}, "still to come"),
+    ):
+        with pytest.raises(InputError, match=why):
+            agree(settings, "Bo Lind", **{"step": "apology", "by": "Lea Roth", "on": date(2026, 3, 5), **wrong})
 
 
 def test_under_pseudonyms_no_call_page_is_made_and_the_key_stays_with_its_owner(settings):
@@ -54,7 +88,7 @@ def test_under_pseudonyms_no_call_page_is_made_and_the_key_stays_with_its_owner(
 
     assert first.call_pages == ()
     assert not (settings.reports / "calls").exists()
-    assert first.weekly.name == "weekly-2026-W10-team-Billing-pseudonyms.html"
+    assert first.weekly.name == "weekly-2026-W10-house-team-Billing-pseudonyms.html"
     assert stat.S_IMODE(settings.pseudonym_key.stat().st_mode) == 0o600
     for path in (first.weekly, *first.beside):
         text = path.read_text()

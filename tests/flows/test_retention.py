@@ -69,7 +69,9 @@ def test_each_kind_goes_at_its_own_age_and_undated_calls_by_their_first_run(hous
 def test_a_call_past_its_words_keeps_its_verdicts_and_no_word(house):
     settings = kept_for(house, transcripts=70)
     verdicts = "select rule_id, verdict, quote_kind, at_s from findings where call_id = 'C-1' order by rule_id"
-    measures = "select words_agent, tense, calmed, score from calls join call_scorecards using (call_id) order by all"
+    measures = (
+        "select words_agent, c.tense, c.calmed, score from calls c join call_scorecards using (call_id) order by all"
+    )
     before, measured = rows(settings, verdicts), rows(settings, measures)
     assert rows_with(settings.warehouse, "zorblatt")
     assert files_with(settings, "zorblatt") >= {"C-1.html"}
@@ -81,7 +83,7 @@ def test_a_call_past_its_words_keeps_its_verdicts_and_no_word(house):
     assert (rows(settings, verdicts), rows(settings, measures)) == (before, measured)
     assert rows_with(settings.warehouse, "quibnor")
     # Its pages are there, without a quote, and can be made again.
-    assert (settings.reports / "weekly-2026-W03.html").exists()
+    assert (settings.reports / "weekly-2026-W03-house.html").exists()
     with open_published(settings.published) as published:
         page = render_call(settings, published, "C-1").read_text()
     assert "zorblatt" not in page

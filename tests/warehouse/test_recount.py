@@ -16,6 +16,7 @@ import msgspec
 import pandas as pd
 import pytest
 
+from audit_rules.acts.said import Certainty, Witness
 from audit_rules.finding import Medium, Upset, Verdict
 from audit_rules.rule import Scorecard, Step
 from reports.weekly.numbers import weekly
@@ -116,7 +117,12 @@ def _judged_by(builders, draw, rules, audited, version):
     verdicts = _verdicts(draw, rules, audited.audit.measures.upset)
     judged = builders.audit(audited.audit.call_id, verdicts, version=version, quotes=False)
     judged = msgspec.structs.replace(judged, measures=audited.audit.measures, promises=audited.audit.promises)
-    return msgspec.structs.replace(audited, audit=judged)
+    # The recogniser alone makes no miss critical.
+    findings = tuple(
+        msgspec.structs.replace(f, witness=draw.choice((None, *Witness)), certainty=Certainty.SURE)
+        for f in judged.findings
+    )
+    return msgspec.structs.replace(audited, audit=msgspec.structs.replace(judged, findings=findings))
 
 
 def _refused(draw, run, number):
@@ -167,6 +173,7 @@ def _recounted(core):
         {
             "call": calls[row.call_id], "rule_id": row.rule_id, "rule_verdict": row.verdict,
             "verdict": said.get((row.call_id, row.rule_id), row.verdict),
+            "is_proven": (row.call_id, row.rule_id) in said or row.witness != "recogniser",
         }
         for row in core.findings.itertuples()
         if row.rulebook_version == calls[row.call_id]["version"]
@@ -191,16 +198,18 @@ def _steps(core, findings):
         cells = defaultdict(list)
         for p in places:
             if p.rulebook_version == call["version"] and p.rule_id in of_call:
-                cells[p.scorecard, p.step_number, p.step].append((p, of_call[p.rule_id]["verdict"]))
+                cells[p.scorecard, p.step_number, p.step].append((p, of_call[p.rule_id]))
         steps += [{"call": call, "scorecard": k[0], "step": k[2], **_step(pairs)} for k, pairs in cells.items()]
     return steps
 
 
-def _step(pairs):
+def _step(placed):
+    pairs = [(p, f["verdict"]) for p, f in placed]
+    proven = {p.rule_id for p, f in placed if f["is_proven"]}
     verdicts = [verdict for _, verdict in pairs]
     met, judged = (sum(p.weight for p, v in pairs if v in kinds) for kinds in (("met",), ("met", "missed")))
     heaviest = [p.rule_id for p, _ in pairs if p.weight == max(p.weight for p, _ in pairs)]
-    failed = any(v == "missed" and (p.critical or heaviest == [p.rule_id]) for p, v in pairs)
+    failed = any(v == "missed" and ((p.critical and p.rule_id in proven) or heaviest == [p.rule_id]) for p, v in pairs)
     called = [(p, v) for p, v in pairs if v != "not_applicable"]
     if not called:
         verdict = "not_applicable"
@@ -212,7 +221,7 @@ def _step(pairs):
         "verdict": verdict, "met": met, "judged": judged, "called": sum(p.weight for p, _ in called),
         "rules_met": verdicts.count("met"), "rules_missed": verdicts.count("missed"),
         "rules_unsure": verdicts.count("unsure"), "rules_applicable": len(called),
-        "critical": {(p.rule_id, v) for p, v in called if p.critical},
+        "critical": {(p.rule_id, v, p.rule_id in proven) for p, v in called if p.critical},
     }  # fmt: skip
 
 
@@ -232,8 +241,8 @@ def _scorecard(steps):
         "scorecard": steps[0]["scorecard"],
         "score": 100 * sum(s["met"] for s in steps) / judged if judged and share >= 0.5 else None,
         "critical_misses": None
-        if critical and all(v not in ("met", "missed") for _, v in critical)
-        else sum(v == "missed" for _, v in critical),
+        if critical and all(v not in ("met", "missed") for _, v, _ in critical)
+        else sum(v == "missed" and proven for _, v, proven in critical),
         "verdicts": [s["verdict"] for s in steps],
         **{k: sum(s[k] for s in steps) for k in ("rules_met", "rules_missed", "rules_unsure", "rules_applicable")},
     }

@@ -80,7 +80,7 @@ def test_a_score_leaves_unsure_out_and_there_is_none_where_less_than_half_was_ju
         ("C3", None, 0.2, 2, 0.5, 1),
         ("C4", 100.0, 1.0, 0, 0.0, 0),
     ]
-    assert ask(week, "select calls, calls_scored, unsure from scorecards_by_week") == [(4, 3, 6)]
+    assert ask(week, "select calls, calls_scored, unsure from scorecards_by_week") == [(4, 3, 3)]
 
 
 def test_a_rate_stands_between_what_it_were_if_all_unsure_were_missed_or_met(week):
@@ -116,7 +116,7 @@ def test_a_call_that_was_only_perhaps_tense_is_neither_tense_nor_calmed(week):
     assert ask(week, "select call_id, upset, tense, calmed from calls order by 1") == [
         ("C1", "clear", True, None),
         ("C2", "clear", True, True),
-        ("C3", "perhaps", False, None),
+        ("C3", "perhaps", None, None),
         ("C4", "none", False, None),
     ]
     assert ask(week, "select calls, tense_calls, calmed_calls, perhaps_tense_calls from weeks") == [(4, 2, 1, 1)]

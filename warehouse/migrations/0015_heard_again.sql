@@ -12,4 +12,4 @@ create table core.heard_again (
     verdict_again varchar not null,
     heard_at timestamptz not null
 );
-comment on table core.heard_again is 'One row per call that was heard a second time, by another engine or with other settings, and rule: the verdict on the stored words (of that hash) and on the others. Key: call_id, rule_id.';
+comment on table core.heard_again is 'One row per call that was heard a second time, by another engine or with other settings, and rule: the verdict on the stored words (of that hash) and on the others. Key: call_id, rulebook_version, rule_id.';

@@ -38,8 +38,8 @@ counted as (
         coalesce(sum(s.weight) filter (f.verdict <> 'not_applicable'), 0) as weight_applicable,
         count(*) filter (s.critical and f.verdict <> 'not_applicable') as critical_applicable,
         count(*) filter (s.critical and f.verdict in ('met', 'missed')) as critical_judged,
-        list_sort(list(f.rule_id) filter (s.critical and f.verdict = 'missed')) as critical_rules_missed,
-        bool_or(s.fails_call and f.verdict = 'missed') as failed,
+        list_sort(list(f.rule_id) filter (s.critical and f.verdict = 'missed' and f.is_proven)) as critical_rules_missed,
+        bool_or(s.fails_call and f.verdict = 'missed' and f.is_proven) as failed,
         bool_or(s.main and f.verdict = 'missed') as main_rule_missed,
         bool_or(f.is_overridden) as is_overridden
     from core.calls c

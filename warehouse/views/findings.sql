@@ -15,6 +15,7 @@ select
     f.verdict,
     f.rule_verdict,
     f.is_overridden,
+    f.is_proven,
     f.reviewed_by,
     f.review_note,
     f.reason,

@@ -1,0 +1,73 @@
+"""What is agreed with an agent: a step to work on, kept in the warehouse and shown on the agent's page."""
+
+import re
+from collections.abc import Sequence
+from datetime import UTC, date, datetime
+
+from audit_rules.document import suggest
+from flows.access import for_readers
+from flows.pages import remake_places
+from flows.review import written
+from flows.settings import Settings
+from reports.weekly.edition import choose_edition
+from transcription.errors import InputError
+from transcription.transcript import Seconds
+from warehouse.agreements import Agreement, keep_agreement
+from warehouse.connect import Published, open_published
+
+_PLACE = re.compile(r"(?P<call>.+?)(?:@(?P<minutes>\d+):(?P<seconds>[0-5]\d))?")
+
+
+@for_readers
+def agree(
+    settings: Settings, agent: str, step: str, *, by: str, on: date, note: str = "", moments: Sequence[str] = ()
+) -> Agreement:
+    """Keep what was agreed, and make the agent's page anew; `moments` are written `C-1004` or `C-1004@1:38`.
+
+    Raises InputError for an agent whom no call names, a step that the scorecard of the settings does not have, a day
+    that is still to come and a moment in a call that is not this agent's.
+    """
+    scorecard = settings.report.scorecard
+    with open_published(settings.published) as published:
+        whom = choose_edition(published, agent=agent)
+        agreement = Agreement(
+            agent_id=whom.agent, scorecard=scorecard, step=_known_step(published, scorecard, step), agreed_on=_past(on),
+            agreed_by=by, note=note, moments=tuple(_moment(published, whom.agent, one) for one in moments),
+        )  # fmt: skip
+    with written(settings) as con:
+        keep_agreement(con, agreement, at=datetime.now(UTC))
+    with open_published(settings.published) as published:
+        remake_places(settings, published)
+    return agreement
+
+
+def _past(on: date) -> date:
+    if on > datetime.now(UTC).astimezone().date():
+        raise InputError(f"{on} is still to come", tries=("--on with the day it was agreed on",))
+    return on
+
+
+def _known_step(published: Published, scorecard: str, step: str) -> str:
+    rows = published.rows(
+        "select distinct step_number, step, step_title from scorecard_rules where scorecard = $card order by all",
+        {"card": scorecard},
+    )
+    for row in rows:
+        if step.casefold() in (str(row["step"]).casefold(), str(row["step_title"]).casefold()):
+            return str(row["step"])
+    names = [str(row["step"]) for row in rows]
+    raise InputError(
+        f"the scorecard {scorecard} has no step “{step}”{suggest(step, names)}", why=f"It has: {', '.join(names)}."
+    )
+
+
+def _moment(published: Published, agent_id: str, told: str) -> tuple[str, Seconds | None]:
+    # An id may hold an @ itself, so the whole of it is tried first.
+    place = _PLACE.fullmatch(told)
+    for call_id in dict.fromkeys((told, place["call"] if place else told)):
+        if published.rows(
+            "select 1 from calls where call_id = $call and agent_id = $agent", {"call": call_id, "agent": agent_id}
+        ):
+            timed = place is not None and place["minutes"] is not None and call_id != told
+            return call_id, 60.0 * int(place["minutes"]) + int(place["seconds"]) if timed and place else None
+    raise InputError(f"no call of this agent is called “{told}”", tries=("--moment C-1004@1:38",))
