@@ -31,7 +31,7 @@ def _said(value: object) -> object:
     if isinstance(value, msgspec.Struct):
         fields = msgspec.structs.fields(value)
         given = ((f.encode_name, f.default, getattr(value, f.name)) for f in fields)
-        return {name: _said(one) for name, default, one in given if one != default and (one or one is False)}
+        return {name: _said(one) for name, default, one in given if one != default and one not in (None, (), {})}
     if isinstance(value, dict):
         return {key: _said(one) for key, one in value.items()}
     if isinstance(value, tuple):
@@ -51,10 +51,8 @@ def _string(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
 
 
 def _number(dumper: yaml.SafeDumper, number: float) -> yaml.ScalarNode:
-    whole = number.is_integer()
-    return dumper.represent_scalar(
-        f"tag:yaml.org,2002:{'int' if whole else 'float'}", f"{number:.0f}" if whole else repr(number)
-    )
+    # A weight of 2 is written as people write it, not as 2.0.
+    return dumper.represent_int(int(number)) if number.is_integer() else dumper.represent_float(number)
 
 
 _Dumper.add_representer(str, _string)
