@@ -182,8 +182,8 @@ def show_outcomes(found: "Iterable[Outcome]") -> bool:
     outcomes = list(found)
     failed = [o for o in outcomes if not o.passed]
     for outcome in failed:
-        found = f"found {outcome.finding.verdict}: {reason_of(outcome.finding)}"
-        out.print(f"[bold red]{outcome.rule_id}[/] claims {outcome.expected}, {found}")
+        judged = f"found {outcome.finding.verdict}: {reason_of(outcome.finding)}"
+        out.print(f"[bold red]{outcome.rule_id}[/] claims {outcome.expected}, {judged}")
         out.print("".join(f"    {line}\n" for line in outcome.text.strip().splitlines()), markup=False, end="")
     out.print(f"{len(outcomes) - len(failed)} of {len(outcomes)} examples pass.")
     return not failed

@@ -3,7 +3,7 @@
 import msgspec
 
 from reports.statistics import Rate
-from reports.weekly.readings import Readings
+from reports.weekly.readings import Readings, Row
 from reports.wording import percent
 
 
@@ -40,6 +40,6 @@ def score_target(readings: Readings) -> str:
     return "" if row is None else f"target {row['target']:g}"
 
 
-def _row(readings: Readings, step: str) -> dict[str, object] | None:
+def _row(readings: Readings, step: str) -> Row | None:
     theirs = [row for row in readings.targets if row["step"] == step]
     return max(theirs, key=lambda row: bool(row["team"]), default=None)
