@@ -75,11 +75,11 @@ def test_the_recogniser_gives_a_call_the_same_bits_whatever_is_heard_with_it(
     assert alone.at.tobytes() == among.at.tobytes()
 
 
-def test_many_calls_are_heard_alike_alone_and_all_together() -> None:
+def test_every_call_of_an_author_is_heard_alike_alone_and_all_together() -> None:
     recogniser = shipped_recogniser()
     calls = [
         [(turn.speaker, normalise(turn.text)) for turn in call.turns]
-        for call in read_corpus(CORPUS / "K1", recogniser.tags)[:8]
+        for call in read_corpus(CORPUS / "K1", recogniser.tags)
     ]
 
     for call, among in zip(calls, recogniser.hear(calls), strict=True):
@@ -87,6 +87,17 @@ def test_many_calls_are_heard_alike_alone_and_all_together() -> None:
         assert alone.odds.tobytes() == among.odds.tobytes()
         assert alone.at.tobytes() == among.at.tobytes()
         assert alone.vectors.tobytes() == among.vectors.tobytes()
+
+
+def test_what_is_said_at_the_end_of_a_very_long_turn_is_heard_and_found() -> None:
+    recogniser = shipped_recogniser()
+    # Twice as many word pieces as are heard at once.
+    before, apology = "yes " * 256, "i am so sorry the engineer never came . "
+    heard = recogniser.hear([[("agent", before + apology)]])[0]
+    column = recogniser.tags.index("apolS")
+
+    assert heard.odds[0, column] > 0
+    assert len(before) <= heard.at[0, column] < len(before + apology)
 
 
 def test_an_agent_does_no_act_of_the_customer_and_the_other_way_round() -> None:
