@@ -106,6 +106,11 @@ class Index:
                 known.append(tuple(sorted(wanted)))
 
 
+def exceptions_in(found: Found, phrases: PhraseList) -> set[int]:
+    """The turns in which an exception of a list is said."""
+    return {place.turn for place in found.get(phrases.number + _EXCEPTIONS, ())}
+
+
 def places_of(found: Found, phrases: PhraseList, *, by_other: bool = False) -> list[Place]:
     """The places of a list that none of its exceptions overlaps; of overlapping ones the first."""
     number = phrases.number + (_OTHERS if by_other else 0)

@@ -22,6 +22,8 @@ from reports.weekly.readings import Readings, read
 from transcription.errors import InputError, SetupError
 from warehouse.connect import Published, open_published
 
+_PAGE: tuple[Format, ...] = ("html",)
+
 
 class Narrowed(msgspec.Struct, frozen=True, kw_only=True):
     """What somebody asks a report to be of, in their own words; `agent` is an id or a name."""
@@ -88,7 +90,7 @@ def make_report(
         if edition.is_whole:
             for team in sorted({row["team"] for row in readings.calls if row["team"]}):
                 own = read(published, week=chosen, scorecard=scorecard, edition=Edition(team=team))
-                of_team = _write(settings, published, own, ("html",), rendered).files
+                of_team = _write(settings, published, own, _PAGE, rendered).files
                 places += [of_team.weekly, *of_team.places]
         places += make_places(published, settings.reports, scorecard=scorecard, brand=brand_of(settings))
     return msgspec.structs.replace(report, files=msgspec.structs.replace(report.files, places=tuple(places)))
@@ -96,7 +98,7 @@ def make_report(
 
 def remake_week(settings: Settings, published: Published, *, week: str, scorecard: str) -> Path:
     """The page of everybody's week once more, with its list of calls and the call pages it links to."""
-    return _write(settings, published, read(published, week=week, scorecard=scorecard), ("html",), set()).files.weekly
+    return _write(settings, published, read(published, week=week, scorecard=scorecard), _PAGE, set()).files.weekly
 
 
 def remake_places(settings: Settings, published: Published) -> tuple[Path, ...]:

@@ -82,7 +82,12 @@ def compare_scorecards(
         old.name,
         new.name,
         (
-            (call_id, agent, *(score(found, rulebook, card, unproven=loose) for card in (old, new)))
+            (
+                call_id,
+                agent,
+                score(found, rulebook, old, unproven=loose),
+                score(found, rulebook, new, unproven=loose),
+            )
             for (call_id, agent), found, loose in rows
         ),
     )

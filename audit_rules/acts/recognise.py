@@ -9,7 +9,7 @@ from audit_rules.acts.recogniser import Heard
 from audit_rules.acts.said import Place, Said
 from audit_rules.acts.witnesses import Witnesses
 from audit_rules.conversation import SPEAKER, Conversation
-from audit_rules.index import Index, PhraseList, places_of
+from audit_rules.index import Index, PhraseList, exceptions_in, places_of
 from audit_rules.issue import names_the_issue
 
 
@@ -25,7 +25,8 @@ def recognise(
     heard = witnesses.recogniser.hear(spoken) if witnesses.recogniser else [None] * len(calls)
     for call, phrases, one in zip(calls, by_phrase, heard, strict=True):
         call.act_phrases = lists
-        call.acts = witnesses.said(call.texts, phrases, one, typed=call.typed)
+        denied = {act: turns for act, said in lists.items() if (turns := exceptions_in(call.found, said))}
+        call.acts = witnesses.said(call.texts, phrases, one, denied=denied, typed=call.typed)
         if one is not None:
             call.heard = True
             call.like = partial(_like, witnesses, one)

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -14,6 +14,9 @@ from audit_rules.acts.recogniser import SHIPPED, Floats, Heard, Recogniser
 from audit_rules.acts.said import Certainty, Place, Said, Witness
 
 LEVELS = "levels.json"
+# In log odds: near enough a veto, as such words were written down because they mislead.
+_DENIED = 4.0
+NOTHING: Mapping[str, Collection[int]] = {}
 # A place of a recognised act is the sentence around the words that spoke most, and no more than this many words of it.
 _SENTENCE = re.compile(r"[^.?]+[.?]? ?")
 _MOST_WORDS = 24
@@ -38,9 +41,17 @@ class Witnesses:
         return [tag for name in self._counting_as[act] if (tag := self.acts[name].tag)]
 
     def said(
-        self, texts: Sequence[str], phrases: Mapping[str, Sequence[Place]], heard: Heard | None, *, typed: bool = False
+        self,
+        texts: Sequence[str],
+        phrases: Mapping[str, Sequence[Place]],
+        heard: Heard | None,
+        *,
+        denied: Mapping[str, Collection[int]] = NOTHING,
+        typed: bool = False,
     ) -> dict[str, list[Said]]:
         """Each act's places in order. `phrases` are the places of each act's phrases, `heard` what the model says.
+
+        `denied` are the turns in which words are said that are known not to be the act: they speak against it.
 
         In `typed` conversations a phrase is sure by itself: the phrases were written for such, and are right there. In
         speech they are worth what the corpus showed them to be worth.
@@ -54,11 +65,18 @@ class Witnesses:
             if heard is None or not self._columns[name]
         }
         if heard is not None:
-            found |= self._weighed(texts, {n: p for n, p in places.items() if self._columns[n]}, heard, typed=typed)
+            weighed = {n: p for n, p in places.items() if self._columns[n]}
+            found |= self._weighed(texts, weighed, heard, denied=denied, typed=typed)
         return {name: found[name] for name in places}
 
     def _weighed(
-        self, texts: Sequence[str], places: Mapping[str, Sequence[Place]], heard: Heard, *, typed: bool
+        self,
+        texts: Sequence[str],
+        places: Mapping[str, Sequence[Place]],
+        heard: Heard,
+        *,
+        denied: Mapping[str, Collection[int]],
+        typed: bool,
     ) -> dict[str, list[Said]]:
         """Acts that both witnesses can hear, all at once: a row a turn and a column an act."""
         slope, offset, phrase, likely, possible = np.array(
@@ -71,7 +89,10 @@ class Witnesses:
         spoken = np.zeros(own.shape, np.bool_)
         for act, by_phrase in enumerate(places.values()):
             spoken[[p.turn for p in by_phrase], act] = True
-        odds = np.clip(own + phrase * spoken, -30, 30)
+        against = np.zeros(own.shape, np.bool_)
+        for act, name in enumerate(places):
+            against[list(denied.get(name, ())), act] = True
+        odds = np.clip(own + phrase * spoken - _DENIED * (against & ~spoken), -30, 30)
         probabilities = np.round(1 / (1 + np.exp(-odds)), _PLACES)
         if typed:
             probabilities[spoken] = np.maximum(probabilities[spoken], _TYPED)

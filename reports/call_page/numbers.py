@@ -574,8 +574,7 @@ def _waves(
     for name, spans in lanes:
         channels = [row["channel"] for row in readings.utterances if row["speaker"] == name.lower()]
         channel = max(set(channels), key=channels.count) if channels else None
-        own = readings.call["has_times"] and channel is not None and 0 <= channel < len(loud)
-        if own and len(loud) > 1:
+        if readings.call["has_times"] and channel is not None and 0 <= channel < len(loud) > 1:
             waves[name] = loud[channel]
         elif len(loud) == 1:
             waves[name] = within(loud[0], spans, duration)

@@ -40,7 +40,7 @@ def test_a_kill_at_any_moment_leaves_every_call_whole_or_absent():
     [
         "delete from core.findings where call_id = '0-3' and rule_id = 'rule1'",
         "delete from core.utterances where call_id = '0-3'",
-        "update core.findings set reason_code = '6' where call_id = '0-3' and rule_id = 'rule0'",
+        "update core.findings set named = ['6'] where call_id = '0-3' and rule_id = 'rule0'",
         "insert into core.calls from core.calls where call_id = '0-3'",
         "delete from core.calls where call_id = '0-3'",
         "update core.calls set agent_id = '6' where call_id = '0-3'",

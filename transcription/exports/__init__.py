@@ -404,10 +404,10 @@ def _roles(
         return Roles(by_label={}, unknown=labels), ["both channels carry the same words: roles unknown"]
     if not roles.unknown:
         return roles, []
-    labels = [label for label in roles.unknown if label]
-    named = ", ".join(f"“{label[:_LONGEST_LABEL]}”" for label in labels[:_TOLD_OF])
-    if len(labels) > _TOLD_OF:
-        named += f" and {len(labels) - _TOLD_OF:,} more"
+    others = [label for label in roles.unknown if label]
+    named = ", ".join(f"“{label[:_LONGEST_LABEL]}”" for label in others[:_TOLD_OF])
+    if len(others) > _TOLD_OF:
+        named += f" and {len(others) - _TOLD_OF:,} more"
     unsaid = [f"it is not known which party {named} is"] if named else []
     unnamed = ["the export does not say who speaks everywhere"] if "" in roles.unknown else []
     return roles, [f"{' and '.join([*unsaid, *unnamed])}: roles unknown; see speakers in the source's settings"]
