@@ -10,7 +10,6 @@ import difflib
 import hashlib
 from collections.abc import Iterator, Mapping
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, cast
 
@@ -38,7 +37,7 @@ from audit_rules.rule import Examples, Gate, Phrases, Rule, Scorecard
 from audit_rules.scorecard_file import CardFile, Written, resolved
 from transcription.errors import SetupError
 
-SHIPPED = Path(str(files("audit_rules")))
+SHIPPED = Path(__file__).parent
 _BUILD: dict[str, Build] = {
     "expect": ExpectMatcher,
     "never": NeverMatcher,

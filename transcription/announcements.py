@@ -15,8 +15,8 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from importlib import resources
 from itertools import pairwise
+from pathlib import Path
 from statistics import median
 
 import msgspec
@@ -85,7 +85,7 @@ class _Sentence(msgspec.Struct, frozen=True):
 @cache
 def wording() -> Wording:
     """The wording that is shipped."""
-    text = (resources.files("transcription") / "announcements.toml").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / "announcements.toml").read_text(encoding="utf-8")
     return msgspec.convert(tomllib.loads(text), Wording)
 
 

@@ -10,7 +10,6 @@ import json
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import lru_cache
-from importlib.resources import files
 from pathlib import Path
 
 import msgspec
@@ -23,7 +22,7 @@ from audit_rules.rule import Speaker
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]
-SHIPPED = Path(str(files("audit_rules"))) / "acts" / "model"
+SHIPPED = Path(__file__).parent / "model"
 # In word pieces. A longer turn is heard in pieces, and does what any of them does.
 _LONGEST = 128
 # Turns are padded to a multiple of this, so that each meets the same arithmetic whatever else is heard with it.

@@ -8,7 +8,7 @@ import string
 import tomllib
 from collections.abc import Mapping, Sequence
 from functools import cache
-from importlib.resources import files
+from pathlib import Path
 
 import msgspec
 
@@ -32,7 +32,7 @@ class Language(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
 @cache
 def language(name: str = "en") -> Language:
     """The sentences of a language."""
-    text = (files("audit_rules") / "sentences" / f"{name}.toml").read_text(encoding="utf-8")
+    text = (Path(__file__).parent / f"{name}.toml").read_text(encoding="utf-8")
     return msgspec.convert(tomllib.loads(text), Language)
 
 
