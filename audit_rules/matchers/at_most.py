@@ -37,7 +37,7 @@ class AtMostMatcher:
         said = [call.evidence(EvidenceKind.MET, p) for p in hits]
         if not hits:
             return self.answer.not_applicable(Reason.NEVER_SAID)
-        counted = Facts(how_many=len(hits), limit=self.times, limit_unit=Unit.TIMES)
+        counted = Facts(how_many=len(hits), limit=float(self.times), limit_unit=Unit.TIMES)
         if len(hits) <= self.times:
             return self.answer.met(Reason.SAID_OF_LIMIT, *said, facts=counted)
         redeeming = inside(call.hits(self.redeemed), turns) if self.redeemed else []

@@ -96,7 +96,7 @@ class ExpectMatcher:
         reason, facts = Reason.NOT_HEARD, self._asked(scope)
         if miss is Miss.TOO_FEW:
             reason = Reason.SAID_TOO_SELDOM
-            facts = Facts(how_many=len(hits), limit=self.spec.at_least, limit_unit=Unit.TIMES)
+            facts = Facts(how_many=len(hits), limit=float(self.spec.at_least), limit_unit=Unit.TIMES)
         elif miss is Miss.TOO_LATE and nearest is not None:
             facts = msgspec.structs.replace(facts, seconds=_after_trigger(call, nearest, scope))
         near = () if nearest is None else (call.evidence(EvidenceKind.NEAR_MISS, nearest),)
@@ -121,7 +121,7 @@ class ExpectMatcher:
     def _asked(self, scope: Scope) -> Facts:
         """Since when and within what the rule asks for it."""
         unit = _UNITS.get(self.window.unit)
-        return Facts(since=scope.since, limit=None if unit is None else self.window.size, limit_unit=unit)
+        return Facts(since=scope.since, limit=None if unit is None else float(self.window.size), limit_unit=unit)
 
 
 _UNITS = {"turns": Unit.AGENT_TURNS, "seconds": Unit.SECONDS}
