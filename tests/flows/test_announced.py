@@ -43,8 +43,8 @@ def test_a_recording_that_calls_repeat_is_named_once_and_is_nobodys_from_then_on
     say(installation, 6)
     installation.run(at=NIGHT.replace(day=11))
     with open_published(settings.published) as published:
-        said = published.rows("select call_id, role from utterances where text = ? order by 1", [TAPE])
-    assert [row["role"] for row in said] == ["agent"] * 5 + ["system"]
+        said = published.rows("select call_id, speaker from utterances where text = ? order by 1", [TAPE])
+    assert [row["speaker"] for row in said] == ["agent"] * 5 + ["system"]
 
 
 def test_a_source_that_is_no_longer_in_the_settings_is_left_alone(installation):

@@ -50,8 +50,8 @@ def test_a_mistake_in_a_rule_stops_a_run_before_anything_else(installation):
         "  expect:\n    witin: 1 agent turns\n  examples: {met: 'A: x'}\n"
     )
     done = installation.callaudit("rules", "lint", check=3)
-    assert "apology.yaml:6:" in done.stderr
-    assert "Did you mean “within”?" in done.stderr
+    assert "apology.yaml:6:" in done.stdout
+    assert "Did you mean “within”?" in done.stdout
 
 
 def test_an_unknown_rule_is_answered_with_the_nearest_one(installation):

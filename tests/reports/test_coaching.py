@@ -90,7 +90,7 @@ def test_moments_of_a_card_are_the_agent_s_own_calls_of_the_step_and_at_most_thr
 
 def test_teams_show_their_rate_and_what_changed_since_the_four_weeks_before(published, centre):
     def skill(week, agent, step):
-        return 0.9 if agent % 2 == 0 and week >= 4 else 0.4
+        return 0.95 if agent % 2 == 0 and week >= 4 else 0.1
 
     page = page_of(published(centre.random_calls(8, 64, skill=skill)))
 

@@ -334,7 +334,8 @@ def test_hostile_names_stay_text(published, centre, tmp_path):
 
     html = render(published([call]), week=WEEK, out=tmp_path / "weekly.html").read_text()
 
-    assert "<script" not in html
+    assert html.count("<script") == 1, "the page's own, and no other"
+    assert "<script>alert" not in html
     assert "Ann&#34;&gt;&lt;script&gt;" in html
 
 

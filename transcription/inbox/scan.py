@@ -450,7 +450,8 @@ def _refused(
     Without a digest its bytes could not be read, and how many there are does not matter.
     """
     started_at = None
-    with suppress(Unreadable):
+    # Whatever broke it before may do so again.
+    with suppress(Exception):
         metadata = _metadata(listing, table, recording)
         started_at = start_of(listing.terms, metadata) if metadata is not None else None
     place = listing.storage.place(recording.path)
