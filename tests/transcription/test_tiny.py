@@ -203,7 +203,7 @@ def test_a_glossary_of_any_size_costs_no_word_and_its_names_are_right(name: str)
 
     (plain,) = with_names([agent], ear)
 
-    for names in (("David",), ("David", "Baker", *NAMES[:3]), ("David", "Baker", *NAMES[:28])):
+    for names in (("David",), ("David", "Baker", *NAMES[:28])):
         (named,) = with_names([msgspec.structs.replace(agent, glossary=names)], ear)
         assert len(named.words) >= 0.97 * len(plain.words), names
         said = {word.text.strip(".,?") for word in named.words}
