@@ -125,7 +125,9 @@ def test_few_agents_widen_a_range_only_as_far_as_they_differ():
     apart = Rate.clustered([(19.0, 20.0), (9.0, 20.0), (18.0, 20.0), (10.0, 20.0), (14.0, 20.0)])
     many = Rate.clustered([(19.0, 20.0), (9.0, 20.0), (18.0, 20.0), (10.0, 20.0), (14.0, 20.0)] * 40)
 
-    assert alike.interval() == wilson(70, 100)
+    # Five agents alike may be so by luck: never narrower than if each call were its own.
+    plain, few = wilson(70, 100), alike.interval()
+    assert few.low <= plain.low <= plain.high <= few.high
     assert apart.effective_n_at() < apart.effective_n
     assert many.effective_n_at() == pytest.approx(many.effective_n, rel=0.03)
 

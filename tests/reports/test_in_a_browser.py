@@ -445,7 +445,10 @@ def test_marks_come_back_as_reviews(pages, settings, visit, tmp_path):
     assert (form.name, taken.new, taken.empty) == ("review-C1.json", 2, 0)
     assert import_reviews(settings, form, reviewer="Dana").new == 0
     known = ask(settings, "select rule_id, verdict <> rule_verdict as reversed, reviewer from reviews")
-    assert {row["rule_id"]: row["reversed"] for row in known} == {wrong: True, right: False}
+    assert {row["rule_id"]: row["reversed"] for row in known if row["rule_id"] in (wrong, right)} == {
+        wrong: True,
+        right: False,
+    }
     assert {row["reviewer"] for row in known} == {"Dana"}
 
 
