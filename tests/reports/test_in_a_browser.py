@@ -311,7 +311,8 @@ def test_the_keys_play_move_and_mark(pages, visit):
     assert page.locator(".scorecard.card-1").is_hidden()
 
 
-@pytest.mark.parametrize("name", PAGES)
+# The form to judge on has keys of its own, which its own test presses.
+@pytest.mark.parametrize("name", [name for name in PAGES if name != "review"])
 def test_the_tab_key_reaches_every_control_in_sight_and_shows_where_it_is(pages, visit, name):
     page = visit(pages[name])
     expected = page.evaluate(
