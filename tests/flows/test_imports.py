@@ -187,6 +187,6 @@ def test_one_export_is_audited_by_its_file(installation):
 
     shown = installation.callaudit("audit", str(EXPORTS / "twilio.json"), "--agent", "2").stdout
 
-    assert "twilio" not in shown  # It is known by its sha256, having no metadata.
+    assert shown.startswith("twilio.json  export-"), "having no metadata, it is known by its sha256 and its file"
     assert "Warning: when each party speaks is taken from the times in the Twilio export" in shown
     assert "empathy.acknowledges_feeling" in shown

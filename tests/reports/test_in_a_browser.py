@@ -311,28 +311,30 @@ def test_the_keys_play_move_and_mark(pages, visit):
     assert page.locator(".scorecard.card-1").is_hidden()
 
 
-# The form to judge on has keys of its own, which its own test presses.
-@pytest.mark.parametrize("name", [name for name in PAGES if name != "review"])
+@pytest.mark.parametrize("name", PAGES)
 def test_the_tab_key_reaches_every_control_in_sight_and_shows_where_it_is(pages, visit, name):
     page = visit(pages[name])
     expected = page.evaluate(
-        "[...document.querySelectorAll('a[href], button, select, input, summary, [tabindex]')]"
-        ".filter((e) => e.checkVisibility()).filter((e) => e.type !== 'radio' || e.checked || "
+        "[...document.querySelectorAll('a[href], button, select, input, summary, audio[controls], [tabindex]')]"
+        ".filter((e) => e.tabIndex >= 0 && e.checkVisibility()).filter((e) => e.type !== 'radio' || e.checked || "
         "e === document.querySelector(`[name='${e.name}']`) && !document.querySelector(`[name='${e.name}']:checked`)"
         ").length"
     )
     reached = 0
-    for _ in range(expected + 5):
+    while True:
         page.keyboard.press("Tab")
-        seen = page.evaluate(
-            "(() => { const e = document.activeElement; if (e === document.body || e.dataset.seen) return null;"
-            " e.dataset.seen = 1; const ring = (x) => x && getComputedStyle(x).outlineStyle !== 'none';"
-            " return ring(e) || ring(document.querySelector('label[for=\"' + e.id + '\"]')) })()"
+        # A browser's own player is several stops, which show their place themselves.
+        stop = page.evaluate(
+            "(() => { const e = document.activeElement; if (e === document.body) return 'end';"
+            " if (e.dataset.seen) return e.matches('audio') ? 'within' : 'end'; e.dataset.seen = 1;"
+            " const ring = (x) => x && getComputedStyle(x).outlineStyle !== 'none';"
+            " return e.matches('audio') || ring(e) || ring(document.querySelector('label[for=\"' + e.id + '\"]')) ?"
+            " 'shown' : 'unseen' })()"
         )
-        if seen is None:
+        if stop == "end":
             break
-        assert seen, page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
-        reached += 1
+        assert stop != "unseen", page.evaluate("document.activeElement.outerHTML.slice(0, 200)")
+        reached += stop == "shown"
 
     assert reached == expected
 
@@ -445,12 +447,8 @@ def test_marks_come_back_as_reviews(pages, settings, visit, tmp_path):
 
     assert (form.name, taken.new, taken.empty) == ("review-C1.json", 2, 0)
     assert import_reviews(settings, form, reviewer="Dana").new == 0
-    known = ask(settings, "select rule_id, verdict <> rule_verdict as reversed, reviewer from reviews")
-    assert {row["rule_id"]: row["reversed"] for row in known if row["rule_id"] in (wrong, right)} == {
-        wrong: True,
-        right: False,
-    }
-    assert {row["reviewer"] for row in known} == {"Dana"}
+    known = ask(settings, "select rule_id, verdict <> rule_verdict as reversed, reviewer from reviews where reviewer = 'Dana'")
+    assert {row["rule_id"]: row["reversed"] for row in known} == {wrong: True, right: False}
 
 
 def test_marks_outlive_the_page_until_they_are_cleared(pages, visit):
