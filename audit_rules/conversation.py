@@ -8,11 +8,11 @@ from typing import Protocol, runtime_checkable
 import msgspec
 
 from audit_rules.acts.said import Certainty, Place, Said, Witness
-from audit_rules.content import content_stems
+from audit_rules.content_words import content_stems
 from audit_rules.finding import Episode, Evidence, EvidenceKind, Note, PauseKind, Upset
-from audit_rules.index import Found, PhraseList, places_of
+from audit_rules.phrases.index import Found, PhraseList, places_of
+from audit_rules.phrases.normalise import Spoken
 from audit_rules.rule import Speaker
-from audit_rules.spoken import Spoken
 from transcription.speech import both_silent, overlaps, total
 from transcription.transcript import Seconds, Span, SpeakerRole, Transcript
 from transcription.turns import Turn, is_listening_signal, turns_of

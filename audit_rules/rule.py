@@ -36,7 +36,7 @@ class Phrases(Block, frozen=True, kw_only=True):
     `acts` adds where these acts were recognised (`callaudit acts list`), except in a turn that also does one of
     `unless_acts`. `events` adds whatever other rules found, by rule id, so that phrases are written once. With
     `tolerance: 1` one small word inside a phrase of four words or more may have been misheard (see
-    `audit_rules/tolerance.py`).
+    `audit_rules/phrases/tolerance.py`).
     """
 
     speaker: Speaker = "agent"

@@ -18,9 +18,6 @@ import msgspec
 from audit_rules.acts.inventory import Act, Levels
 from audit_rules.acts.recogniser import Recogniser, shipped_recogniser
 from audit_rules.acts.witnesses import Witnesses, levels_version, read_levels
-from audit_rules.checks import Words, check_act, check_gate, check_phrases, check_rule, check_words
-from audit_rules.document import Document, Keys, Problem, suggest
-from audit_rules.index import Index
 from audit_rules.matchers import Answer, Build, Matcher
 from audit_rules.matchers.asks_again import AsksAgainMatcher
 from audit_rules.matchers.at_most import AtMostMatcher
@@ -32,8 +29,11 @@ from audit_rules.matchers.order import OrderMatcher
 from audit_rules.matchers.restates import RestatesMatcher
 from audit_rules.matchers.timing import TimingMatcher
 from audit_rules.matchers.uses_name import UsesNameMatcher
-from audit_rules.phrases import language_of
+from audit_rules.phrases.index import Index
+from audit_rules.phrases.language import language_of
 from audit_rules.rule import Examples, Gate, Phrases, Rule, Scorecard
+from audit_rules.rule_files.checks import Words, check_act, check_gate, check_phrases, check_rule, check_words
+from audit_rules.rule_files.yaml_document import Document, Keys, Problem, suggest
 from audit_rules.scorecard_file import CardFile, Written, resolved
 from transcription.errors import SetupError
 

@@ -29,16 +29,16 @@ from types import SimpleNamespace
 import duckdb
 
 from audit_rules.finding import Audit, Evidence, EvidenceKind, Facts, Finding, Measures, Reason, Verdict
-from flows.removing import erasure
-from flows.removing.kept_files import files_that_name
-from flows.removing.removal import Outcome, Removal, complete
+from flows.erasure import erase
+from flows.erasure.file_search import files_that_name
+from flows.erasure.removal import Outcome, Removal, complete
 from flows.settings import Paths, Settings
 from transcription.transcript import Call, Provenance, Recording, RolesFrom, SpeakerRole, Transcript, Utterance
+from warehouse.arrow_tables import AuditedCall
 from warehouse.connect import MIGRATIONS, Writer, newest_generation, open_published, open_writer
 from warehouse.load import load, store_rulebook
 from warehouse.publish import publish
 from warehouse.search import databases, tables_that_name
-from warehouse.tables import AuditedCall
 
 BATCHES, CALLS = 4, 60
 # Every tenth call of a batch is of one customer.
@@ -185,7 +185,7 @@ def house(home: Path) -> Settings:
 def write(home: Path, first_stamp: int, progress: Progress, *, migrating: bool) -> None:
     """Open, load over what is there, publish, erase, from the beginning again; until killed."""
     settings = house(home)
-    carried_out = erasure.begin
+    carried_out = erase.begin
 
     def begin(settings: Settings, removal: Removal, con: Writer) -> Outcome:
         progress.stage = ERASING
@@ -193,7 +193,7 @@ def write(home: Path, first_stamp: int, progress: Progress, *, migrating: bool) 
         progress.stage = SEARCHING
         return outcome
 
-    erasure.begin = begin
+    erase.begin = begin
     stamp = first_stamp
     while True:
         began = time.monotonic()
@@ -212,7 +212,7 @@ def write(home: Path, first_stamp: int, progress: Progress, *, migrating: bool) 
         publish(con, settings.published)
         progress.stage = PLANNING
         progress.erasing(batch)
-        erasure.erase_now(settings, customer_id=customer(f"batch{batch}"))
+        erase.erase_now(settings, customer_id=customer(f"batch{batch}"))
         progress.gone(batch, is_gone=True)
         progress.once_through = time.monotonic() - began
 

@@ -214,7 +214,7 @@ def main() -> None:
         (home / "callaudit.toml").write_text(SETTINGS.format(workers=workers), encoding="utf-8")
         began, spent_before = time.monotonic(), os.times()
         run = subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", "run"],
+            [sys.executable, "-m", "callaudit.cli", "run"],
             cwd=home,
             stdout=subprocess.PIPE,
             text=True,

@@ -98,7 +98,7 @@ def _command(root: Path, anew: bool) -> None:
     if anew:
         del os.environ["PREFECT_API_URL"]
         os.environ["PREFECT_HOME"] += f"/{OF_ITS_OWN}"
-    from flows.cli import main  # noqa: PLC0415  Its environment comes first.
+    from callaudit.cli import main  # noqa: PLC0415  Its environment comes first.
 
     os.chdir(root)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
@@ -391,7 +391,7 @@ if __name__ == "__main__":
 
         with some_server() as os.environ["PREFECT_API_URL"]:
             FORKED.set_forkserver_preload(
-                ["__main__", "flows.cli", "flows.nightly_audit", "flows.scheduling.own_server"]
+                ["__main__", "callaudit.cli", "flows.nightly_audit", "flows.scheduling.own_server"]
             )
             code = main(int(count), int(seed), int(files), float(minutes))
     sys.exit(code)

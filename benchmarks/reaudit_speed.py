@@ -21,12 +21,12 @@ from pathlib import Path
 from audit_rules.audit import audit, audit_each
 from audit_rules.rulebook import Rulebook, load_rulebook
 from benchmarks.rules_speed import CONVERSATIONS, as_transcript, cycled
-from flows.auditing.audit_again import audit_again
+from flows.auditing.reaudit_run import audit_again
 from flows.settings import Settings
 from warehouse import load
+from warehouse.arrow_tables import AuditedCall
 from warehouse.connect import open_published, open_writer
 from warehouse.publish import publish
-from warehouse.tables import AuditedCall
 
 BATCH = 500
 CHANGED = """

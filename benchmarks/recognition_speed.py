@@ -48,8 +48,8 @@ from tests.transcription.random_whisper import random_model, save_checkpoint  # 
 from transcription.audio import Samples, decode  # noqa: E402  The path or a skip comes first.
 from transcription.engines import Engine, checkpoints, faster_whisper, tiny  # noqa: E402  The path or a skip comes first.
 from transcription.engines.checkpoints import Weights  # noqa: E402  The path or a skip comes first.
-from transcription.engines.hearing import TEMPERATURES  # noqa: E402  The path or a skip comes first.
 from transcription.engines.whisper import Whisper  # noqa: E402  The path or a skip comes first.
+from transcription.engines.whisper_batches import TEMPERATURES  # noqa: E402  The path or a skip comes first.
 from transcription.inbox import arrival_of  # noqa: E402  The path or a skip comes first.
 from transcription.speech import total  # noqa: E402  The path or a skip comes first.
 from transcription.transcribe import (  # noqa: E402  The path or a skip comes first.

@@ -21,10 +21,10 @@ import pandas as pd
 
 from audit_rules.rulebook import Rulebook, load_rulebook
 from reports import call_page, weekly
-from reports.formats import write_formats
+from reports.formats.all_formats import write_formats
 from reports.page import call_file_name
-from reports.weekly.numbers import weekly as figures
-from reports.weekly.readings import read
+from reports.weekly.page import weekly as figures
+from reports.weekly.queries import read
 from warehouse.connect import Published, open_published, open_writer
 from warehouse.export import export_views
 from warehouse.load import store_rulebook

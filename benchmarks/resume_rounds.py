@@ -33,7 +33,7 @@ from night import make_night
 from flows.auditing import audit_run
 from flows.auditing.audit_run import AuditRun
 from flows.settings import Settings, load_settings
-from flows.watching.watch import watched
+from flows.telemetry.handlers import watched
 from transcription.audio import Audio, decode, write_copy
 from warehouse.connect import look_into
 

@@ -19,10 +19,10 @@ from typing import Any
 import msgspec
 
 from audit_rules.audit import audit_each
-from audit_rules.phrases import ANY, NUMBER, STARS, InOrder, Node, OneOf, Phrase, Repeated
+from audit_rules.phrases.language import ANY, NUMBER, STARS, InOrder, Node, OneOf, Phrase, Repeated
+from audit_rules.phrases.normalise import NUMBER_WORDS, normalise
 from audit_rules.rule import Speaker
 from audit_rules.rulebook import Rulebook, load_rulebook
-from audit_rules.spoken import NUMBER_WORDS, normalise
 from transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
 from transcription.turns import turns_of
 

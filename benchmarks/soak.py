@@ -145,7 +145,7 @@ class Night:
         # Into a file: a pipe that nobody empties while faults are made would stop the run.
         self.output_file = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115  Open as long as the run.
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", "run"],
+            [sys.executable, "-m", "callaudit.cli", "run"],
             cwd=root,
             stdout=self.output_file,
             stderr=subprocess.STDOUT,

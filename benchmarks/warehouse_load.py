@@ -47,8 +47,8 @@ from transcription.transcript import (
     Word,
 )
 from warehouse import load as loading
+from warehouse.arrow_tables import AuditedCall
 from warehouse.connect import open_writer
-from warehouse.tables import AuditedCall
 
 UTTERANCES, WORDS, RULES, EVIDENCE = 40, 10, 45, 8
 BATCH = 5_000

@@ -16,9 +16,16 @@ from pathlib import Path
 
 import msgspec
 
-from audit_rules.agreement import Agreement, Labelled, agreement_of, judge_rows, load_checks, read_rows
-from audit_rules.checks import phrase_lists
+from audit_rules.evaluation.labelled_utterances import (
+    Agreement,
+    Labelled,
+    agreement_of,
+    judge_rows,
+    load_checks,
+    read_rows,
+)
 from audit_rules.rule import Phrases, Rule
+from audit_rules.rule_files.checks import phrase_lists
 from audit_rules.rulebook import Rulebook, load_rulebook
 
 UNPREPARED = Path(__file__).parents[1] / "tests" / "audit_rules" / "unprepared"

@@ -30,7 +30,13 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 from speech_activity import NOT_SPEECH, RATE, not_speech  # noqa: E402  The path comes first.
 from word_error_rate import normalised  # noqa: E402  The path comes first.
 
-from transcription import guard, names, speech, transcribe, unheard  # noqa: E402  The path comes first.
+from transcription import (  # noqa: E402  The path comes first.
+    hallucinations,
+    names,
+    speech,
+    transcribe,
+    unheard,
+)
 from transcription.audio import Samples  # noqa: E402  The path comes first.
 from transcription.engines import Channel, Engine, EngineName, Written, choose  # noqa: E402  The path comes first.
 from transcription.engines.checkpoints import obtain  # noqa: E402  The path comes first.
@@ -81,7 +87,7 @@ def plain_words(path: Path, model: str) -> list[int]:
     for channel in call.channels:
         found = plain.transcribe(channel.samples, fp16=False, word_timestamps=True)["segments"]
         words = [Word(w["word"], float(w["start"]), float(w["end"])) for s in found for w in s["words"]]
-        spoken = guard.in_speech(sorted(words, key=lambda w: w.start), channel.spans)
+        spoken = hallucinations.in_speech(sorted(words, key=lambda w: w.start), channel.spans)
         counts.append(len(normalised(" ".join(w.text for w in spoken)).split()))
     return counts
 
@@ -91,14 +97,16 @@ def lost(
 ) -> Iterator[str]:
     """A row of the table for each size of glossary and channel."""
     call = transcribe.prepare(arrival_of(path, zone="UTC"))
-    floor = guard.FLOORS[engine.provenance.engine]
+    floor = hallucinations.FLOORS[engine.provenance.engine]
     for count in counts:
         engine.seconds = 0.0
         channels = [msgspec.structs.replace(c, glossary=(*said, *NAMES)[:count]) for c in call.channels]
         first = names.with_names(channels, engine)
         again = unheard.heard_again(channels, first, engine, floor=floor)
         for n, channel in enumerate(channels):
-            before, after = (guard.guarded(w[n].words, channel.spans, floor=floor).words for w in (first, again))
+            before, after = (
+                hallucinations.guarded(w[n].words, channel.spans, floor=floor).words for w in (first, again)
+            )
             heard = len(normalised(" ".join(w.text for w in after)).split())
             right = sum(w.text.strip(".,?!").removesuffix("'s") in said for w in after)
             yield (
@@ -124,9 +132,9 @@ def invented(name: str, sound: Samples, engine: Engine, count: int) -> str:
 
 
 def _kept(channel: Channel, engine: Engine) -> int:
-    floor = guard.FLOORS[engine.provenance.engine]
+    floor = hallucinations.FLOORS[engine.provenance.engine]
     written = unheard.heard_again([channel], names.with_names([channel], engine), engine, floor=floor)
-    return len(guard.guarded(written[0].words, channel.spans, floor=floor).words)
+    return len(hallucinations.guarded(written[0].words, channel.spans, floor=floor).words)
 
 
 def main() -> None:

@@ -14,8 +14,8 @@ from audit_rules.acts.recogniser import Recogniser
 from audit_rules.acts.reviewed import Learnt, Reviewed, learn_from_reviews
 from audit_rules.acts.said import Certainty
 from audit_rules.acts.witnesses import LEVELS
-from audit_rules.checks import phrase_lists
-from audit_rules.document import suggest
+from audit_rules.rule_files.checks import phrase_lists
+from audit_rules.rule_files.yaml_document import suggest
 from audit_rules.rulebook import Rulebook
 from flows.settings import Settings
 from transcription.errors import InputError, SetupError

@@ -9,7 +9,7 @@ from flows.access import write_whole
 from flows.settings import Settings, settings_of
 from transcription.announcements import Repeated, repeated
 from transcription.errors import SetupError
-from warehouse.stored import stored_calls
+from warehouse.stored_calls import stored_calls
 
 
 def announced_in(settings: Settings) -> tuple[Repeated, ...]:

@@ -4,9 +4,9 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
-from audit_rules.document import suggest
+from audit_rules.rule_files.yaml_document import suggest
 from flows.access import for_readers
-from flows.pages import remake_places
+from flows.report_files import remake_places
 from flows.review import written
 from flows.settings import Settings
 from reports.weekly.edition import choose_edition

@@ -11,8 +11,8 @@ import msgspec
 from audit_rules.audit import audit_each
 from audit_rules.finding import Verdict
 from audit_rules.rulebook import Rulebook, load_rulebook
-from flows.auditing.judging import contacts_in
-from flows.auditing.recognition import choose_engine, refusal
+from flows.auditing.batch_audit import contacts_in
+from flows.auditing.transcription_pool import choose_engine, refusal
 from flows.settings import EngineSettings, Settings
 from reports.statistics import Rate
 from transcription.engines import Engine, EngineName, EngineUnavailable
@@ -23,7 +23,7 @@ from transcription.transcript import Transcript
 from warehouse.connect import open_published, open_writer
 from warehouse.heard_again import HeardAgain, Sampled, sample, store
 from warehouse.publish import publish
-from warehouse.stored import StoredCalls, calls_in
+from warehouse.stored_calls import StoredCalls, calls_in
 
 _COUNTED = (Verdict.MET, Verdict.MISSED)
 

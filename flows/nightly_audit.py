@@ -13,14 +13,14 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
+from flows.alerts import tell_of_night
 from flows.auditing.audit_run import AuditRun, RunSummary
-from flows.auditing.batches import Batch
-from flows.auditing.judging import Audited
-from flows.removing.retention import retain
+from flows.auditing.batch_audit import Audited
+from flows.erasure.retention import retain
 from flows.scheduling.unattended import BACK_OFF, is_scheduled, run_name, tell_failure
 from flows.settings import Settings, load_settings, sources_of
-from flows.watching.alerts import tell_of_night
-from flows.watching.watch import watched
+from flows.staging.batches import Batch
+from flows.telemetry.handlers import watched
 from reports.page import INDEX
 from transcription.errors import LockedError, SetupError
 from transcription.inbox import Arrival

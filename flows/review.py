@@ -10,15 +10,15 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from audit_rules.document import suggest
-from audit_rules.estimates import Estimate
+from audit_rules.evaluation.estimates import Estimate
+from audit_rules.evaluation.reviewed_calls import agreement_of_two
 from audit_rules.finding import Verdict
-from audit_rules.reviewed import agreement_of_two
-from flows.pages import choose_week
+from audit_rules.rule_files.yaml_document import suggest
+from flows.report_files import choose_week
 from flows.settings import Settings
-from reports.accuracy import RuleAccuracy, accuracy_of
 from reports.page import call_file_name
-from reports.review_form import SAID, Form, Row, Said, Turn, read_form, time_cell, write_form
+from reports.reviews.accuracy import RuleAccuracy, accuracy_of
+from reports.reviews.form import SAID, Form, Row, Said, Turn, read_form, time_cell, write_form
 from reports.statistics import Rate
 from reports.wording import between, percent
 from transcription.errors import InputError

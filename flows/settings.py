@@ -192,7 +192,7 @@ class ScheduleSettings(Section, frozen=True, kw_only=True):
 
 
 class AlertSettings(Section, frozen=True, kw_only=True):
-    """What a scheduled run tells people when something is wrong; see `flows.watching.alerts` for what each means.
+    """What a scheduled run tells people when something is wrong; see `flows.alerts` for what each means.
 
     `mail_to` are those of `[mail] to` without any. The webhook's secret header is no setting: see `webhook_header`.
     """

@@ -8,7 +8,7 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.mailing.weekly_mail import Posted, mail_formats, send_weekly
 from flows.nightly_audit import links
-from flows.pages import Report, ReportFiles, make_report
+from flows.report_files import Report, ReportFiles, make_report
 from flows.scheduling.unattended import BACK_OFF, run_name, tell_failure
 from flows.settings import Settings, load_settings
 

@@ -17,10 +17,10 @@ import msgspec
 from markupsafe import escape
 
 from reports import charts
+from reports.formats.chat_summary import plain_summary
 from reports.page import environment
-from reports.summary import plain_summary
-from reports.weekly.numbers import Weekly
-from reports.weekly.readings import Readings
+from reports.weekly.page import Weekly
+from reports.weekly.queries import Readings
 from reports.weekly.trend import trend_points
 from transcription.errors import InputError, SetupError
 

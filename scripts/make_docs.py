@@ -10,10 +10,10 @@ import sys
 from pathlib import Path
 
 from audit_rules.acts.inventory import Act
-from audit_rules.examples import examples_of
+from audit_rules.authoring.examples import examples_of
 from audit_rules.rule import Rule, Scorecard
+from audit_rules.rule_files.schema import SCHEMA_NAME, rule_schema
 from audit_rules.rulebook import Rulebook, load_rulebook
-from audit_rules.schema import SCHEMA_NAME, rule_schema
 from flows.acts import rules_asking_for
 
 ROOT = Path(__file__).parents[1]

@@ -42,9 +42,9 @@ from audit_rules.acts.known_lines import project
 from audit_rules.acts.levels import fit_levels
 from audit_rules.acts.recogniser import Recogniser
 from audit_rules.acts.witnesses import columns_of
+from audit_rules.phrases.normalise import normalise
 from audit_rules.rule import Speaker
 from audit_rules.rulebook import load_rulebook
-from audit_rules.spoken import normalise
 
 Line = tuple[Speaker, str]
 HOME = Path(__file__).parent.parent

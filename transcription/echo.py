@@ -20,8 +20,8 @@ import numpy.typing as npt
 from transcription.audio import Samples
 from transcription.loudness import SILENCE, Levels, levels_of
 from transcription.transcript import Seconds
-from transcription.voice import FRAME as VOICE_FRAME
-from transcription.voice import at_rate, voice_probabilities
+from transcription.voice_activity import FRAME as VOICE_FRAME
+from transcription.voice_activity import at_rate, voice_probabilities
 
 _Reals = npt.NDArray[np.float64]
 _Channel = npt.NDArray[np.float32]

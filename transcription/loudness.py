@@ -1,6 +1,6 @@
 """How loud each moment of a channel is, and which moments rise out of its line: energy alone.
 
-It cannot tell a voice from music or noise (`transcription.voice` does), but it knows to 20 ms when a sound begins.
+It cannot tell a voice from music or noise (`transcription.voice_activity` does), but it knows to 20 ms when a sound begins.
 """
 
 import numpy as np

@@ -16,8 +16,8 @@ from transcription.echo import Echo
 from transcription.loudness import FRAME, SILENCE, Flags, Levels, held, levels_of, loud_frames, runs, without_runs
 from transcription.music import music_spans
 from transcription.transcript import Seconds, Span
-from transcription.voice import FRAME as VOICE_FRAME
-from transcription.voice import Probabilities, at_rate, voice_probabilities
+from transcription.voice_activity import FRAME as VOICE_FRAME
+from transcription.voice_activity import Probabilities, at_rate, voice_probabilities
 
 # Raised whenever the same sound gives other spans.
 VERSION = 3

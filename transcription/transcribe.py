@@ -10,7 +10,7 @@ from typing import Annotated
 
 import msgspec
 
-from transcription import announcements, echo, guard, names, redaction, speech, unheard
+from transcription import announcements, echo, hallucinations, names, redaction, speech, unheard
 from transcription.audio import Audio, decode, write_copy
 from transcription.engines import Channel, Engine, Written, settings_hash
 from transcription.errors import Unreadable
@@ -36,7 +36,7 @@ class TranscriptionSettings(msgspec.Struct, frozen=True, kw_only=True, forbid_un
     """How recordings become transcripts.
 
     - `pause`: seconds of silence that end an utterance.
-    - `min_confidence`: words below it are dropped; None = the engine's own floor (`guard.FLOORS`).
+    - `min_confidence`: words below it are dropped; None = the engine's own floor (`hallucinations.FLOORS`).
     - `shortest_call`: a recording below so many seconds that holds no speech is quarantined as `too_short`.
     - `redact`: mask cards, codes, accounts, phones, addresses, dates of birth before anything is stored.
     """
@@ -189,10 +189,10 @@ def finish(
     the roles are known.
     """
     arrival, audio, layout = call.arrival, call.audio, call.layout
-    dropped: Counter[guard.Reason] = Counter()
+    dropped: Counter[hallucinations.Reason] = Counter()
     believed: list[tuple[Word, ...]] = []
     for spans, channel in zip(layout.spans, written, strict=True):
-        spoken, reasons = guard.guarded(channel.words, spans, floor=_floor(engine, settings))
+        spoken, reasons = hallucinations.guarded(channel.words, spans, floor=_floor(engine, settings))
         dropped.update(reasons)
         believed.append(spoken)
     kept = sum(map(len, believed))
@@ -208,8 +208,8 @@ def finish(
         told = redaction.redact(told.utterances)
         # Words that were dropped are still in the sound.
         muted += [*told.spans, *redaction.redact(everything).spans]
-    if dropped.total() > _MANY_DROPPED * (dropped.total() + kept) or guard.is_a_failure(dropped):
-        warnings.append(guard.warning_of(dropped, kept))
+    if dropped.total() > _MANY_DROPPED * (dropped.total() + kept) or hallucinations.is_a_failure(dropped):
+        warnings.append(hallucinations.warning_of(dropped, kept))
     if audio_copy is not None:
         # What is left of an echo comes later than the words.
         late = [Span(one.start, one.end + call.echo_lag) for one in muted]
@@ -277,4 +277,4 @@ def at_pauses(words: Sequence[Word], pause: Seconds) -> list[tuple[Word, ...]]:
 def _floor(engine: Engine, settings: TranscriptionSettings) -> float:
     if settings.min_confidence is not None:
         return settings.min_confidence
-    return guard.FLOORS.get(engine.provenance.engine, 0.0)
+    return hallucinations.FLOORS.get(engine.provenance.engine, 0.0)

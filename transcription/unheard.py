@@ -11,7 +11,7 @@ from math import inf
 import msgspec
 
 from transcription.engines import Channel, Engine, Written
-from transcription.guard import guarded
+from transcription.hallucinations import guarded
 from transcription.speech import overlaps, total, union
 from transcription.transcript import Seconds, Span, Word
 

@@ -4,8 +4,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from audit_rules.document import suggest
 from audit_rules.finding import Verdict
+from audit_rules.rule_files.yaml_document import suggest
 from transcription.errors import InputError
 from warehouse.connect import Published
 

@@ -22,8 +22,8 @@ import pyarrow as pa
 from audit_rules.scorecard import LEAST_JUDGED
 from transcription.errors import InputError, LockedError, SetupError
 from transcription.transcript import Seconds
-from warehouse.copying import TakenError, copy_whole
-from warehouse.holder import described
+from warehouse.file_copy import TakenError, copy_whole
+from warehouse.lock_holder import described
 from warehouse.sentences import macros
 
 if TYPE_CHECKING:

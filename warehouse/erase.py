@@ -18,7 +18,7 @@ import msgspec
 import pyarrow as pa
 
 from transcription.errors import SetupError
-from warehouse.tables import arrow_table
+from warehouse.arrow_tables import arrow_table
 
 Kind = Literal["call", "customer", "retention"]
 

@@ -33,7 +33,7 @@ from transcription.transcript import (
     Utterance,
     Word,
 )
-from warehouse.tables import (
+from warehouse.arrow_tables import (
     OF_AUDIT,
     OF_CALL,
     OF_TRANSCRIPT,
@@ -164,7 +164,7 @@ def load(
 def load_tables(
     con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], *, run_id: str, files: Collection[str] = ()
 ) -> None:
-    """Load a batch that was made into tables elsewhere (`warehouse.tables.to_arrow`), all or nothing, as `load` does.
+    """Load a batch that was made into tables elsewhere (`warehouse.arrow_tables.to_arrow`), all or nothing, as `load` does.
 
     Raises InputError where the rulebook was not stored first, SetupError where the disk does not take it.
     """

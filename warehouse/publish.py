@@ -14,8 +14,8 @@ import duckdb
 
 from transcription.errors import CallauditError, LockedError, SetupError
 from warehouse.connect import GENERATIONS, PUBLISHED_NAME, connect_file, newest_generation
-from warehouse.copying import TakenError, copy_whole
-from warehouse.counted import count_views
+from warehouse.file_copy import TakenError, copy_whole
+from warehouse.materialise import count_views
 
 _GENERATION = re.compile(r"audit-(\d{6,})\.duckdb")
 

@@ -17,8 +17,8 @@ from typing import Literal
 
 import msgspec
 
-from audit_rules.document import suggest
 from audit_rules.rule import Speaker
+from audit_rules.rule_files.yaml_document import suggest
 from transcription.errors import InputError
 
 _TURN = re.compile(r"(?P<who>[AC])\[(?P<tags>[a-zA-Z0-9 ]*)\]:\s*(?:\{(?:gap|over)\s+[\d.]+\}\s*)?(?P<text>\S.*)")

@@ -17,7 +17,7 @@ class Act(Block, frozen=True, kw_only=True):
     A parent may have no tag: it is then done wherever one of its children is.
 
     `phrases` and `unless` are in the phrase language of the rules. With `names_the_issue` a phrase counts only where
-    the clause it opens is about something (see `audit_rules/issue.py`).
+    the clause it opens is about something (see `audit_rules/specificity.py`).
     """
 
     name: str

@@ -9,8 +9,8 @@ from audit_rules.acts.recogniser import Heard
 from audit_rules.acts.said import Place, Said
 from audit_rules.acts.witnesses import Witnesses
 from audit_rules.conversation import SPEAKER, Conversation
-from audit_rules.index import Index, PhraseList, exceptions_in, places_of
-from audit_rules.issue import names_the_issue
+from audit_rules.phrases.index import Index, PhraseList, exceptions_in, places_of
+from audit_rules.specificity import names_the_issue
 
 
 def recognise(

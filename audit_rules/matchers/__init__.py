@@ -14,7 +14,7 @@ import msgspec
 from audit_rules.acts.said import Place, Said
 from audit_rules.conversation import Conversation
 from audit_rules.finding import NO_FACTS, Evidence, EvidenceKind, Facts, Finding, Miss, Note, Reason, Since, Verdict
-from audit_rules.index import Index
+from audit_rules.phrases.index import Index
 from audit_rules.rule import Speaker
 from audit_rules.window import Window
 

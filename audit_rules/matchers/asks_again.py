@@ -14,11 +14,11 @@ from collections.abc import Iterator, Sequence
 from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Note, Reason
-from audit_rules.hearing import heard_surely, too_uncertain
-from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, searched
+from audit_rules.phrases.index import Index
+from audit_rules.phrases.normalise import NUMBER_WORDS
 from audit_rules.rule import AsksAgain, Phrases
-from audit_rules.spoken import NUMBER_WORDS
+from audit_rules.word_certainty import heard_surely, too_uncertain
 from transcription.turns import is_listening_signal
 
 _REFUSAL = re.compile(

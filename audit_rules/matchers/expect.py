@@ -5,7 +5,7 @@
 
 Met by the first hit inside the window that is likely. Something that is only possibly it makes the answer `unsure`:
 "missed" is said only where nothing near was heard, with the nearest miss: said too late, said before the upset, or said
-by the other party. With `specific` a hit must name the issue (see `audit_rules/issue.py`).
+by the other party. With `specific` a hit must name the issue (see `audit_rules/specificity.py`).
 """
 
 from collections.abc import Sequence
@@ -15,10 +15,10 @@ import msgspec
 from audit_rules.acts.said import Place, Said
 from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Miss, Note, Reason, Unit
-from audit_rules.index import Index
-from audit_rules.issue import names_the_issue
 from audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside
+from audit_rules.phrases.index import Index
 from audit_rules.rule import Expect
+from audit_rules.specificity import names_the_issue
 from audit_rules.window import parse_window
 from transcription.transcript import Seconds
 

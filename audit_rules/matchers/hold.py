@@ -14,8 +14,8 @@ from collections.abc import Sequence
 from audit_rules.acts.said import Place
 from audit_rules.conversation import EARLY, Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Miss, Note, PauseKind, Reason, Unit
-from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, inside
+from audit_rules.phrases.index import Index
 from audit_rules.rule import Hold, Phrases
 from transcription.transcript import Seconds, Span, SpeakerRole
 

@@ -16,8 +16,8 @@ import msgspec
 from audit_rules.acts.said import Place
 from audit_rules.conversation import Contact, Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Medium, Miss, Promise, Reason, Unit
-from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
+from audit_rules.phrases.index import Index
 from audit_rules.rule import KeptPromise, Phrases
 from transcription.transcript import Call
 

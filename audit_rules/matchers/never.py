@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from audit_rules.acts.said import Certainty, Place
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason, Since
-from audit_rules.hearing import heard_surely, too_uncertain
-from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside, searched
+from audit_rules.phrases.index import Index
 from audit_rules.rule import Never
 from audit_rules.window import Window, parse_window
+from audit_rules.word_certainty import heard_surely, too_uncertain
 
 
 class NeverMatcher:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Finding, Miss, Note, Reason
-from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
+from audit_rules.phrases.index import Index
 from audit_rules.rule import Order
 
 

@@ -12,11 +12,11 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
 from audit_rules.acts.said import Place
-from audit_rules.content import content_stems
+from audit_rules.content_words import content_stems
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason
-from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, answering_turns, inside
+from audit_rules.phrases.index import Index
 from audit_rules.rule import Phrases, Restates
 from audit_rules.window import Window
 

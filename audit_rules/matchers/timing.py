@@ -16,8 +16,8 @@ import msgspec
 from audit_rules.acts.said import Place
 from audit_rules.conversation import Conversation
 from audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Miss, Note, Reason, Unit
-from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope, searched
+from audit_rules.phrases.index import Index
 from audit_rules.rule import Phrases, Timing
 from transcription.transcript import Seconds, Span, SpeakerRole
 from transcription.turns import Turn, is_listening_signal

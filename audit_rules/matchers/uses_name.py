@@ -10,13 +10,13 @@ import re
 from collections.abc import Iterator, Sequence
 
 from audit_rules.acts.said import Certainty, Place
-from audit_rules.content import STOP
+from audit_rules.content_words import STOP
 from audit_rules.conversation import Conversation
 from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason
-from audit_rules.index import Index
 from audit_rules.matchers import Answer, Scope
+from audit_rules.phrases.index import Index
+from audit_rules.phrases.normalise import normalise
 from audit_rules.rule import Phrases, UsesName
-from audit_rules.spoken import normalise
 
 _NAME = re.compile(r"[A-Z][a-z]+")
 _ALONE = re.compile(r"[A-Z][a-z]+(?: [A-Z][a-z]+){0,2} ?(?:[.,?!;:]|$)")

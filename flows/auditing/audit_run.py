@@ -16,15 +16,15 @@ from audit_rules.matchers import Answer
 from audit_rules.matchers.kept_promise import settled
 from audit_rules.rulebook import load_rulebook
 from flows.access import keep_private
-from flows.auditing.batches import Batch, parted
-from flows.auditing.judging import Audited, Tally, judge, read_and_judge, told_of
-from flows.auditing.recognition import Recognition, refusal
-from flows.auditing.shared import come_home
-from flows.auditing.workers import FEW, Ways, Workers
-from flows.removing.removal import complete
+from flows.auditing.batch_audit import Audited, Tally, judge, read_and_judge, told_of
+from flows.auditing.process_workers import FEW, Ways, Workers
+from flows.auditing.transcription_pool import Recognition, refusal
+from flows.erasure.removal import complete
 from flows.settings import Settings, sources_of
-from flows.watching.error_log import write_down
-from flows.watching.events import Doing, Opened, Refused, Spent, Started, Stored, step, tell
+from flows.staging.batches import Batch, parted
+from flows.staging.shared_store import come_home
+from flows.telemetry.error_log import write_down
+from flows.telemetry.events import Doing, Opened, Refused, Spent, Started, Stored, step, tell
 from transcription.audio import declared_duration
 from transcription.errors import CallauditError, SetupError, Trace, Unreadable, trace_of
 from transcription.inbox import Arrival, Fingerprints, Quarantined, scan
@@ -32,14 +32,14 @@ from transcription.inbox.metadata import printable
 from transcription.inbox.roster import Roster, read_roster, with_roster
 from transcription.transcript import Seconds
 from warehouse import load
+from warehouse.arrow_tables import by_call
 from warehouse.connect import is_open, open_writer
 from warehouse.erase import erased_recordings
 from warehouse.promises import store_settled, unsettled_promises
 from warehouse.publish import publish
-from warehouse.tables import by_call
 
 if TYPE_CHECKING:
-    from flows.auditing.elsewhere import Elsewhere
+    from flows.auditing.dask_workers import Elsewhere
 
 # Whoever only looks holds the warehouse for less than this.
 _BRIEF: Seconds = 5.0
@@ -226,7 +226,7 @@ class AuditRun:
 
     def _elsewhere(self, batches: Sequence[Batch]) -> "Elsewhere":
         try:
-            from flows.auditing.elsewhere import Elsewhere  # noqa: PLC0415  An extra, which takes seconds to import.
+            from flows.auditing.dask_workers import Elsewhere  # noqa: PLC0415  An extra, which takes seconds to import.
         except ImportError as error:
             raise SetupError(
                 "Dask is not installed",

@@ -9,12 +9,12 @@ from zoneinfo import ZoneInfo
 import msgspec
 from prefect import flow
 
-from flows.mailing.mailed import Mailed, open_mailed
+from flows.mailing.sent_log import Mailed, open_mailed
 from flows.mailing.smtp import WAITS, Delivery, deliver
-from flows.pages import Report, make_report
+from flows.report_files import Report, make_report
 from flows.settings import Settings, load_settings, mail_password
 from reports import Format
-from reports.formats import address
+from reports.formats.all_formats import address
 from reports.mail import Letter, address_of, letter, message
 from reports.page import complete
 from transcription.errors import CallauditError, SetupError

@@ -15,8 +15,8 @@ from prefect.runtime import deployment
 from prefect.runtime import flow_run as this_run
 from prefect.tasks import exponential_backoff
 
+from flows.alerts import failure, tell
 from flows.settings import load_settings
-from flows.watching.alerts import failure, tell
 from transcription.errors import CallauditError, LockedError, SetupError, is_disk_full
 
 BACK_OFF: dict[str, Any] = {

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from reports.call_page.readings import Row
+from reports.call_page.queries import Row
 from transcription.redaction import KINDS
 
 Tone = Literal["met", "missed", "near"]

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from reports.dictionary.numbers import dictionary_page
-from reports.dictionary.readings import read
+from reports.dictionary.page import dictionary_page
+from reports.dictionary.queries import read
 from reports.page import write_page
 from warehouse.connect import Published
 

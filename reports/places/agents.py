@@ -13,10 +13,10 @@ from reports import charts
 from reports.page import call_file_name, call_link
 from reports.statistics import Rate
 from reports.weekly.agents import FEW_AGENT_CALLS
-from reports.weekly.listening import Moment, moment_of, mood
+from reports.weekly.moments import Moment, moment_of, mood
 from reports.weekly.names import name_words, names_one_of
+from reports.weekly.queries import Row
 from reports.weekly.rates import FEW, Told, count_of, shown, told_change
-from reports.weekly.readings import Row
 from reports.wording import NOTHING, between, clock, counted, day, month
 from warehouse.connect import Published
 

@@ -10,8 +10,8 @@ import msgspec
 from reports.page import agent_link
 from reports.statistics import Rate
 from reports.weekly.edition import Edition
+from reports.weekly.queries import AGENT_WEEKS, Row
 from reports.weekly.rates import FEW, shown
-from reports.weekly.readings import AGENT_WEEKS, Row
 from reports.wording import counted, day, week_dates, week_start
 from warehouse.connect import Published
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 from reports.page import write_page
 from reports.weekly.edition import WHOLE, Edition
-from reports.weekly.numbers import weekly
-from reports.weekly.readings import read
+from reports.weekly.page import weekly
+from reports.weekly.queries import read
 from warehouse.connect import Published
 
 

@@ -12,8 +12,8 @@ from reports import charts
 from reports.page import agent_link, weekly_file_name
 from reports.statistics import LEVEL, Interval, Prior, Rate, design_effect, shrink, sidak, team_prior
 from reports.weekly.edition import Edition
+from reports.weekly.queries import AGENT_WEEKS, Readings, Row, steps_in_order
 from reports.weekly.rates import FEW, Told, Tone, Unsure, changed_steps, shown, told_change, unsure_of
-from reports.weekly.readings import AGENT_WEEKS, Readings, Row, steps_in_order
 from reports.wording import between, counted, day, percent, week_start
 
 FEW_AGENT_CALLS = 5

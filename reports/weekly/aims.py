@@ -3,7 +3,7 @@
 import msgspec
 
 from reports.statistics import Rate
-from reports.weekly.readings import Readings, Row
+from reports.weekly.queries import Readings, Row
 from reports.wording import percent
 
 

@@ -6,8 +6,8 @@ import msgspec
 
 from reports.statistics import LEVEL, Prior, shrink, sidak
 from reports.weekly.agents import FEW_AGENT_CALLS, agent_href, agent_name, members_by_team, step_counts, step_priors
-from reports.weekly.listening import Moment, week_moment
-from reports.weekly.readings import Readings, Row, steps_in_order
+from reports.weekly.moments import Moment, week_moment
+from reports.weekly.queries import Readings, Row, steps_in_order
 from reports.wording import percent
 
 MOMENTS = 3

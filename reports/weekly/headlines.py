@@ -3,6 +3,7 @@
 import msgspec
 
 from reports.statistics import Rate
+from reports.weekly.queries import Readings
 from reports.weekly.rates import (
     FEW,
     Told,
@@ -20,7 +21,6 @@ from reports.weekly.rates import (
     unsure_of,
     week_row,
 )
-from reports.weekly.readings import Readings
 from reports.wording import between, counted, day, long_time, percent, week_start
 
 

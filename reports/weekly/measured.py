@@ -7,8 +7,8 @@ import msgspec
 
 from reports import charts
 from reports.statistics import Interval, Rate
+from reports.weekly.queries import Readings, Row
 from reports.weekly.rates import FEW
-from reports.weekly.readings import Readings, Row
 from reports.wording import NOTHING, clock, percent, short_day, week_start
 
 

@@ -6,8 +6,8 @@ import msgspec
 
 from reports import charts
 from reports.statistics import LEVEL, Rate, common_difference, sidak
+from reports.weekly.queries import Readings, Row
 from reports.weekly.rates import FEW, shown
-from reports.weekly.readings import Readings, Row
 from reports.wording import clock, points
 
 SHAPES = {

@@ -14,7 +14,7 @@ from collections.abc import Iterable
 import msgspec
 
 from reports.weekly.names import name_words, names_one_of
-from reports.weekly.readings import Readings, Row
+from reports.weekly.queries import Readings, Row
 from transcription.errors import InputError
 
 FEWEST = 3

@@ -6,10 +6,10 @@ import msgspec
 
 from audit_rules.scorecard import LEAST_JUDGED
 from audit_rules.sentences import language
-from reports.accuracy import MINIMUM, MINIMUM_OF_EACH
+from reports.reviews.accuracy import MINIMUM, MINIMUM_OF_EACH
 from reports.statistics import Rate, sidak
+from reports.weekly.queries import AGENT_WEEKS, Readings, Row
 from reports.weekly.rates import HEADLINES, share_of, week_row
-from reports.weekly.readings import AGENT_WEEKS, Readings, Row
 from reports.wording import between, counted, listed, long_time, number_word, percent, sentence
 
 

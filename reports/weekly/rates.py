@@ -7,7 +7,7 @@ import msgspec
 
 from reports import charts
 from reports.statistics import Change, Rate, change
-from reports.weekly.readings import Readings, Row, steps_in_order
+from reports.weekly.queries import Readings, Row, steps_in_order
 from reports.wording import NOTHING, counted, percent, points
 
 Tone = Literal["good", "bad", ""]

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 import msgspec
 
 from reports import charts
-from reports.accuracy import RuleAccuracy, accuracy_of, told_accuracy
+from reports.reviews.accuracy import RuleAccuracy, accuracy_of, told_accuracy
 from reports.statistics import Rate, sidak
 from reports.weekly.aims import Aim, score_target, step_aim
+from reports.weekly.queries import Readings, steps_in_order
 from reports.weekly.rates import (
     FEW,
     HEADLINES,
@@ -21,7 +22,6 @@ from reports.weekly.rates import (
     told_change,
     unsure_of,
 )
-from reports.weekly.readings import Readings, steps_in_order
 from reports.wording import NOTHING, between, number_word, short_day, week_start
 
 

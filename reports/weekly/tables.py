@@ -7,10 +7,10 @@ import msgspec
 
 from reports.statistics import Rate
 from reports.weekly.coaching import MOMENTS, Advice
-from reports.weekly.listening import all_moments, mood
-from reports.weekly.numbers import Weekly
+from reports.weekly.moments import all_moments, mood
+from reports.weekly.page import Weekly
+from reports.weekly.queries import Readings
 from reports.weekly.rates import Told, Unsure, audited_calls, pooled
-from reports.weekly.readings import Readings
 from reports.wording import week_start
 
 Kind = Literal["text", "count", "share", "points", "score", "seconds", "when", "day"]

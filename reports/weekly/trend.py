@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from reports import charts
+from reports.weekly.queries import Readings
 from reports.weekly.rates import FEW, audited_calls, changed_steps, pooled
-from reports.weekly.readings import Readings
 from reports.wording import number_word, percent, short_day, week_start
 
 

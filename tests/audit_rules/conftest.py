@@ -7,7 +7,7 @@ from textwrap import dedent, indent
 import pytest
 
 from audit_rules.audit import audit
-from audit_rules.examples import parse_example
+from audit_rules.authoring.examples import parse_example
 from audit_rules.finding import Finding
 from audit_rules.rulebook import Rulebook, load_rulebook
 

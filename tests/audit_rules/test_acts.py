@@ -16,10 +16,10 @@ from audit_rules.acts.recogniser import shipped_recogniser
 from audit_rules.acts.said import Certainty, Witness
 from audit_rules.acts.witnesses import any_of
 from audit_rules.audit import audit, audit_each
-from audit_rules.examples import parse_example
+from audit_rules.authoring.examples import parse_example
 from audit_rules.finding import Verdict
+from audit_rules.phrases.normalise import normalise
 from audit_rules.rulebook import Rulebook, load_rulebook, read_rulebook
-from audit_rules.spoken import normalise
 from transcription.errors import InputError
 
 CORPUS = Path(__file__).parents[2] / "corpus"

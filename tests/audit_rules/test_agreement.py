@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from audit_rules.agreement import (
+from audit_rules.evaluation.estimates import wilson
+from audit_rules.evaluation.labelled_utterances import (
     Agreement,
     Check,
     Judged,
@@ -15,7 +16,6 @@ from audit_rules.agreement import (
     load_checks,
     read_rows,
 )
-from audit_rules.estimates import wilson
 from audit_rules.rulebook import Rulebook, load_rulebook
 from tests.audit_rules.conftest import RulebookOf, block
 from transcription.errors import InputError

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from audit_rules.audit import audit
-from audit_rules.examples import parse_example
+from audit_rules.authoring.examples import parse_example
 from audit_rules.finding import Audit, Verdict
 from audit_rules.rulebook import SHIPPED, Rulebook, load_rulebook
 from audit_rules.sentences import reason_of

@@ -7,11 +7,11 @@ from textwrap import dedent
 import msgspec
 import pytest
 
-from audit_rules.backtest import Flip, backtest, sums_by_agent, sums_by_rule
+from audit_rules.authoring.examples import parse_example
 from audit_rules.conversation import Contact
-from audit_rules.examples import parse_example
+from audit_rules.evaluation.backtest import Flip, backtest, sums_by_agent, sums_by_rule
+from audit_rules.evaluation.golden_verdicts import Golden, read_golden
 from audit_rules.finding import Verdict
-from audit_rules.golden import Golden, read_golden
 from tests.audit_rules.conftest import RulebookOf, block
 from transcription.errors import InputError
 from transcription.transcript import Transcript

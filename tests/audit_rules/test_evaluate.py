@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.agreement import (
+from audit_rules.evaluation.estimates import Counts, cohens_kappa, f1_interval, krippendorffs_alpha
+from audit_rules.evaluation.labelled_utterances import (
     Agreement,
     Judged,
     agreement_of,
@@ -20,9 +21,8 @@ from audit_rules.agreement import (
     read_rows,
     worst_errors,
 )
-from audit_rules.estimates import Counts, cohens_kappa, f1_interval, krippendorffs_alpha
+from audit_rules.evaluation.reviewed_calls import Review, check_rules, compare, read_reviews
 from audit_rules.finding import Verdict
-from audit_rules.reviewed import Review, check_rules, compare, read_reviews
 from transcription.errors import InputError, SetupError
 
 MET, MISSED = Verdict.MET, Verdict.MISSED

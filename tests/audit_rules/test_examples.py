@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit_rules.examples import examples_of, parse_example, run_examples
+from audit_rules.authoring.examples import examples_of, parse_example, run_examples
 from audit_rules.finding import Verdict
 from audit_rules.rule import Rule
 from audit_rules.rulebook import Rulebook, load_rulebook

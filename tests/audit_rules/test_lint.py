@@ -2,7 +2,7 @@
 
 import pytest
 
-from audit_rules.lint import advice
+from audit_rules.authoring.lint import advice
 from audit_rules.rulebook import load_rulebook
 from tests.audit_rules.conftest import GATE, RulebookOf, WriteRules, act, block
 

@@ -4,7 +4,7 @@ import msgspec
 import pytest
 
 from audit_rules.audit import audit
-from audit_rules.examples import parse_example
+from audit_rules.authoring.examples import parse_example
 from audit_rules.finding import EvidenceKind, PauseKind, Verdict
 from audit_rules.sentences import note_of, reason_of
 from tests.audit_rules.conftest import Judge, RulebookOf, block

@@ -6,8 +6,8 @@ import msgspec
 import pytest
 
 from audit_rules.audit import audit
+from audit_rules.authoring.examples import parse_example
 from audit_rules.conversation import Contact
-from audit_rules.examples import parse_example
 from audit_rules.finding import Verdict
 from audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import Judge, RulebookOf, block

@@ -3,7 +3,7 @@
 import pytest
 
 from audit_rules.audit import audit
-from audit_rules.examples import parse_example
+from audit_rules.authoring.examples import parse_example
 from audit_rules.finding import Verdict
 from audit_rules.rulebook import load_rulebook
 from audit_rules.sentences import reason_of

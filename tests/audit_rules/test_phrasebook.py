@@ -13,7 +13,15 @@ from pathlib import Path
 import pytest
 import yaml
 
-from audit_rules.agreement import Agreement, Judged, Labelled, agreement_of, judge_rows, load_checks, read_rows
+from audit_rules.evaluation.labelled_utterances import (
+    Agreement,
+    Judged,
+    Labelled,
+    agreement_of,
+    judge_rows,
+    load_checks,
+    read_rows,
+)
 from audit_rules.rulebook import Rulebook, load_rulebook
 
 UNPREPARED = Path(__file__).parent / "unprepared"

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules import search
-from audit_rules.phrases import ANY, NUMBER, InOrder, Language, Node, OneOf, PhraseError, Repeated
-from audit_rules.search import PhraseSet
-from audit_rules.spoken import NUMBER_WORDS, Spoken, normalise
+from audit_rules.phrases.automaton import PhraseSet
+from audit_rules.phrases.language import ANY, NUMBER, InOrder, Language, Node, OneOf, PhraseError, Repeated, automaton
+from audit_rules.phrases.normalise import NUMBER_WORDS, Spoken, normalise
 
 WORDS = {"we": ("i", "we"), "upset": ("upset*", "fed up", "(really|very) cross"), "loop": ("<loop>",)}
 
@@ -298,7 +297,7 @@ def test_phrases_and_texts_searched_together_find_what_each_finds_alone(pairs: l
 
 
 def test_what_was_forgotten_is_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(search, "_MOST_STATES", 3)
+    monkeypatch.setattr(automaton, "_MOST_STATES", 3)
     phrases = PhraseSet([LANGUAGE.read("how _3 feel"), LANGUAGE.read("(i|we) understand")])
     texts = [
         normalise(t).split(" ") for t in ("I understand how you must feel", "we understand", "how do you all feel")

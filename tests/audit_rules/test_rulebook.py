@@ -5,7 +5,7 @@ from textwrap import dedent
 
 import pytest
 
-from audit_rules.document import Problem
+from audit_rules.rule_files.yaml_document import Problem
 from audit_rules.rulebook import RulebookError, load_rulebook, read_rulebook
 from tests.audit_rules.conftest import GATE, RulebookOf, WriteRules, act, block
 

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_rules.document import Document, Problem
-from audit_rules.examples import run_card_examples
+from audit_rules.authoring.examples import run_card_examples
+from audit_rules.authoring.lint import card_advice
+from audit_rules.authoring.new_rule import new_scorecard
 from audit_rules.finding import Verdict
-from audit_rules.lint import card_advice
-from audit_rules.new_rule import new_scorecard
 from audit_rules.rule import CallExample, Scorecard, Step, TeamTargets
+from audit_rules.rule_files.yaml_document import Document, Problem
 from audit_rules.rulebook import Rulebook, load_rulebook, read_rulebook
 from audit_rules.scorecard import score
 from audit_rules.scorecard_file import CardFile, Written, resolved

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.examples import parse_example
+from audit_rules.authoring.examples import parse_example
 from transcription.transcript import SpeakerRole
 from transcription.turns import Turn, is_listening_signal, turns_of
 

@@ -105,7 +105,7 @@ class Installation:
     def start(self, *arguments: str, stderr: int | None = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start the command in a process group of its own, as a terminal does."""
         return subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", "--config", str(self.settings), *arguments],
+            [sys.executable, "-m", "callaudit.cli", "--config", str(self.settings), *arguments],
             stdout=subprocess.PIPE,
             stderr=stderr,
             text=True,

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import pytest
 
 from flows.access import folder_mode
-from flows.pages import make_report
+from flows.report_files import make_report
 from flows.settings import load_settings
 
 pytestmark = pytest.mark.slow

@@ -14,9 +14,9 @@ from aiosmtpd.controller import Controller
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flows.alerts import Alert, Night, failure, night_alerts, nights, tell
 from flows.auditing.audit_run import RunSummary
 from flows.settings import AlertSettings, MailSettings, Settings, load_settings, webhook_header
-from flows.watching.alerts import Alert, Night, failure, night_alerts, nights, tell
 from transcription.errors import InputError, LockedError, SetupError
 from warehouse.connect import open_published
 
@@ -146,7 +146,7 @@ def hook() -> Iterator[Hook]:
 def events(monkeypatch) -> list[dict[str, object]]:
     """What would go to a Prefect server; there is none here."""
     emitted: list[dict[str, object]] = []
-    monkeypatch.setattr("flows.watching.alerts.emit_event", lambda **event: emitted.append(event))
+    monkeypatch.setattr("flows.alerts.emit_event", lambda **event: emitted.append(event))
     return emitted
 
 

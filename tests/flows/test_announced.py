@@ -4,8 +4,8 @@ from datetime import UTC, datetime
 
 from typer.testing import CliRunner
 
+from callaudit.cli import app
 from flows.announced import announced_in, name_in_settings
-from flows.cli import app
 from flows.settings import load_settings
 from transcription.announcements import Repeated
 from warehouse.connect import open_published

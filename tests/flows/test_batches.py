@@ -5,7 +5,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.auditing.batches import MOST_BATCHES, USUAL_CALL, parted
+from flows.staging.batches import MOST_BATCHES, USUAL_CALL, parted
 from transcription.inbox import Arrival, Source
 from transcription.transcript import Call
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.auditing import judging, recognition
+from flows.auditing import batch_audit, transcription_pool
 from flows.settings import load_settings
 from transcription.engines import Written
 from transcription.errors import SetupError
@@ -52,7 +52,7 @@ def test_the_call_that_breaks_the_recogniser_is_found_among_those_heard_with_it(
     ill = prepared[1].arrival
     (name,) = {channel.call for channel in prepared[1].channels}
     engine = Fragile(breaks_on={name}, error=RuntimeError("my card is 4111 1111"))
-    heard = list(recognition._heard(prepared, engine, TranscriptionSettings(), tmp_path))
+    heard = list(transcription_pool._heard(prepared, engine, TranscriptionSettings(), tmp_path))
     assert [call.arrival.place for call, _ in heard] == [call.arrival.place for call in prepared]
     assert [isinstance(outcome, Transcript) for _, outcome in heard] == [True, False, True]
     refused = Quarantined.of(ill, heard[1][1])
@@ -66,7 +66,7 @@ def test_the_call_that_breaks_the_recogniser_is_found_among_those_heard_with_it(
 def test_what_concerns_every_call_ends_the_run_instead(prepared, tmp_path, error):
     engine = Fragile(breaks_on={c.call for call in prepared for c in call.channels}, error=error)
     with pytest.raises(SetupError) as raised:
-        list(recognition._heard(prepared, engine, TranscriptionSettings(), tmp_path))
+        list(transcription_pool._heard(prepared, engine, TranscriptionSettings(), tmp_path))
     if isinstance(error, OSError):
         assert raised.value.what == "the disk is full: /home"
         assert prepared[0].arrival.name in raised.value.why
@@ -78,14 +78,14 @@ def test_what_concerns_every_call_ends_the_run_instead(prepared, tmp_path, error
 def test_whatever_goes_wrong_in_judging_one_call_refuses_that_call_alone(installation, monkeypatch, error):
     for n in range(3):
         installation.say(f"T-{n}", "C: Hello", f"A: Hello {n}", started_at="2026-03-03T10:15:00-05:00")
-    each = judging.audit_each
+    each = batch_audit.audit_each
 
     def breaks(transcripts, *others, **more):
         if any(t.call.call_id == "T-1" for t in transcripts):
             raise error
         return each(transcripts, *others, **more)
 
-    monkeypatch.setattr(judging, "audit_each", breaks)
+    monkeypatch.setattr(batch_audit, "audit_each", breaks)
     summary = installation.run(at=AT)
     assert (summary.audited, summary.quarantined) == (2, 1)
     (row,) = refusals(installation)
@@ -158,8 +158,8 @@ def test_an_export_that_breaks_its_reader_is_refused(installation, monkeypatch):
     def breaks(arrival, *, settings):
         raise KeyError("Jane Doe")
 
-    monkeypatch.setattr(judging, "read_arrival", breaks)
-    (heard,) = judging.read([arrival], TranscriptionSettings())
+    monkeypatch.setattr(batch_audit, "read_arrival", breaks)
+    (heard,) = batch_audit.read([arrival], TranscriptionSettings())
     assert heard.outcome.code == "internal_error"
     assert "KeyError in test_breakdown.py" in heard.outcome.reason
     assert "Jane" not in heard.outcome.reason

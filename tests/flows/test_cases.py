@@ -75,7 +75,7 @@ def night(tmp_path_factory: pytest.TempPathFactory, prefect_server: str) -> Iter
         bring(root / "inbox", case, call_id, sidecar)
 
     done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "run"],
+        [sys.executable, "-m", "callaudit.cli", "run"],
         cwd=root,
         env={**os.environ, "PREFECT_HOME": str(root / "prefect"), "PREFECT_API_URL": prefect_server},
         capture_output=True,

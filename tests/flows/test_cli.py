@@ -218,7 +218,7 @@ def test_a_run_where_there_are_no_settings_says_so_and_makes_nothing(tmp_path: P
     environment = {name: value for name, value in os.environ.items() if name != "CALLAUDIT_CONFIG"}
 
     done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "run"],
+        [sys.executable, "-m", "callaudit.cli", "run"],
         cwd=tmp_path,
         env={**environment, "PYTHONPATH": str(Path(__file__).parents[2])},
         capture_output=True,

@@ -7,12 +7,12 @@ import pytest
 from msgspec.structs import replace
 
 from audit_rules.audit import audit
-from audit_rules.examples import parse_example
+from audit_rules.authoring.examples import parse_example
 from audit_rules.rulebook import load_rulebook
+from warehouse.arrow_tables import AuditedCall
 from warehouse.connect import open_writer
 from warehouse.load import load, store_rulebook
 from warehouse.publish import publish
-from warehouse.tables import AuditedCall
 
 
 def write_rows(file: Path, *rows: tuple[str, int, str]) -> None:

@@ -2,8 +2,8 @@
 
 import re
 
-from flows.console import shown
-from flows.watching.events import Refused, Started, Transcribed, tell
+from callaudit.console import shown
+from flows.telemetry.events import Refused, Started, Transcribed, tell
 
 
 def lines_of(capsys, *events):

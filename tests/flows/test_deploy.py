@@ -10,7 +10,7 @@ import pytest
 import typer.main
 import yaml
 
-from flows.cli import app
+from callaudit.cli import app
 
 ROOT = Path(__file__).parents[2]
 DEPLOY = ROOT / "deploy"

@@ -13,9 +13,9 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.handlers import Sink
 
-from flows.doctor import check_mail, check_schedule, check_warehouse, examine
-from flows.past_runs import past_runs, run_facts
-from flows.removing.erasure import erase_now
+from callaudit.cli.run_history import past_runs, run_facts
+from callaudit.doctor import check_mail, check_schedule, check_warehouse, examine
+from flows.erasure.erase import erase_now
 from flows.settings import load_settings
 from warehouse import load
 from warehouse.connect import open_writer
@@ -157,7 +157,7 @@ def test_who_holds_the_warehouse_is_said_with_since_when(installation):
     open_writer(warehouse).close()
     code = f"import duckdb, sys; c = duckdb.connect({str(warehouse)!r}); print(flush=True); sys.stdin.read()"
     # Called as a run would be; what follows the command's name might be a customer's id and is not told.
-    called = [sys.executable, "-c", code, "flows.cli", "-c", "x.toml", "erase", "--customer", "K-77"]
+    called = [sys.executable, "-c", code, "callaudit.cli", "-c", "x.toml", "erase", "--customer", "K-77"]
     with subprocess.Popen(called, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as holder:
         holder.stdout.readline()
         check = next(check_warehouse(load_settings(installation.settings)))

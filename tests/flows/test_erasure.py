@@ -15,9 +15,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.pages import make_report, render_call
-from flows.removing.erasure import erase_now, plan_erasure
-from flows.removing.own_files import own_files
+from flows.erasure.erase import erase_now, plan_erasure
+from flows.erasure.own_files import own_files
+from flows.report_files import make_report, render_call
 from flows.settings import Settings, load_settings
 from tests.flows.conftest import Installation
 from transcription.errors import InputError, LockedError
@@ -263,12 +263,12 @@ def test_while_a_run_holds_the_warehouse_nothing_is_erased(settings, installatio
 
 
 KILLED_AT = {
-    "before anything is removed": "flows.removing.removal._remove_files",
-    "before the rows are deleted": "flows.removing.removal.erase",
-    "before the file is written anew": "flows.removing.removal.rewrite",
+    "before anything is removed": "flows.erasure.removal._remove_files",
+    "before the rows are deleted": "flows.erasure.removal.erase",
+    "before the file is written anew": "flows.erasure.removal.rewrite",
     "before the new file takes its place": "warehouse.erase._swap",
-    "before the copy is published": "flows.removing.removal.publish",
-    "before the pages are made": "flows.removing.removal._make_pages",
+    "before the copy is published": "flows.erasure.removal.publish",
+    "before the pages are made": "flows.erasure.removal._make_pages",
 }
 
 
@@ -281,7 +281,7 @@ def test_an_erasure_that_is_killed_is_completed_by_the_next_command(settings, in
         import os, signal, sys
         from pathlib import Path
         import {module} as module
-        from flows.removing.erasure import erase_now
+        from flows.erasure.erase import erase_now
         from flows.settings import load_settings
         module.{name} = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
         erase_now(load_settings(Path(sys.argv[1])), customer_id={CUSTOMER!r})

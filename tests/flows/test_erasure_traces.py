@@ -13,14 +13,14 @@ import xlsxwriter
 
 import warehouse.connect
 import warehouse.publish
-from flows.auditing.shared import Shared
+from flows.erasure.erase import erase_now, plan_erasure
+from flows.erasure.file_search import file_names, files_that_name
+from flows.erasure.removal import complete
 from flows.mailing.weekly_mail import write_draft
-from flows.pages import make_report
-from flows.removing.erasure import erase_now, plan_erasure
-from flows.removing.kept_files import file_names, files_that_name
-from flows.removing.removal import complete
+from flows.report_files import make_report
 from flows.review import sample
 from flows.settings import MailSettings, RunSettings, Settings, WatchSettings
+from flows.staging.shared_store import Shared
 from reports.page import environment
 from tests.flows.test_erasure import (  # noqa: F401  Fixtures.
     CUSTOMER,
@@ -39,7 +39,7 @@ from warehouse.connect import open_published, open_writer
 from warehouse.erase import rewrite
 from warehouse.publish import publish
 from warehouse.search import tables_that_name
-from warehouse.stored import calls_in
+from warehouse.stored_calls import calls_in
 
 IDS = (CUSTOMER, NAME, "C-5501", "C-5502")
 

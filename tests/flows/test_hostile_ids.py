@@ -10,8 +10,8 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
-from flows.pages import make_report, render_call
-from flows.removing.erasure import erase_now
+from flows.erasure.erase import erase_now
+from flows.report_files import make_report, render_call
 from flows.settings import Settings, load_settings
 from tests.flows.conftest import Installation
 from tests.flows.test_erasure import databases, rows

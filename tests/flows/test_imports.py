@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from flows.auditing.audit_run import AuditRun
-from flows.pages import make_report
+from flows.report_files import make_report
 from flows.settings import Settings, load_settings
 from warehouse.connect import open_published
 

@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 
 from audit_rules.audit import audit
 from audit_rules.rulebook import load_rulebook
-from flows.removing.leftover_scan import Leftover, leftovers
+from flows.erasure.personal_data_scan import Leftover, leftovers
 from flows.settings import Settings, load_settings
-from reports.printed import write_pdf
+from reports.formats.pdf import write_pdf
 from transcription.errors import LockedError
 from transcription.redaction import redact
 from transcription.redaction.net import CANDIDATES, kinds_left
 from transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
+from warehouse.arrow_tables import AuditedCall
 from warehouse.connect import open_writer
 from warehouse.load import load, store_rulebook
 from warehouse.publish import publish
-from warehouse.tables import AuditedCall
 
 
 @pytest.fixture

@@ -12,9 +12,9 @@ import msgspec
 import pytest
 
 from flows.auditing.audit_run import AuditRun
-from flows.auditing.shared import Shared
-from flows.auditing.workers import Workers
+from flows.auditing.process_workers import Workers
 from flows.settings import load_settings
+from flows.staging.shared_store import Shared
 from transcription.errors import SetupError
 from warehouse.connect import open_published
 

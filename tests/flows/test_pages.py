@@ -6,7 +6,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from flows.coaching import agree
-from flows.pages import Narrowed, make_report, pseudonym_key
+from flows.report_files import Narrowed, make_report, pseudonym_key
 from flows.settings import load_settings
 from transcription.errors import InputError, SetupError
 

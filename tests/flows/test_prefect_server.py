@@ -21,8 +21,8 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Scheduled
 
+from callaudit.serve import leave_one_late_run
 from flows.scheduling.deployments import deploy, server
-from flows.scheduling.serve import leave_one_late_run
 from flows.settings import load_settings
 from tests.flows.conftest import Installation
 from warehouse.connect import open_published
@@ -107,7 +107,7 @@ class Site:
         until(lambda: answers(self.api), of=self.server)
 
     def start(self, *arguments: str) -> "subprocess.Popen[str]":
-        command = [sys.executable, "-m", "flows.cli", "-c", str(self.installation.settings), *arguments]
+        command = [sys.executable, "-m", "callaudit.cli", "-c", str(self.installation.settings), *arguments]
         log = (self.root / f"{arguments[1]}.log").open("w")
         started = subprocess.Popen(
             command, cwd=self.root, env=self.env, stdout=log, stderr=log, text=True, start_new_session=True
@@ -116,7 +116,7 @@ class Site:
         return started
 
     def callaudit(self, *arguments: str) -> str:
-        command = [sys.executable, "-m", "flows.cli", "-c", str(self.installation.settings), *arguments]
+        command = [sys.executable, "-m", "callaudit.cli", "-c", str(self.installation.settings), *arguments]
         done = subprocess.run(command, cwd=self.root, env=self.env, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout

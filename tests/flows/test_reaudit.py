@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from audit_rules.rulebook import load_rulebook
-from flows.auditing.audit_again import audit_again
-from flows.pages import make_report
-from flows.removing.erasure import erase_now
+from flows.auditing.reaudit_run import audit_again
+from flows.erasure.erase import erase_now
+from flows.report_files import make_report
 from flows.settings import Settings, load_settings
 from tests.flows.conftest import Installation
 from tests.flows.test_erasure import rows
@@ -135,17 +135,17 @@ def test_a_re_audit_that_is_killed_goes_on_where_it_stopped(settings, house):
     code = """
         import os, signal, sys
         from pathlib import Path
-        from flows.auditing import audit_again
+        from flows.auditing import reaudit_run
         from flows.settings import load_settings
         from warehouse import load
-        audit_again._BATCH = 1
+        reaudit_run._BATCH = 1
         store, stored = load.add_audits, []
         def add(con, batch, run_id):
             if stored:
                 os.kill(os.getpid(), signal.SIGKILL)
             stored.append(store(con, batch, run_id=run_id))
         load.add_audits = add
-        audit_again.audit_again(load_settings(Path(sys.argv[1])))
+        reaudit_run.audit_again(load_settings(Path(sys.argv[1])))
     """
     killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code), str(house.settings)], check=False,
                             cwd=Path(__file__).parents[2])  # fmt: skip

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.auditing.recognition import Heard, Recognition, _batches, _made_ahead
+from flows.auditing.transcription_pool import Heard, Recognition, _batches, _made_ahead
 from flows.settings import EngineSettings, RunSettings, Settings
 from tests.transcription.conftest import spoken, write_sound
 from transcription.audio import Audio

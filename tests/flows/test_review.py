@@ -7,17 +7,17 @@ import pytest
 from msgspec.structs import replace
 
 from audit_rules.audit import audit
-from audit_rules.examples import parse_example
+from audit_rules.authoring.examples import parse_example
 from audit_rules.finding import Verdict
 from audit_rules.rulebook import load_rulebook
 from flows.review import dispute, import_reviews, report, resolve, sample
 from flows.settings import load_settings
-from reports.review_form import Form, read_form, write_form
+from reports.reviews.form import Form, read_form, write_form
 from transcription.errors import InputError
+from warehouse.arrow_tables import AuditedCall
 from warehouse.connect import open_published, open_writer
 from warehouse.load import load, store_rulebook
 from warehouse.publish import publish
-from warehouse.tables import AuditedCall
 
 openpyxl = pytest.importorskip("openpyxl", reason="it fills forms in as a spreadsheet would")
 SORRY = (

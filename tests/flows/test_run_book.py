@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from audit_rules.rulebook import load_rulebook
+from callaudit.cli import daily
+from callaudit.cli.run_history import past_runs, run_facts
 from flows.auditing.audit_run import AuditRun
-from flows.auditing.recognition import _prepared
-from flows.cli import daily
+from flows.auditing.transcription_pool import _prepared
 from flows.mailing.smtp import greet
-from flows.past_runs import past_runs, run_facts
 from flows.settings import MailSettings, load_settings
 from transcription.engines import choose
 from transcription.errors import CallauditError

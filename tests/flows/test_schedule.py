@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prefect.server.schemas.schedules import RRuleSchedule
 from typer.testing import CliRunner
 
-from flows.cli import app
+from callaudit.cli import app
 from flows.scheduling.schedule import Schedule, checked_weekday, fire_times, schedules, set_times, write_prefect_yaml
 from flows.settings import ScheduleSettings, Settings, Site, load_settings
 from transcription.errors import InputError, SetupError

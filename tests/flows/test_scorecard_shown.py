@@ -5,11 +5,11 @@ from types import SimpleNamespace
 import pytest
 
 from audit_rules.acts.said import Certainty, Witness
-from audit_rules.examples import parse_example
+from audit_rules.authoring.examples import parse_example
 from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Measures, Reason, Upset, Verdict
 from audit_rules.rule import Examples, Rule, Scorecard, Step
 from audit_rules.scorecard import score, verdicts_of
-from flows.console import show_scorecard
+from callaudit.console import show_scorecard
 
 
 def test_unsure_is_said_with_what_was_understood_and_how_much_of_the_call_it_is(

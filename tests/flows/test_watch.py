@@ -12,10 +12,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from flows.auditing.audit_run import AuditRun
 from flows.settings import load_settings
-from flows.watching import events
-from flows.watching.events import LOGGER, Ended, Event, Refused, Stored, step, tell
-from flows.watching.journal import SAYS, line_of
-from flows.watching.watch import watched
+from flows.telemetry import events
+from flows.telemetry.events import LOGGER, Ended, Event, Refused, Stored, step, tell
+from flows.telemetry.handlers import watched
+from flows.telemetry.json_log import SAYS, line_of
 from transcription.errors import SetupError
 
 NIGHT = datetime(2026, 3, 9, 2, tzinfo=UTC)

@@ -16,7 +16,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from flows.mailing.mailed import open_mailed
+from flows.mailing.sent_log import open_mailed
 from flows.mailing.smtp import deliver
 from flows.mailing.weekly_mail import send_weekly, write_draft
 from flows.settings import MailSettings, Settings, load_settings, mail_password
@@ -298,7 +298,7 @@ def test_a_run_killed_between_sending_and_writing_it_down_is_not_repeated_unaske
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr("flows.mailing.mailed.Mailed.sent", killed)
+        patched.setattr("flows.mailing.sent_log.Mailed.sent", killed)
         with pytest.raises(Killed):
             post_week(settings)
     assert len(post.mails) == 1

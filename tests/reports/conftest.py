@@ -42,11 +42,11 @@ from transcription.transcript import (
 )
 from transcription.turns import turns_of
 from warehouse.agreements import Agreement, keep_agreement
+from warehouse.arrow_tables import AuditedCall
 from warehouse.connect import Published, open_published, open_writer
 from warehouse.heard_again import HeardAgain, store
 from warehouse.load import Review, Run, add_reviews, load, quarantine, record_run, store_rulebook
 from warehouse.publish import publish
-from warehouse.tables import AuditedCall
 
 STEPS = {
     "listen": (

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from audit_rules.finding import Verdict
 from reports import weekly
-from reports.accuracy import MINIMUM, MINIMUM_OF_EACH, accuracy_of, told_accuracy
+from reports.reviews.accuracy import MINIMUM, MINIMUM_OF_EACH, accuracy_of, told_accuracy
 from reports.statistics import Rate, rogan_gladen, student_quantile, wilson
 from warehouse.connect import open_published
 from warehouse.load import Review, add_reviews

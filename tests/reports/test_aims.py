@@ -4,12 +4,12 @@ import msgspec
 import pytest
 
 from audit_rules.rule import TeamTargets
+from reports.formats.chat_summary import plain_summary
 from reports.statistics import Rate
-from reports.summary import plain_summary
 from reports.weekly.aims import score_target, step_aim
 from reports.weekly.edition import WHOLE, Edition
-from reports.weekly.numbers import weekly
-from reports.weekly.readings import read
+from reports.weekly.page import weekly
+from reports.weekly.queries import read
 from reports.weekly.tables import tables
 
 

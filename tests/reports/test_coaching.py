@@ -8,15 +8,15 @@ import msgspec
 import pytest
 
 from audit_rules.audit import audit
-from audit_rules.examples import examples_of, parse_example
+from audit_rules.authoring.examples import examples_of, parse_example
 from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Miss, Reason, Verdict
 from audit_rules.rulebook import load_rulebook
 from reports.page import write_page
 from reports.statistics import common_difference
 from reports.weekly.misses import SHAPES
-from reports.weekly.numbers import weekly
-from reports.weekly.readings import read
-from warehouse.tables import AuditedCall
+from reports.weekly.page import weekly
+from reports.weekly.queries import read
+from warehouse.arrow_tables import AuditedCall
 
 WEEK = "2026-W10"
 ON = datetime(2026, 3, 4, 9, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 
 from reports import dictionary
 from reports.dictionary.diagram import diagram, short_type
-from reports.dictionary.readings import SHOWN_ROWS
+from reports.dictionary.queries import SHOWN_ROWS
 from warehouse.dictionary import joins, read_dictionary
 from warehouse.queries import saved_queries
 

@@ -8,15 +8,15 @@ import msgspec
 import pytest
 
 from audit_rules.finding import Evidence, EvidenceKind
-from reports.formats import write_formats
+from reports.formats.all_formats import write_formats
 from reports.page import weekly_file_name, write_page
 from reports.weekly.edition import WHOLE, Edition, choose_edition
 from reports.weekly.names import names_one_of
-from reports.weekly.numbers import weekly
+from reports.weekly.page import weekly
 from reports.weekly.pseudonyms import pseudonymised
-from reports.weekly.readings import read
+from reports.weekly.queries import read
 from transcription.errors import InputError
-from warehouse.tables import AuditedCall
+from warehouse.arrow_tables import AuditedCall
 
 WEEK = "2026-W10"
 KEY = bytes(range(32))

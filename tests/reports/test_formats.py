@@ -12,14 +12,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reports.columnar import write_parquet
-from reports.delimited import write_csv
-from reports.formats import write_formats
-from reports.printed import write_pdf
-from reports.summary import LONGEST, chat_summary, plain_summary
-from reports.weekly.knowing import Known
-from reports.weekly.numbers import weekly
-from reports.weekly.readings import read
+from reports.formats.all_formats import write_formats
+from reports.formats.chat_summary import LONGEST, chat_summary, plain_summary
+from reports.formats.csv_files import write_csv
+from reports.formats.parquet import write_parquet
+from reports.formats.pdf import write_pdf
+from reports.weekly.notices import Known
+from reports.weekly.page import weekly
+from reports.weekly.queries import read
 from reports.weekly.tables import tables
 
 WEEK = "2026-W10"

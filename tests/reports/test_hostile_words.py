@@ -12,11 +12,11 @@ import pytest
 
 from audit_rules.finding import Facts, Reason
 from reports import call_page, dictionary, mail, weekly
-from reports.formats import write_formats
+from reports.formats.all_formats import write_formats
 from reports.page import call_file_name
-from reports.weekly.numbers import weekly as weekly_page
-from reports.weekly.readings import read
-from warehouse.tables import AuditedCall
+from reports.weekly.page import weekly as weekly_page
+from reports.weekly.queries import read
+from warehouse.arrow_tables import AuditedCall
 
 WEEK = "2026-W10"
 HARMLESS = "Ana"

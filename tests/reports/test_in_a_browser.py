@@ -18,7 +18,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import numpy as np
 import pytest
 
-from flows.pages import make_report
+from flows.report_files import make_report
 from flows.review import import_reviews, sample
 from flows.settings import Settings, load_settings
 from reports import dictionary
@@ -447,7 +447,9 @@ def test_marks_come_back_as_reviews(pages, settings, visit, tmp_path):
 
     assert (form.name, taken.new, taken.empty) == ("review-C1.json", 2, 0)
     assert import_reviews(settings, form, reviewer="Dana").new == 0
-    known = ask(settings, "select rule_id, verdict <> rule_verdict as reversed, reviewer from reviews where reviewer = 'Dana'")
+    known = ask(
+        settings, "select rule_id, verdict <> rule_verdict as reversed, reviewer from reviews where reviewer = 'Dana'"
+    )
     assert {row["rule_id"]: row["reversed"] for row in known} == {wrong: True, right: False}
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from reports import mail
 from reports.page import write_page
-from reports.weekly.knowing import Known
-from reports.weekly.numbers import weekly
-from reports.weekly.readings import read
+from reports.weekly.notices import Known
+from reports.weekly.page import weekly
+from reports.weekly.queries import read
 from transcription.errors import InputError
 
 pytest.importorskip("resvg_py", reason="the extra `mail` is not installed")

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import openpyxl
 import pytest
 
-from reports.spreadsheet import write_workbook
-from reports.weekly.numbers import weekly
-from reports.weekly.readings import read
+from reports.formats.workbook import write_workbook
+from reports.weekly.page import weekly
+from reports.weekly.queries import read
 
 WEEK = "2026-W10"
 SOFFICE = shutil.which("soffice") or shutil.which("libreoffice")

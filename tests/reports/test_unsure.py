@@ -8,16 +8,16 @@ import pytest
 from audit_rules.acts.said import Certainty, Witness
 from audit_rules.finding import EvidenceKind, Finding, Reason, Upset, Verdict
 from reports.call_page import render
-from reports.call_page.numbers import call_page
-from reports.call_page.readings import read
+from reports.call_page.page import call_page
+from reports.call_page.queries import read
+from reports.formats.chat_summary import plain_summary
 from reports.mail import letter
-from reports.summary import plain_summary
-from reports.weekly.numbers import weekly
+from reports.weekly.page import weekly
+from reports.weekly.queries import read as read_week
 from reports.weekly.rates import unsure_of
-from reports.weekly.readings import read as read_week
 from reports.weekly.tables import tables
+from warehouse.arrow_tables import AuditedCall
 from warehouse.load import Review
-from warehouse.tables import AuditedCall
 
 MARCH = datetime(2026, 3, 5, 14, 7, tzinfo=timezone(timedelta(hours=1)))
 LINE = "i can only imagine how tiring that was"

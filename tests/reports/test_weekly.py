@@ -9,14 +9,14 @@ import pytest
 from audit_rules.finding import Verdict
 from reports.statistics import Rate, wilson
 from reports.weekly import render
-from reports.weekly.listening import funnel_chart
-from reports.weekly.numbers import weekly
-from reports.weekly.readings import read
+from reports.weekly.moments import funnel_chart
+from reports.weekly.page import weekly
+from reports.weekly.queries import read
 from transcription.errors import InputError
 from transcription.transcript import RolesFrom, Span, SpeakerRole
+from warehouse.arrow_tables import AuditedCall, transcript_hash
 from warehouse.heard_again import HeardAgain
 from warehouse.load import Review
-from warehouse.tables import AuditedCall, transcript_hash
 
 WEEK = "2026-W10"
 

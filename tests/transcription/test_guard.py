@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from transcription.engines import EngineName
-from transcription.guard import FLOORS, Reason, guarded, without_loops
+from transcription.hallucinations import FLOORS, Reason, guarded, without_loops
 from transcription.transcript import Span, Word
 
 HERE = (Span(0.0, 100.0),)

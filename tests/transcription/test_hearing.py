@@ -16,7 +16,7 @@ torch = pytest.importorskip("torch", reason="the package torch is not installed"
 whisper = pytest.importorskip("whisper", reason="the package whisper is not installed")
 
 from tests.transcription.random_whisper import random_model  # noqa: E402  The path or a skip comes first.
-from transcription.engines.hearing import PASSES, TEMPERATURES, hear, prompt_of, spoken_language  # noqa: E402  The path or a skip comes first.
+from transcription.engines.whisper_batches import PASSES, TEMPERATURES, hear, prompt_of, spoken_language  # noqa: E402  The path or a skip comes first.
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.content import content_stems
-from audit_rules.phrases import Language
-from audit_rules.search import PhraseSet
-from audit_rules.spoken import normalise
+from audit_rules.content_words import content_stems
+from audit_rules.phrases.automaton import PhraseSet
+from audit_rules.phrases.language import Language
+from audit_rules.phrases.normalise import normalise
 from transcription.redaction import redact
 from transcription.redaction.cues import CUES, begin_in
 from transcription.redaction.net import kinds_left

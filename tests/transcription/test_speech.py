@@ -22,7 +22,7 @@ from transcription.speech import (
     union,
 )
 from transcription.transcript import Span
-from transcription.voice import voice_probabilities
+from transcription.voice_activity import voice_probabilities
 
 SPOKEN = [(1.0, 2.0), (4.0, 4.5), (7.0, 9.0)]
 

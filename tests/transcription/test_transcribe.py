@@ -13,7 +13,7 @@ from tests.transcription.conftest import spoken, write_sound
 from transcription.audio import decode
 from transcription.engines import Channel, Written
 from transcription.errors import SetupError, Unreadable
-from transcription.guard import in_speech
+from transcription.hallucinations import in_speech
 from transcription.inbox import Arrival, arrival_of
 from transcription.speech import union
 from transcription.transcribe import TranscriptionSettings, at_pauses, provenance_of, transcribe

@@ -33,9 +33,9 @@ from transcription.transcript import (
     Utterance,
     Word,
 )
+from warehouse.arrow_tables import AuditedCall
 from warehouse.connect import open_writer
 from warehouse.load import store_rulebook
-from warehouse.tables import AuditedCall
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=timezone(timedelta(hours=1)))
 

@@ -8,10 +8,10 @@ import msgspec
 
 from audit_rules.finding import Facts, Miss, Pause, PauseKind, Reason, Unit, Verdict
 from audit_rules.sentences import reason_of
+from warehouse.arrow_tables import AuditedCall
 from warehouse.connect import MIGRATIONS, open_writer
 from warehouse.erase import Gone, erase, remove_words
 from warehouse.load import load
-from warehouse.tables import AuditedCall
 
 
 def ask(con, sql, *values):

@@ -12,7 +12,7 @@ from warehouse.history import condition
 from warehouse.load import contacts, known_calls, known_recordings, load, newest_start, transcripts
 from warehouse.promises import unsettled_promises
 from warehouse.publish import publish
-from warehouse.stored import calls_in, not_judged_by
+from warehouse.stored_calls import calls_in, not_judged_by
 
 NULL_DATE = datetime(1, 1, 1, tzinfo=UTC)
 FAR_AHEAD = datetime(9999, 12, 31, tzinfo=UTC)

@@ -13,11 +13,11 @@ import pytest
 
 from audit_rules.finding import Verdict
 from transcription.errors import LockedError, SetupError
-from warehouse import copying
+from warehouse import file_copy
 from warehouse import publish as publish_module
 from warehouse.connect import newest_generation, open_published, open_writer
-from warehouse.counted import COUNTED
 from warehouse.load import Review, add_reviews, load, store_rulebook
+from warehouse.materialise import COUNTED
 from warehouse.publish import publish
 
 COUNT = "select count(*) as n from calls"
@@ -83,7 +83,7 @@ def test_a_full_disk_leaves_the_former_copy(publish_with, tmp_path, monkeypatch)
     def fill(*_):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(copying.shutil, "copyfileobj", fill)
+    monkeypatch.setattr(file_copy.shutil, "copyfileobj", fill)
     with pytest.raises(SetupError, match="disk is full"):
         publish_with(2)
     assert seen(tmp_path / "published") == 1
@@ -130,7 +130,7 @@ def test_no_writer_gets_in_while_the_file_is_copied(publish_with, tmp_path, monk
         tried.append(done.stdout)
         return real(*arguments)
 
-    monkeypatch.setattr(copying.shutil, "copyfileobj", copy)
+    monkeypatch.setattr(file_copy.shutil, "copyfileobj", copy)
     publish_with(1)
     assert tried == ["refused\n"]
 

@@ -19,8 +19,8 @@ import pytest
 from audit_rules.acts.said import Certainty, Witness
 from audit_rules.finding import Medium, Upset, Verdict
 from audit_rules.rule import Scorecard, Step
-from reports.weekly.numbers import weekly
-from reports.weekly.readings import read
+from reports.weekly.page import weekly
+from reports.weekly.queries import read
 from warehouse.connect import open_published, open_writer
 from warehouse.load import (
     Review,

@@ -23,8 +23,8 @@ from audit_rules.finding import (
 )
 from audit_rules.sentences import language, note_of, reason_of
 from transcription.transcript import Call, Provenance, Transcript
+from warehouse.arrow_tables import AuditedCall, audits_to_arrow
 from warehouse.sentences import FINDING, macros
-from warehouse.tables import AuditedCall, audits_to_arrow
 
 NUMBERS = st.floats(min_value=0, max_value=1e7)
 WORDS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=12)

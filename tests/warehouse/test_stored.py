@@ -5,7 +5,7 @@ import pytest
 from transcription.errors import InputError
 from warehouse.load import load
 from warehouse.publish import publish
-from warehouse.stored import stored_calls
+from warehouse.stored_calls import stored_calls
 
 
 def filled(warehouse, builders):

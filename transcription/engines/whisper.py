@@ -1,7 +1,7 @@
 """Whisper (openai-whisper) on the speech of many channels at once, with word times and confidences.
 
 Only speech is listened to (`transcription.engines.windows`), and the windows of all channels of all calls are heard
-together (`transcription.engines.hearing`). The checkpoints are found by `transcription.engines.checkpoints`.
+together (`transcription.engines.whisper_batches`). The checkpoints are found by `transcription.engines.checkpoints`.
 """
 
 import os
@@ -156,7 +156,7 @@ class Whisper:
 
 def _hearing() -> Any:  # noqa: ANN401  The library has no types.
     """The module that needs torch, imported when it is needed."""
-    return import_module("transcription.engines.hearing")
+    return import_module("transcription.engines.whisper_batches")
 
 
 @lru_cache(maxsize=1)

@@ -1,0 +1,1 @@
+"""What waits between two steps of a run: batches, staged transcripts, the store that machines share."""

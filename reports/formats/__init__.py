@@ -1,0 +1,1 @@
+"""The weekly report in every format it is written in."""
