@@ -4,18 +4,18 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import islice
 
-from audit_rules.acts.recognise import recognise
-from audit_rules.conversation import Contact, Conversation
-from audit_rules.episode import UpsetTurns, episodes, upset_turns
-from audit_rules.finding import NO_FACTS, Audit, Facts, Finding, Reason, Since, Upset, Verdict
-from audit_rules.matchers import Scope
-from audit_rules.matchers.kept_promise import KeptPromiseMatcher
-from audit_rules.measures import measures_of, pauses_of
-from audit_rules.rulebook import CompiledRule, Rulebook
-from audit_rules.unheard import unless_unheard
-from transcription.language import NAMES
-from transcription.transcript import RolesFrom, SpeakerRole, Transcript
-from transcription.turns import is_listening_signal
+from callaudit.audit_rules.acts.recognise import recognise
+from callaudit.audit_rules.conversation import Contact, Conversation
+from callaudit.audit_rules.episode import UpsetTurns, episodes, upset_turns
+from callaudit.audit_rules.finding import NO_FACTS, Audit, Facts, Finding, Reason, Since, Upset, Verdict
+from callaudit.audit_rules.matchers import Scope
+from callaudit.audit_rules.matchers.kept_promise import KeptPromiseMatcher
+from callaudit.audit_rules.measures import measures_of, pauses_of
+from callaudit.audit_rules.rulebook import CompiledRule, Rulebook
+from callaudit.audit_rules.unheard import unless_unheard
+from callaudit.transcription.language import NAMES
+from callaudit.transcription.transcript import RolesFrom, SpeakerRole, Transcript
+from callaudit.transcription.turns import is_listening_signal
 
 # Below this the guess of who is who is worth less than saying nothing.
 ROLES_FROM_CONFIDENCE = 0.8

@@ -7,15 +7,15 @@ from typing import Protocol, runtime_checkable
 
 import msgspec
 
-from audit_rules.acts.said import Certainty, Place, Said, Witness
-from audit_rules.content_words import content_stems
-from audit_rules.finding import Episode, Evidence, EvidenceKind, Note, PauseKind, Upset
-from audit_rules.phrases.index import Found, PhraseList, places_of
-from audit_rules.phrases.normalise import Spoken
-from audit_rules.rule import Speaker
-from transcription.speech import both_silent, overlaps, total
-from transcription.transcript import Seconds, Span, SpeakerRole, Transcript
-from transcription.turns import Turn, is_listening_signal, turns_of
+from callaudit.audit_rules.acts.said import Certainty, Place, Said, Witness
+from callaudit.audit_rules.content_words import content_stems
+from callaudit.audit_rules.finding import Episode, Evidence, EvidenceKind, Note, PauseKind, Upset
+from callaudit.audit_rules.phrases.index import Found, PhraseList, places_of
+from callaudit.audit_rules.phrases.normalise import Spoken
+from callaudit.audit_rules.rule import Speaker
+from callaudit.transcription.speech import both_silent, overlaps, total
+from callaudit.transcription.transcript import Seconds, Span, SpeakerRole, Transcript
+from callaudit.transcription.turns import Turn, is_listening_signal, turns_of
 
 # A silence that was announced is a hold from this length on; shorter is thinking or looking something up.
 HOLD_FROM: Seconds = 8.0

@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from audit_rules.acts.said import Place, Said
-from audit_rules.conversation import Conversation
-from audit_rules.finding import Episode, EvidenceKind, Upset
-from audit_rules.rule import Gate
+from callaudit.audit_rules.acts.said import Place, Said
+from callaudit.audit_rules.conversation import Conversation
+from callaudit.audit_rules.finding import Episode, EvidenceKind, Upset
+from callaudit.audit_rules.rule import Gate
 
 # What a phrase is worth where there is no recogniser to weigh it.
 _BY_PHRASE = 0.9

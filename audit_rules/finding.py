@@ -8,8 +8,8 @@ from enum import StrEnum
 
 import msgspec
 
-from audit_rules.acts.said import Certainty, Witness
-from transcription.transcript import Seconds, SpeakerRole
+from callaudit.audit_rules.acts.said import Certainty, Witness
+from callaudit.transcription.transcript import Seconds, SpeakerRole
 
 
 class Verdict(StrEnum):

@@ -5,13 +5,13 @@ from statistics import median
 
 import msgspec
 
-from audit_rules.conversation import HOLD_FROM, Conversation
-from audit_rules.episode import UpsetTurns
-from audit_rules.finding import Measures, Pause, PauseKind, Upset
-from audit_rules.matchers.timing import answer_gaps
-from transcription.speech import overlaps
-from transcription.transcript import SpeakerRole
-from transcription.turns import Turn
+from callaudit.audit_rules.conversation import HOLD_FROM, Conversation
+from callaudit.audit_rules.episode import UpsetTurns
+from callaudit.audit_rules.finding import Measures, Pause, PauseKind, Upset
+from callaudit.audit_rules.matchers.timing import answer_gaps
+from callaudit.transcription.speech import overlaps
+from callaudit.transcription.transcript import SpeakerRole
+from callaudit.transcription.turns import Turn
 
 # As a person counts: what stands between spaces and is more than a sign.
 _WORD = re.compile(r"\S*\w\S*")

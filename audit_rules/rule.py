@@ -20,7 +20,7 @@ from typing import Literal
 
 import msgspec
 
-from audit_rules.acts.said import Certainty
+from callaudit.audit_rules.acts.said import Certainty
 
 Speaker = Literal["agent", "customer"]
 Status = Literal["live", "trial", "retired"]

@@ -15,27 +15,27 @@ from typing import Any, cast
 
 import msgspec
 
-from audit_rules.acts.inventory import Act, Levels
-from audit_rules.acts.recogniser import Recogniser, shipped_recogniser
-from audit_rules.acts.witnesses import Witnesses, levels_version, read_levels
-from audit_rules.matchers import Answer, Build, Matcher
-from audit_rules.matchers.asks_again import AsksAgainMatcher
-from audit_rules.matchers.at_most import AtMostMatcher
-from audit_rules.matchers.expect import ExpectMatcher
-from audit_rules.matchers.hold import HoldMatcher
-from audit_rules.matchers.kept_promise import KeptPromiseMatcher
-from audit_rules.matchers.never import NeverMatcher
-from audit_rules.matchers.order import OrderMatcher
-from audit_rules.matchers.restates import RestatesMatcher
-from audit_rules.matchers.timing import TimingMatcher
-from audit_rules.matchers.uses_name import UsesNameMatcher
-from audit_rules.phrases.index import Index
-from audit_rules.phrases.language import language_of
-from audit_rules.rule import Examples, Gate, Phrases, Rule, Scorecard
-from audit_rules.rule_files.checks import Words, check_act, check_gate, check_phrases, check_rule, check_words
-from audit_rules.rule_files.yaml_document import Document, Keys, Problem, suggest
-from audit_rules.scorecard_file import CardFile, Written, resolved
-from transcription.errors import SetupError
+from callaudit.audit_rules.acts.inventory import Act, Levels
+from callaudit.audit_rules.acts.recogniser import Recogniser, shipped_recogniser
+from callaudit.audit_rules.acts.witnesses import Witnesses, levels_version, read_levels
+from callaudit.audit_rules.matchers import Answer, Build, Matcher
+from callaudit.audit_rules.matchers.asks_again import AsksAgainMatcher
+from callaudit.audit_rules.matchers.at_most import AtMostMatcher
+from callaudit.audit_rules.matchers.expect import ExpectMatcher
+from callaudit.audit_rules.matchers.hold import HoldMatcher
+from callaudit.audit_rules.matchers.kept_promise import KeptPromiseMatcher
+from callaudit.audit_rules.matchers.never import NeverMatcher
+from callaudit.audit_rules.matchers.order import OrderMatcher
+from callaudit.audit_rules.matchers.restates import RestatesMatcher
+from callaudit.audit_rules.matchers.timing import TimingMatcher
+from callaudit.audit_rules.matchers.uses_name import UsesNameMatcher
+from callaudit.audit_rules.phrases.index import Index
+from callaudit.audit_rules.phrases.language import language_of
+from callaudit.audit_rules.rule import Examples, Gate, Phrases, Rule, Scorecard
+from callaudit.audit_rules.rule_files.checks import Words, check_act, check_gate, check_phrases, check_rule, check_words
+from callaudit.audit_rules.rule_files.yaml_document import Document, Keys, Problem, suggest
+from callaudit.audit_rules.scorecard_file import CardFile, Written, resolved
+from callaudit.transcription.errors import SetupError
 
 SHIPPED = Path(__file__).parent
 _BUILD: dict[str, Build] = {

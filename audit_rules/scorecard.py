@@ -6,8 +6,8 @@ from typing import Protocol
 
 import msgspec
 
-from audit_rules.finding import Finding, Verdict
-from audit_rules.rule import Rule, Scorecard
+from callaudit.audit_rules.finding import Finding, Verdict
+from callaudit.audit_rules.rule import Rule, Scorecard
 
 LEAST_JUDGED = 0.5
 """A call gets no score where less than this share of the weight it called for was met or missed."""

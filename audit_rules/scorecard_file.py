@@ -17,8 +17,8 @@ from typing import TypeVar
 
 import msgspec
 
-from audit_rules.rule import Block, CallExample, Scorecard, Step, TeamTargets
-from audit_rules.rule_files.yaml_document import Document, suggest
+from callaudit.audit_rules.rule import Block, CallExample, Scorecard, Step, TeamTargets
+from callaudit.audit_rules.rule_files.yaml_document import Document, suggest
 
 T = TypeVar("T")
 

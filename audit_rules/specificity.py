@@ -2,10 +2,10 @@
 
 import re
 
-from audit_rules.acts.said import Place
-from audit_rules.content_words import content_stems, stem
-from audit_rules.conversation import Conversation
-from audit_rules.phrases.normalise import normalise
+from callaudit.audit_rules.acts.said import Place
+from callaudit.audit_rules.content_words import content_stems, stem
+from callaudit.audit_rules.conversation import Conversation
+from callaudit.audit_rules.phrases.normalise import normalise
 
 # Where the next clause begins, heard without punctuation: what follows it is no longer what the agent is sorry for.
 _NEXT_CLAUSE = re.compile(

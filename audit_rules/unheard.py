@@ -1,15 +1,15 @@
 """What was not understood may be what a rule asks for: nobody is accused of not having said it."""
 
-from audit_rules.conversation import SPEAKER, Conversation
-from audit_rules.finding import Facts, Finding, Reason, Verdict
-from audit_rules.matchers import Answer, Matcher, Scope, answering_turns
-from audit_rules.matchers.expect import ExpectMatcher
-from audit_rules.matchers.hold import HoldMatcher
-from audit_rules.matchers.order import OrderMatcher
-from audit_rules.matchers.restates import RestatesMatcher
-from audit_rules.matchers.uses_name import UsesNameMatcher
-from transcription.speech import overlaps, total
-from transcription.transcript import Seconds, Span, SpeakerRole
+from callaudit.audit_rules.conversation import SPEAKER, Conversation
+from callaudit.audit_rules.finding import Facts, Finding, Reason, Verdict
+from callaudit.audit_rules.matchers import Answer, Matcher, Scope, answering_turns
+from callaudit.audit_rules.matchers.expect import ExpectMatcher
+from callaudit.audit_rules.matchers.hold import HoldMatcher
+from callaudit.audit_rules.matchers.order import OrderMatcher
+from callaudit.audit_rules.matchers.restates import RestatesMatcher
+from callaudit.audit_rules.matchers.uses_name import UsesNameMatcher
+from callaudit.transcription.speech import overlaps, total
+from callaudit.transcription.transcript import Seconds, Span, SpeakerRole
 
 # Rules that say "missed" because words were not heard. The others accuse by what was heard, or by times.
 _ASK_FOR_WORDS = (ExpectMatcher, HoldMatcher, OrderMatcher, RestatesMatcher, UsesNameMatcher)

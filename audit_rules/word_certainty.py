@@ -5,16 +5,16 @@ agent. So words that count against the agent need each of their words heard with
 that earn a `met` do not, because a praise too many harms nobody.
 """
 
-from audit_rules.acts.said import Place
-from audit_rules.conversation import Conversation
-from audit_rules.finding import Facts
+from callaudit.audit_rules.acts.said import Place
+from callaudit.audit_rules.conversation import Conversation
+from callaudit.audit_rules.finding import Facts
 
 # The least certainty of a word that accuses: Whisper's is nearly a probability, and half is the point from which a word
 # is rather right.
 FLOOR = 0.5
 
 
-def heard_surely(call: Conversation, place: Place) -> bool:
+def is_confident(call: Conversation, place: Place) -> bool:
     """Whether no word of the place is below the floor; words whose certainty is not known are."""
     certainty = call.certainty(place)
     return certainty is None or certainty >= FLOOR

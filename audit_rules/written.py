@@ -5,7 +5,7 @@ import re
 import msgspec
 import yaml
 
-from audit_rules.rule import Rule, Scorecard
+from callaudit.audit_rules.rule import Rule, Scorecard
 
 _WIDTH = 118
 

@@ -17,13 +17,13 @@ from pathlib import Path
 
 import msgspec
 
-from audit_rules.acts.corpus import read_corpus
-from audit_rules.acts.evaluation import conversation_of
-from audit_rules.acts.recogniser import shipped_recogniser
-from audit_rules.audit import audit_each
-from audit_rules.finding import Audit, Verdict
-from audit_rules.rulebook import Rulebook, load_rulebook
-from transcription.transcript import Transcript
+from callaudit.audit_rules.acts.corpus import read_corpus
+from callaudit.audit_rules.acts.evaluation import conversation_of
+from callaudit.audit_rules.acts.recogniser import shipped_recogniser
+from callaudit.audit_rules.audit import audit_each
+from callaudit.audit_rules.finding import Audit, Verdict
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.transcription.transcript import Transcript
 
 CORPUS = Path(__file__).parents[1] / "corpus"
 HELD_OUT = "K1"

@@ -11,8 +11,8 @@ from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
-from transcription.exports import read_export
-from transcription.transcript import Call, SpeakerRole
+from callaudit.transcription.exports import read_export
+from callaudit.transcription.transcript import Call, SpeakerRole
 
 CALL = Call(call_id="1", source="bench")
 LINES = (

@@ -28,17 +28,25 @@ from types import SimpleNamespace
 
 import duckdb
 
-from audit_rules.finding import Audit, Evidence, EvidenceKind, Facts, Finding, Measures, Reason, Verdict
-from flows.erasure import erase
-from flows.erasure.file_search import files_that_name
-from flows.erasure.removal import Outcome, Removal, complete
-from flows.settings import Paths, Settings
-from transcription.transcript import Call, Provenance, Recording, RolesFrom, SpeakerRole, Transcript, Utterance
-from warehouse.arrow_tables import AuditedCall
-from warehouse.connect import MIGRATIONS, Writer, newest_generation, open_published, open_writer
-from warehouse.load import load, store_rulebook
-from warehouse.publish import publish
-from warehouse.search import databases, tables_that_name
+from callaudit.audit_rules.finding import Audit, Evidence, EvidenceKind, Facts, Finding, Measures, Reason, Verdict
+from callaudit.flows.erasure import erase
+from callaudit.flows.erasure.file_search import files_that_name
+from callaudit.flows.erasure.removal import Outcome, Removal, complete
+from callaudit.flows.settings import Paths, Settings
+from callaudit.transcription.transcript import (
+    Call,
+    Provenance,
+    Recording,
+    RolesFrom,
+    SpeakerRole,
+    Transcript,
+    Utterance,
+)
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.connect import MIGRATIONS, Writer, newest_generation, open_published, open_writer
+from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.publish import publish
+from callaudit.warehouse.search import databases, tables_that_name
 
 BATCHES, CALLS = 4, 60
 # Every tenth call of a batch is of one customer.

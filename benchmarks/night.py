@@ -21,7 +21,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from threading import Event, Thread
 
-from audit_rules.rulebook import load_rulebook
+from callaudit.audit_rules.rulebook import load_rulebook
 
 SETTINGS = """[site]
 timezone = "America/New_York"

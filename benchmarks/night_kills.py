@@ -34,11 +34,11 @@ from pathlib import Path
 
 from night import make_night
 
-from flows.auditing.audit_run import AuditRun
-from flows.settings import Settings, load_settings
-from transcription.inbox import Arrival
-from warehouse.connect import look_into, newest_generation, open_published
-from warehouse.history import history
+from callaudit.flows.auditing.audit_run import AuditRun
+from callaudit.flows.settings import Settings, load_settings
+from callaudit.transcription.inbox import Arrival
+from callaudit.warehouse.connect import look_into, newest_generation, open_published
+from callaudit.warehouse.history import history
 
 EXPORTS = 24
 SETTINGS = """[site]
@@ -387,11 +387,11 @@ if __name__ == "__main__":
         # Before Prefect is imported, here and in what the rounds are forked from.
         os.environ |= {"PREFECT_HOME": os.environ.get("PREFECT_HOME", prefect), "PREFECT_LOGGING_LEVEL": "CRITICAL"}
         Path(os.environ["PREFECT_HOME"], OF_ITS_OWN).mkdir(parents=True, exist_ok=True)
-        from flows.scheduling.own_server import some_server
+        from callaudit.flows.scheduling.own_server import some_server
 
         with some_server() as os.environ["PREFECT_API_URL"]:
             FORKED.set_forkserver_preload(
-                ["__main__", "callaudit.cli", "flows.nightly_audit", "flows.scheduling.own_server"]
+                ["__main__", "callaudit.cli", "callaudit.flows.nightly_audit", "callaudit.flows.scheduling.own_server"]
             )
             code = main(int(count), int(seed), int(files), float(minutes))
     sys.exit(code)

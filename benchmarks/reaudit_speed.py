@@ -18,15 +18,15 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from audit_rules.audit import audit, audit_each
-from audit_rules.rulebook import Rulebook, load_rulebook
 from benchmarks.rules_speed import CONVERSATIONS, as_transcript, cycled
-from flows.auditing.reaudit_run import audit_again
-from flows.settings import Settings
-from warehouse import load
-from warehouse.arrow_tables import AuditedCall
-from warehouse.connect import open_published, open_writer
-from warehouse.publish import publish
+from callaudit.audit_rules.audit import audit, audit_each
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.flows.auditing.reaudit_run import audit_again
+from callaudit.flows.settings import Settings
+from callaudit.warehouse import load
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.publish import publish
 
 BATCH = 500
 CHANGED = """

@@ -44,22 +44,22 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from word_error_rate import normalised  # noqa: E402  The path or a skip comes first.
 
-from tests.transcription.random_whisper import random_model, save_checkpoint  # noqa: E402  The path or a skip comes first.
-from transcription.audio import Samples, decode  # noqa: E402  The path or a skip comes first.
-from transcription.engines import Engine, checkpoints, faster_whisper, tiny  # noqa: E402  The path or a skip comes first.
-from transcription.engines.checkpoints import Weights  # noqa: E402  The path or a skip comes first.
-from transcription.engines.whisper import Whisper  # noqa: E402  The path or a skip comes first.
-from transcription.engines.whisper_batches import TEMPERATURES  # noqa: E402  The path or a skip comes first.
-from transcription.inbox import arrival_of  # noqa: E402  The path or a skip comes first.
-from transcription.speech import total  # noqa: E402  The path or a skip comes first.
-from transcription.transcribe import (  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.audio import Samples, decode  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.engines import Engine, checkpoints, faster_whisper, tiny  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.engines.checkpoints import Weights  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.engines.whisper import Whisper  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.engines.whisper_batches import TEMPERATURES  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.inbox import arrival_of  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.speech import total  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.transcribe import (  # noqa: E402  The path or a skip comes first.
     Prepared,
     TranscriptionSettings,
     prepare,
     recognise,
     transcribe,
 )
-from transcription.transcript import Span  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.transcript import Span  # noqa: E402  The path or a skip comes first.
+from tests.transcription.random_whisper import random_model, save_checkpoint  # noqa: E402  The path or a skip comes first.
 
 DEMO = ROOT / "samples" / "recordings" / "2026-03-04_C-1004_charged_twice.flac"
 SILENCE = 60.0

@@ -37,11 +37,11 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from word_error_rate import normalised, sample_arrivals, spoken_on  # noqa: E402  The path or a skip comes first.
 
+from callaudit.transcription.audio import Samples, decode  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.engines import Engine, EngineName, EngineUnavailable, choose, faster_whisper  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.inbox import arrival_of  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.transcribe import TranscriptionSettings, prepare, transcribe  # noqa: E402  The path or a skip comes first.
 from scripts.make_samples import read_dialogues  # noqa: E402  The path or a skip comes first.
-from transcription.audio import Samples, decode  # noqa: E402  The path or a skip comes first.
-from transcription.engines import Engine, EngineName, EngineUnavailable, choose, faster_whisper  # noqa: E402  The path or a skip comes first.
-from transcription.inbox import arrival_of  # noqa: E402  The path or a skip comes first.
-from transcription.transcribe import TranscriptionSettings, prepare, transcribe  # noqa: E402  The path or a skip comes first.
 
 LINES = ("clean", "telephone", "noise", "loss", "fast")
 _RATE, _LINE_RATE = 16_000, 8_000

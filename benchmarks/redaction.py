@@ -11,7 +11,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from audit_rules.evaluation.estimates import wilson
+from callaudit.audit_rules.evaluation.estimates import wilson
 from tests.transcription.test_redaction_measured import measure
 
 

@@ -19,16 +19,16 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from audit_rules.rulebook import Rulebook, load_rulebook
-from reports import call_page, weekly
-from reports.formats.all_formats import write_formats
-from reports.page import call_file_name
-from reports.weekly.page import weekly as figures
-from reports.weekly.queries import read
-from warehouse.connect import Published, open_published, open_writer
-from warehouse.export import export_views
-from warehouse.load import store_rulebook
-from warehouse.publish import publish
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.reports import call_page, weekly
+from callaudit.reports.formats.all_formats import write_formats
+from callaudit.reports.page import call_file_name
+from callaudit.reports.weekly.page import weekly as figures
+from callaudit.reports.weekly.queries import read
+from callaudit.warehouse.connect import Published, open_published, open_writer
+from callaudit.warehouse.export import export_views
+from callaudit.warehouse.load import store_rulebook
+from callaudit.warehouse.publish import publish
 
 WEEK = "2026-W10"
 WEEKS, AGENTS, PAGES = 13, 50, 100

@@ -30,12 +30,12 @@ from pathlib import Path
 import numpy as np
 from night import make_night
 
-from flows.auditing import audit_run
-from flows.auditing.audit_run import AuditRun
-from flows.settings import Settings, load_settings
-from flows.telemetry.handlers import watched
-from transcription.audio import Audio, decode, write_copy
-from warehouse.connect import look_into
+from callaudit.flows.auditing import audit_run
+from callaudit.flows.auditing.audit_run import AuditRun
+from callaudit.flows.settings import Settings, load_settings
+from callaudit.flows.telemetry.handlers import watched
+from callaudit.transcription.audio import Audio, decode, write_copy
+from callaudit.warehouse.connect import look_into
 
 SAMPLES = Path(__file__).parents[1] / "samples" / "recordings"
 EXPORTS, RECORDINGS, SECONDS = 45, 3, 4

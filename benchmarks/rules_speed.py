@@ -18,13 +18,13 @@ from typing import Any
 
 import msgspec
 
-from audit_rules.audit import audit_each
-from audit_rules.phrases.language import ANY, NUMBER, STARS, InOrder, Node, OneOf, Phrase, Repeated
-from audit_rules.phrases.normalise import NUMBER_WORDS, normalise
-from audit_rules.rule import Speaker
-from audit_rules.rulebook import Rulebook, load_rulebook
-from transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
-from transcription.turns import turns_of
+from callaudit.audit_rules.audit import audit_each
+from callaudit.audit_rules.phrases.language import ANY, NUMBER, STARS, InOrder, Node, OneOf, Phrase, Repeated
+from callaudit.audit_rules.phrases.normalise import NUMBER_WORDS, normalise
+from callaudit.audit_rules.rule import Speaker
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
+from callaudit.transcription.turns import turns_of
 
 CONVERSATIONS = Path(__file__).parents[2] / "shared" / "eval" / "conversations.jsonl"
 BATCH = 500

@@ -29,8 +29,8 @@ from pathlib import Path
 import numpy as np
 from night import make_night
 
-from transcription.audio import Audio, decode, write_copy
-from warehouse.connect import look_into, open_published
+from callaudit.transcription.audio import Audio, decode, write_copy
+from callaudit.warehouse.connect import look_into, open_published
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "samples" / "recordings"
@@ -227,7 +227,7 @@ def night_with_a_full_disk(root: Path) -> int:
 
 def night_with_a_lock(root: Path) -> int:
     """Another program holds the warehouse all the while."""
-    code = "from warehouse.connect import open_writer; import pathlib, sys\n"
+    code = "from callaudit.warehouse.connect import open_writer; import pathlib, sys\n"
     code += "con = open_writer(pathlib.Path('disk/home/warehouse.duckdb')); print(flush=True); sys.stdin.read()"
     with subprocess.Popen(
         [sys.executable, "-c", code], cwd=root, stdin=subprocess.PIPE, stdout=subprocess.PIPE,

@@ -27,13 +27,13 @@ import msgspec
 import numpy as np
 from speech_activity import noise, telephone
 
-from transcription import speech
-from transcription.audio import Audio, Samples, decode
-from transcription.speakers import cast_of, layout_of, parties_of
-from transcription.speakers.naming import SURE, name_two, wording_of
-from transcription.speakers.phrases import COUNTED, folded
-from transcription.speakers.voices import told_apart
-from transcription.transcript import Span, SpeakerRole, Word
+from callaudit.transcription import speech
+from callaudit.transcription.audio import Audio, Samples, decode
+from callaudit.transcription.speakers import cast_of, layout_of, parties_of
+from callaudit.transcription.speakers.naming import SURE, name_two, wording_of
+from callaudit.transcription.speakers.phrases import COUNTED, folded
+from callaudit.transcription.speakers.voices import told_apart
+from callaudit.transcription.transcript import Span, SpeakerRole, Word
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "speakers.md"

@@ -26,11 +26,11 @@ import numpy.typing as npt
 
 ROOT = Path(__file__).parents[1]
 
-from transcription import speech  # noqa: E402  The path or a skip comes first.
-from transcription.audio import Samples, decode  # noqa: E402  The path or a skip comes first.
-from transcription.loudness import FRAME, levels_of, noise_floor, runs, without_runs  # noqa: E402  The path or a skip comes first.
-from transcription.transcript import Span  # noqa: E402  The path or a skip comes first.
-from transcription.voice_activity import voice_probabilities  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription import speech  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.audio import Samples, decode  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.loudness import FRAME, levels_of, noise_floor, runs, without_runs  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.transcript import Span  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.voice_activity import voice_probabilities  # noqa: E402  The path or a skip comes first.
 
 RATE = 16_000
 PAGE = ROOT / "docs" / "speech_activity.md"

@@ -21,7 +21,7 @@ from types import SimpleNamespace
 
 import msgspec
 
-from audit_rules.finding import (
+from callaudit.audit_rules.finding import (
     Audit,
     Evidence,
     EvidenceKind,
@@ -34,8 +34,8 @@ from audit_rules.finding import (
     Upset,
     Verdict,
 )
-from audit_rules.rule import Examples, Rule, Scorecard, Step
-from transcription.transcript import (
+from callaudit.audit_rules.rule import Examples, Rule, Scorecard, Step
+from callaudit.transcription.transcript import (
     Call,
     Provenance,
     Recording,
@@ -46,9 +46,9 @@ from transcription.transcript import (
     Utterance,
     Word,
 )
-from warehouse import load as loading
-from warehouse.arrow_tables import AuditedCall
-from warehouse.connect import open_writer
+from callaudit.warehouse import load as loading
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.connect import open_writer
 
 UTTERANCES, WORDS, RULES, EVIDENCE = 40, 10, 45, 8
 BATCH = 5_000

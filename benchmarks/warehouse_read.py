@@ -20,8 +20,8 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from warehouse.connect import open_published, open_writer
-from warehouse.publish import publish
+from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.publish import publish
 
 RULES = """
 insert into core.rulebooks values ('v1', 1, null);

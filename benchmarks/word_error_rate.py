@@ -25,9 +25,9 @@ sys.path.insert(0, str(ROOT / "scripts"))
 
 from make_samples import SAMPLES, Dialogue, read_cast, read_dialogues  # noqa: E402  The path or a skip comes first.
 
-from transcription.engines import Engine, EngineName, EngineUnavailable, choose  # noqa: E402  The path or a skip comes first.
-from transcription.inbox import Arrival, Source, scan  # noqa: E402  The path or a skip comes first.
-from transcription.transcribe import TranscriptionSettings, transcribe  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.engines import Engine, EngineName, EngineUnavailable, choose  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.inbox import Arrival, Source, scan  # noqa: E402  The path or a skip comes first.
+from callaudit.transcription.transcribe import TranscriptionSettings, transcribe  # noqa: E402  The path or a skip comes first.
 
 PAGE = ROOT / "docs" / "word_error_rate.md"
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import msgspec
 
-from audit_rules.evaluation.labelled_utterances import (
+from callaudit.audit_rules.evaluation.labelled_utterances import (
     Agreement,
     Labelled,
     agreement_of,
@@ -24,9 +24,9 @@ from audit_rules.evaluation.labelled_utterances import (
     load_checks,
     read_rows,
 )
-from audit_rules.rule import Phrases, Rule
-from audit_rules.rule_files.checks import phrase_lists
-from audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.audit_rules.rule import Phrases, Rule
+from callaudit.audit_rules.rule_files.checks import phrase_lists
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
 
 UNPREPARED = Path(__file__).parents[1] / "tests" / "audit_rules" / "unprepared"
 SHARES = (0.0, 0.05, 0.1, 0.2)

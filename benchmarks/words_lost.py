@@ -30,18 +30,18 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 from speech_activity import NOT_SPEECH, RATE, not_speech  # noqa: E402  The path comes first.
 from word_error_rate import normalised  # noqa: E402  The path comes first.
 
-from transcription import (  # noqa: E402  The path comes first.
+from callaudit.transcription import (  # noqa: E402  The path comes first.
     hallucinations,
     names,
     speech,
     transcribe,
     unheard,
 )
-from transcription.audio import Samples  # noqa: E402  The path comes first.
-from transcription.engines import Channel, Engine, EngineName, Written, choose  # noqa: E402  The path comes first.
-from transcription.engines.checkpoints import obtain  # noqa: E402  The path comes first.
-from transcription.inbox import arrival_of  # noqa: E402  The path comes first.
-from transcription.transcript import Span, Word  # noqa: E402  The path comes first.
+from callaudit.transcription.audio import Samples  # noqa: E402  The path comes first.
+from callaudit.transcription.engines import Channel, Engine, EngineName, Written, choose  # noqa: E402  The path comes first.
+from callaudit.transcription.engines.checkpoints import obtain  # noqa: E402  The path comes first.
+from callaudit.transcription.inbox import arrival_of  # noqa: E402  The path comes first.
+from callaudit.transcription.transcript import Span, Word  # noqa: E402  The path comes first.
 
 ENGINES: tuple[EngineName, ...] = ("whisper", "faster-whisper")
 NAMES = (

@@ -14,19 +14,19 @@ from rich.markup import escape
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 
-from audit_rules.acts.said import Witness
-from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Upset, Verdict
-from audit_rules.rulebook import Rulebook
-from audit_rules.scorecard import CallScore
-from audit_rules.sentences import reason_of
-from flows.telemetry.events import LOGGER, Doing, Event, Refused, Started, Stored, Transcribed
-from transcription.errors import CallauditError
-from transcription.inbox import Preview, Source
-from transcription.inbox.metadata import printable
-from transcription.transcript import Call, Transcript
+from callaudit.audit_rules.acts.said import Witness
+from callaudit.audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Upset, Verdict
+from callaudit.audit_rules.rulebook import Rulebook
+from callaudit.audit_rules.scorecard import CallScore
+from callaudit.audit_rules.sentences import reason_of
+from callaudit.flows.telemetry.events import LOGGER, Busy, Event, Refused, Started, Stored, Transcribed
+from callaudit.transcription.errors import CallauditError
+from callaudit.transcription.inbox import Preview, Source
+from callaudit.transcription.inbox.metadata import printable
+from callaudit.transcription.transcript import Call, Transcript
 
 if TYPE_CHECKING:  # It brings numpy, which only one command needs.
-    from audit_rules.evaluation.labelled_utterances import Errors
+    from callaudit.audit_rules.evaluation.labelled_utterances import Errors
     from callaudit.doctor import Check
 
 out = Console(highlight=False, soft_wrap=True)
@@ -114,7 +114,7 @@ class RunDisplay(logging.Handler):
             case Refused() if not event.again:
                 self._refused += 1
                 self._line(f"  [red]refused[/] {escape(event.reason)}; the run goes on")
-            case Doing():
+            case Busy():
                 out.print(f"[dim]{escape(event.what)}[/]")
             case Stored() if self._exports:
                 # A line for each of 100,000 transcripts would take longer than reading them.

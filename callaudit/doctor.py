@@ -15,20 +15,20 @@ from zoneinfo import ZoneInfo
 import httpx
 import msgspec
 
-from audit_rules.authoring.examples import run_examples
-from audit_rules.authoring.lint import advice
-from audit_rules.rulebook import load_rulebook, shipped_acts
-from flows.auditing.transcription_pool import choose_engine
-from flows.mailing.smtp import greet
-from flows.settings import MailSettings, Settings, load_settings, mail_password
-from reports.formats.pdf import write_pdf
-from reports.mail import draw
-from transcription.errors import CallauditError, LockedError
-from transcription.inbox import preview
-from transcription.inbox.roster import read_roster
-from warehouse.connect import open_published
-from warehouse.history import condition, history
-from warehouse.load import Run
+from callaudit.audit_rules.authoring.examples import run_examples
+from callaudit.audit_rules.authoring.lint import advice
+from callaudit.audit_rules.rulebook import load_rulebook, shipped_acts
+from callaudit.flows.auditing.transcription_pool import choose_engine
+from callaudit.flows.mailing.smtp import greet
+from callaudit.flows.settings import MailSettings, Settings, load_settings, mail_password
+from callaudit.reports.formats.pdf import write_pdf
+from callaudit.reports.mail import draw
+from callaudit.transcription.errors import CallauditError, LockedError
+from callaudit.transcription.inbox import preview
+from callaudit.transcription.inbox.roster import read_roster
+from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.history import condition, history
+from callaudit.warehouse.load import Run
 
 _LEAST_FREE = 2 << 30
 _LATE = timedelta(days=2)

@@ -30,11 +30,11 @@ from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.types.entrypoint import EntrypointType
 
 from callaudit.console import out
-from flows.scheduling.deployments import FLOWS, SILENCE, server, take_away, watch_for_zombies
-from flows.scheduling.own_server import started
-from flows.scheduling.schedule import Schedule, schedules
-from flows.settings import Settings
-from transcription.errors import SetupError
+from callaudit.flows.scheduling.deployments import FLOWS, SILENCE, server, take_away, watch_for_zombies
+from callaudit.flows.scheduling.own_server import started
+from callaudit.flows.scheduling.schedule import Schedule, schedules
+from callaudit.flows.settings import Settings
+from callaudit.transcription.errors import SetupError
 
 
 def serve(settings: Settings, *, port: int = 4200, quiet: bool = False) -> None:

@@ -9,10 +9,10 @@ from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Concatenate, ParamSpec, TypeVar
 
-from transcription.errors import SetupError
+from callaudit.transcription.errors import SetupError
 
 if TYPE_CHECKING:  # The command line is to answer --help without it.
-    from flows.settings import Settings
+    from callaudit.flows.settings import Settings
 
 _Given = ParamSpec("_Given")
 _Made = TypeVar("_Made")

@@ -5,21 +5,21 @@ from pathlib import Path
 
 import msgspec
 
-from audit_rules.acts.corpus import TaggedCall, TaggedTurn, read_corpus
-from audit_rules.acts.evaluation import ActAgreement, agreement, conversation_of, macro_f1, observe
-from audit_rules.acts.inventory import Act, Levels
-from audit_rules.acts.levels import calibrated
-from audit_rules.acts.recognise import recognise
-from audit_rules.acts.recogniser import Recogniser
-from audit_rules.acts.reviewed import Learnt, Reviewed, learn_from_reviews
-from audit_rules.acts.said import Certainty
-from audit_rules.acts.witnesses import LEVELS
-from audit_rules.rule_files.checks import phrase_lists
-from audit_rules.rule_files.yaml_document import suggest
-from audit_rules.rulebook import Rulebook
-from flows.settings import Settings
-from transcription.errors import InputError, SetupError
-from warehouse.connect import open_published
+from callaudit.audit_rules.acts.corpus import TaggedCall, TaggedTurn, read_corpus
+from callaudit.audit_rules.acts.evaluation import ActAgreement, agreement, conversation_of, macro_f1, observe
+from callaudit.audit_rules.acts.inventory import Act, Levels
+from callaudit.audit_rules.acts.levels import calibrated
+from callaudit.audit_rules.acts.recognise import recognise
+from callaudit.audit_rules.acts.recogniser import Recogniser
+from callaudit.audit_rules.acts.reviewed import Learnt, Reviewed, learn_from_reviews
+from callaudit.audit_rules.acts.said import Certainty
+from callaudit.audit_rules.acts.witnesses import LEVELS
+from callaudit.audit_rules.rule_files.checks import phrase_lists
+from callaudit.audit_rules.rule_files.yaml_document import suggest
+from callaudit.audit_rules.rulebook import Rulebook
+from callaudit.flows.settings import Settings
+from callaudit.transcription.errors import InputError, SetupError
+from callaudit.warehouse.connect import open_published
 
 
 def act_called(rulebook: Rulebook, name: str) -> Act:

@@ -23,12 +23,12 @@ from prefect.events import emit_event
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_logger, get_run_logger
 
-from flows.auditing.audit_run import RunSummary
-from flows.mailing.smtp import deliver
-from flows.settings import AlertSettings, Settings, mail_password, webhook_header
-from reports.mail import address_of
-from transcription.errors import CallauditError, LockedError, SetupError
-from warehouse.connect import Published, open_published
+from callaudit.flows.auditing.audit_run import RunSummary
+from callaudit.flows.mailing.smtp import deliver
+from callaudit.flows.settings import AlertSettings, Settings, mail_password, webhook_header
+from callaudit.reports.mail import address_of
+from callaudit.transcription.errors import CallauditError, LockedError, SetupError
+from callaudit.warehouse.connect import Published, open_published
 
 WAITS = (1.0, 5.0, 20.0)
 """Seconds between one try of the webhook and the next, a little more or less."""

@@ -5,11 +5,11 @@ from collections.abc import Iterable
 
 import tomlkit
 
-from flows.access import write_whole
-from flows.settings import Settings, settings_of
-from transcription.announcements import Repeated, repeated
-from transcription.errors import SetupError
-from warehouse.stored_calls import stored_calls
+from callaudit.flows.access import write_whole
+from callaudit.flows.settings import Settings, settings_of
+from callaudit.transcription.announcements import Repeated, repeated
+from callaudit.transcription.errors import SetupError
+from callaudit.warehouse.stored_calls import stored_calls
 
 
 def announced_in(settings: Settings) -> tuple[Repeated, ...]:

@@ -4,16 +4,16 @@ import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
 
-from audit_rules.rule_files.yaml_document import suggest
-from flows.access import for_readers
-from flows.report_files import remake_places
-from flows.review import written
-from flows.settings import Settings
-from reports.weekly.edition import choose_edition
-from transcription.errors import InputError
-from transcription.transcript import Seconds
-from warehouse.agreements import Agreement, keep_agreement
-from warehouse.connect import Published, open_published
+from callaudit.audit_rules.rule_files.yaml_document import suggest
+from callaudit.flows.access import for_readers
+from callaudit.flows.report_files import remake_places
+from callaudit.flows.review import written
+from callaudit.flows.settings import Settings
+from callaudit.reports.weekly.edition import choose_edition
+from callaudit.transcription.errors import InputError
+from callaudit.transcription.transcript import Seconds
+from callaudit.warehouse.agreements import Agreement, keep_agreement
+from callaudit.warehouse.connect import Published, open_published
 
 _PLACE = re.compile(r"(?P<call>.+?)(?:@(?P<minutes>\d+):(?P<seconds>[0-5]\d))?")
 

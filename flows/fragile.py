@@ -8,22 +8,22 @@ from pathlib import Path
 
 import msgspec
 
-from audit_rules.audit import audit_each
-from audit_rules.finding import Verdict
-from audit_rules.rulebook import Rulebook, load_rulebook
-from flows.auditing.batch_audit import contacts_in
-from flows.auditing.transcription_pool import choose_engine, refusal
-from flows.settings import EngineSettings, Settings
-from reports.statistics import Rate
-from transcription.engines import Engine, EngineName, EngineUnavailable
-from transcription.errors import InputError
-from transcription.inbox import Arrival, Source
-from transcription.transcribe import glossary_of, provenance_of, transcribe
-from transcription.transcript import Transcript
-from warehouse.connect import open_published, open_writer
-from warehouse.heard_again import HeardAgain, Sampled, sample, store
-from warehouse.publish import publish
-from warehouse.stored_calls import StoredCalls, calls_in
+from callaudit.audit_rules.audit import audit_each
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.flows.auditing.batch_audit import contacts_in
+from callaudit.flows.auditing.transcription_pool import choose_engine, refusal
+from callaudit.flows.settings import EngineSettings, Settings
+from callaudit.reports.statistics import Rate
+from callaudit.transcription.engines import Engine, EngineName, EngineUnavailable
+from callaudit.transcription.errors import InputError
+from callaudit.transcription.inbox import Arrival, Source
+from callaudit.transcription.transcribe import glossary_of, provenance_of, transcribe
+from callaudit.transcription.transcript import Transcript
+from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.heard_again import HeardAgain, Sampled, sample, store
+from callaudit.warehouse.publish import publish
+from callaudit.warehouse.stored_calls import StoredCalls, calls_in
 
 _COUNTED = (Verdict.MET, Verdict.MISSED)
 

@@ -13,17 +13,17 @@ from prefect.artifacts import create_markdown_artifact, create_progress_artifact
 from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
-from flows.alerts import tell_of_night
-from flows.auditing.audit_run import AuditRun, RunSummary
-from flows.auditing.batch_audit import Audited
-from flows.erasure.retention import retain
-from flows.scheduling.unattended import BACK_OFF, is_scheduled, run_name, tell_failure
-from flows.settings import Settings, load_settings, sources_of
-from flows.staging.batches import Batch
-from flows.telemetry.handlers import watched
-from reports.page import INDEX
-from transcription.errors import LockedError, SetupError
-from transcription.inbox import Arrival
+from callaudit.flows.alerts import tell_of_night
+from callaudit.flows.auditing.audit_run import AuditRun, RunSummary
+from callaudit.flows.auditing.batch_audit import Audited
+from callaudit.flows.erasure.retention import retain
+from callaudit.flows.scheduling.unattended import BACK_OFF, is_scheduled, run_name, tell_failure
+from callaudit.flows.settings import Settings, load_settings, sources_of
+from callaudit.flows.staging.batches import Batch
+from callaudit.flows.telemetry.handlers import watched
+from callaudit.reports.page import INDEX
+from callaudit.transcription.errors import LockedError, SetupError
+from callaudit.transcription.inbox import Arrival
 
 _SEARCH_LIMIT = 2 * 3600.0
 """Seconds after which looking through the sources is given up: a store that neither answers nor fails."""

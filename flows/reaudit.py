@@ -7,8 +7,8 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.auditing.reaudit_run import Reaudited, audit_again
-from flows.settings import Settings, load_settings
+from callaudit.flows.auditing.reaudit_run import Reaudited, audit_again
+from callaudit.flows.settings import Settings, load_settings
 
 
 @flow(name="reaudit")

@@ -8,19 +8,19 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from flows.access import for_readers
-from flows.settings import Settings
-from reports import Format, call_page
-from reports.formats.all_formats import write_formats
-from reports.page import Brand, brand, call_file_name, complete, weekly_file_name, write_page
-from reports.places import make_places
-from reports.weekly.edition import Edition, choose_edition
-from reports.weekly.moments import all_calls
-from reports.weekly.page import Weekly, weekly
-from reports.weekly.pseudonyms import pseudonymised
-from reports.weekly.queries import Readings, read
-from transcription.errors import InputError, SetupError
-from warehouse.connect import Published, open_published
+from callaudit.flows.access import for_readers
+from callaudit.flows.settings import Settings
+from callaudit.reports import Format, call_page
+from callaudit.reports.formats.all_formats import write_formats
+from callaudit.reports.page import Brand, brand, call_file_name, complete, weekly_file_name, write_page
+from callaudit.reports.places import make_places
+from callaudit.reports.weekly.edition import Edition, choose_edition
+from callaudit.reports.weekly.moments import all_calls
+from callaudit.reports.weekly.page import Weekly, weekly
+from callaudit.reports.weekly.pseudonyms import pseudonymised
+from callaudit.reports.weekly.queries import Readings, read
+from callaudit.transcription.errors import InputError, SetupError
+from callaudit.warehouse.connect import Published, open_published
 
 _PAGE: tuple[Format, ...] = ("html",)
 

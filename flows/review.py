@@ -10,22 +10,22 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from audit_rules.evaluation.estimates import Estimate
-from audit_rules.evaluation.reviewed_calls import agreement_of_two
-from audit_rules.finding import Verdict
-from audit_rules.rule_files.yaml_document import suggest
-from flows.report_files import choose_week
-from flows.settings import Settings
-from reports.page import call_file_name
-from reports.reviews.accuracy import RuleAccuracy, accuracy_of
-from reports.reviews.form import SAID, Form, Row, Said, Turn, read_form, time_cell, write_form
-from reports.statistics import Rate
-from reports.wording import between, percent
-from transcription.errors import InputError
-from warehouse.connect import open_published, open_writer
-from warehouse.load import Review
-from warehouse.publish import publish
-from warehouse.reviews import (
+from callaudit.audit_rules.evaluation.estimates import Estimate
+from callaudit.audit_rules.evaluation.reviewed_calls import agreement_of_two
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rule_files.yaml_document import suggest
+from callaudit.flows.report_files import choose_week
+from callaudit.flows.settings import Settings
+from callaudit.reports.page import call_file_name
+from callaudit.reports.reviews.accuracy import RuleAccuracy, accuracy_of
+from callaudit.reports.reviews.form import SAID, Form, Row, Said, Turn, read_form, time_cell, write_form
+from callaudit.reports.statistics import Rate
+from callaudit.reports.wording import between, percent
+from callaudit.transcription.errors import InputError
+from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.load import Review
+from callaudit.warehouse.publish import publish
+from callaudit.warehouse.reviews import (
     DisputeEvent,
     DisputeState,
     Drawn,

@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
-from reports import Format
-from transcription.engines import EngineName
-from transcription.errors import InputError, SetupError
-from transcription.inbox import SIDECARS, Source, check_format, presets
-from transcription.transcribe import TranscriptionSettings
-from transcription.transcript import SpeakerRole
+from callaudit.reports import Format
+from callaudit.transcription.engines import EngineName
+from callaudit.transcription.errors import InputError, SetupError
+from callaudit.transcription.inbox import SIDECARS, Source, check_format, presets
+from callaudit.transcription.transcribe import TranscriptionSettings
+from callaudit.transcription.transcript import SpeakerRole
 
 FILE_NAME = "callaudit.toml"
 # Beyond these a number is a slip of the pen, and nothing could be done with it.

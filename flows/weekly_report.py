@@ -6,11 +6,11 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact
 from prefect.cache_policies import NO_CACHE
 
-from flows.mailing.weekly_mail import Posted, mail_formats, send_weekly
-from flows.nightly_audit import links
-from flows.report_files import Report, ReportFiles, make_report
-from flows.scheduling.unattended import BACK_OFF, run_name, tell_failure
-from flows.settings import Settings, load_settings
+from callaudit.flows.mailing.weekly_mail import Posted, mail_formats, send_weekly
+from callaudit.flows.nightly_audit import links
+from callaudit.flows.report_files import Report, ReportFiles, make_report
+from callaudit.flows.scheduling.unattended import BACK_OFF, run_name, tell_failure
+from callaudit.flows.settings import Settings, load_settings
 
 
 @flow(

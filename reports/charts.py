@@ -9,9 +9,9 @@ from types import MappingProxyType
 
 import msgspec
 
-from reports.statistics import Interval
-from reports.wording import between, percent
-from transcription.transcript import Seconds, Span
+from callaudit.reports.statistics import Interval
+from callaudit.reports.wording import between, percent
+from callaudit.transcription.transcript import Seconds, Span
 
 
 class Tick(msgspec.Struct, frozen=True, kw_only=True):

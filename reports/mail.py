@@ -16,13 +16,13 @@ from pathlib import Path
 import msgspec
 from markupsafe import escape
 
-from reports import charts
-from reports.formats.chat_summary import plain_summary
-from reports.page import environment
-from reports.weekly.page import Weekly
-from reports.weekly.queries import Readings
-from reports.weekly.trend import trend_points
-from transcription.errors import InputError, SetupError
+from callaudit.reports import charts
+from callaudit.reports.formats.chat_summary import plain_summary
+from callaudit.reports.page import environment
+from callaudit.reports.weekly.page import Weekly
+from callaudit.reports.weekly.queries import Readings
+from callaudit.reports.weekly.trend import trend_points
+from callaudit.transcription.errors import InputError, SetupError
 
 LONGEST_BODY = 100_000
 """Bytes of HTML; mail programs clip at 102 kB."""

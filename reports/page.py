@@ -14,9 +14,9 @@ import jinja2
 import msgspec
 from markupsafe import Markup
 
-from reports import wording
-from transcription.errors import SetupError
-from transcription.transcript import Seconds
+from callaudit.reports import wording
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.transcript import Seconds
 
 _PLAIN = re.compile(r"[A-Za-z0-9_\-]")
 # Names that Windows keeps for devices, whatever ending follows.

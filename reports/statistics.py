@@ -11,7 +11,7 @@ from statistics import NormalDist
 
 import msgspec
 
-from audit_rules.evaluation import estimates
+from callaudit.audit_rules.evaluation import estimates
 
 LEVEL = 0.95
 
@@ -125,7 +125,7 @@ class Shrunk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def wilson(hits: float, n: float, level: float = LEVEL) -> Interval:
-    """The score interval of a share at a level of confidence; see `audit_rules.evaluation.estimates.wilson` for its sources."""
+    """The score interval of a share at a level of confidence; sources: `audit_rules.evaluation.estimates.wilson`."""
     return Interval(*estimates.wilson(hits, n, _z(level)))
 
 

@@ -2,9 +2,9 @@
 
 from datetime import date, timedelta
 
-from reports.statistics import Interval
-from transcription.errors import InputError
-from transcription.transcript import Seconds
+from callaudit.reports.statistics import Interval
+from callaudit.transcription.errors import InputError
+from callaudit.transcription.transcript import Seconds
 
 NOTHING = "\N{EN DASH}"
 """What stands where nothing was observed."""

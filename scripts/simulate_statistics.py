@@ -19,17 +19,17 @@ import numpy as np
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from audit_rules.evaluation.reviewed_calls import agreement_of_two
-from audit_rules.finding import Verdict as FindingVerdict
-from reports.reviews.accuracy import MINIMUM, MINIMUM_OF_EACH, accuracy_of, corrected
-from reports.statistics import Interval, Rate, shrink, team_prior
-from reports.weekly.agents import agent_teams, call_effect, heat_map
-from reports.weekly.coaching import coaching_cards
-from reports.weekly.edition import WHOLE
-from reports.weekly.headlines import headline_figures
-from reports.weekly.queries import Readings, Verdicts
-from reports.weekly.rates import calmed_rate, critical_rate, pooled, step_rate
-from reports.weekly.steps import step_lines
+from callaudit.audit_rules.evaluation.reviewed_calls import agreement_of_two
+from callaudit.audit_rules.finding import Verdict as FindingVerdict
+from callaudit.reports.reviews.accuracy import MINIMUM, MINIMUM_OF_EACH, accuracy_of, corrected
+from callaudit.reports.statistics import Interval, Rate, shrink, team_prior
+from callaudit.reports.weekly.agents import agent_teams, call_effect, heat_map
+from callaudit.reports.weekly.coaching import coaching_cards
+from callaudit.reports.weekly.edition import WHOLE
+from callaudit.reports.weekly.headlines import headline_figures
+from callaudit.reports.weekly.queries import Readings, Verdicts
+from callaudit.reports.weekly.rates import calmed_rate, critical_rate, pooled, step_rate
+from callaudit.reports.weekly.steps import step_lines
 
 DOCUMENT = Path(__file__).parents[1] / "docs" / "statistics.md"
 SEED = 20260301

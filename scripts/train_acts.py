@@ -35,16 +35,16 @@ from tokenizers import Tokenizer
 from torch import nn
 from torch.nn import functional
 
-from audit_rules.acts.corpus import TaggedCall, read_corpus
-from audit_rules.acts.evaluation import macro_f1, observe
-from audit_rules.acts.inventory import STANDARD, Act
-from audit_rules.acts.known_lines import project
-from audit_rules.acts.levels import fit_levels
-from audit_rules.acts.recogniser import Recogniser
-from audit_rules.acts.witnesses import columns_of
-from audit_rules.phrases.normalise import normalise
-from audit_rules.rule import Speaker
-from audit_rules.rulebook import load_rulebook
+from callaudit.audit_rules.acts.corpus import TaggedCall, read_corpus
+from callaudit.audit_rules.acts.evaluation import macro_f1, observe
+from callaudit.audit_rules.acts.inventory import STANDARD, Act
+from callaudit.audit_rules.acts.known_lines import project
+from callaudit.audit_rules.acts.levels import fit_levels
+from callaudit.audit_rules.acts.recogniser import Recogniser
+from callaudit.audit_rules.acts.witnesses import columns_of
+from callaudit.audit_rules.phrases.normalise import normalise
+from callaudit.audit_rules.rule import Speaker
+from callaudit.audit_rules.rulebook import load_rulebook
 
 Line = tuple[Speaker, str]
 HOME = Path(__file__).parent.parent

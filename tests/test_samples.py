@@ -10,11 +10,11 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pytest
 
-from transcription import speech
-from transcription.audio import Audio, decode
-from transcription.errors import Unreadable
-from transcription.inbox import Source, scan
-from transcription.transcript import Span
+from callaudit.transcription import speech
+from callaudit.transcription.audio import Audio, decode
+from callaudit.transcription.errors import Unreadable
+from callaudit.transcription.inbox import Source, scan
+from callaudit.transcription.transcript import Span
 
 ROOT = Path(__file__).parents[1]
 RECORDINGS = ROOT / "samples" / "recordings"

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from flows.settings import load_settings
-from transcription.errors import SetupError
+from callaudit.flows.settings import load_settings
+from callaudit.transcription.errors import SetupError
 
 ROOT = Path(__file__).parents[1]
-PACKAGES = ("transcription", "audit_rules", "warehouse", "reports", "flows")
+PACKAGES = ("transcription", "audit_rules", "warehouse", "reports", "flows", "callaudit")
 SOURCES = [path for package in PACKAGES for path in sorted((ROOT / package).rglob("*.py"))]
 
 # Each would run code that comes out of a file, or hand words to a shell.
@@ -90,7 +90,7 @@ def test_prefect_keeps_no_answers_of_tasks():
     """They would be pickles on disk; the warehouse is the store of record."""
     from prefect.settings import PREFECT_RESULTS_PERSIST_BY_DEFAULT
 
-    import flows  # noqa: F401  Sets what Prefect goes by.
+    import callaudit  # noqa: F401  Sets what Prefect goes by.
 
     assert PREFECT_RESULTS_PERSIST_BY_DEFAULT.value() is False
     sources = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "flows").rglob("*.py"))]

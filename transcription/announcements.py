@@ -21,8 +21,8 @@ from statistics import median
 
 import msgspec
 
-from transcription.speech import both_silent, overlaps
-from transcription.transcript import Seconds, Span, SpeakerRole, Transcript, Utterance
+from callaudit.transcription.speech import both_silent, overlaps
+from callaudit.transcription.transcript import Seconds, Span, SpeakerRole, Transcript, Utterance
 
 # Raised whenever other sentences of the same words are recorded ones.
 VERSION = 1

@@ -27,9 +27,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from transcription.errors import Unreadable
-from transcription.possible import LONGEST
-from transcription.transcript import Seconds, Span
+from callaudit.transcription.errors import Unreadable
+from callaudit.transcription.possible import LONGEST
+from callaudit.transcription.transcript import Seconds, Span
 
 if TYPE_CHECKING:
     import av

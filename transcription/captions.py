@@ -5,8 +5,8 @@ from typing import Literal
 
 import msgspec
 
-from transcription.errors import InputError
-from transcription.transcript import Seconds, SpeakerRole, Transcript, Utterance
+from callaudit.transcription.errors import InputError
+from callaudit.transcription.transcript import Seconds, SpeakerRole, Transcript, Utterance
 
 Format = Literal["json", "vtt", "srt", "text"]
 

@@ -17,11 +17,11 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from transcription.audio import Samples
-from transcription.loudness import SILENCE, Levels, levels_of
-from transcription.transcript import Seconds
-from transcription.voice_activity import FRAME as VOICE_FRAME
-from transcription.voice_activity import at_rate, voice_probabilities
+from callaudit.transcription.audio import Samples
+from callaudit.transcription.loudness import SILENCE, Levels, levels_of
+from callaudit.transcription.transcript import Seconds
+from callaudit.transcription.voice_activity import FRAME as VOICE_FRAME
+from callaudit.transcription.voice_activity import at_rate, voice_probabilities
 
 _Reals = npt.NDArray[np.float64]
 _Channel = npt.NDArray[np.float32]

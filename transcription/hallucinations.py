@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from transcription.transcript import Seconds, Span, Word
+from callaudit.transcription.transcript import Seconds, Span, Word
 
 # Words less certain than this are dropped, by engine; its cost to what rules find is not measured.
 FLOORS: Mapping[str, float] = {"whisper": 0.15, "faster-whisper": 0.15}

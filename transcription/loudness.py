@@ -1,14 +1,15 @@
 """How loud each moment of a channel is, and which moments rise out of its line: energy alone.
 
-It cannot tell a voice from music or noise (`transcription.voice_activity` does), but it knows to 20 ms when a sound begins.
+It cannot tell a voice from music or noise (`transcription.voice_activity` does), but it knows to 20 ms when a sound
+begins.
 """
 
 import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from transcription.audio import Samples
-from transcription.transcript import Seconds
+from callaudit.transcription.audio import Samples
+from callaudit.transcription.transcript import Seconds
 
 Levels = npt.NDArray[np.float32]
 Flags = npt.NDArray[np.bool_]

@@ -9,9 +9,9 @@ import numpy as np
 import numpy.typing as npt
 from numpy.lib.stride_tricks import sliding_window_view
 
-from transcription.audio import Samples
-from transcription.loudness import FRAME, Flags, Levels, runs, without_runs
-from transcription.transcript import Seconds, Span
+from callaudit.transcription.audio import Samples
+from callaudit.transcription.loudness import FRAME, Flags, Levels, runs, without_runs
+from callaudit.transcription.transcript import Seconds, Span
 
 _WINDOW: Seconds = 0.064
 _HOP: Seconds = 0.032

@@ -10,8 +10,8 @@ from difflib import SequenceMatcher
 
 import msgspec
 
-from transcription.engines import Channel, Engine, Written
-from transcription.transcript import Seconds, Word
+from callaudit.transcription.engines import Channel, Engine, Written
+from callaudit.transcription.transcript import Seconds, Word
 
 # Two hearings time the same word about this differently.
 _BESIDE: Seconds = 0.5

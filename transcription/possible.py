@@ -8,8 +8,8 @@ stand in every later figure.
 from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
-from transcription.errors import Unreadable
-from transcription.transcript import Seconds, Transcript
+from callaudit.transcription.errors import Unreadable
+from callaudit.transcription.transcript import Seconds, Transcript
 
 EARLIEST = datetime(1990, 1, 1, tzinfo=UTC)
 """Before it nobody kept digital recordings of calls; null dates (0001, 1900, 1970) lie there."""

@@ -11,13 +11,23 @@ from collections.abc import Iterable, Sequence
 import msgspec
 import numpy as np
 
-from transcription.audio import Samples
-from transcription.echo import Echo
-from transcription.loudness import FRAME, SILENCE, Flags, Levels, held, levels_of, loud_frames, runs, without_runs
-from transcription.music import music_spans
-from transcription.transcript import Seconds, Span
-from transcription.voice_activity import FRAME as VOICE_FRAME
-from transcription.voice_activity import Probabilities, at_rate, voice_probabilities
+from callaudit.transcription.audio import Samples
+from callaudit.transcription.echo import Echo
+from callaudit.transcription.loudness import (
+    FRAME,
+    SILENCE,
+    Flags,
+    Levels,
+    held,
+    levels_of,
+    loud_frames,
+    runs,
+    without_runs,
+)
+from callaudit.transcription.music import music_spans
+from callaudit.transcription.transcript import Seconds, Span
+from callaudit.transcription.voice_activity import FRAME as VOICE_FRAME
+from callaudit.transcription.voice_activity import Probabilities, at_rate, voice_probabilities
 
 # Raised whenever the same sound gives other spans.
 VERSION = 3

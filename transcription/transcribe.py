@@ -10,14 +10,14 @@ from typing import Annotated
 
 import msgspec
 
-from transcription import announcements, echo, hallucinations, names, redaction, speech, unheard
-from transcription.audio import Audio, decode, write_copy
-from transcription.engines import Channel, Engine, Written, settings_hash
-from transcription.errors import Unreadable
-from transcription.inbox import Arrival, at_hand
-from transcription.language import shared
-from transcription.speakers import Cast, Layout, Party, cast_of, layout_of, parties_of
-from transcription.transcript import (
+from callaudit.transcription import announcements, echo, hallucinations, names, redaction, speech, unheard
+from callaudit.transcription.audio import Audio, decode, write_copy
+from callaudit.transcription.engines import Channel, Engine, Written, settings_hash
+from callaudit.transcription.errors import Unreadable
+from callaudit.transcription.inbox import Arrival, local_copy
+from callaudit.transcription.language import shared
+from callaudit.transcription.speakers import Cast, Layout, Party, cast_of, layout_of, parties_of
+from callaudit.transcription.transcript import (
     Provenance,
     Recording,
     Seconds,
@@ -136,7 +136,7 @@ def prepare(
 
     Raises `Unreadable` for a recording that must be quarantined, `SetupError` for a channel that cannot be.
     """
-    with at_hand(arrival) as path:
+    with local_copy(arrival) as path:
         audio = decode(path, spill=spill)
     samples, echoes = echo.without_echo(audio.samples, audio.sample_rate)
     audio = msgspec.structs.replace(audio, samples=samples)

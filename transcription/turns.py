@@ -4,7 +4,7 @@ import re
 
 import msgspec
 
-from transcription.transcript import Seconds, SpeakerRole, Transcript, Utterance
+from callaudit.transcription.transcript import Seconds, SpeakerRole, Transcript, Utterance
 
 _SIGNAL_WORDS = frozenset(
     "ah aha alright good gotcha hm hmm huh indeed mhm mm mmm mmhmm oh ok okay really right sure uh uhhuh uhuh um wow "

@@ -10,10 +10,10 @@ from math import inf
 
 import msgspec
 
-from transcription.engines import Channel, Engine, Written
-from transcription.hallucinations import guarded
-from transcription.speech import overlaps, total, union
-from transcription.transcript import Seconds, Span, Word
+from callaudit.transcription.engines import Channel, Engine, Written
+from callaudit.transcription.hallucinations import guarded
+from callaudit.transcription.speech import overlaps, total, union
+from callaudit.transcription.transcript import Seconds, Span, Word
 
 # So much speech in a row without a word is worth a second hearing; shorter is a breath, or a word that is timed badly.
 WORTH_HEARING: Seconds = 0.4

@@ -12,8 +12,8 @@ from importlib import resources
 import numpy as np
 import numpy.typing as npt
 
-from transcription.audio import Samples
-from transcription.transcript import Seconds
+from callaudit.transcription.audio import Samples
+from callaudit.transcription.transcript import Seconds
 
 Probabilities = npt.NDArray[np.float32]
 

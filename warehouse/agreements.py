@@ -6,7 +6,7 @@ from datetime import date, datetime
 import duckdb
 import msgspec
 
-from transcription.transcript import Seconds
+from callaudit.transcription.transcript import Seconds
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):

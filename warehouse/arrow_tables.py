@@ -16,10 +16,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Pause
-from transcription.errors import InputError
-from transcription.transcript import Call, Span, SpeakerRole, Transcript, Utterance, Word
-from transcription.turns import turn_groups
+from callaudit.audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Pause
+from callaudit.transcription.errors import InputError
+from callaudit.transcription.transcript import Call, Span, SpeakerRole, Transcript, Utterance, Word
+from callaudit.transcription.turns import turn_groups
 
 _TEXT = pa.string()
 _INT = pa.int32()

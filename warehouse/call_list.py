@@ -4,10 +4,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from audit_rules.finding import Verdict
-from audit_rules.rule_files.yaml_document import suggest
-from transcription.errors import InputError
-from warehouse.connect import Published
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rule_files.yaml_document import suggest
+from callaudit.transcription.errors import InputError
+from callaudit.warehouse.connect import Published
 
 Order = Literal["worst", "best", "newest", "oldest", "longest"]
 _ORDERS: dict[Order, str] = {

@@ -19,12 +19,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import duckdb
 import pyarrow as pa
 
-from audit_rules.scorecard import LEAST_JUDGED
-from transcription.errors import InputError, LockedError, SetupError
-from transcription.transcript import Seconds
-from warehouse.file_copy import TakenError, copy_whole
-from warehouse.lock_holder import described
-from warehouse.sentences import macros
+from callaudit.audit_rules.scorecard import LEAST_JUDGED
+from callaudit.transcription.errors import InputError, LockedError, SetupError
+from callaudit.transcription.transcript import Seconds
+from callaudit.warehouse.file_copy import TakenError, copy_whole
+from callaudit.warehouse.lock_holder import described
+from callaudit.warehouse.sentences import macros
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from warehouse.connect import VIEW_ORDER, Published
+from callaudit.warehouse.connect import VIEW_ORDER, Published
 
 # They tell the rows of their own table apart; the same name elsewhere does not refer to them.
 _OWN = frozenset(("position", "episode", "promise", "number", "path"))

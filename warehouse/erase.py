@@ -17,8 +17,8 @@ import duckdb
 import msgspec
 import pyarrow as pa
 
-from transcription.errors import SetupError
-from warehouse.arrow_tables import arrow_table
+from callaudit.transcription.errors import SetupError
+from callaudit.warehouse.arrow_tables import arrow_table
 
 Kind = Literal["call", "customer", "retention"]
 
@@ -201,7 +201,7 @@ def whole_word(text: str) -> re.Pattern[str]:
 
 
 @contextmanager
-def _told_of_a_full_disk() -> Iterator[None]:
+def _disk_full_as_setup_error() -> Iterator[None]:
     """A failed write closes the file to this process and does not harm it: the rows are all there still."""
     try:
         yield
@@ -213,7 +213,7 @@ def _told_of_a_full_disk() -> Iterator[None]:
         ) from error
 
 
-@_told_of_a_full_disk()
+@_disk_full_as_setup_error()
 def erase(
     con: duckdb.DuckDBPyConnection, gone: Gone, *, erasure_id: str, kind: Kind, reason: str, at: datetime
 ) -> None:
@@ -267,7 +267,7 @@ def erase(
             con.unregister("gone")
 
 
-@_told_of_a_full_disk()
+@_disk_full_as_setup_error()
 def remove_words(con: duckdb.DuckDBPyConnection, call_ids: Collection[str], *, on: date) -> None:
     """Take the words of calls and every quote of them; verdicts, reasons, times and measures stay.
 

@@ -24,9 +24,9 @@ import pyarrow as pa
 import pyarrow.compute
 import pyarrow.parquet
 
-from transcription.errors import InputError, SetupError
-from warehouse.connect import Published
-from warehouse.dictionary import Relation, read_dictionary
+from callaudit.transcription.errors import InputError, SetupError
+from callaudit.warehouse.connect import Published
+from callaudit.warehouse.dictionary import Relation, read_dictionary
 
 MARKER = "_callaudit_export.json"
 # Not Hive's own name for NULL: pandas cannot read a missing one.

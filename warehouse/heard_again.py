@@ -6,7 +6,7 @@ from datetime import datetime
 import duckdb
 import msgspec
 
-from audit_rules.finding import Verdict
+from callaudit.audit_rules.finding import Verdict
 
 
 class Sampled(msgspec.Struct, frozen=True):

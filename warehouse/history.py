@@ -9,9 +9,9 @@ from typing import Any
 import duckdb
 import msgspec
 
-from transcription.errors import LockedError
-from warehouse.connect import MIGRATIONS, look_into, open_published, pending_migrations
-from warehouse.load import Run
+from callaudit.transcription.errors import LockedError
+from callaudit.warehouse.connect import MIGRATIONS, look_into, open_published, pending_migrations
+from callaudit.warehouse.load import Run
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):

@@ -17,12 +17,12 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from audit_rules.conversation import Contact
-from audit_rules.finding import Finding, Verdict
-from audit_rules.rule import Rule, Scorecard
-from transcription.errors import InputError, Refusal, SetupError
-from transcription.inbox.roster import Roster
-from transcription.transcript import (
+from callaudit.audit_rules.conversation import Contact
+from callaudit.audit_rules.finding import Finding, Verdict
+from callaudit.audit_rules.rule import Rule, Scorecard
+from callaudit.transcription.errors import InputError, Refusal, SetupError
+from callaudit.transcription.inbox.roster import Roster
+from callaudit.transcription.transcript import (
     Call,
     Provenance,
     Recording,
@@ -33,7 +33,7 @@ from transcription.transcript import (
     Utterance,
     Word,
 )
-from warehouse.arrow_tables import (
+from callaudit.warehouse.arrow_tables import (
     OF_AUDIT,
     OF_CALL,
     OF_TRANSCRIPT,
@@ -117,7 +117,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def _told_of_a_full_disk() -> Iterator[None]:
+def _disk_full_as_setup_error() -> Iterator[None]:
     """What was stored before stays: a failed write closes the file to this process and does not harm it."""
     try:
         yield
@@ -129,7 +129,7 @@ def _told_of_a_full_disk() -> Iterator[None]:
         ) from error
 
 
-@_told_of_a_full_disk()
+@_disk_full_as_setup_error()
 def load(
     con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, run_id: str, files: Collection[str] = ()
 ) -> None:
@@ -160,11 +160,11 @@ def load(
         _resolve(con, tables["recordings"], files, run_id)
 
 
-@_told_of_a_full_disk()
+@_disk_full_as_setup_error()
 def load_tables(
     con: duckdb.DuckDBPyConnection, tables: Mapping[str, pa.Table], *, run_id: str, files: Collection[str] = ()
 ) -> None:
-    """Load a batch that was made into tables elsewhere (`warehouse.arrow_tables.to_arrow`), all or nothing, as `load` does.
+    """Load a batch that was made into tables elsewhere (`warehouse.arrow_tables.to_arrow`), all or nothing, as `load`.
 
     Raises InputError where the rulebook was not stored first, SetupError where the disk does not take it.
     """
@@ -241,7 +241,7 @@ def _insert_streaming(
     return {name: pa.concat_tables(some) for name, some in others.items()}
 
 
-@_told_of_a_full_disk()
+@_disk_full_as_setup_error()
 def add_audits(con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, run_id: str) -> None:
     """Put further audits of stored transcripts beside those of other rulebooks, all or nothing.
 
@@ -260,7 +260,7 @@ def add_audits(con: duckdb.DuckDBPyConnection, batch: Sequence[AuditedCall], *, 
         _insert(con, tables, run_id)
 
 
-@_told_of_a_full_disk()
+@_disk_full_as_setup_error()
 def replace_findings(con: duckdb.DuckDBPyConnection, judged: Sequence[tuple[str, str, Finding]]) -> None:
     """Put single findings, each with its call and rulebook, in place of those that stand there, all or nothing.
 
@@ -289,7 +289,7 @@ def replace_findings(con: duckdb.DuckDBPyConnection, judged: Sequence[tuple[str,
         )
 
 
-@_told_of_a_full_disk()
+@_disk_full_as_setup_error()
 def store_rulebook(
     con: duckdb.DuckDBPyConnection, rulebook: LoadedRulebook, *, loaded_at: datetime | None = None
 ) -> None:
@@ -342,7 +342,7 @@ def _store_aims(con: duckdb.DuckDBPyConnection, cards: Iterable[Scorecard]) -> N
         _insert_rows(con, "bands", [[card.name, band, lowest] for band, lowest in card.bands.items()])
 
 
-@_told_of_a_full_disk()
+@_disk_full_as_setup_error()
 def store_roster(con: duckdb.DuckDBPyConnection, roster: Roster) -> None:
     """Keep the roster as it is now, in place of the one before."""
     with _transaction(con):
@@ -367,7 +367,7 @@ def new_run_id(con: duckdb.DuckDBPyConnection, started_at: datetime) -> str:
     return f"R{datetime.strptime(newest, 'R%Y%m%d-%H%M%S') + timedelta(seconds=1):%Y%m%d-%H%M%S}"  # noqa: DTZ007  An id.
 
 
-@_told_of_a_full_disk()
+@_disk_full_as_setup_error()
 def record_run(con: duckdb.DuckDBPyConnection, run: Run) -> None:
     """Write down a run, in place of what was known of it."""
     with _transaction(con):
@@ -377,8 +377,8 @@ def record_run(con: duckdb.DuckDBPyConnection, run: Run) -> None:
         )
 
 
-@_told_of_a_full_disk()
-def bury_dead_runs(con: duckdb.DuckDBPyConnection) -> int:
+@_disk_full_as_setup_error()
+def mark_dead_runs(con: duckdb.DuckDBPyConnection) -> int:
     """Mark as died every run that never told its end: the holder of the only writer knows that none of them runs.
 
     Returns how many there were.
@@ -389,7 +389,7 @@ def bury_dead_runs(con: duckdb.DuckDBPyConnection) -> int:
         )
 
 
-@_told_of_a_full_disk()
+@_disk_full_as_setup_error()
 def quarantine(
     con: duckdb.DuckDBPyConnection,
     items: Iterable[NotAudited],
@@ -421,7 +421,7 @@ def quarantine(
         con.execute("drop table arrived")
 
 
-@_told_of_a_full_disk()
+@_disk_full_as_setup_error()
 def add_reviews(con: duckdb.DuckDBPyConnection, reviews: Iterable[Review]) -> int:
     """Add what people judged; a review that is known by its id is left as it is. Returns how many were new."""
     rows = {r.review_id: r for r in reviews}
@@ -602,7 +602,7 @@ _ON_CLOCK = """
 """
 
 
-@_told_of_a_full_disk()
+@_disk_full_as_setup_error()
 def keep_clock(con: duckdb.DuckDBPyConnection, timezone: str) -> None:
     """Count days and weeks by the clock of this IANA zone from now on, and again for all that is stored.
 

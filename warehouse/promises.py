@@ -6,9 +6,9 @@ from typing import Any
 import duckdb
 import msgspec
 
-from audit_rules.finding import Evidence, EvidenceKind, Finding, Medium, Promise
-from transcription.transcript import Call, SpeakerRole
-from warehouse import load
+from callaudit.audit_rules.finding import Evidence, EvidenceKind, Finding, Medium, Promise
+from callaudit.transcription.transcript import Call, SpeakerRole
+from callaudit.warehouse import load
 
 
 class Unsettled(msgspec.Struct, frozen=True, kw_only=True):

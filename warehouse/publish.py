@@ -12,10 +12,10 @@ from pathlib import Path
 
 import duckdb
 
-from transcription.errors import CallauditError, LockedError, SetupError
-from warehouse.connect import GENERATIONS, PUBLISHED_NAME, connect_file, newest_generation
-from warehouse.file_copy import TakenError, copy_whole
-from warehouse.materialise import count_views
+from callaudit.transcription.errors import CallauditError, LockedError, SetupError
+from callaudit.warehouse.connect import GENERATIONS, PUBLISHED_NAME, connect_file, newest_generation
+from callaudit.warehouse.file_copy import TakenError, copy_whole
+from callaudit.warehouse.materialise import count_views
 
 _GENERATION = re.compile(r"audit-(\d{6,})\.duckdb")
 

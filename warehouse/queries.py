@@ -16,8 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from transcription.errors import InputError, SetupError
-from warehouse.connect import Published
+from callaudit.transcription.errors import InputError, SetupError
+from callaudit.warehouse.connect import Published
 
 QUERIES = Path(__file__).parent / "queries"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -12,9 +12,9 @@ from typing import Any, Literal
 import duckdb
 import msgspec
 
-from audit_rules.finding import Verdict
-from transcription.errors import InputError
-from warehouse.load import Review, add_reviews
+from callaudit.audit_rules.finding import Verdict
+from callaudit.transcription.errors import InputError
+from callaudit.warehouse.load import Review, add_reviews
 
 SampleKind = Literal["random", "targeted"]
 DisputeState = Literal["open", "upheld", "overturned"]

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from audit_rules.finding import Reason, Unit
-from audit_rules.sentences import Language, Variants, language, pieces
+from callaudit.audit_rules.finding import Reason, Unit
+from callaudit.audit_rules.sentences import Language, Variants, language, pieces
 
 # What a sentence calls each fact, in terms of the columns of `core.findings`.
 _FACTS = {

@@ -8,10 +8,10 @@ from pathlib import Path
 import duckdb
 import msgspec
 
-from audit_rules.conversation import Contact
-from transcription.transcript import Transcript
-from warehouse import load
-from warehouse.connect import newest_generation, open_published, open_writer
+from callaudit.audit_rules.conversation import Contact
+from callaudit.transcription.transcript import Transcript
+from callaudit.warehouse import load
+from callaudit.warehouse.connect import newest_generation, open_published, open_writer
 
 
 class StoredCalls(msgspec.Struct, frozen=True, kw_only=True):

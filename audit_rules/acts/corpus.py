@@ -17,9 +17,9 @@ from typing import Literal
 
 import msgspec
 
-from audit_rules.rule import Speaker
-from audit_rules.rule_files.yaml_document import suggest
-from transcription.errors import InputError
+from callaudit.audit_rules.rule import Speaker
+from callaudit.audit_rules.rule_files.yaml_document import suggest
+from callaudit.transcription.errors import InputError
 
 _TURN = re.compile(r"(?P<who>[AC])\[(?P<tags>[a-zA-Z0-9 ]*)\]:\s*(?:\{(?:gap|over)\s+[\d.]+\}\s*)?(?P<text>\S.*)")
 _WHO: dict[str, Speaker] = {"A": "agent", "C": "customer"}

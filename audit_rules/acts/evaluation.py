@@ -5,15 +5,15 @@ from collections.abc import Mapping, Sequence
 import msgspec
 import numpy as np
 
-from audit_rules.acts.corpus import TaggedCall
-from audit_rules.acts.inventory import Levels, with_children
-from audit_rules.acts.levels import Observed
-from audit_rules.acts.recognise import phrases_of_acts
-from audit_rules.acts.recogniser import Recogniser
-from audit_rules.acts.witnesses import any_of, columns_of
-from audit_rules.conversation import SPEAKER, Conversation
-from audit_rules.rulebook import Rulebook
-from transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
+from callaudit.audit_rules.acts.corpus import TaggedCall
+from callaudit.audit_rules.acts.inventory import Levels, with_children
+from callaudit.audit_rules.acts.levels import Observed
+from callaudit.audit_rules.acts.recognise import phrases_of_acts
+from callaudit.audit_rules.acts.recogniser import Recogniser
+from callaudit.audit_rules.acts.witnesses import any_of, columns_of
+from callaudit.audit_rules.conversation import SPEAKER, Conversation
+from callaudit.audit_rules.rulebook import Rulebook
+from callaudit.transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
 
 _TAGGED = Provenance(engine="tagged", model="corpus", weights_hash="", settings_hash="")
 # Fewer cases than these say nothing of an act.

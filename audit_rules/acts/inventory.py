@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 import msgspec
 
-from audit_rules.rule import Block, Speaker
+from callaudit.audit_rules.rule import Block, Speaker
 
 
 class Act(Block, frozen=True, kw_only=True):

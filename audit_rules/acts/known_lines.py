@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from audit_rules.acts.recogniser import SHIPPED, Floats
+from callaudit.audit_rules.acts.recogniser import SHIPPED, Floats
 
 DIMENSIONS = 48
 

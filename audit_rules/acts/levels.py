@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from audit_rules.acts.inventory import Levels
+from callaudit.audit_rules.acts.inventory import Levels
 
 Floats = npt.NDArray[np.float64]
 # Weights start from these (the recogniser believed as it is, a phrase worth this much) and rare acts stay near them.

@@ -3,14 +3,14 @@
 from collections.abc import Mapping, Sequence
 from functools import partial
 
-from audit_rules.acts.inventory import Act
-from audit_rules.acts.known_lines import shipped_lines
-from audit_rules.acts.recogniser import Heard
-from audit_rules.acts.said import Place, Said
-from audit_rules.acts.witnesses import Witnesses
-from audit_rules.conversation import SPEAKER, Conversation
-from audit_rules.phrases.index import Index, PhraseList, exceptions_in, places_of
-from audit_rules.specificity import names_the_issue
+from callaudit.audit_rules.acts.inventory import Act
+from callaudit.audit_rules.acts.known_lines import shipped_lines
+from callaudit.audit_rules.acts.recogniser import Heard
+from callaudit.audit_rules.acts.said import Place, Said
+from callaudit.audit_rules.acts.witnesses import Witnesses
+from callaudit.audit_rules.conversation import SPEAKER, Conversation
+from callaudit.audit_rules.phrases.index import Index, PhraseList, exceptions_in, places_of
+from callaudit.audit_rules.specificity import names_the_issue
 
 
 def recognise(

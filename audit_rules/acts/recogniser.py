@@ -18,7 +18,7 @@ import numpy.typing as npt
 import onnxruntime
 from tokenizers import Tokenizer
 
-from audit_rules.rule import Speaker
+from callaudit.audit_rules.rule import Speaker
 
 Floats = npt.NDArray[np.float32]
 Numbers = npt.NDArray[np.int64]

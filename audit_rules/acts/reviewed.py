@@ -11,9 +11,9 @@ from hashlib import sha256
 import msgspec
 import numpy as np
 
-from audit_rules.acts.inventory import Levels
-from audit_rules.acts.levels import shift
-from audit_rules.finding import Verdict
+from callaudit.audit_rules.acts.inventory import Levels
+from callaudit.audit_rules.acts.levels import shift
+from callaudit.audit_rules.finding import Verdict
 
 
 class Reviewed(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,9 +9,9 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from audit_rules.acts.inventory import STANDARD, Act, Levels, with_children
-from audit_rules.acts.recogniser import SHIPPED, Floats, Heard, Recogniser
-from audit_rules.acts.said import Certainty, Place, Said, Witness
+from callaudit.audit_rules.acts.inventory import STANDARD, Act, Levels, with_children
+from callaudit.audit_rules.acts.recogniser import SHIPPED, Floats, Heard, Recogniser
+from callaudit.audit_rules.acts.said import Certainty, Place, Said, Witness
 
 LEVELS = "levels.json"
 # In log odds: near enough a veto, as such words were written down because they mislead.

@@ -18,15 +18,15 @@ from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from audit_rules.audit import audit
-from audit_rules.conversation import Contact
-from audit_rules.finding import Finding, Verdict
-from audit_rules.rule import CallExample, Rule, Scorecard
-from audit_rules.rulebook import Rulebook
-from audit_rules.scorecard import score, unproven, verdicts_of
-from transcription.errors import SetupError
-from transcription.speech import union
-from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.conversation import Contact
+from callaudit.audit_rules.finding import Finding, Verdict
+from callaudit.audit_rules.rule import CallExample, Rule, Scorecard
+from callaudit.audit_rules.rulebook import Rulebook
+from callaudit.audit_rules.scorecard import score, unproven, verdicts_of
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.speech import union
+from callaudit.transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
 
 _LINE = re.compile(r"(?:\[(?P<start>[\d.]+)-(?P<end>[\d.]+)\] *)?(?P<who>[ACU]): *(?P<text>.*)")
 _LATER = re.compile(r"later call: (?P<direction>inbound|outbound) after (?P<hours>[\d.]+) h")

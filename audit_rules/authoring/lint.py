@@ -6,18 +6,18 @@ from itertools import islice
 
 import msgspec
 
-from audit_rules.acts.inventory import Act
-from audit_rules.authoring.examples import examples_of, parse_example
-from audit_rules.finding import Verdict
-from audit_rules.phrases.automaton import PhraseSet
-from audit_rules.phrases.language import language_of
-from audit_rules.phrases.normalise import normalise
-from audit_rules.phrases.tolerance import SHORTEST, with_one_misheard
-from audit_rules.rule import Rule, Scorecard, Speaker
-from audit_rules.rule_files.checks import PHRASE_KEYS, Words, phrase_lists
-from audit_rules.rulebook import Rulebook, shipped_acts
-from transcription.errors import SetupError
-from transcription.transcript import SpeakerRole
+from callaudit.audit_rules.acts.inventory import Act
+from callaudit.audit_rules.authoring.examples import examples_of, parse_example
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.phrases.automaton import PhraseSet
+from callaudit.audit_rules.phrases.language import language_of
+from callaudit.audit_rules.phrases.normalise import normalise
+from callaudit.audit_rules.phrases.tolerance import SHORTEST, with_one_misheard
+from callaudit.audit_rules.rule import Rule, Scorecard, Speaker
+from callaudit.audit_rules.rule_files.checks import PHRASE_KEYS, Words, phrase_lists
+from callaudit.audit_rules.rulebook import Rulebook, shipped_acts
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.transcript import SpeakerRole
 
 _GROUP = re.compile(r"\(([^()]*)\)([?*]?)")
 _LIST = re.compile(r"<([a-z_]+)>")

@@ -13,12 +13,12 @@ from textwrap import indent
 import msgspec
 import yaml
 
-from audit_rules.authoring.lint import FILL_IN
-from audit_rules.rule import MATCHERS, Rule
-from audit_rules.rule_files.checks import RULE_ID
-from audit_rules.rule_files.schema import SCHEMA_NAME, rule_schema
-from audit_rules.rulebook import Rulebook
-from transcription.errors import InputError
+from callaudit.audit_rules.authoring.lint import FILL_IN
+from callaudit.audit_rules.rule import MATCHERS, Rule
+from callaudit.audit_rules.rule_files.checks import RULE_ID
+from callaudit.audit_rules.rule_files.schema import SCHEMA_NAME, rule_schema
+from callaudit.audit_rules.rulebook import Rulebook
+from callaudit.transcription.errors import InputError
 
 EDITOR_LINE = f"# yaml-language-server: $schema={SCHEMA_NAME}"
 # These files of a rules folder hold something else than rules.

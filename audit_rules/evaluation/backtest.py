@@ -8,15 +8,15 @@ from itertools import tee
 
 import msgspec
 
-from audit_rules.audit import audit_each
-from audit_rules.conversation import Contact
-from audit_rules.evaluation.golden_verdicts import Golden
-from audit_rules.finding import Evidence, EvidenceKind, Finding, Verdict
-from audit_rules.rulebook import Rulebook
-from audit_rules.scorecard import CallScore, ScoresCompared, compared, score, unproven, verdicts_of
-from audit_rules.sentences import reason_of
-from transcription.transcript import Seconds, SpeakerRole, Transcript
-from transcription.turns import turns_of
+from callaudit.audit_rules.audit import audit_each
+from callaudit.audit_rules.conversation import Contact
+from callaudit.audit_rules.evaluation.golden_verdicts import Golden
+from callaudit.audit_rules.finding import Evidence, EvidenceKind, Finding, Verdict
+from callaudit.audit_rules.rulebook import Rulebook
+from callaudit.audit_rules.scorecard import CallScore, ScoresCompared, compared, score, unproven, verdicts_of
+from callaudit.audit_rules.sentences import reason_of
+from callaudit.transcription.transcript import Seconds, SpeakerRole, Transcript
+from callaudit.transcription.turns import turns_of
 
 _SENTENCE_END = re.compile(r"[.?!…]+(?=\s|$)")
 # What decides comes before what called for it, and that before what was only near.

@@ -12,7 +12,7 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from transcription.errors import SetupError
+from callaudit.transcription.errors import SetupError
 
 Z95 = 1.959964
 RESAMPLES = 1000

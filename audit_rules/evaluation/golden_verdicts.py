@@ -10,8 +10,8 @@ from typing import Any
 
 import msgspec
 
-from audit_rules.finding import Verdict
-from transcription.errors import InputError
+from callaudit.audit_rules.finding import Verdict
+from callaudit.transcription.errors import InputError
 
 COLUMNS = ("call_id", "rule_id", "verdict")
 

@@ -10,18 +10,34 @@ import msgspec
 import numpy as np
 import yaml
 
-from audit_rules.acts.recognise import recognise
-from audit_rules.acts.said import Certainty, Place
-from audit_rules.conversation import Conversation
-from audit_rules.episode import upset_turns
-from audit_rules.evaluation.estimates import Estimate, Floats, f1_interval, percentiles, resampled_sums, wilson
-from audit_rules.finding import EvidenceKind
-from audit_rules.matchers.timing import interruptions
-from audit_rules.rule_files.yaml_document import suggest
-from audit_rules.rulebook import SHIPPED, Rulebook
-from transcription.errors import InputError, SetupError
-from transcription.transcript import Call, Provenance, RolesFrom, Seconds, Span, SpeakerRole, Transcript, Utterance
-from transcription.turns import Turn, is_listening_signal
+from callaudit.audit_rules.acts.recognise import recognise
+from callaudit.audit_rules.acts.said import Certainty, Place
+from callaudit.audit_rules.conversation import Conversation
+from callaudit.audit_rules.episode import upset_turns
+from callaudit.audit_rules.evaluation.estimates import (
+    Estimate,
+    Floats,
+    f1_interval,
+    percentiles,
+    resampled_sums,
+    wilson,
+)
+from callaudit.audit_rules.finding import EvidenceKind
+from callaudit.audit_rules.matchers.timing import interruptions
+from callaudit.audit_rules.rule_files.yaml_document import suggest
+from callaudit.audit_rules.rulebook import SHIPPED, Rulebook
+from callaudit.transcription.errors import InputError, SetupError
+from callaudit.transcription.transcript import (
+    Call,
+    Provenance,
+    RolesFrom,
+    Seconds,
+    Span,
+    SpeakerRole,
+    Transcript,
+    Utterance,
+)
+from callaudit.transcription.turns import Turn, is_listening_signal
 
 _NAMED = re.compile(r"^[A-Za-z]{0,2}\d*: ")
 _LABELLED = Provenance(engine="written", model="labelled", weights_hash="", settings_hash="")

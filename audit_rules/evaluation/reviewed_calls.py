@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from audit_rules.evaluation.estimates import Counts, Estimate, cohens_kappa, krippendorffs_alpha, wilson
-from audit_rules.finding import Verdict
-from audit_rules.rule_files.yaml_document import suggest
-from transcription.errors import InputError
+from callaudit.audit_rules.evaluation.estimates import Counts, Estimate, cohens_kappa, krippendorffs_alpha, wilson
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rule_files.yaml_document import suggest
+from callaudit.transcription.errors import InputError
 
 _VERDICTS = {verdict: n for n, verdict in enumerate(Verdict)}
 _FIELDS = ("call_id", "rule_id", "verdict", "reviewer")

@@ -11,12 +11,23 @@ from typing import Any, Protocol
 
 import msgspec
 
-from audit_rules.acts.said import Place, Said
-from audit_rules.conversation import Conversation
-from audit_rules.finding import NO_FACTS, Evidence, EvidenceKind, Facts, Finding, Miss, Note, Reason, Since, Verdict
-from audit_rules.phrases.index import Index
-from audit_rules.rule import Speaker
-from audit_rules.window import Window
+from callaudit.audit_rules.acts.said import Place, Said
+from callaudit.audit_rules.conversation import Conversation
+from callaudit.audit_rules.finding import (
+    NO_FACTS,
+    Evidence,
+    EvidenceKind,
+    Facts,
+    Finding,
+    Miss,
+    Note,
+    Reason,
+    Since,
+    Verdict,
+)
+from callaudit.audit_rules.phrases.index import Index
+from callaudit.audit_rules.rule import Speaker
+from callaudit.audit_rules.window import Window
 
 
 class Scope(msgspec.Struct, frozen=True, kw_only=True, gc=False):

@@ -11,15 +11,15 @@ import re
 from bisect import bisect_right
 from collections.abc import Iterator, Sequence
 
-from audit_rules.acts.said import Place
-from audit_rules.conversation import Conversation
-from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Note, Reason
-from audit_rules.matchers import Answer, Scope, searched
-from audit_rules.phrases.index import Index
-from audit_rules.phrases.normalise import NUMBER_WORDS
-from audit_rules.rule import AsksAgain, Phrases
-from audit_rules.word_certainty import heard_surely, too_uncertain
-from transcription.turns import is_listening_signal
+from callaudit.audit_rules.acts.said import Place
+from callaudit.audit_rules.conversation import Conversation
+from callaudit.audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Note, Reason
+from callaudit.audit_rules.matchers import Answer, Scope, searched
+from callaudit.audit_rules.phrases.index import Index
+from callaudit.audit_rules.phrases.normalise import NUMBER_WORDS
+from callaudit.audit_rules.rule import AsksAgain, Phrases
+from callaudit.audit_rules.word_certainty import is_confident, too_uncertain
+from callaudit.transcription.turns import is_listening_signal
 
 _REFUSAL = re.compile(
     r"\b(?:do not (?:have|know|remember)|no idea|not sure|one (?:moment|second)|hold on"
@@ -55,7 +55,7 @@ class AsksAgainMatcher:
         """Missed by the first such question that was surely heard."""
         again = self._again(call)
         if again:
-            sure = [question for question in again if heard_surely(call, question[0])]
+            sure = [question for question in again if is_confident(call, question[0])]
             if not sure:
                 doubted = sorted({place for place, _, _ in again})
                 against = (call.evidence(EvidenceKind.AGAINST, p, Note.ASKED_AGAIN) for p in doubted)

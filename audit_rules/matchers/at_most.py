@@ -5,14 +5,14 @@ at_most: {times: 2, any_of: [sorry], unless_said: {events: [apology.is_specific]
 
 from collections.abc import Sequence
 
-from audit_rules.acts.said import Place
-from audit_rules.conversation import Conversation
-from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason, Unit
-from audit_rules.matchers import Answer, Scope, answering_turns, inside
-from audit_rules.phrases.index import Index
-from audit_rules.rule import AtMost
-from audit_rules.window import Window
-from audit_rules.word_certainty import heard_surely, too_uncertain
+from callaudit.audit_rules.acts.said import Place
+from callaudit.audit_rules.conversation import Conversation
+from callaudit.audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason, Unit
+from callaudit.audit_rules.matchers import Answer, Scope, answering_turns, inside
+from callaudit.audit_rules.phrases.index import Index
+from callaudit.audit_rules.rule import AtMost
+from callaudit.audit_rules.window import Window
+from callaudit.audit_rules.word_certainty import is_confident, too_uncertain
 
 
 class AtMostMatcher:
@@ -44,7 +44,7 @@ class AtMostMatcher:
         if redeeming:
             evidence = call.evidence(EvidenceKind.MET, redeeming[0])
             return self.answer.met(Reason.SAID_WITH_SPECIFIC, evidence, facts=counted)
-        sure = [hit for hit in hits if heard_surely(call, hit)]
+        sure = [hit for hit in hits if is_confident(call, hit)]
         against = (call.evidence(EvidenceKind.AGAINST, p) for p in hits)
         if len(sure) <= self.times:
             doubted = [hit for hit in hits if hit not in sure]

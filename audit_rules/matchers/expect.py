@@ -12,15 +12,15 @@ from collections.abc import Sequence
 
 import msgspec
 
-from audit_rules.acts.said import Place, Said
-from audit_rules.conversation import Conversation
-from audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Miss, Note, Reason, Unit
-from audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside
-from audit_rules.phrases.index import Index
-from audit_rules.rule import Expect
-from audit_rules.specificity import names_the_issue
-from audit_rules.window import parse_window
-from transcription.transcript import Seconds
+from callaudit.audit_rules.acts.said import Place, Said
+from callaudit.audit_rules.conversation import Conversation
+from callaudit.audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Miss, Note, Reason, Unit
+from callaudit.audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside
+from callaudit.audit_rules.phrases.index import Index
+from callaudit.audit_rules.rule import Expect
+from callaudit.audit_rules.specificity import names_the_issue
+from callaudit.audit_rules.window import parse_window
+from callaudit.transcription.transcript import Seconds
 
 
 class ExpectMatcher:

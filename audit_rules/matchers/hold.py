@@ -11,13 +11,13 @@ before it, what is said on return in the first one after it.
 import re
 from collections.abc import Sequence
 
-from audit_rules.acts.said import Place
-from audit_rules.conversation import EARLY, Conversation
-from audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Miss, Note, PauseKind, Reason, Unit
-from audit_rules.matchers import Answer, Scope, inside
-from audit_rules.phrases.index import Index
-from audit_rules.rule import Hold, Phrases
-from transcription.transcript import Seconds, Span, SpeakerRole
+from callaudit.audit_rules.acts.said import Place
+from callaudit.audit_rules.conversation import EARLY, Conversation
+from callaudit.audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Miss, Note, PauseKind, Reason, Unit
+from callaudit.audit_rules.matchers import Answer, Scope, inside
+from callaudit.audit_rules.phrases.index import Index
+from callaudit.audit_rules.rule import Hold, Phrases
+from callaudit.transcription.transcript import Seconds, Span, SpeakerRole
 
 _MISSING = {
     "asked": Reason.HOLD_NOT_ASKED,

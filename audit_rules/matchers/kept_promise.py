@@ -13,13 +13,13 @@ from datetime import datetime, timedelta
 
 import msgspec
 
-from audit_rules.acts.said import Place
-from audit_rules.conversation import Contact, Conversation
-from audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Medium, Miss, Promise, Reason, Unit
-from audit_rules.matchers import Answer, Scope
-from audit_rules.phrases.index import Index
-from audit_rules.rule import KeptPromise, Phrases
-from transcription.transcript import Call
+from callaudit.audit_rules.acts.said import Place
+from callaudit.audit_rules.conversation import Contact, Conversation
+from callaudit.audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Medium, Miss, Promise, Reason, Unit
+from callaudit.audit_rules.matchers import Answer, Scope
+from callaudit.audit_rules.phrases.index import Index
+from callaudit.audit_rules.rule import KeptPromise, Phrases
+from callaudit.transcription.transcript import Call
 
 _NUMBERS = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())} | {
     "an": 1, "a": 1, "couple": 2, "twelve": 12, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40,

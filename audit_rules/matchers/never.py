@@ -8,14 +8,14 @@ Only what is sure is a miss; what is likely but not sure is `unsure`, and what i
 
 from collections.abc import Sequence
 
-from audit_rules.acts.said import Certainty, Place
-from audit_rules.conversation import Conversation
-from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason, Since
-from audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside, searched
-from audit_rules.phrases.index import Index
-from audit_rules.rule import Never
-from audit_rules.window import Window, parse_window
-from audit_rules.word_certainty import heard_surely, too_uncertain
+from callaudit.audit_rules.acts.said import Certainty, Place
+from callaudit.audit_rules.conversation import Conversation
+from callaudit.audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason, Since
+from callaudit.audit_rules.matchers import Answer, Scope, answering_turns, in_time, inside, searched
+from callaudit.audit_rules.phrases.index import Index
+from callaudit.audit_rules.rule import Never
+from callaudit.audit_rules.window import Window, parse_window
+from callaudit.audit_rules.word_certainty import is_confident, too_uncertain
 
 
 class NeverMatcher:
@@ -40,7 +40,7 @@ class NeverMatcher:
         excuses = {hit: self._excuse(call, hit, scope) for hit in hits}
         offending = [hit for hit, excuse in excuses.items() if excuse is None]
         certain = [hit for hit in offending if call.surest(self.phrases, hit) is Certainty.SURE]
-        sure = [hit for hit in certain if heard_surely(call, hit)]
+        sure = [hit for hit in certain if is_confident(call, hit)]
         against = (
             call.evidence(EvidenceKind.AGAINST, p, said=call.best(self.phrases, p.turn))
             for p in sure or certain or offending

@@ -8,12 +8,12 @@ time, the answer is `unsure`.
 
 from collections.abc import Sequence
 
-from audit_rules.acts.said import Place
-from audit_rules.conversation import Conversation
-from audit_rules.finding import EvidenceKind, Finding, Miss, Note, Reason
-from audit_rules.matchers import Answer, Scope
-from audit_rules.phrases.index import Index
-from audit_rules.rule import Order
+from callaudit.audit_rules.acts.said import Place
+from callaudit.audit_rules.conversation import Conversation
+from callaudit.audit_rules.finding import EvidenceKind, Finding, Miss, Note, Reason
+from callaudit.audit_rules.matchers import Answer, Scope
+from callaudit.audit_rules.phrases.index import Index
+from callaudit.audit_rules.rule import Order
 
 
 class OrderMatcher:

@@ -11,14 +11,14 @@ import re
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 
-from audit_rules.acts.said import Place
-from audit_rules.content_words import content_stems
-from audit_rules.conversation import Conversation
-from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason
-from audit_rules.matchers import Answer, Scope, answering_turns, inside
-from audit_rules.phrases.index import Index
-from audit_rules.rule import Phrases, Restates
-from audit_rules.window import Window
+from callaudit.audit_rules.acts.said import Place
+from callaudit.audit_rules.content_words import content_stems
+from callaudit.audit_rules.conversation import Conversation
+from callaudit.audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason
+from callaudit.audit_rules.matchers import Answer, Scope, answering_turns, inside
+from callaudit.audit_rules.phrases.index import Index
+from callaudit.audit_rules.rule import Phrases, Restates
+from callaudit.audit_rules.window import Window
 
 _SENTENCE = re.compile(r"[^.?]+[.?]? ?")
 # Without punctuation a turn is one sentence, and what is said this far from the lead is no longer led by it.

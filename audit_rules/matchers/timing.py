@@ -13,14 +13,14 @@ from statistics import median
 
 import msgspec
 
-from audit_rules.acts.said import Place
-from audit_rules.conversation import Conversation
-from audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Miss, Note, Reason, Unit
-from audit_rules.matchers import Answer, Scope, searched
-from audit_rules.phrases.index import Index
-from audit_rules.rule import Phrases, Timing
-from transcription.transcript import Seconds, Span, SpeakerRole
-from transcription.turns import Turn, is_listening_signal
+from callaudit.audit_rules.acts.said import Place
+from callaudit.audit_rules.conversation import Conversation
+from callaudit.audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Miss, Note, Reason, Unit
+from callaudit.audit_rules.matchers import Answer, Scope, searched
+from callaudit.audit_rules.phrases.index import Index
+from callaudit.audit_rules.rule import Phrases, Timing
+from callaudit.transcription.transcript import Seconds, Span, SpeakerRole
+from callaudit.transcription.turns import Turn, is_listening_signal
 
 # The customer must have been under way, and must still be talking, for a start to be an interruption and not
 # an answer that came a little early; the agent must then hold the floor (Schegloff 2000 on overlap resolution).

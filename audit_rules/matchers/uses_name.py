@@ -9,14 +9,14 @@ the lack of one judges nothing.
 import re
 from collections.abc import Iterator, Sequence
 
-from audit_rules.acts.said import Certainty, Place
-from audit_rules.content_words import STOP
-from audit_rules.conversation import Conversation
-from audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason
-from audit_rules.matchers import Answer, Scope
-from audit_rules.phrases.index import Index
-from audit_rules.phrases.normalise import normalise
-from audit_rules.rule import Phrases, UsesName
+from callaudit.audit_rules.acts.said import Certainty, Place
+from callaudit.audit_rules.content_words import STOP
+from callaudit.audit_rules.conversation import Conversation
+from callaudit.audit_rules.finding import EvidenceKind, Facts, Finding, Miss, Reason
+from callaudit.audit_rules.matchers import Answer, Scope
+from callaudit.audit_rules.phrases.index import Index
+from callaudit.audit_rules.phrases.normalise import normalise
+from callaudit.audit_rules.rule import Phrases, UsesName
 
 _NAME = re.compile(r"[A-Z][a-z]+")
 _ALONE = re.compile(r"[A-Z][a-z]+(?: [A-Z][a-z]+){0,2} ?(?:[.,?!;:]|$)")

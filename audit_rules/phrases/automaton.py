@@ -16,9 +16,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from audit_rules.phrases.language import ANY, NUMBER, STARS, InOrder, Node, OneOf, Phrase
-from audit_rules.phrases.normalise import NUMBER_WORDS
-from transcription.redaction import KINDS
+from callaudit.audit_rules.phrases.language import ANY, NUMBER, STARS, InOrder, Node, OneOf, Phrase
+from callaudit.audit_rules.phrases.normalise import NUMBER_WORDS
+from callaudit.transcription.redaction import KINDS
 
 # A run ends here, so that time is linear in the text whatever a phrase says.
 _LONGEST_RUN = 256

@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from audit_rules.acts.said import Place
-from audit_rules.phrases.automaton import PhraseSet
-from audit_rules.phrases.language import language_of
-from audit_rules.phrases.tolerance import with_one_misheard
-from audit_rules.rule import Phrases, Speaker
+from callaudit.audit_rules.acts.said import Place
+from callaudit.audit_rules.phrases.automaton import PhraseSet
+from callaudit.audit_rules.phrases.language import language_of
+from callaudit.audit_rules.phrases.tolerance import with_one_misheard
+from callaudit.audit_rules.rule import Phrases, Speaker
 
 
 class PhraseList(msgspec.Struct, frozen=True, kw_only=True):

@@ -20,7 +20,7 @@ from functools import lru_cache
 
 import msgspec
 
-from audit_rules.phrases.normalise import TOKEN, normalise, spelt, with_apostrophes
+from callaudit.audit_rules.phrases.normalise import TOKEN, normalise, spelt, with_apostrophes
 
 
 class PhraseError(ValueError):

@@ -5,11 +5,11 @@ from collections.abc import Collection, Iterator, Mapping
 
 import msgspec
 
-from audit_rules.acts.inventory import Act
-from audit_rules.phrases.language import Language, PhraseError
-from audit_rules.rule import MATCHERS, Gate, Phrases, Rule, Speaker
-from audit_rules.rule_files.yaml_document import Document, Keys, suggest
-from audit_rules.window import parse_window
+from callaudit.audit_rules.acts.inventory import Act
+from callaudit.audit_rules.phrases.language import Language, PhraseError
+from callaudit.audit_rules.rule import MATCHERS, Gate, Phrases, Rule, Speaker
+from callaudit.audit_rules.rule_files.yaml_document import Document, Keys, suggest
+from callaudit.audit_rules.window import parse_window
 
 Words = Mapping[str, tuple[str, ...]]
 

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from audit_rules.rule import MATCHERS, Rule
-from audit_rules.rule_files.checks import RULE_ID
+from callaudit.audit_rules.rule import MATCHERS, Rule
+from callaudit.audit_rules.rule_files.checks import RULE_ID
 
 SCHEMA_NAME = "rule.schema.json"
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import msgspec
 
-from audit_rules.finding import Evidence, Facts, Finding, Reason, Unit
+from callaudit.audit_rules.finding import Evidence, Facts, Finding, Reason, Unit
 
 Variants = tuple[str, ...]
 """Ways to say one thing: the first one counts of which every fact is known."""

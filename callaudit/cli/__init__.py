@@ -24,7 +24,7 @@ from callaudit.cli import (
     setting_up,
 )
 from callaudit.cli.app import DAILY, READING, SETUP, STOPPED, app, given
-from transcription.errors import CallauditError
+from callaudit.transcription.errors import CallauditError
 
 # Listed by `callaudit --help` in this order.
 app.add_typer(setting_up.commands)
@@ -81,11 +81,11 @@ def _broke_down(error: Exception) -> int:
     """One line for the person, and the trace in a file for who mends it."""
     from datetime import UTC, datetime
 
-    from flows.settings import load_settings
-    from flows.telemetry.error_log import write_down
-    from flows.telemetry.handlers import BROKE_DOWN
-    from transcription.errors import disk_full, is_disk_full, trace_of
-    from transcription.inbox.metadata import printable
+    from callaudit.flows.settings import load_settings
+    from callaudit.flows.telemetry.error_log import write_down
+    from callaudit.flows.telemetry.handlers import BROKE_DOWN
+    from callaudit.transcription.errors import disk_full, is_disk_full, trace_of
+    from callaudit.transcription.inbox.metadata import printable
 
     if isinstance(error, OSError) and is_disk_full(error):
         from callaudit.console import show_error

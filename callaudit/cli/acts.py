@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from callaudit.cli.app import current_rulebook, given
-from transcription.errors import InputError
+from callaudit.transcription.errors import InputError
 
 commands = typer.Typer(
     name="acts", help="List, explain, measure and teach the acts that rules speak of.", no_args_is_help=True
@@ -32,7 +32,7 @@ def acts_list() -> None:
 def acts_show(act: Annotated[str, typer.Argument(help="For example apologises_for.")]) -> None:
     """An act in words, with its phrases, its examples, and the rules that ask for it."""
     from callaudit.console import out
-    from flows.acts import act_called, rules_asking_for
+    from callaudit.flows.acts import act_called, rules_asking_for
 
     rulebook = current_rulebook()
     found = act_called(rulebook, act)
@@ -61,7 +61,7 @@ def acts_explain(
     Example: callaudit acts explain "no wonder you're cross, four calls" --after "C: nobody ever rings me back"
     """
     from callaudit.console import show_rows
-    from flows.acts import explain
+    from callaudit.flows.acts import explain
 
     show_rows(explain(turn, current_rulebook(), customer=customer, before=after or ()), empty="Nothing was recognised.")
 
@@ -78,7 +78,7 @@ def acts_evaluate(
     Example: callaudit acts evaluate tagged/
     """
     from callaudit.console import out, show_rows
-    from flows.acts import evaluate
+    from callaudit.flows.acts import evaluate
 
     found, mean = evaluate(folder, current_rulebook())
     rows: list[dict[str, object]] = [
@@ -113,8 +113,8 @@ def acts_learn(
     Examples: callaudit acts learn tagged/     callaudit acts learn --reviews
     """
     from callaudit.console import out, show_rows
-    from flows.acts import learn, learn_from_people
-    from flows.settings import load_settings
+    from callaudit.flows.acts import learn, learn_from_people
+    from callaudit.flows.settings import load_settings
 
     settings = load_settings(given.config)
     if reviews == (folder is not None):

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated, TypeVar
 
 import typer
 
-from flows.access import keep_private
-from transcription.errors import InputError
+from callaudit.flows.access import keep_private
+from callaudit.transcription.errors import InputError
 
 if TYPE_CHECKING:
-    from audit_rules.rulebook import Rulebook
+    from callaudit.audit_rules.rulebook import Rulebook
 
 T = TypeVar("T")
 
@@ -95,8 +95,8 @@ def one_of(option: str, given: str, known: Sequence[T]) -> T:
 
 def current_rulebook(*, recogniser: bool = True) -> "Rulebook":
     """The shipped rules with those of the settings; without the `recogniser` quicker, for what judges no call."""
-    from audit_rules.rulebook import load_rulebook
-    from flows.settings import load_settings
+    from callaudit.audit_rules.rulebook import load_rulebook
+    from callaudit.flows.settings import load_settings
 
     settings = load_settings(given.config)
     return load_rulebook(*settings.rule_folders, recogniser=recogniser and settings.run.acts)

@@ -33,11 +33,11 @@ def calls_list(
     """
     from typing import get_args
 
-    from audit_rules.finding import Verdict
+    from callaudit.audit_rules.finding import Verdict
     from callaudit.console import out, show_rows
-    from flows.settings import load_settings
-    from warehouse.call_list import Asked, Order, list_calls
-    from warehouse.connect import open_published
+    from callaudit.flows.settings import load_settings
+    from callaudit.warehouse.call_list import Asked, Order, list_calls
+    from callaudit.warehouse.connect import open_published
 
     settings = load_settings(given.config)
     asked = Asked(
@@ -63,8 +63,8 @@ def calls_list(
 def calls_refused() -> None:
     """The files that could not be audited, with the reason and the next step."""
     from callaudit.console import show_rows
-    from flows.settings import load_settings
-    from warehouse.connect import open_published
+    from callaudit.flows.settings import load_settings
+    from callaudit.warehouse.connect import open_published
 
     with open_published(load_settings(given.config).published) as published:
         rows = published.rows("select path as file, code, reason, next_step as try from not_audited order by path")
@@ -77,9 +77,9 @@ def calls_show(
 ) -> None:
     """Make a call's page and say where it is."""
     from callaudit.console import out
-    from flows.report_files import render_call
-    from flows.settings import load_settings
-    from warehouse.connect import open_published
+    from callaudit.flows.report_files import render_call
+    from callaudit.flows.settings import load_settings
+    from callaudit.warehouse.connect import open_published
 
     settings = load_settings(given.config)
     with open_published(settings.published) as published:

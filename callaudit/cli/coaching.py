@@ -30,9 +30,9 @@ def coaching_agree(
     Example: callaudit coaching agree "Grace Silva" apology --by "Lea Roth" --note "say what for" --moment C-1004@1:38
     """
     from callaudit.console import out
-    from flows.coaching import agree
-    from flows.settings import load_settings
-    from reports.page import agent_link
+    from callaudit.flows.coaching import agree
+    from callaudit.flows.settings import load_settings
+    from callaudit.reports.page import agent_link
 
     settings = load_settings(given.config)
     day = (on or datetime.now().astimezone()).date()
@@ -47,9 +47,9 @@ def coaching_list(
 ) -> None:
     """What was agreed, the newest first; `callaudit query "from agreements" --out FILE` exports it."""
     from callaudit.console import show_rows
-    from flows.settings import load_settings
-    from reports.weekly.edition import choose_edition
-    from warehouse.connect import open_published
+    from callaudit.flows.settings import load_settings
+    from callaudit.reports.weekly.edition import choose_edition
+    from callaudit.warehouse.connect import open_published
 
     settings = load_settings(given.config)
     with open_published(settings.published) as published:

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from callaudit.cli.app import DAILY, SOME_FAILED, SOMETHING_LEFT, counted, current_rulebook, given
-from transcription.errors import InputError, SetupError
+from callaudit.transcription.errors import InputError, SetupError
 
 if TYPE_CHECKING:
-    from flows.auditing.audit_run import RunSummary
+    from callaudit.flows.auditing.audit_run import RunSummary
 
 commands = typer.Typer()
 
@@ -39,8 +39,8 @@ def run(
     Example: callaudit run ~/recordings/2026-03-09
     """
     from callaudit.console import out, shown
-    from flows.auditing.interrupt import stops_at_once
-    from flows.settings import load_settings, sources_of
+    from callaudit.flows.auditing.interrupt import stops_at_once
+    from callaudit.flows.settings import load_settings, sources_of
 
     # Before anything is started, and before anything is made.
     sources_of(load_settings(given.config), *(folders or []))
@@ -49,11 +49,11 @@ def run(
             out.print("[dim]starting Prefect ...[/]")
         # An error is shown once, by `main`, not also as Prefect's trace.
         os.environ["PREFECT_LOGGING_LEVEL"] = "CRITICAL"
-        from flows.scheduling.own_server import some_server
+        from callaudit.flows.scheduling.own_server import some_server
 
         asked_scheduler = _scheduler(runner, scheduler)
-        with some_server(meanwhile=lambda: import_module("flows.nightly_audit")):
-            from flows.nightly_audit import nightly_audit
+        with some_server(meanwhile=lambda: import_module("callaudit.flows.nightly_audit")):
+            from callaudit.flows.nightly_audit import nightly_audit
 
             summary = nightly_audit(
                 config=str(given.config) if given.config else None,
@@ -69,7 +69,7 @@ def run(
 
 def _scheduler(runner: str, scheduler: str) -> str | None:
     """What to tell the flow: an address, "" for this machine, None for what the settings say."""
-    from flows.settings import load_settings
+    from callaudit.flows.settings import load_settings
 
     if runner not in {"", "here", "dask"}:
         raise InputError(f"there is no runner “{runner}”", tries=("callaudit run --runner dask", "--runner here"))
@@ -133,14 +133,14 @@ def audit(
 
     Example: callaudit audit call.wav --scorecard six_step_process
     """
-    from audit_rules.audit import audit as judge
-    from audit_rules.scorecard import score, unproven, verdicts_of
+    from callaudit.audit_rules.audit import audit as judge
+    from callaudit.audit_rules.scorecard import score, unproven, verdicts_of
     from callaudit.console import out, show_error, show_scorecard
-    from flows.auditing.transcription_pool import choose_engine, read_arrival
-    from flows.settings import load_settings
-    from transcription.inbox import arrival_of
-    from transcription.transcribe import transcribe
-    from transcription.transcript import SpeakerRole
+    from callaudit.flows.auditing.transcription_pool import choose_engine, read_arrival
+    from callaudit.flows.settings import load_settings
+    from callaudit.transcription.inbox import arrival_of
+    from callaudit.transcription.transcribe import transcribe
+    from callaudit.transcription.transcript import SpeakerRole
 
     settings = load_settings(given.config)
     rulebook = current_rulebook()
@@ -189,8 +189,8 @@ def transcribe(
     Example: callaudit transcribe call.wav --out call.vtt
     """
     from callaudit.cli.transcript_file import FORMATS, transcript_of
-    from flows.access import write_whole
-    from transcription.captions import written
+    from callaudit.flows.access import write_whole
+    from callaudit.transcription.captions import written
 
     form = output or (target.suffix.removeprefix(".").lower() if target else "text")
     if form not in FORMATS:
@@ -220,8 +220,8 @@ def reaudit(
     Example: callaudit reaudit --week 2026-W10
     """
     from callaudit.console import out, shown
-    from flows.auditing.reaudit_run import audit_again
-    from flows.settings import load_settings
+    from callaudit.flows.auditing.reaudit_run import audit_again
+    from callaudit.flows.settings import load_settings
 
     if not (since or week or every):
         raise InputError("which calls?", tries=("--all", "--since 2026-03-01", "--week 2026-W10"))
@@ -261,10 +261,10 @@ def erase(
     """
     from callaudit.cli.erasure_output import show_erased, show_removal
     from callaudit.console import out
-    from flows.erasure.erase import erase_now, plan_erasure
-    from flows.erasure.file_search import prefect_history
-    from flows.erasure.own_files import own_files
-    from flows.settings import load_settings
+    from callaudit.flows.erasure.erase import erase_now, plan_erasure
+    from callaudit.flows.erasure.file_search import prefect_history
+    from callaudit.flows.erasure.own_files import own_files
+    from callaudit.flows.settings import load_settings
 
     if bool(call) == bool(customer):
         raise InputError("what is to be erased?", tries=("--call ID", "--customer ID"))
@@ -294,8 +294,8 @@ def keep_only_so_long(
     Example: callaudit retain --dry-run
     """
     from callaudit.cli.erasure_output import show_retained
-    from flows.erasure.retention import retain
-    from flows.settings import load_settings
+    from callaudit.flows.erasure.retention import retain
+    from callaudit.flows.settings import load_settings
 
     settings = load_settings(given.config)
     found = retain(settings, dry_run=dry_run)
@@ -310,8 +310,8 @@ def scan_stored() -> None:
     Says where, never what. Exit code 0: nothing is left; 1: something is.
     """
     from callaudit.console import out, show_rows
-    from flows.erasure.personal_data_scan import leftovers
-    from flows.settings import load_settings
+    from callaudit.flows.erasure.personal_data_scan import leftovers
+    from callaudit.flows.settings import load_settings
 
     left = leftovers(load_settings(given.config))
     if not left:

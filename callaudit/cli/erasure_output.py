@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from rich.markup import escape
 
 from callaudit.console import out, show_rows
-from flows.erasure.erase import Erased
-from flows.erasure.own_files import OwnFiles
-from flows.erasure.removal import Outcome, Removal
-from flows.erasure.retention import Retained
-from flows.settings import RetentionSettings
-from transcription.inbox.metadata import printable
+from callaudit.flows.erasure.erase import Erased
+from callaudit.flows.erasure.own_files import OwnFiles
+from callaudit.flows.erasure.removal import Outcome, Removal
+from callaudit.flows.erasure.retention import Retained
+from callaudit.flows.settings import RetentionSettings
+from callaudit.transcription.inbox.metadata import printable
 
 _NAMED = 4
 

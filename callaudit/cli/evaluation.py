@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from audit_rules.evaluation.estimates import Estimate
-from audit_rules.evaluation.labelled_utterances import (
+from callaudit.audit_rules.evaluation.estimates import Estimate
+from callaudit.audit_rules.evaluation.labelled_utterances import (
     Agreement,
     Check,
     Judged,
@@ -20,13 +20,13 @@ from audit_rules.evaluation.labelled_utterances import (
     read_rows,
     worst_errors,
 )
-from audit_rules.evaluation.reviewed_calls import check_rules, compare, read_reviews
-from audit_rules.finding import Verdict
-from audit_rules.rule_files.yaml_document import suggest
-from audit_rules.rulebook import Rulebook
+from callaudit.audit_rules.evaluation.reviewed_calls import check_rules, compare, read_reviews
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rule_files.yaml_document import suggest
+from callaudit.audit_rules.rulebook import Rulebook
 from callaudit.console import err, out, show_errors_of, show_rows
-from transcription.errors import InputError
-from warehouse.connect import open_published
+from callaudit.transcription.errors import InputError
+from callaudit.warehouse.connect import open_published
 
 # Labels that came with a public data set; people of ours gave the others.
 _PUBLIC = "pub_"

@@ -22,9 +22,9 @@ def fragile(
     Example: callaudit fragile --sample 50 --week 2026-W10
     """
     from callaudit.console import out, show_rows
-    from flows.fragile import hear_again
-    from flows.settings import load_settings
-    from reports.wording import between, percent
+    from callaudit.flows.fragile import hear_again
+    from callaudit.flows.settings import load_settings
+    from callaudit.reports.wording import between, percent
 
     settings = load_settings(given.config)
     with out.status("hearing again ...") as status:

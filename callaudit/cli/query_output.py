@@ -15,9 +15,9 @@ import pyarrow.csv
 import pyarrow.parquet
 
 from callaudit.console import show_rows
-from transcription.errors import InputError, SetupError
-from warehouse.connect import Parameters, Published
-from warehouse.queries import looks_like_a_name, saved_query, values_for
+from callaudit.transcription.errors import InputError, SetupError
+from callaudit.warehouse.connect import Parameters, Published
+from callaudit.warehouse.queries import looks_like_a_name, saved_query, values_for
 
 FORMATS = ("table", "csv", "json", "markdown", "parquet")
 _ENDINGS = {".csv": "csv", ".json": "json", ".md": "markdown", ".parquet": "parquet", ".txt": "table"}

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from callaudit.cli.app import READING, counted, given
-from transcription.errors import InputError
+from callaudit.transcription.errors import InputError
 
 if TYPE_CHECKING:
-    from reports import Format
+    from callaudit.reports import Format
 
 commands = typer.Typer()
 
@@ -39,8 +39,8 @@ def report(
     Example: callaudit report --team Billing
     """
     from callaudit.console import out
-    from flows.report_files import Narrowed, make_report
-    from flows.settings import load_settings
+    from callaudit.flows.report_files import Narrowed, make_report
+    from callaudit.flows.settings import load_settings
 
     settings = load_settings(given.config)
     with out.status("making the pages ..."):
@@ -61,7 +61,7 @@ def _formats(given: "list[str]") -> "tuple[Format, ...]":
 
     import msgspec
 
-    from reports import Format
+    from callaudit.reports import Format
 
     try:
         return msgspec.convert([one.lower() for one in given], tuple[Format, ...])
@@ -87,8 +87,8 @@ def mail(
     Example: callaudit mail --week last --dry-run
     """
     from callaudit.console import out
-    from flows.mailing.weekly_mail import send_weekly, write_draft
-    from flows.settings import load_settings
+    from callaudit.flows.mailing.weekly_mail import send_weekly, write_draft
+    from callaudit.flows.settings import load_settings
 
     settings = load_settings(given.config)
     card = scorecard or settings.report.scorecard
@@ -133,9 +133,9 @@ def query(
     """
     from callaudit.cli.query_output import format_of, question, write_answer
     from callaudit.console import out, show_rows
-    from flows.settings import load_settings
-    from warehouse.connect import open_published
-    from warehouse.queries import saved_queries
+    from callaudit.flows.settings import load_settings
+    from callaudit.warehouse.connect import open_published
+    from callaudit.warehouse.queries import saved_queries
 
     if show_saved or not sql:
         rows = [
@@ -167,9 +167,9 @@ def export(
     Example: callaudit export --out ~/lake/calls
     """
     from callaudit.console import out, show_rows
-    from flows.settings import load_settings
-    from warehouse.connect import open_published
-    from warehouse.export import export_views
+    from callaudit.flows.settings import load_settings
+    from callaudit.warehouse.connect import open_published
+    from callaudit.warehouse.export import export_views
 
     settings = load_settings(given.config)
     target = folder or settings.export
@@ -189,10 +189,10 @@ def dictionary(
 ) -> None:
     """Make a page that explains every view, table, column and macro, with sample queries run on your calls."""
     from callaudit.console import out
-    from flows.access import readable
-    from flows.settings import load_settings
-    from reports import dictionary as page
-    from warehouse.connect import open_published
+    from callaudit.flows.access import readable
+    from callaudit.flows.settings import load_settings
+    from callaudit.reports import dictionary as page
+    from callaudit.warehouse.connect import open_published
 
     settings = load_settings(given.config)
     mode = settings.access.reports_mode

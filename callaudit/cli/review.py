@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from callaudit.cli.app import counted, given
-from transcription.errors import InputError
+from callaudit.transcription.errors import InputError
 
 commands = typer.Typer(
     name="review", help="Have people judge findings, and compare them with the rules.", no_args_is_help=True
@@ -39,8 +39,8 @@ def review_sample(
     Example: callaudit review sample --out review-2026-W10.html
     """
     from callaudit.console import out
-    from flows.review import sample
-    from flows.settings import load_settings
+    from callaudit.flows.review import sample
+    from callaudit.flows.settings import load_settings
 
     drawn = sample(
         load_settings(given.config),
@@ -64,8 +64,8 @@ def review_import(
     Example: callaudit review import review.xlsx --reviewer "Eva Lind"
     """
     from callaudit.console import out
-    from flows.review import import_reviews
-    from flows.settings import load_settings
+    from callaudit.flows.review import import_reviews
+    from callaudit.flows.settings import load_settings
 
     taken = import_reviews(load_settings(given.config), file, reviewer=reviewer)
     out.print(
@@ -85,8 +85,8 @@ def review_report(
     import msgspec
 
     from callaudit.console import out, show_rows
-    from flows.review import report as compare
-    from flows.settings import load_settings
+    from callaudit.flows.review import report as compare
+    from callaudit.flows.settings import load_settings
 
     found = compare(load_settings(given.config), week=week, since=since)
     if json:
@@ -110,8 +110,8 @@ def review_dispute(
     Example: callaudit review dispute C-1007 apology.given --by "Ana Ruiz" --note "said at 2:10"
     """
     from callaudit.console import out
-    from flows.review import dispute
-    from flows.settings import load_settings
+    from callaudit.flows.review import dispute
+    from callaudit.flows.settings import load_settings
 
     dispute(load_settings(given.config), call_id, rule_id, by=by, note=note)
     out.print("The dispute is open.")
@@ -130,9 +130,9 @@ def review_resolve(
 ) -> None:
     """Close a dispute: the verdict is upheld, or overturned by a review that counts from now on."""
     from callaudit.console import out
-    from flows.review import resolve
-    from flows.settings import load_settings
-    from reports.reviews.form import SAID
+    from callaudit.flows.review import resolve
+    from callaudit.flows.settings import load_settings
+    from callaudit.reports.reviews.form import SAID
 
     if verdict and verdict not in SAID:
         raise InputError(f"“{verdict}” is no verdict", tries=tuple(f'--verdict "{word}"' for word in SAID))

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from callaudit.cli.app import FLIPPED, counted, current_rulebook, given
-from transcription.errors import SetupError
+from callaudit.transcription.errors import SetupError
 
 if TYPE_CHECKING:
-    from audit_rules.authoring.examples import Outcome
-    from audit_rules.rulebook import Rulebook
+    from callaudit.audit_rules.authoring.examples import Outcome
+    from callaudit.audit_rules.rulebook import Rulebook
 
 commands = typer.Typer(name="rules", help="List, explain, check and test the rules.", no_args_is_help=True)
 
@@ -50,7 +50,7 @@ def rules_show(rule_id: Annotated[str, typer.Argument(help="For example apology.
     A pasted rule is yours from then on. To add a phrase and keep getting the shipped rule's fixes, write
     `extends:` instead: docs/scorecards.md.
     """
-    from audit_rules.written import rule_text
+    from callaudit.audit_rules.written import rule_text
 
     typer.echo(rule_text(current_rulebook(recogniser=False).rule(rule_id)), nl=False)
 
@@ -64,10 +64,10 @@ def rules_lint(
     A warning is about a phrase that finds nothing or too much, a missing example, a form not filled in. With rules
     of your own only those are warned about.
     """
-    from audit_rules.authoring.lint import advice
-    from audit_rules.rulebook import load_rulebook, shipped_acts
+    from callaudit.audit_rules.authoring.lint import advice
+    from callaudit.audit_rules.rulebook import load_rulebook, shipped_acts
     from callaudit.console import out
-    from flows.settings import load_settings
+    from callaudit.flows.settings import load_settings
 
     folders = load_settings(given.config).rule_folders
     rulebook = linted(folders)
@@ -89,7 +89,7 @@ def rules_lint(
 
 def linted(folders: "Sequence[Path]") -> "Rulebook":
     """The rules of the folders with the shipped ones; where there are mistakes, all are printed and that is the end."""
-    from audit_rules.rulebook import read_rulebook
+    from callaudit.audit_rules.rulebook import read_rulebook
     from callaudit.console import out
 
     rulebook, problems = read_rulebook(*folders)
@@ -108,9 +108,9 @@ def rules_new(rule_id: Annotated[str, typer.Argument(metavar="STEP.CRITERION", s
 
     Example: callaudit rules new solution.offers_a_choice
     """
-    from audit_rules.authoring.new_rule import new_rule
+    from callaudit.audit_rules.authoring.new_rule import new_rule
     from callaudit.console import out
-    from flows.settings import load_settings
+    from callaudit.flows.settings import load_settings
 
     path = new_rule(load_settings(given.config).rules, rule_id, current_rulebook())
     out.print(f"Wrote a form for {rule_id} to {path}: put your own words where it says FILL-IN.", markup=False)
@@ -120,7 +120,7 @@ def rules_new(rule_id: Annotated[str, typer.Argument(metavar="STEP.CRITERION", s
 @commands.command("schema")
 def rules_schema() -> None:
     """Print the JSON Schema of rule files, for editors."""
-    from audit_rules.rule_files.schema import rule_schema
+    from callaudit.audit_rules.rule_files.schema import rule_schema
 
     typer.echo(rule_schema(), nl=False)
 
@@ -147,7 +147,7 @@ def rules_diff(
     import msgspec
 
     from callaudit.cli.rules_diff import compare_rulebooks, show_backtest
-    from flows.settings import load_settings
+    from callaudit.flows.settings import load_settings
 
     found = compare_rulebooks(load_settings(given.config), old, new, golden=golden)
     if json:
@@ -165,7 +165,7 @@ def rules_test(
     rule_ids: Annotated[list[str] | None, typer.Argument(metavar="RULE", help="Only these.")] = None,
 ) -> None:
     """Run each rule on its own examples."""
-    from audit_rules.authoring.examples import run_examples
+    from callaudit.audit_rules.authoring.examples import run_examples
 
     rulebook = current_rulebook()
     for rule_id in rule_ids or []:
@@ -176,7 +176,7 @@ def rules_test(
 
 def show_outcomes(found: "Iterable[Outcome]") -> bool:
     """Print the examples that do not hold, and how many do; returns whether all do."""
-    from audit_rules.sentences import reason_of
+    from callaudit.audit_rules.sentences import reason_of
     from callaudit.console import out
 
     outcomes = list(found)
@@ -219,7 +219,7 @@ def rules_evaluate(
     Example: callaudit rules evaluate labelled/ --check apology --show-errors 5
     """
     from callaudit.cli.evaluation import evaluate_calls, evaluate_utterances
-    from flows.settings import load_settings
+    from callaudit.flows.settings import load_settings
 
     if labelled is None and calls is None:
         raise typer.BadParameter("give labelled utterances (FILE or DIR), or --calls FILE")

@@ -6,18 +6,18 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from audit_rules.evaluation.backtest import Backtest, Broken, Flip, Words, backtest
-from audit_rules.evaluation.golden_verdicts import Golden, read_golden
-from audit_rules.finding import Verdict
-from audit_rules.rule import Scorecard
-from audit_rules.rule_files.yaml_document import suggest
-from audit_rules.rulebook import Rulebook, load_rulebook
-from audit_rules.scorecard import ScoresCompared, compared, score
+from callaudit.audit_rules.evaluation.backtest import Backtest, Broken, Flip, Words, backtest
+from callaudit.audit_rules.evaluation.golden_verdicts import Golden, read_golden
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rule import Scorecard
+from callaudit.audit_rules.rule_files.yaml_document import suggest
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.audit_rules.scorecard import ScoresCompared, compared, score
 from callaudit.console import err, out, show_rows
-from flows.settings import Settings
-from transcription.errors import InputError
-from warehouse.connect import open_published
-from warehouse.stored_calls import stored_calls
+from callaudit.flows.settings import Settings
+from callaudit.transcription.errors import InputError
+from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.stored_calls import stored_calls
 
 _LONGEST = 160
 _SCORES = 20

@@ -4,8 +4,8 @@ from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from flows.settings import load_settings
-from warehouse.history import History, PastRun, history
+from callaudit.flows.settings import load_settings
+from callaudit.warehouse.history import History, PastRun, history
 
 
 def past_runs(config: Path | None) -> tuple[History, ZoneInfo]:

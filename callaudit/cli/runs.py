@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from callaudit.cli.app import given
-from transcription.errors import InputError
+from callaudit.transcription.errors import InputError
 
 if TYPE_CHECKING:
-    from warehouse.history import History, PastRun
+    from callaudit.warehouse.history import History, PastRun
 
 commands = typer.Typer(name="runs", help="List past runs with what became of them; show one.")
 

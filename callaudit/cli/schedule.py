@@ -7,7 +7,7 @@ import typer
 from callaudit.cli.app import DAILY, given
 
 if TYPE_CHECKING:
-    from flows.settings import Settings
+    from callaudit.flows.settings import Settings
 
 commands = typer.Typer()
 schedule_commands = typer.Typer(
@@ -25,8 +25,8 @@ def nightly(
 
     Example: callaudit schedule nightly --at 02:00 --zone America/New_York
     """
-    from flows.scheduling.schedule import set_times
-    from flows.settings import load_settings
+    from callaudit.flows.scheduling.schedule import set_times
+    from callaudit.flows.settings import load_settings
 
     settings = load_settings(given.config)
     time = "" if off else at or settings.schedule.nightly or "02:00"
@@ -44,8 +44,8 @@ def weekly(
 
     Example: callaudit schedule weekly --on monday --at 07:00
     """
-    from flows.scheduling.schedule import checked_weekday, set_times
-    from flows.settings import load_settings
+    from callaudit.flows.scheduling.schedule import checked_weekday, set_times
+    from callaudit.flows.settings import load_settings
 
     settings = load_settings(given.config)
     day, time = (settings.schedule.weekly or "monday 07:00").split()
@@ -59,7 +59,7 @@ def show(
 ) -> None:
     """The next times of each run, in its own zone and in UTC."""
     from callaudit.console import out
-    from flows.settings import load_settings
+    from callaudit.flows.settings import load_settings
 
     settings = load_settings(given.config)
     _show(settings, count=count)
@@ -73,9 +73,9 @@ def deploy() -> None:
     Can be given again at any time; what is no longer scheduled is taken away.
     """
     from callaudit.console import out
-    from flows.scheduling.deployments import deploy as hand_over
-    from flows.scheduling.schedule import write_prefect_yaml
-    from flows.settings import load_settings
+    from callaudit.flows.scheduling.deployments import deploy as hand_over
+    from callaudit.flows.scheduling.schedule import write_prefect_yaml
+    from callaudit.flows.settings import load_settings
 
     settings = load_settings(given.config)
     write_prefect_yaml(settings)
@@ -97,8 +97,8 @@ def serve(
 
     A Prefect server for this machine only is started beside it, unless PREFECT_API_URL names one.
     """
+    from callaudit.flows.settings import load_settings
     from callaudit.serve import serve as keep_schedules
-    from flows.settings import load_settings
 
     settings = load_settings(given.config)
     if not given.quiet:
@@ -119,17 +119,17 @@ def run_prefect(context: typer.Context) -> None:
     import os
     import sys
 
-    import flows
+    from callaudit import ENVIRONMENT
 
     # Replaced, not started: signals and the exit code are Prefect's own.
     os.execve(  # noqa: S606  No shell; the words are the person's own.
-        sys.executable, [sys.executable, "-m", "prefect", *context.args], {**flows.ENVIRONMENT, **os.environ}
+        sys.executable, [sys.executable, "-m", "prefect", *context.args], {**ENVIRONMENT, **os.environ}
     )
 
 
 def _write(settings: "Settings") -> None:
     from callaudit.console import out
-    from flows.scheduling.schedule import write_prefect_yaml
+    from callaudit.flows.scheduling.schedule import write_prefect_yaml
 
     path = write_prefect_yaml(settings)
     if given.quiet:
@@ -147,7 +147,7 @@ def _show(settings: "Settings", *, count: int) -> None:
     from datetime import UTC, datetime
 
     from callaudit.console import out, show_rows
-    from flows.scheduling.schedule import fire_times, schedules
+    from callaudit.flows.scheduling.schedule import fire_times, schedules
 
     asked = schedules(settings)
     rows = [

@@ -5,10 +5,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from callaudit.cli.app import counted, current_rulebook, given
-from transcription.errors import SetupError
+from callaudit.transcription.errors import SetupError
 
 if TYPE_CHECKING:
-    from audit_rules.rule import Scorecard
+    from callaudit.audit_rules.rule import Scorecard
 
 commands = typer.Typer(
     name="scorecards",
@@ -22,9 +22,9 @@ commands = typer.Typer(
 @commands.command("list")
 def scorecards_list() -> None:
     """One line per scorecard; the one of your reports is marked."""
-    from audit_rules.rulebook import SHIPPED
+    from callaudit.audit_rules.rulebook import SHIPPED
     from callaudit.console import show_rows
-    from flows.settings import load_settings
+    from callaudit.flows.settings import load_settings
 
     settings = load_settings(given.config)
     own = {p.stem for f in (settings.scorecards, settings.rules / "scorecards") for p in f.glob("*.y*ml")}
@@ -51,7 +51,7 @@ def scorecards_show(name: Annotated[str, typer.Argument(help="As `callaudit scor
 
     Example: callaudit scorecards show house
     """
-    from audit_rules.written import card_text
+    from callaudit.audit_rules.written import card_text
 
     rulebook = current_rulebook(recogniser=False)
     typer.echo(card_text(rulebook.scorecard(name), {r.id: r.asks for r in rulebook.rules}), nl=False)
@@ -66,9 +66,9 @@ def scorecards_new(
 
     Example: callaudit scorecards new acme_care --extends six_step_process
     """
-    from audit_rules.authoring.new_rule import new_scorecard
+    from callaudit.audit_rules.authoring.new_rule import new_scorecard
     from callaudit.console import out
-    from flows.settings import load_settings
+    from callaudit.flows.settings import load_settings
 
     path = new_scorecard(load_settings(given.config).scorecards, name, extends, current_rulebook(recogniser=False))
     out.print(f"Wrote {path}: it scores as “{extends}” does until you change it.", markup=False)
@@ -83,10 +83,10 @@ def scorecards_lint(
     strict: Annotated[bool, typer.Option("--strict", help="Fail on warnings too.")] = False,
 ) -> None:
     """Check scorecards and rules: every mistake with file:line:column, then what is allowed and seldom meant."""
-    from audit_rules.authoring.lint import card_advice
+    from callaudit.audit_rules.authoring.lint import card_advice
     from callaudit.cli.rules import linted
     from callaudit.console import out
-    from flows.settings import load_settings
+    from callaudit.flows.settings import load_settings
 
     rulebook = linted(load_settings(given.config).rule_folders)
     warnings = card_advice(rulebook)
@@ -107,7 +107,7 @@ def scorecards_test(
 
     An example call stands in the scorecard's file, with the limits that its score must keep to: docs/scorecards.md.
     """
-    from audit_rules.authoring.examples import run_card_examples, run_examples
+    from callaudit.audit_rules.authoring.examples import run_card_examples, run_examples
     from callaudit.cli.rules import show_outcomes
     from callaudit.console import out
 
@@ -152,7 +152,7 @@ def scorecards_diff(
     import msgspec
 
     from callaudit.cli.rules_diff import compare_scorecards, show_scores
-    from flows.settings import load_settings
+    from callaudit.flows.settings import load_settings
 
     rulebook = current_rulebook(recogniser=False)
     found = compare_scorecards(

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from callaudit.cli.app import SETUP, given
-from transcription.errors import InputError, SetupError
+from callaudit.transcription.errors import InputError, SetupError
 
 commands = typer.Typer()
 
@@ -20,9 +20,9 @@ def init(
 ) -> None:
     """Make callaudit.toml, an inbox, folders for your rules and scorecards, and the warehouse."""
     from callaudit.console import out
-    from flows.settings import FILE_NAME, load_settings
-    from transcription.inbox import presets
-    from warehouse.connect import open_writer
+    from callaudit.flows.settings import FILE_NAME, load_settings
+    from callaudit.transcription.inbox import presets
+    from callaudit.warehouse.connect import open_writer
 
     example = (Path(__file__).parents[1] / "example.toml").read_text(encoding="utf-8")
     if preset:
@@ -79,8 +79,8 @@ def look_into_inbox(
     Example: callaudit inbox --show 20
     """
     from callaudit.console import out, show_source
-    from flows.settings import load_settings
-    from transcription.inbox import preview
+    from callaudit.flows.settings import load_settings
+    from callaudit.transcription.inbox import preview
 
     sources = load_settings(given.config).inbox_sources(*(folders or ()))
     if not sources:
@@ -105,8 +105,8 @@ def announcements(
     """
     from callaudit.cli.app import counted
     from callaudit.console import out, show_rows
-    from flows.announced import announced_in, name_in_settings
-    from flows.settings import load_settings
+    from callaudit.flows.announced import announced_in, name_in_settings
+    from callaudit.flows.settings import load_settings
 
     settings = load_settings(given.config)
     found = announced_in(settings)

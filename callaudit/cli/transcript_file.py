@@ -2,12 +2,12 @@
 
 from pathlib import Path
 
-from flows.auditing.transcription_pool import choose_engine, read_arrival
-from flows.settings import load_settings
-from transcription.captions import Format
-from transcription.inbox import arrival_of
-from transcription.transcribe import transcribe
-from transcription.transcript import SpeakerRole, Transcript
+from callaudit.flows.auditing.transcription_pool import choose_engine, read_arrival
+from callaudit.flows.settings import load_settings
+from callaudit.transcription.captions import Format
+from callaudit.transcription.inbox import arrival_of
+from callaudit.transcription.transcribe import transcribe
+from callaudit.transcription.transcript import SpeakerRole, Transcript
 
 FORMATS: dict[str, Format] = {"text": "text", "txt": "text", "json": "json", "vtt": "vtt", "srt": "srt"}
 """The formats by what a person calls them or a file's name ends in."""

@@ -11,35 +11,35 @@ from typing import TYPE_CHECKING, Self
 
 import msgspec
 
-from audit_rules.conversation import Contact
-from audit_rules.matchers import Answer
-from audit_rules.matchers.kept_promise import settled
-from audit_rules.rulebook import load_rulebook
-from flows.access import keep_private
-from flows.auditing.batch_audit import Audited, Tally, judge, read_and_judge, told_of
-from flows.auditing.process_workers import FEW, Ways, Workers
-from flows.auditing.transcription_pool import Recognition, refusal
-from flows.erasure.removal import complete
-from flows.settings import Settings, sources_of
-from flows.staging.batches import Batch, parted
-from flows.staging.shared_store import come_home
-from flows.telemetry.error_log import write_down
-from flows.telemetry.events import Doing, Opened, Refused, Spent, Started, Stored, step, tell
-from transcription.audio import declared_duration
-from transcription.errors import CallauditError, SetupError, Trace, Unreadable, trace_of
-from transcription.inbox import Arrival, Fingerprints, Quarantined, scan
-from transcription.inbox.metadata import printable
-from transcription.inbox.roster import Roster, read_roster, with_roster
-from transcription.transcript import Seconds
-from warehouse import load
-from warehouse.arrow_tables import by_call
-from warehouse.connect import is_open, open_writer
-from warehouse.erase import erased_recordings
-from warehouse.promises import store_settled, unsettled_promises
-from warehouse.publish import publish
+from callaudit.audit_rules.conversation import Contact
+from callaudit.audit_rules.matchers import Answer
+from callaudit.audit_rules.matchers.kept_promise import settled
+from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.flows.access import keep_private
+from callaudit.flows.auditing.batch_audit import Audited, Tally, judge, progress_event, read_and_judge
+from callaudit.flows.auditing.process_workers import FEW, AuditSettings, ProcessWorkers
+from callaudit.flows.auditing.transcription_pool import Recognition, refusal
+from callaudit.flows.erasure.removal import complete
+from callaudit.flows.settings import Settings, sources_of
+from callaudit.flows.staging.batches import Batch, split_into_batches
+from callaudit.flows.staging.shared_store import recover_shared
+from callaudit.flows.telemetry.error_log import write_down
+from callaudit.flows.telemetry.events import Busy, Opened, Refused, Spent, Started, Stored, step, tell
+from callaudit.transcription.audio import declared_duration
+from callaudit.transcription.errors import CallauditError, SetupError, Trace, Unreadable, trace_of
+from callaudit.transcription.inbox import Arrival, Fingerprints, Quarantined, scan
+from callaudit.transcription.inbox.metadata import printable
+from callaudit.transcription.inbox.roster import Roster, read_roster, with_roster
+from callaudit.transcription.transcript import Seconds
+from callaudit.warehouse import load
+from callaudit.warehouse.arrow_tables import by_call
+from callaudit.warehouse.connect import is_open, open_writer
+from callaudit.warehouse.erase import erased_recordings
+from callaudit.warehouse.promises import store_settled, unsettled_promises
+from callaudit.warehouse.publish import publish
 
 if TYPE_CHECKING:
-    from flows.auditing.dask_workers import Elsewhere
+    from callaudit.flows.auditing.dask_workers import DaskWorkers
 
 # Whoever only looks holds the warehouse for less than this.
 _BRIEF: Seconds = 5.0
@@ -100,8 +100,8 @@ class AuditRun:
         tell(Opened(run_id=self.run_id))
         self.recognition: Recognition | None = None
         self.refused_before = load.quarantined_files(self.con)
-        self.workers: Workers | None = None
-        self.elsewhere: Elsewhere | None = None
+        self.workers: ProcessWorkers | None = None
+        self.elsewhere: DaskWorkers | None = None
         self._tally = Tally()
         self._refused: set[tuple[str, str]] = set()
         self._found = self._already = self._duplicates = self._unsettled = self._erased = 0
@@ -152,11 +152,11 @@ class AuditRun:
         # Counted anew each time: a search that storage broke off is made again.
         self._already = self._duplicates = self._unsettled = self._erased = 0
         fingerprints = Fingerprints(self.settings.fingerprints)
-        come_home(self.settings)
+        recover_shared(self.settings)
         # What a run that was killed had fetched and not heard.
         rmtree(self.settings.fetched, ignore_errors=True)
         for source in sources:
-            tell(Doing(what=f"looking through {source.folder}"))
+            tell(Busy(what=f"looking through {source.folder}"))
             inbox = scan(
                 source,
                 known=known,
@@ -186,7 +186,7 @@ class AuditRun:
         self._remember_contacts(arrivals)
         load.store_rulebook(self.con, self.rulebook, loaded_at=self.started_at)
         load.store_roster(self.con, self.roster)
-        self._careful = load.bury_dead_runs(self.con) > 0
+        self._careful = load.mark_dead_runs(self.con) > 0
         self._record("running")
         recordings = [a for a in arrivals if not a.export]
         if recordings:
@@ -209,7 +209,7 @@ class AuditRun:
 
     def batches(self, arrivals: Sequence[Arrival]) -> list[Batch]:
         """The arrivals in portions that are audited and stored at once, those that come as transcripts first."""
-        portions = parted(
+        portions = split_into_batches(
             arrivals,
             calls=self.settings.run.calls_per_batch,
             audio=self._audio_per_batch,
@@ -221,12 +221,12 @@ class AuditRun:
             self.elsewhere = self._elsewhere(batches)
         if imported:
             workers = min(self.settings.run.workers or len(os.sched_getaffinity(0)), len(imported))
-            self.workers = Workers(self.ways, imported, workers=workers)
+            self.workers = ProcessWorkers(self.ways, imported, workers=workers)
         return batches
 
-    def _elsewhere(self, batches: Sequence[Batch]) -> "Elsewhere":
+    def _elsewhere(self, batches: Sequence[Batch]) -> "DaskWorkers":
         try:
-            from flows.auditing.dask_workers import Elsewhere  # noqa: PLC0415  An extra, which takes seconds to import.
+            from callaudit.flows.auditing.dask_workers import DaskWorkers  # noqa: PLC0415  An extra, which takes seconds to import.
         except ImportError as error:
             raise SetupError(
                 "Dask is not installed",
@@ -239,20 +239,20 @@ class AuditRun:
                 why="Workers put there what they finish; [run] shared is not set.",
                 tries=('[run]  shared = "/mnt/shared/callaudit"', "callaudit run --runner here"),
             )
-        elsewhere = Elsewhere(
+        elsewhere = DaskWorkers(
             self.ways,
             batches,
             scheduler=self.settings.run.scheduler,
             shared=self.settings.shared,
             engine=self.recognition.chosen if self.recognition is not None else None,
         )
-        elsewhere.lend(self.settings.staging)
+        elsewhere.upload(self.settings.staging)
         return elsewhere
 
     @property
-    def ways(self) -> Ways:
+    def ways(self) -> AuditSettings:
         """What worker processes must know of this run."""
-        return Ways(
+        return AuditSettings(
             transcription=self.settings.transcription,
             rule_folders=self.settings.rule_folders,
             recogniser=self.settings.run.acts,
@@ -308,7 +308,7 @@ class AuditRun:
         for heard in self.recognition.transcripts(batch.arrivals):
             found[heard.arrival.place] = heard
             if not isinstance(heard.outcome, Quarantined):
-                tell(told_of(heard.arrival, heard.outcome, reused=heard.reused))
+                tell(progress_event(heard.arrival, heard.outcome, reused=heard.reused))
         return judge(
             [found[a.place] for a in batch.arrivals], batch, self.rulebook, scorecard=self.settings.report.scorecard
         )
@@ -396,7 +396,7 @@ class AuditRun:
 
         It may be called again where publishing failed.
         """
-        tell(Doing(what="publishing"))
+        tell(Busy(what="publishing"))
         self._hold()
         summary = self._summary()
         self._record("failed" if self._failure else "finished", message=self._failure)

@@ -10,18 +10,18 @@ from collections.abc import Iterable, Mapping, Sequence
 import msgspec
 import pyarrow as pa
 
-from audit_rules.audit import audit_each
-from audit_rules.conversation import Contact
-from audit_rules.finding import Audit, Verdict
-from audit_rules.rulebook import Rulebook
-from flows.auditing.transcription_pool import Heard, read_arrival, refusal
-from flows.staging.batches import Batch
-from flows.telemetry.events import Transcribed
-from transcription import possible
-from transcription.inbox import Arrival, Quarantined
-from transcription.transcribe import TranscriptionSettings
-from transcription.transcript import Seconds, Transcript
-from warehouse.arrow_tables import AuditedCall, to_arrow
+from callaudit.audit_rules.audit import audit_each
+from callaudit.audit_rules.conversation import Contact
+from callaudit.audit_rules.finding import Audit, Verdict
+from callaudit.audit_rules.rulebook import Rulebook
+from callaudit.flows.auditing.transcription_pool import TranscriptionResult, read_arrival, refusal
+from callaudit.flows.staging.batches import Batch
+from callaudit.flows.telemetry.events import Transcribed
+from callaudit.transcription import possible
+from callaudit.transcription.inbox import Arrival, Quarantined
+from callaudit.transcription.transcribe import TranscriptionSettings
+from callaudit.transcription.transcript import Seconds, Transcript
+from callaudit.warehouse.arrow_tables import AuditedCall, to_arrow
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
@@ -42,8 +42,8 @@ class Tally(msgspec.Struct, frozen=True, kw_only=True):
 class Audited(msgspec.Struct, frozen=True, kw_only=True):
     """A batch read and judged, as the writer takes it in.
 
-    `tables` are those of `warehouse.arrow_tables.to_arrow`, `files` further files that its calls came in, `processor` the
-    seconds of processor time by step.
+    `tables` are those of `warehouse.arrow_tables.to_arrow`, `files` further files that its calls came in, `processor`
+    the seconds of processor time by step.
     """
 
     tables: dict[str, pa.Table]
@@ -68,19 +68,19 @@ def joined(parts: Sequence[Audited]) -> Audited:
     )
 
 
-def read(arrivals: Iterable[Arrival], settings: TranscriptionSettings) -> list[Heard]:
+def read(arrivals: Iterable[Arrival], settings: TranscriptionSettings) -> list[TranscriptionResult]:
     """What becomes of exports, in their order."""
     return [_read(arrival, settings) for arrival in arrivals]
 
 
-def _read(arrival: Arrival, settings: TranscriptionSettings) -> Heard:
+def _read(arrival: Arrival, settings: TranscriptionSettings) -> TranscriptionResult:
     try:
-        return Heard(arrival=arrival, outcome=read_arrival(arrival, settings=settings))
+        return TranscriptionResult(arrival=arrival, outcome=read_arrival(arrival, settings=settings))
     except Exception as error:
-        return Heard(arrival=arrival, outcome=Quarantined.of(arrival, refusal(arrival, error)))
+        return TranscriptionResult(arrival=arrival, outcome=Quarantined.of(arrival, refusal(arrival, error)))
 
 
-def judge(heard: Sequence[Heard], batch: Batch, rulebook: Rulebook, *, scorecard: str) -> Audited:
+def judge(heard: Sequence[TranscriptionResult], batch: Batch, rulebook: Rulebook, *, scorecard: str) -> Audited:
     """Every rule's finding on each call of a batch that has words; `scorecard` says which misses are critical.
 
     The rows depend on the calls, the rulebook and the batch's contacts alone. A call that cannot have been so, or that
@@ -96,7 +96,7 @@ def judge(heard: Sequence[Heard], batch: Batch, rulebook: Rulebook, *, scorecard
     return joined([_judged_alone(one, batch, rulebook, scorecard) for one in one_by_one])
 
 
-def _admitted(heard: Heard) -> Heard:
+def _admitted(heard: TranscriptionResult) -> TranscriptionResult:
     """The call as its metadata say now, past the gate for what a call can be."""
     if isinstance(heard.outcome, Quarantined):
         return heard
@@ -105,18 +105,20 @@ def _admitted(heard: Heard) -> Heard:
     try:
         possible.check(transcript)
     except Exception as error:
-        return Heard(arrival=heard.arrival, outcome=Quarantined.of(heard.arrival, refusal(heard.arrival, error)))
+        return TranscriptionResult(
+            arrival=heard.arrival, outcome=Quarantined.of(heard.arrival, refusal(heard.arrival, error))
+        )
     return msgspec.structs.replace(heard, outcome=transcript)
 
 
-def _judged_alone(one: Heard, batch: Batch, rulebook: Rulebook, scorecard: str) -> Audited:
+def _judged_alone(one: TranscriptionResult, batch: Batch, rulebook: Rulebook, scorecard: str) -> Audited:
     try:
         return _judged([one], batch, rulebook, scorecard)
     except Exception as error:
         return Audited(tables={}, refused=(Quarantined.of(one.arrival, refusal(one.arrival, error)),))
 
 
-def _judged(heard: Sequence[Heard], batch: Batch, rulebook: Rulebook, scorecard: str) -> Audited:
+def _judged(heard: Sequence[TranscriptionResult], batch: Batch, rulebook: Rulebook, scorecard: str) -> Audited:
     began = time.process_time()
     transcripts = [h.outcome for h in heard if isinstance(h.outcome, Transcript)]
     audits = list(
@@ -128,7 +130,7 @@ def _judged(heard: Sequence[Heard], batch: Batch, rulebook: Rulebook, scorecard:
     tables = to_arrow([AuditedCall(t, a) for t, a in zip(transcripts, audits, strict=True)])
     return Audited(
         tables=tables,
-        told=tuple(told_of(h.arrival, h.outcome) for h in heard if isinstance(h.outcome, Transcript)),
+        told=tuple(progress_event(h.arrival, h.outcome) for h in heard if isinstance(h.outcome, Transcript)),
         refused=tuple(h.outcome for h in heard if isinstance(h.outcome, Quarantined)),
         files=tuple(str(file) for h in heard for _, file in h.arrival.by_speaker),
         tally=_tally(transcripts, audits, rulebook, scorecard),
@@ -151,7 +153,7 @@ def contacts_in(contacts: Mapping[str, Sequence[Contact]], transcript: Transcrip
     return [c for c in contacts.get(call.customer_id or "", ()) if c.call_id != call.call_id]
 
 
-def told_of(arrival: Arrival, transcript: Transcript, *, reused: bool = False) -> Transcribed:
+def progress_event(arrival: Arrival, transcript: Transcript, *, reused: bool = False) -> Transcribed:
     """The event that says that a call's words are known."""
     return Transcribed(
         call_id=arrival.call.call_id,

@@ -1,8 +1,8 @@
 """The same night on several machines: Dask workers read, hear and judge batches, this process loads what they finish.
 
 Workers need callaudit of the same version and the same rules, the recordings under the same paths or in an object
-store, and the shared place of `flows.staging.shared_store`. A worker that dies takes nothing with it: Dask gives its batches
-to another one, which finds the words that were finished, and only what the last attempt wrote is loaded, once.
+store, and the shared place of `flows.staging.shared_store`. A worker that dies takes nothing with it: Dask gives its
+batches to another one, which finds the words that were finished, and only what the last attempt wrote is loaded, once.
 Prefect's tasks wait in the process of the flow, so workers need no way to Prefect's server. The only importer of Dask.
 """
 
@@ -16,16 +16,22 @@ from typing import Any
 import distributed
 from prefect_dask.task_runners import DaskTaskRunner
 
-from flows.access import keep_private
-from flows.auditing.batch_audit import Audited, judge
-from flows.auditing.process_workers import Ways, audit_batch, loaded
-from flows.auditing.transcription_pool import Heard, Places, choose_engine, heard_of, staged_name
-from flows.settings import EngineSettings
-from flows.staging.batches import Batch
-from flows.staging.shared_store import Shared
-from transcription.engines import Engine
-from transcription.errors import SetupError
-from transcription.transcript import Seconds, Transcript
+from callaudit.flows.access import keep_private
+from callaudit.flows.auditing.batch_audit import Audited, judge
+from callaudit.flows.auditing.process_workers import AuditSettings, audit_batch, loaded
+from callaudit.flows.auditing.transcription_pool import (
+    Places,
+    TranscriptionResult,
+    choose_engine,
+    heard_of,
+    staged_name,
+)
+from callaudit.flows.settings import EngineSettings
+from callaudit.flows.staging.batches import Batch
+from callaudit.flows.staging.shared_store import SharedStore
+from callaudit.transcription.engines import Engine
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.transcript import Seconds, Transcript
 
 # How long to wait for the first worker.
 _FIRST_WORKER: Seconds = 60.0
@@ -33,29 +39,35 @@ _FIRST_WORKER: Seconds = 60.0
 _AHEAD = 2
 
 
-class Elsewhere:
+class DaskWorkers:
     """The workers of a Dask scheduler, for the batches of one run; `close` it in the end.
 
     Raises SetupError where no scheduler, no worker or no shared place is there.
     """
 
     def __init__(
-        self, ways: Ways, batches: Sequence[Batch], *, scheduler: str, shared: str, engine: EngineSettings | None
+        self,
+        ways: AuditSettings,
+        batches: Sequence[Batch],
+        *,
+        scheduler: str,
+        shared: str,
+        engine: EngineSettings | None,
     ) -> None:
         self.ways = ways
         self.engine = engine
         self._batches = batches
-        self._shared = Shared(shared)
+        self._shared = SharedStore(shared)
         self._client = _client(scheduler)
         self._ahead = _AHEAD * max(1, sum(self._client.nthreads().values()))
         self._under_way: dict[int, Any] = {}
         self._tokens: dict[int, str] = {}
 
-    def lend(self, transcripts: Path) -> None:
+    def upload(self, transcripts: Path) -> None:
         """Let workers have the words of recordings of these batches that were finished here."""
         heard = {a.sha256[:40] for batch in self._batches if not batch.is_imported for a in batch.arrivals}
         if heard:
-            self._shared.lend(transcripts, heard)
+            self._shared.upload(transcripts, heard)
 
     def audited(self, batch: Batch, *, audio: Path) -> Audited | None:
         """What becomes of a batch, copies of its sound fetched to `audio`; None if it killed each worker it was given.
@@ -115,10 +127,10 @@ def _client(scheduler: str) -> Any:  # noqa: ANN401  Dask is untyped.
     return client
 
 
-def audit_there(batch: Batch, ways: Ways, engine: EngineSettings | None, where: str) -> str:
+def audit_there(batch: Batch, ways: AuditSettings, engine: EngineSettings | None, where: str) -> str:
     """On a worker: read or hear a batch and judge it; returns the token of what was put into the shared place."""
     keep_private()
-    shared = Shared(where)
+    shared = SharedStore(where)
     if batch.is_imported or engine is None:
         return shared.put_audited(audit_batch(batch, ways))
     heard = _heard(batch, ways, engine, shared)
@@ -129,17 +141,19 @@ def audit_there(batch: Batch, ways: Ways, engine: EngineSettings | None, where: 
 _HEARING = Lock()
 
 
-def _heard(batch: Batch, ways: Ways, engine_settings: EngineSettings, shared: Shared) -> list[Heard]:
+def _heard(
+    batch: Batch, ways: AuditSettings, engine_settings: EngineSettings, shared: SharedStore
+) -> list[TranscriptionResult]:
     """What becomes of recordings, each transcript shared the moment it is finished."""
     with _HEARING, TemporaryDirectory(prefix="callaudit-") as folder:
         engine = _engine(engine_settings)
         here = Path(folder)
         names = {arrival.place: staged_name(arrival, engine, ways.transcription) for arrival in batch.arrivals}
-        found: dict[str, Heard] = {}
+        found: dict[str, TranscriptionResult] = {}
         for arrival in batch.arrivals:
             known = shared.transcript(names[arrival.place])
             if known is not None:
-                found[arrival.place] = Heard(arrival=arrival, outcome=known, reused=True)
+                found[arrival.place] = TranscriptionResult(arrival=arrival, outcome=known, reused=True)
         new = [arrival for arrival in batch.arrivals if arrival.place not in found]
         staged = [here / names[a.place] for a in new]
         for heard in heard_of(new, engine, ways.transcription, staged, Places(copies=here, spill=here)):

@@ -13,13 +13,13 @@ from pathlib import Path
 
 import msgspec
 
-from audit_rules.rulebook import Rulebook, load_rulebook
-from flows.auditing.batch_audit import Audited, joined, read_and_judge
-from flows.auditing.interrupt import stay_with_the_run, stop
-from flows.staging.batches import Batch
-from transcription.errors import SetupError, Unreadable
-from transcription.inbox import Arrival, Quarantined
-from transcription.transcribe import TranscriptionSettings
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.flows.auditing.batch_audit import Audited, joined, read_and_judge
+from callaudit.flows.auditing.interrupt import stay_with_the_run, stop
+from callaudit.flows.staging.batches import Batch
+from callaudit.transcription.errors import SetupError, Unreadable
+from callaudit.transcription.inbox import Arrival, Quarantined
+from callaudit.transcription.transcribe import TranscriptionSettings
 
 # Fewer calls are judged before a worker has started.
 FEW = 300
@@ -27,7 +27,7 @@ FEW = 300
 _AHEAD = 2
 
 
-class Ways(msgspec.Struct, frozen=True, kw_only=True):
+class AuditSettings(msgspec.Struct, frozen=True, kw_only=True):
     """How calls become rows: the settings that reading and judging go by. `version` is the rulebook's."""
 
     transcription: TranscriptionSettings
@@ -37,10 +37,10 @@ class Ways(msgspec.Struct, frozen=True, kw_only=True):
     scorecard: str
 
 
-class Workers:
+class ProcessWorkers:
     """A pool of processes for the batches of one run; `close` it in the end."""
 
-    def __init__(self, ways: Ways, batches: Sequence[Batch], *, workers: int) -> None:
+    def __init__(self, ways: AuditSettings, batches: Sequence[Batch], *, workers: int) -> None:
         self.ways = ways
         self.workers = workers
         self.calls = sum(len(batch.arrivals) for batch in batches)
@@ -97,13 +97,13 @@ class Workers:
         return self._pool.submit(audit_batch, batch, self.ways)
 
 
-def audit_batch(batch: Batch, ways: Ways) -> Audited:
+def audit_batch(batch: Batch, ways: AuditSettings) -> Audited:
     """A batch of exports read and judged in this process, wherever that is."""
     return read_and_judge(batch, ways.transcription, loaded(ways), scorecard=ways.scorecard)
 
 
 @lru_cache(maxsize=1)
-def loaded(ways: Ways) -> Rulebook:
+def loaded(ways: AuditSettings) -> Rulebook:
     """The rulebook of a run, once a process. Raises SetupError where the rules are not those the run began with."""
     rulebook = load_rulebook(*ways.rule_folders, recogniser=ways.recogniser)
     if rulebook.version != ways.version:

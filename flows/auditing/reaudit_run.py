@@ -7,19 +7,19 @@ from itertools import islice
 
 import msgspec
 
-from audit_rules.audit import audit_each
-from audit_rules.finding import NO_FACTS, Audit, Reason, Verdict
-from audit_rules.rulebook import Rulebook, load_rulebook
-from flows.auditing.audit_run import said_of
-from flows.erasure.removal import complete
-from flows.settings import Settings
-from flows.telemetry.events import Doing, Stored, tell
-from transcription.errors import InputError
-from warehouse import load
-from warehouse.arrow_tables import AuditedCall
-from warehouse.connect import Writer, is_open, open_writer
-from warehouse.publish import publish
-from warehouse.stored_calls import ToJudge, calls_in, contact_gaps, not_judged_by, verdicts_changed
+from callaudit.audit_rules.audit import audit_each
+from callaudit.audit_rules.finding import NO_FACTS, Audit, Reason, Verdict
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.flows.auditing.audit_run import said_of
+from callaudit.flows.erasure.removal import complete
+from callaudit.flows.settings import Settings
+from callaudit.flows.telemetry.events import Busy, Stored, tell
+from callaudit.transcription.errors import InputError
+from callaudit.warehouse import load
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.connect import Writer, is_open, open_writer
+from callaudit.warehouse.publish import publish
+from callaudit.warehouse.stored_calls import ToJudge, calls_in, contact_gaps, not_judged_by, verdicts_changed
 
 # Stored at once: some seconds of work, and some 100 MB of memory for long calls.
 _BATCH = 500
@@ -78,7 +78,7 @@ def audit_again(
         try:
             changed = _judge(con, rulebook, waiting, run)
             load.record_run(con, _ended(run, "finished", audited=len(waiting)))
-            tell(Doing(what="publishing"))
+            tell(Busy(what="publishing"))
             publish(con, settings.published, mode=settings.access.published_mode)
         except BaseException as error:
             with suppress(Exception):
@@ -94,7 +94,7 @@ def audit_again(
 def _judge(con: Writer, rulebook: Rulebook, waiting: list[ToJudge], run: load.Run) -> int:
     """Judge and store batch by batch; returns how many verdicts are others than those that counted before."""
     load.store_rulebook(con, rulebook, loaded_at=run.started_at)
-    load.bury_dead_runs(con)
+    load.mark_dead_runs(con)
     load.record_run(con, run)
     calls = calls_in(con, [call.call_id for call in waiting])
     gaps = contact_gaps(con)

@@ -17,16 +17,16 @@ from typing import TypeVar
 
 import msgspec
 
-from flows.auditing.interrupt import stay_with_the_run, stop
-from flows.settings import EngineSettings, Settings
-from flows.staging.batches import USUAL_CALL
-from transcription.audio import declared_duration
-from transcription.engines import Engine, EngineName, choose
-from transcription.errors import CallauditError, Unreadable, broke_down, disk_full, is_disk_full
-from transcription.exports import read_export
-from transcription.inbox import Arrival, Quarantined, at_hand
-from transcription.speech import total
-from transcription.transcribe import (
+from callaudit.flows.auditing.interrupt import stay_with_the_run, stop
+from callaudit.flows.settings import EngineSettings, Settings
+from callaudit.flows.staging.batches import USUAL_CALL
+from callaudit.transcription.audio import declared_duration
+from callaudit.transcription.engines import Engine, EngineName, choose
+from callaudit.transcription.errors import CallauditError, Unreadable, broke_down, disk_full, is_disk_full
+from callaudit.transcription.exports import read_export
+from callaudit.transcription.inbox import Arrival, Quarantined, local_copy
+from callaudit.transcription.speech import total
+from callaudit.transcription.transcribe import (
     Prepared,
     TranscriptionSettings,
     finish,
@@ -35,7 +35,7 @@ from transcription.transcribe import (
     provenance_of,
     recognise,
 )
-from transcription.transcript import Provenance, Seconds, Transcript
+from callaudit.transcription.transcript import Provenance, Seconds, Transcript
 
 # What one row hears at once, more or less: several windows one after the other, so that few rows stand idle at the end.
 _SPEECH_PER_ROW: Seconds = 120.0
@@ -48,7 +48,7 @@ _AUDIO_PER_WORKER: Seconds = 1800.0
 _LOOK_AGAIN: Seconds = 0.5
 
 
-class Heard(msgspec.Struct, frozen=True, kw_only=True):
+class TranscriptionResult(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one arrival: a transcript, or the reason why there is none.
 
     `reused` says that the transcript was finished by an earlier run.
@@ -81,7 +81,7 @@ def read_arrival(arrival: Arrival, *, settings: TranscriptionSettings) -> Transc
 
     Raises `Unreadable` as `transcription.exports.read_export` does.
     """
-    with at_hand(arrival) as path:
+    with local_copy(arrival) as path:
         transcript = read_export(
             path,
             call=arrival.call,
@@ -142,7 +142,7 @@ class Recognition:
         pool, self._pool = self._pool, None
         stop(pool)
 
-    def transcripts(self, arrivals: Sequence[Arrival]) -> Iterator[Heard]:
+    def transcripts(self, arrivals: Sequence[Arrival]) -> Iterator[TranscriptionResult]:
         """Each arrival's outcome as it is ready, in no particular order.
 
         A call whose worker dies is tried once more on its own; if that dies too, it is refused.
@@ -153,19 +153,19 @@ class Recognition:
             if staged is None:
                 waiting.append(arrival)
             else:
-                yield Heard(arrival=arrival, outcome=staged, reused=True)
+                yield TranscriptionResult(arrival=arrival, outcome=staged, reused=True)
         suspects = yield from self._round(waiting)
         for arrival in suspects:
             died = yield from self._round([arrival])
             if died:
-                yield Heard(arrival=arrival, outcome=Quarantined.of(arrival, _crashed(arrival)))
+                yield TranscriptionResult(arrival=arrival, outcome=Quarantined.of(arrival, _crashed(arrival)))
 
     def discard_staged(self, arrivals: Sequence[Arrival]) -> None:
         """Forget staged transcripts that are now in the warehouse."""
         for arrival in arrivals:
             self._staged(arrival).unlink(missing_ok=True)
 
-    def _round(self, arrivals: Sequence[Arrival]) -> Generator[Heard, None, list[Arrival]]:
+    def _round(self, arrivals: Sequence[Arrival]) -> Generator[TranscriptionResult, None, list[Arrival]]:
         """Yield what is heard; return the arrivals whose worker died."""
         if not arrivals:
             return []
@@ -192,7 +192,7 @@ class Recognition:
                     staged = read_staged(self._staged(arrival))
                     if staged is not None:
                         del unfinished[arrival.place]
-                        yield Heard(arrival=arrival, outcome=staged)
+                        yield TranscriptionResult(arrival=arrival, outcome=staged)
         except BrokenProcessPool:
             self.close()
             # What the dead worker had finished, and what the others had that died with it.
@@ -200,7 +200,7 @@ class Recognition:
                 staged = read_staged(self._staged(arrival))
                 if staged is not None:
                     del unfinished[arrival.place]
-                    yield Heard(arrival=arrival, outcome=staged)
+                    yield TranscriptionResult(arrival=arrival, outcome=staged)
         return list(unfinished.values())
 
     def _portions(self, arrivals: Sequence[Arrival]) -> Iterator[tuple[Arrival, ...]]:
@@ -259,7 +259,7 @@ def _transcribe(
     staged: Sequence[Path],
     places: Places,
     speech_per_row: Seconds,
-) -> list[Heard]:
+) -> list[TranscriptionResult]:
     """What becomes of a portion of calls; each transcript is put aside as soon as its words are there."""
     if _ENGINE is None:
         raise RuntimeError("a worker process begins with _start_worker")
@@ -274,7 +274,7 @@ def heard_of(
     places: Places,
     *,
     speech_per_row: Seconds = _SPEECH_PER_ROW,
-) -> Iterator[Heard]:
+) -> Iterator[TranscriptionResult]:
     """What becomes of each call; its transcript is in its place of `staged`, and its copy there, when it is given.
 
     Calls are heard together until each row of the engine has some `speech_per_row` seconds of speech.
@@ -284,24 +284,24 @@ def heard_of(
     staged_at = {arrival.place: place for arrival, place in zip(arrivals, staged, strict=True)}
     ready = (_prepared(arrival, settings, places.spill) for arrival in arrivals)
     for batch in _made_ahead(_batches(ready, enough=engine.batch * speech_per_row)):
-        yield from (heard for heard in batch if isinstance(heard, Heard))
+        yield from (heard for heard in batch if isinstance(heard, TranscriptionResult))
         calls = [call for call in batch if isinstance(call, Prepared)]
         for call, transcript in _heard(calls, engine, settings, places.copies):
             yield _put_aside(call.arrival, transcript, staged_at[call.arrival.place])
 
 
-def _put_aside(arrival: Arrival, outcome: Transcript | Unreadable, place: Path) -> Heard:
+def _put_aside(arrival: Arrival, outcome: Transcript | Unreadable, place: Path) -> TranscriptionResult:
     """The outcome, its transcript written to `place` whole."""
     if isinstance(outcome, Unreadable):
-        return Heard(arrival=arrival, outcome=Quarantined.of(arrival, outcome))
+        return TranscriptionResult(arrival=arrival, outcome=Quarantined.of(arrival, outcome))
     partial = place.with_suffix(f".{os.getpid()}.part")
     try:
         partial.write_bytes(msgspec.json.encode(outcome))
         partial.replace(place)
     except Exception as error:
         partial.unlink(missing_ok=True)
-        return Heard(arrival=arrival, outcome=Quarantined.of(arrival, refusal(arrival, error)))
-    return Heard(arrival=arrival, outcome=outcome)
+        return TranscriptionResult(arrival=arrival, outcome=Quarantined.of(arrival, refusal(arrival, error)))
+    return TranscriptionResult(arrival=arrival, outcome=outcome)
 
 
 def _heard(
@@ -330,12 +330,12 @@ def _heard(
             yield call, transcript
 
 
-def _prepared(arrival: Arrival, settings: TranscriptionSettings, spill: Path) -> Prepared | Heard:
+def _prepared(arrival: Arrival, settings: TranscriptionSettings, spill: Path) -> Prepared | TranscriptionResult:
     """The call ready to be heard, or the reason why it cannot be."""
     try:
         return prepare(arrival, settings=settings, spill=spill)
     except Exception as error:
-        return Heard(arrival=arrival, outcome=Quarantined.of(arrival, refusal(arrival, error)))
+        return TranscriptionResult(arrival=arrival, outcome=Quarantined.of(arrival, refusal(arrival, error)))
 
 
 def refusal(arrival: Arrival, error: Exception) -> Unreadable:
@@ -349,9 +349,11 @@ def refusal(arrival: Arrival, error: Exception) -> Unreadable:
     return broke_down(arrival.name, arrival.place, error)
 
 
-def _batches(calls: Iterable[Prepared | Heard], *, enough: Seconds) -> Iterator[list[Prepared | Heard]]:
+def _batches(
+    calls: Iterable[Prepared | TranscriptionResult], *, enough: Seconds
+) -> Iterator[list[Prepared | TranscriptionResult]]:
     """The calls in groups that hold `enough` seconds of speech to fill a batch."""
-    batch: list[Prepared | Heard] = []
+    batch: list[Prepared | TranscriptionResult] = []
     speech: Seconds = 0.0
     for call in calls:
         batch.append(call)

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import msgspec
 
-from flows.erasure.file_search import files_that_name, naming
-from flows.erasure.own_files import OwnFiles, own_files, recordings_named_beside
-from flows.erasure.removal import (
+from callaudit.flows.erasure.file_search import files_that_name, naming
+from callaudit.flows.erasure.own_files import OwnFiles, own_files, recordings_named_beside
+from callaudit.flows.erasure.removal import (
     Outcome,
     Removal,
     affected_pages,
@@ -21,12 +21,12 @@ from flows.erasure.removal import (
     staged_calls,
     weeks_that_show,
 )
-from flows.settings import Settings
-from flows.staging.shared_store import come_home
-from transcription.errors import InputError, LockedError
-from transcription.transcript import Call
-from warehouse.connect import Writer, newest_generation, open_published, open_writer
-from warehouse.erase import (
+from callaudit.flows.settings import Settings
+from callaudit.flows.staging.shared_store import recover_shared
+from callaudit.transcription.errors import InputError, LockedError
+from callaudit.transcription.transcript import Call
+from callaudit.warehouse.connect import Writer, newest_generation, open_published, open_writer
+from callaudit.warehouse.erase import (
     Gone,
     OthersCalledSo,
     customers_called,
@@ -35,7 +35,7 @@ from warehouse.erase import (
     traces_of_customer,
     unnamed_refused,
 )
-from warehouse.search import databases, tables_that_name
+from callaudit.warehouse.search import databases, tables_that_name
 
 
 class Erased(msgspec.Struct, frozen=True, kw_only=True):
@@ -113,7 +113,7 @@ def _erased(settings: Settings, removal: Removal, outcome: Outcome, also: Collec
 
 
 def _planned(settings: Settings, con: Writer, call_id: str, customer_id: str, reason: str) -> Removal:
-    come_home(settings)
+    recover_shared(settings)
     if call_id:
         gone = traces_of_call(con, call_id)
     else:

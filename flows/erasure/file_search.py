@@ -24,8 +24,8 @@ from urllib.parse import quote
 import msgspec
 import pyarrow.parquet
 
-from flows.settings import Settings
-from warehouse.erase import whole_word
+from callaudit.flows.settings import Settings
+from callaudit.warehouse.erase import whole_word
 
 _TAG = re.compile(r"<(script|style)\b.*?</\1>|<[^>]*>", re.DOTALL | re.IGNORECASE)
 _IN_A_SENTENCE = re.compile(r"</?(?:a|b|i|em|strong|mark|span|t|r|u|small)(?:\s[^>]*)?>", re.IGNORECASE)

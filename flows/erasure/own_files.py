@@ -5,12 +5,12 @@ from collections.abc import Collection, Iterator
 
 import msgspec
 
-from flows.erasure.file_search import names_in_bytes
-from flows.settings import Settings
-from transcription.errors import InputError, SetupError
-from transcription.inbox.metadata import LIKE_METADATA
-from transcription.inbox.scan import Listing, list_files
-from transcription.inbox.storage import Found, read_small
+from callaudit.flows.erasure.file_search import names_in_bytes
+from callaudit.flows.settings import Settings
+from callaudit.transcription.errors import InputError, SetupError
+from callaudit.transcription.inbox.metadata import LIKE_METADATA
+from callaudit.transcription.inbox.scan import Listing, list_files
+from callaudit.transcription.inbox.storage import Found, read_small
 
 _EXPORTS = (".srt", ".vtt", ".txt", ".jsonl")
 # More bytes than this are no metadata and no export of one call.

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import msgspec
 
-from flows.auditing.transcription_pool import read_staged
-from flows.erasure.file_search import documents, kept_files
-from flows.settings import Settings
-from transcription.errors import SetupError
-from transcription.redaction import find
-from transcription.redaction.net import CANDIDATES, kinds_left
-from transcription.transcript import SpeakerRole, Utterance
-from warehouse.search import Said, cells_like, databases, open_to_search, said_in
+from callaudit.flows.auditing.transcription_pool import read_staged
+from callaudit.flows.erasure.file_search import documents, kept_files
+from callaudit.flows.settings import Settings
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.redaction import find
+from callaudit.transcription.redaction.net import CANDIDATES, kinds_left
+from callaudit.transcription.transcript import SpeakerRole, Utterance
+from callaudit.warehouse.search import Said, cells_like, databases, open_to_search, said_in
 
 
 class Leftover(msgspec.Struct, frozen=True, order=True):

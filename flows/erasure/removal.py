@@ -15,25 +15,25 @@ from shutil import rmtree
 
 import msgspec
 
-from flows.access import readable
-from flows.auditing.transcription_pool import read_staged
-from flows.erasure.file_search import file_names, review_forms
-from flows.report_files import remake_places, remake_week, render_call
-from flows.settings import Settings
-from flows.staging.shared_store import Shared
-from flows.telemetry.events import Doing, tell
-from flows.telemetry.json_log import forget_calls
-from reports.page import INDEX, call_file_name, weekly_file_name
-from reports.places import AGENTS
-from reports.weekly.queries import AGENT_WEEKS, WEEKS
-from reports.wording import iso_week, week_start
-from transcription.errors import SetupError
-from transcription.inbox import Fingerprints
-from transcription.transcript import Call
-from warehouse.connect import Published, Writer, newest_generation, open_published, open_writer
-from warehouse.erase import Gone, Kind, erase, remove_words, rewrite
-from warehouse.publish import publish
-from warehouse.search import backups
+from callaudit.flows.access import readable
+from callaudit.flows.auditing.transcription_pool import read_staged
+from callaudit.flows.erasure.file_search import file_names, review_forms
+from callaudit.flows.report_files import remake_places, remake_week, render_call
+from callaudit.flows.settings import Settings
+from callaudit.flows.staging.shared_store import SharedStore
+from callaudit.flows.telemetry.events import Busy, tell
+from callaudit.flows.telemetry.json_log import forget_calls
+from callaudit.reports.page import INDEX, call_file_name, weekly_file_name
+from callaudit.reports.places import AGENTS
+from callaudit.reports.weekly.queries import AGENT_WEEKS, WEEKS
+from callaudit.reports.wording import iso_week, week_start
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.inbox import Fingerprints
+from callaudit.transcription.transcript import Call
+from callaudit.warehouse.connect import Published, Writer, newest_generation, open_published, open_writer
+from callaudit.warehouse.erase import Gone, Kind, erase, remove_words, rewrite
+from callaudit.warehouse.publish import publish
+from callaudit.warehouse.search import backups
 
 
 class Page(msgspec.Struct, frozen=True):
@@ -119,7 +119,7 @@ def complete(settings: Settings) -> Removal | None:
             why=str(error),
             tries=("callaudit erase  again as before", f"then remove {settings.removal}"),
         ) from error
-    tell(Doing(what="completing an erasure"))
+    tell(Busy(what="completing an erasure"))
     _carry_out(settings, removal, open_writer(settings.warehouse))
     return removal
 
@@ -166,8 +166,8 @@ def gather(settings: Settings) -> None:
     if not settings.shared:
         return
     try:
-        place = Shared(settings.shared)
-        place.bring_home(transcripts=settings.staging, audio=settings.audio)
+        place = SharedStore(settings.shared)
+        place.download_all(transcripts=settings.staging, audio=settings.audio)
         place.clear_unfinished()
     except OSError as error:
         raise SetupError(
@@ -199,7 +199,7 @@ def _carry_out(settings: Settings, removal: Removal, con: Writer) -> Outcome:
         if removal.wordless:
             remove_words(con, removal.wordless, on=removal.at.date())
         if removal.reaches_the_warehouse:
-            tell(Doing(what="writing the warehouse anew"))
+            tell(Busy(what="writing the warehouse anew"))
             rewrite(con)
             # Only the new copy stays: the older ones hold what went.
             mode = settings.access.published_mode
@@ -287,7 +287,7 @@ def _make_pages(settings: Settings, removal: Removal) -> Outcome:
         for path in map(Path, removal.made_elsewhere)
     }
     if removal.pages and newest_generation(settings.published) is not None:
-        tell(Doing(what="making the pages again"))
+        tell(Busy(what="making the pages again"))
         mode = settings.access.reports_mode
         with open_published(settings.published) as published, readable(settings.reports, mode=mode):
             calls = {r["call_id"] for r in published.rows("select call_id from calls")}

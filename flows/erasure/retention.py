@@ -7,8 +7,8 @@ from pathlib import Path
 
 import msgspec
 
-from flows.auditing.transcription_pool import read_staged
-from flows.erasure.removal import (
+from callaudit.flows.auditing.transcription_pool import read_staged
+from callaudit.flows.erasure.removal import (
     Outcome,
     Removal,
     affected_pages,
@@ -18,9 +18,9 @@ from flows.erasure.removal import (
     made_elsewhere,
     weeks_that_show,
 )
-from flows.settings import Settings
-from warehouse.connect import Writer, newest_generation, open_published, open_writer
-from warehouse.erase import Aged, ages, refused_before, traces_of_calls
+from callaudit.flows.settings import Settings
+from callaudit.warehouse.connect import Writer, newest_generation, open_published, open_writer
+from callaudit.warehouse.erase import Aged, ages, refused_before, traces_of_calls
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):

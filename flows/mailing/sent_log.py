@@ -13,7 +13,7 @@ from typing import Literal
 
 import msgspec
 
-from transcription.errors import SetupError
+from callaudit.transcription.errors import SetupError
 
 State = Literal["sending", "sent"]
 

@@ -11,8 +11,8 @@ from typing import Literal
 
 import msgspec
 
-from flows.settings import MailSettings
-from transcription.errors import SetupError
+from callaudit.flows.settings import MailSettings
+from callaudit.transcription.errors import SetupError
 
 WAITS = (5.0, 30.0, 120.0)
 """Seconds between one try and the next."""

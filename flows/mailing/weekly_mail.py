@@ -9,15 +9,15 @@ from zoneinfo import ZoneInfo
 import msgspec
 from prefect import flow
 
-from flows.mailing.sent_log import Mailed, open_mailed
-from flows.mailing.smtp import WAITS, Delivery, deliver
-from flows.report_files import Report, make_report
-from flows.settings import Settings, load_settings, mail_password
-from reports import Format
-from reports.formats.all_formats import address
-from reports.mail import Letter, address_of, letter, message
-from reports.page import complete
-from transcription.errors import CallauditError, SetupError
+from callaudit.flows.mailing.sent_log import Mailed, open_mailed
+from callaudit.flows.mailing.smtp import WAITS, Delivery, deliver
+from callaudit.flows.report_files import Report, make_report
+from callaudit.flows.settings import Settings, load_settings, mail_password
+from callaudit.reports import Format
+from callaudit.reports.formats.all_formats import address
+from callaudit.reports.mail import Letter, address_of, letter, message
+from callaudit.reports.page import complete
+from callaudit.transcription.errors import CallauditError, SetupError
 
 _SUFFIXES = {
     "html": ".html",

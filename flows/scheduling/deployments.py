@@ -21,10 +21,10 @@ from prefect.exceptions import ObjectNotFound
 from prefect.settings import PREFECT_API_URL
 from prefect.workers.process import ProcessWorker
 
-from flows import ENVIRONMENT
-from flows.scheduling.schedule import PREFECT_FILE, schedules
-from flows.settings import Settings
-from transcription.errors import CallauditError, SetupError
+from callaudit import ENVIRONMENT
+from callaudit.flows.scheduling.schedule import PREFECT_FILE, schedules
+from callaudit.flows.settings import Settings
+from callaudit.transcription.errors import CallauditError, SetupError
 
 ZOMBIES = "callaudit: a run without a pulse has crashed"
 SILENCE = timedelta(seconds=90)

@@ -18,8 +18,8 @@ import httpx
 import prefect
 from prefect.settings import PREFECT_API_URL, temporary_settings
 
-from flows import ENVIRONMENT
-from transcription.errors import SetupError
+from callaudit import ENVIRONMENT
+from callaudit.transcription.errors import SetupError
 
 _START_LIMIT = 300.0
 # As Prefect starts a server for one run by itself: nothing is scheduled in it, and it shows no pages.

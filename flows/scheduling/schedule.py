@@ -17,15 +17,15 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import YAMLError
 
-from flows import ENVIRONMENT, HEART_BEAT
-from flows.access import write_whole
-from flows.settings import Settings, settings_of
-from transcription.errors import InputError, SetupError
+from callaudit import ENVIRONMENT, HEART_BEAT
+from callaudit.flows.access import write_whole
+from callaudit.flows.settings import Settings, settings_of
+from callaudit.transcription.errors import InputError, SetupError
 
 PREFECT_FILE = "prefect.yaml"
 ENTRYPOINTS = {
-    "nightly": "flows.nightly_audit.nightly_audit",
-    "weekly": "flows.weekly_report.weekly_report",
+    "nightly": "callaudit.flows.nightly_audit.nightly_audit",
+    "weekly": "callaudit.flows.weekly_report.weekly_report",
 }
 """Where Prefect finds the flow of each schedule."""
 

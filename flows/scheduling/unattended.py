@@ -15,9 +15,9 @@ from prefect.runtime import deployment
 from prefect.runtime import flow_run as this_run
 from prefect.tasks import exponential_backoff
 
-from flows.alerts import failure, tell
-from flows.settings import load_settings
-from transcription.errors import CallauditError, LockedError, SetupError, is_disk_full
+from callaudit.flows.alerts import failure, tell
+from callaudit.flows.settings import load_settings
+from callaudit.transcription.errors import CallauditError, LockedError, SetupError, is_disk_full
 
 BACK_OFF: dict[str, Any] = {
     "retries": 4,

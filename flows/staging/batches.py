@@ -10,9 +10,9 @@ from datetime import datetime
 
 import msgspec
 
-from audit_rules.conversation import Contact
-from transcription.inbox import Arrival
-from transcription.transcript import Seconds
+from callaudit.audit_rules.conversation import Contact
+from callaudit.transcription.inbox import Arrival
+from callaudit.transcription.transcript import Seconds
 
 # Of exports and of recordings each: two tasks a batch make 2,000 a night, and more make Prefect's own history slow. The
 # batches of a larger night are larger.
@@ -40,7 +40,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self.arrivals[0].export)
 
 
-def parted(
+def split_into_batches(
     arrivals: Sequence[Arrival], *, calls: int, audio: Seconds, length: Callable[[Arrival], Seconds | None]
 ) -> Iterator[tuple[Arrival, ...]]:
     """The arrivals in portions of at most `calls`, recordings also of about `audio` seconds; their order is kept.

@@ -18,12 +18,12 @@ import msgspec
 import pyarrow.parquet as pq
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
-from flows.auditing.batch_audit import Audited, Tally
-from flows.settings import Settings
-from flows.telemetry.events import Transcribed
-from transcription.errors import SetupError
-from transcription.inbox import Quarantined
-from transcription.transcript import Seconds, Transcript
+from callaudit.flows.auditing.batch_audit import Audited, Tally
+from callaudit.flows.settings import Settings
+from callaudit.flows.telemetry.events import Transcribed
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.inbox import Quarantined
+from callaudit.transcription.transcript import Seconds, Transcript
 
 
 class _Outcome(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ class _Outcome(msgspec.Struct, frozen=True, kw_only=True):
     processor: dict[str, Seconds]
 
 
-class Shared:
+class SharedStore:
     """The shared place; `where` is a folder or a URL (`s3://bucket/prefix`).
 
     Raises SetupError where it cannot be used.
@@ -132,13 +132,13 @@ class Shared:
             if info.base_name.partition("-")[0] in recordings:
                 self._files.delete_file(info.path)
 
-    def bring_home(self, *, transcripts: Path, audio: Path) -> None:
+    def download_all(self, *, transcripts: Path, audio: Path) -> None:
         """Move the words and sound that are there into folders of this machine, where everything looks for them."""
         for kind, folder in (("audio", audio), ("transcripts", transcripts)):
             for info in self._there(kind):
                 self._fetch(info.path, folder / info.base_name)
 
-    def lend(self, transcripts: Path, recordings: Container[str]) -> None:
+    def upload(self, transcripts: Path, recordings: Container[str]) -> None:
         """Put words of these recordings that were finished here where workers find them."""
         for path in transcripts.glob("*.json"):
             if path.name.partition("-")[0] in recordings:
@@ -171,14 +171,14 @@ class Shared:
         self._files.move(partial, place)
 
 
-def come_home(settings: Settings) -> None:
+def recover_shared(settings: Settings) -> None:
     """Bring home what a run on several machines had finished when it was cut off; only while nobody else runs.
 
     After it words and sound are nowhere else, so that a run goes on from them and an erasure finds them.
     """
     if settings.shared:
-        shared = Shared(settings.shared)
-        shared.bring_home(transcripts=settings.staging, audio=settings.audio)
+        shared = SharedStore(settings.shared)
+        shared.download_all(transcripts=settings.staging, audio=settings.audio)
         shared.clear_audited()
 
 

@@ -9,8 +9,8 @@ from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
 
-from flows.access import keep_private
-from transcription.errors import Trace
+from callaudit.flows.access import keep_private
+from callaudit.transcription.errors import Trace
 
 FILE_NAME = "errors.log"
 

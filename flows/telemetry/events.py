@@ -75,7 +75,7 @@ class Spent(Event, frozen=True, kw_only=True):
     processor: float
 
 
-class Doing(Event, frozen=True, kw_only=True):
+class Busy(Event, frozen=True, kw_only=True):
     """What the run is busy with, in two or three words."""
 
     what: str

@@ -5,9 +5,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from flows.settings import Settings
-from flows.telemetry.events import LOGGER, Ended, tell
-from transcription.errors import CallauditError
+from callaudit.flows.settings import Settings
+from callaudit.flows.telemetry.events import LOGGER, Ended, tell
+from callaudit.transcription.errors import CallauditError
 
 BROKE_DOWN = 70
 """The exit code of any error that is not one of ours: EX_SOFTWARE of sysexits.h, taken for no other."""
@@ -44,11 +44,11 @@ def watched(settings: Settings) -> Iterator[None]:
 def _handlers(settings: Settings) -> list[logging.Handler]:
     handlers: list[logging.Handler] = []
     if settings.watch.log:
-        from flows.telemetry.json_log import Journal  # noqa: PLC0415  Only where it is asked for.
+        from callaudit.flows.telemetry.json_log import Journal  # noqa: PLC0415  Only where it is asked for.
 
         handlers.append(Journal(settings.log))
     if settings.metrics is not None:
-        from flows.telemetry.prometheus import Metrics  # noqa: PLC0415  Only where it is asked for.
+        from callaudit.flows.telemetry.prometheus import Metrics  # noqa: PLC0415  Only where it is asked for.
 
         handlers.append(Metrics(settings.metrics))
     return handlers

@@ -17,8 +17,8 @@ from typing import Any, TextIO
 
 import msgspec
 
-from flows.telemetry.events import Ended, Event, Opened, Refused
-from transcription.errors import SetupError
+from callaudit.flows.telemetry.events import Ended, Event, Opened, Refused
+from callaudit.transcription.errors import SetupError
 
 SAYS = frozenset({"run_id", "call_id", "recording", "code", "engine", "step", "state", "error_kind"})
 """The fields that are logged although they hold text."""

@@ -15,8 +15,8 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import Collector
 
-from flows.telemetry.events import Ended, Event, Refused, StepDone, Stored, Transcribed
-from transcription.errors import SetupError
+from callaudit.flows.telemetry.events import Ended, Event, Refused, StepDone, Stored, Transcribed
+from callaudit.transcription.errors import SetupError
 
 # Everybody may read it: it holds counts, and who collects it is another user.
 _MODE = 0o644

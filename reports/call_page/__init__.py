@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from pathlib import Path
 
-from reports.call_page.loudness import loudness
-from reports.call_page.page import call_page
-from reports.call_page.queries import Readings, read, read_calls
-from reports.page import NO_BRAND, Brand, link, write_page
-from warehouse.connect import Published
+from callaudit.reports.call_page.loudness import loudness
+from callaudit.reports.call_page.page import call_page
+from callaudit.reports.call_page.queries import Readings, read, read_calls
+from callaudit.reports.page import NO_BRAND, Brand, link, write_page
+from callaudit.warehouse.connect import Published
 
 
 def render(

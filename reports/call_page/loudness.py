@@ -6,10 +6,10 @@ from pathlib import Path
 import msgspec
 import numpy as np
 
-from reports.page import complete
-from transcription.audio import decode
-from transcription.errors import Unreadable
-from transcription.transcript import Seconds, Span
+from callaudit.reports.page import complete
+from callaudit.transcription.audio import decode
+from callaudit.transcription.errors import Unreadable
+from callaudit.transcription.transcript import Seconds, Span
 
 PIECES = 500
 """So many pieces of equal length a call is cut into."""

@@ -7,8 +7,8 @@ from typing import Literal
 
 import msgspec
 
-from reports.call_page.queries import Row
-from transcription.redaction import KINDS
+from callaudit.reports.call_page.queries import Row
+from callaudit.transcription.redaction import KINDS
 
 Tone = Literal["met", "missed", "near"]
 

@@ -6,15 +6,26 @@ from typing import Literal
 
 import msgspec
 
-from audit_rules.scorecard import LEAST_JUDGED
-from reports import charts
-from reports.call_page.loudness import Loudness, within
-from reports.call_page.marked_text import Highlight, Piece, Tone, pieces, uncertain_words
-from reports.call_page.queries import Readings, Row
-from reports.page import weekly_file_name
-from reports.wording import NOTHING, clock, counted, day, listed, long_time, percent, sentence, week_start, weekday
-from transcription.speech import overlaps
-from transcription.transcript import Seconds, Span
+from callaudit.audit_rules.scorecard import LEAST_JUDGED
+from callaudit.reports import charts
+from callaudit.reports.call_page.loudness import Loudness, within
+from callaudit.reports.call_page.marked_text import Highlight, Piece, Tone, pieces, uncertain_words
+from callaudit.reports.call_page.queries import Readings, Row
+from callaudit.reports.page import weekly_file_name
+from callaudit.reports.wording import (
+    NOTHING,
+    clock,
+    counted,
+    day,
+    listed,
+    long_time,
+    percent,
+    sentence,
+    week_start,
+    weekday,
+)
+from callaudit.transcription.speech import overlaps
+from callaudit.transcription.transcript import Seconds, Span
 
 _TALKING_OVER: Seconds = 0.4
 

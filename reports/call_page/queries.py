@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from transcription.errors import InputError
-from warehouse.connect import Published
+from callaudit.transcription.errors import InputError
+from callaudit.warehouse.connect import Published
 
 Row = dict[str, Any]
 

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from reports.dictionary.page import dictionary_page
-from reports.dictionary.queries import read
-from reports.page import write_page
-from warehouse.connect import Published
+from callaudit.reports.dictionary.page import dictionary_page
+from callaudit.reports.dictionary.queries import read
+from callaudit.reports.page import write_page
+from callaudit.warehouse.connect import Published
 
 
 def render(published: Published, *, out: Path) -> Path:

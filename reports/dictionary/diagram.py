@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
-from warehouse.dictionary import Column, Join, Relation
+from callaudit.warehouse.dictionary import Column, Join, Relation
 
 BOX, GAP, EDGE = 216, 58, 4
 HEAD, ROW, FOOT, BETWEEN = 28, 17, 7, 20

@@ -7,10 +7,10 @@ from typing import Any
 
 import msgspec
 
-from reports.dictionary.diagram import Diagram, diagram
-from reports.dictionary.queries import SHOWN_ROWS, Readings, Sample
-from reports.wording import counted, listed
-from warehouse.dictionary import Column, Join, Macro, Relation, joins
+from callaudit.reports.dictionary.diagram import Diagram, diagram
+from callaudit.reports.dictionary.queries import SHOWN_ROWS, Readings, Sample
+from callaudit.reports.wording import counted, listed
+from callaudit.warehouse.dictionary import Column, Join, Macro, Relation, joins
 
 _OPEN = "findings"
 _LONGEST = 160

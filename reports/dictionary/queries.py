@@ -5,9 +5,9 @@ from typing import Any
 
 import msgspec
 
-from warehouse.connect import Published
-from warehouse.dictionary import Dictionary, read_dictionary
-from warehouse.queries import SavedQuery, saved_queries, values_for
+from callaudit.warehouse.connect import Published
+from callaudit.warehouse.dictionary import Dictionary, read_dictionary
+from callaudit.warehouse.queries import SavedQuery, saved_queries, values_for
 
 SHOWN_ROWS = 6
 

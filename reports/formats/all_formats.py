@@ -3,15 +3,15 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from reports import Format
-from reports.formats.chat_summary import chat_summary
-from reports.formats.csv_files import write_csv
-from reports.formats.parquet import write_parquet
-from reports.formats.pdf import write_pdf
-from reports.formats.workbook import write_workbook
-from reports.page import NO_BRAND, Brand, complete, write_page
-from reports.weekly.page import Weekly
-from reports.weekly.queries import Readings
+from callaudit.reports import Format
+from callaudit.reports.formats.chat_summary import chat_summary
+from callaudit.reports.formats.csv_files import write_csv
+from callaudit.reports.formats.parquet import write_parquet
+from callaudit.reports.formats.pdf import write_pdf
+from callaudit.reports.formats.workbook import write_workbook
+from callaudit.reports.page import NO_BRAND, Brand, complete, write_page
+from callaudit.reports.weekly.page import Weekly
+from callaudit.reports.weekly.queries import Readings
 
 
 def write_formats(

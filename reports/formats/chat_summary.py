@@ -2,11 +2,11 @@
 
 import re
 
-from reports.weekly.headlines import Figure
-from reports.weekly.notices import Known
-from reports.weekly.page import Weekly
-from reports.weekly.rates import Told
-from reports.weekly.steps import StepLine
+from callaudit.reports.weekly.headlines import Figure
+from callaudit.reports.weekly.notices import Known
+from callaudit.reports.weekly.page import Weekly
+from callaudit.reports.weekly.rates import ChangeText
+from callaudit.reports.weekly.steps import StepLine
 
 LONGEST = 2000
 """Characters; some chats cut a longer message."""
@@ -51,7 +51,7 @@ def plain_summary(page: Weekly, *, closing: str = "") -> str:
     return "\n".join([*lines, "", closing]).rstrip() + "\n"
 
 
-def told(change: Told) -> str:
+def told(change: ChangeText) -> str:
     """`no clear change, +2 pts`."""
     words = change.words[:1].lower() + change.words[1:]
     return f"{words}, {change.amount}" if change.amount else words
@@ -66,7 +66,7 @@ def _beside(figure: Figure) -> str:
     return ", ".join(filter(None, (figure.likely, figure.unsure)))
 
 
-def _noted(unsure: str, change: Told) -> str:
+def _noted(unsure: str, change: ChangeText) -> str:
     """`12% unsure; no clear change, +2 pts`."""
     return "; ".join(filter(None, (unsure, told(change))))
 

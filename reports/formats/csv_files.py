@@ -4,10 +4,10 @@ import csv
 from datetime import datetime
 from pathlib import Path
 
-from reports.page import complete
-from reports.weekly.page import Weekly
-from reports.weekly.queries import Readings
-from reports.weekly.tables import tables
+from callaudit.reports.page import complete
+from callaudit.reports.weekly.page import Weekly
+from callaudit.reports.weekly.queries import Readings
+from callaudit.reports.weekly.tables import tables
 
 # What makes a spreadsheet read a text as a formula (OWASP, "CSV Injection").
 _FORMULA = ("=", "+", "-", "@", "\t", "\r")

@@ -7,10 +7,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from reports.page import complete
-from reports.weekly.page import Weekly
-from reports.weekly.queries import Readings
-from reports.weekly.tables import Kind, tables
+from callaudit.reports.page import complete
+from callaudit.reports.weekly.page import Weekly
+from callaudit.reports.weekly.queries import Readings
+from callaudit.reports.weekly.tables import Kind, tables
 
 _TYPES: dict[Kind, pa.DataType] = {
     "text": pa.string(),

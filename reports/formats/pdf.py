@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from reports.page import complete
-from transcription.errors import SetupError
+from callaudit.reports.page import complete
+from callaudit.transcription.errors import SetupError
 
 
 def write_pdf(page: Path, *, out: Path, url: str = "") -> Path:

@@ -13,11 +13,11 @@ from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_range
 from xlsxwriter.worksheet import Worksheet
 
-from reports.page import call_file_name, complete
-from reports.weekly.page import Weekly
-from reports.weekly.queries import Readings
-from reports.weekly.tables import Column, Kind, Table, tables
-from reports.wording import week_start
+from callaudit.reports.page import call_file_name, complete
+from callaudit.reports.weekly.page import Weekly
+from callaudit.reports.weekly.queries import Readings
+from callaudit.reports.weekly.tables import Column, Kind, Table, tables
+from callaudit.reports.wording import week_start
 
 _INK, _SOFT, _MUTE, _LINE, _TINT, _ACCENT, _BAND, _LOW = (
     "#1D2127", "#59616B", "#8B949E", "#DFE2E6", "#F1F4F8", "#1F5FA8", "#D3E1F1", "#A84A0C",

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from reports.page import INDEX, Brand, call_file_name, write_page
-from reports.places.agents import agent_pages
-from reports.places.index import index_page
-from warehouse.connect import Published
+from callaudit.reports.page import INDEX, Brand, call_file_name, write_page
+from callaudit.reports.places.agents import agent_pages
+from callaudit.reports.places.index import index_page
+from callaudit.warehouse.connect import Published
 
 AGENTS = "agents"
 

@@ -9,16 +9,16 @@ from datetime import date, timedelta
 
 import msgspec
 
-from reports import charts
-from reports.page import call_file_name, call_link
-from reports.statistics import Rate
-from reports.weekly.agents import FEW_AGENT_CALLS
-from reports.weekly.moments import Moment, moment_of, mood
-from reports.weekly.names import name_words, names_one_of
-from reports.weekly.queries import Row
-from reports.weekly.rates import FEW, Told, count_of, shown, told_change
-from reports.wording import NOTHING, between, clock, counted, day, month
-from warehouse.connect import Published
+from callaudit.reports import charts
+from callaudit.reports.page import call_file_name, call_link
+from callaudit.reports.statistics import Rate
+from callaudit.reports.weekly.agents import FEW_AGENT_CALLS
+from callaudit.reports.weekly.moments import Moment, moment_of, mood
+from callaudit.reports.weekly.names import name_words, names_one_of
+from callaudit.reports.weekly.queries import Row
+from callaudit.reports.weekly.rates import FEW, ChangeText, count_of, shown, told_change
+from callaudit.reports.wording import NOTHING, between, clock, counted, day, month
+from callaudit.warehouse.connect import Published
 
 MONTHS = 6
 """So many months of steps stand side by side; the later half is compared with the earlier."""
@@ -44,7 +44,7 @@ class StepLine(msgspec.Struct, frozen=True, kw_only=True):
     value: str
     bar: charts.RangeBar
     few: bool
-    change: Told
+    change: ChangeText
 
 
 class Agreed(msgspec.Struct, frozen=True, kw_only=True):
@@ -56,7 +56,7 @@ class Agreed(msgspec.Struct, frozen=True, kw_only=True):
     moments: tuple[tuple[str, str], ...]
     before: str
     since: str
-    change: Told
+    change: ChangeText
 
 
 class CallLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -182,7 +182,7 @@ def _step(asked: _Asked, agent: str, step: str, title: str) -> StepLine:
     earlier, later, every = _sum(rates[:half]), _sum(rates[half:]), _sum(rates)
     few = every.n < FEW_AGENT_CALLS
     if asked.months and every.n and asked.changed.get(step, "") >= f"{asked.months[0]:%G-W%V}":
-        change = Told(words="Rule changed: not comparable")
+        change = ChangeText(words="Rule changed: not comparable")
     else:
         change = told_change(later, earlier, enough=min(later.n, earlier.n) >= FEW, comparisons=len(asked.steps))
     return StepLine(
@@ -201,9 +201,9 @@ def _agreed(asked: _Asked, row: Row, with_pages: Container[str]) -> Agreed:
     several = len(asked.agreements[row["agent_id"]])
     started = f"{row['agreed_on'] - timedelta(days=DAYS_BEFORE):%G-W%V}"
     if asked.changed.get(row["step"], "") >= started and since.n:
-        change = Told(words="Rule changed: not comparable")
+        change = ChangeText(words="Rule changed: not comparable")
     elif not since.n:
-        change = Told(words="No call since has called for it")
+        change = ChangeText(words="No call since has called for it")
     else:
         change = told_change(since, before, enough=min(since.n, before.n) >= FEW, comparisons=several)
     return Agreed(
@@ -213,7 +213,7 @@ def _agreed(asked: _Asked, row: Row, with_pages: Container[str]) -> Agreed:
         moments=tuple(_place(moment, with_pages) for moment in row["moments"]),
         before=count_of(before, "call") if before.n else "no call before called for it",
         since=count_of(since, "call") if since.n else "no call since",
-        change=change if change.words else Told(words="Nothing before to compare with"),
+        change=change if change.words else ChangeText(words="Nothing before to compare with"),
     )
 
 

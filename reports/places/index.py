@@ -7,13 +7,13 @@ from urllib.parse import quote
 
 import msgspec
 
-from reports.page import agent_link
-from reports.statistics import Rate
-from reports.weekly.edition import Edition
-from reports.weekly.queries import AGENT_WEEKS, Row
-from reports.weekly.rates import FEW, shown
-from reports.wording import counted, day, week_dates, week_start
-from warehouse.connect import Published
+from callaudit.reports.page import agent_link
+from callaudit.reports.statistics import Rate
+from callaudit.reports.weekly.edition import Edition
+from callaudit.reports.weekly.queries import AGENT_WEEKS, Row
+from callaudit.reports.weekly.rates import FEW, shown
+from callaudit.reports.wording import counted, day, week_dates, week_start
+from callaudit.warehouse.connect import Published
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,10 +7,10 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from audit_rules.evaluation.estimates import Counts, Estimate, cohens_kappa
-from audit_rules.finding import Verdict
-from reports.statistics import Corrected, Rate, rogan_gladen
-from reports.wording import between, percent
+from callaudit.audit_rules.evaluation.estimates import Counts, Estimate, cohens_kappa
+from callaudit.audit_rules.finding import Verdict
+from callaudit.reports.statistics import Corrected, Rate, rogan_gladen
+from callaudit.reports.wording import between, percent
 
 MINIMUM = 20
 """Findings that people must have judged before anything is said of a rule."""

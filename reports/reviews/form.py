@@ -16,10 +16,10 @@ import msgspec
 from xlsxwriter import Workbook
 from xlsxwriter.worksheet import Worksheet
 
-from audit_rules.finding import Verdict
-from reports.page import write_page
-from reports.wording import clock
-from transcription.errors import InputError, SetupError
+from callaudit.audit_rules.finding import Verdict
+from callaudit.reports.page import write_page
+from callaudit.reports.wording import clock
+from callaudit.transcription.errors import InputError, SetupError
 
 SAID = {
     "met": Verdict.MET,

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from reports.page import write_page
-from reports.weekly.edition import WHOLE, Edition
-from reports.weekly.page import weekly
-from reports.weekly.queries import read
-from warehouse.connect import Published
+from callaudit.reports.page import write_page
+from callaudit.reports.weekly.edition import WHOLE, Edition
+from callaudit.reports.weekly.page import weekly
+from callaudit.reports.weekly.queries import read
+from callaudit.warehouse.connect import Published
 
 
 def render(published: Published, *, week: str, scorecard: str = "house", out: Path, edition: Edition = WHOLE) -> Path:

@@ -8,13 +8,13 @@ from urllib.parse import quote
 
 import msgspec
 
-from reports import charts
-from reports.page import agent_link, weekly_file_name
-from reports.statistics import LEVEL, Interval, Prior, Rate, design_effect, shrink, sidak, team_prior
-from reports.weekly.edition import Edition
-from reports.weekly.queries import AGENT_WEEKS, Readings, Row, steps_in_order
-from reports.weekly.rates import FEW, Told, Tone, Unsure, changed_steps, shown, told_change, unsure_of
-from reports.wording import between, counted, day, percent, week_start
+from callaudit.reports import charts
+from callaudit.reports.page import agent_link, weekly_file_name
+from callaudit.reports.statistics import LEVEL, Interval, Prior, Rate, design_effect, shrink, sidak, team_prior
+from callaudit.reports.weekly.edition import Edition
+from callaudit.reports.weekly.queries import AGENT_WEEKS, Readings, Row, steps_in_order
+from callaudit.reports.weekly.rates import FEW, ChangeText, Tone, Unsure, changed_steps, shown, told_change, unsure_of
+from callaudit.reports.wording import between, counted, day, percent, week_start
 
 FEW_AGENT_CALLS = 5
 """An agent with fewer judged calls than this is not read, on a step or over all."""
@@ -41,7 +41,7 @@ class AgentLine(msgspec.Struct, frozen=True, kw_only=True):
     team_share: float | None
     value: str
     bar: charts.RangeBar
-    change: Told
+    change: ChangeText
     spark: charts.Spark | None
     reading: str
     tone: Tone
@@ -58,7 +58,7 @@ class Team(msgspec.Struct, frozen=True, kw_only=True):
     rate: Rate
     value: str
     bar: charts.RangeBar
-    change: Told
+    change: ChangeText
     few: bool
     agents: tuple[AgentLine, ...]
 
@@ -294,11 +294,11 @@ class _Changes:
         for row in readings.agent_weeks:
             self._rows.setdefault(row["agent_id"], []).append(row)
 
-    def of(self, agents: Sequence[str]) -> Told:
+    def of(self, agents: Sequence[str]) -> ChangeText:
         if not self._whole:
-            return Told(words="")
+            return ChangeText(words="")
         if self._rules:
-            return Told(words="Rules changed")
+            return ChangeText(words="Rules changed")
         (now, calls), (before, former) = self._rate(agents, self._now), self._rate(agents, self._before)
         enough = min(calls, former) >= 2 * FEW_AGENT_CALLS
         return told_change(now, before, enough=enough, comparisons=self._comparisons)
@@ -354,7 +354,9 @@ def _spark_label(shares: Sequence[float | None]) -> str:
     return f"from {percent(seen[0])} to {percent(seen[-1])}, four weeks at a time" if seen else "too few calls"
 
 
-def _agent_line(seen: _Seen, agent: Row, count: tuple[float, float], prior: Prior | None, *, change: Told) -> AgentLine:
+def _agent_line(
+    seen: _Seen, agent: Row, count: tuple[float, float], prior: Prior | None, *, change: ChangeText
+) -> AgentLine:
     """`prior` is None for one who has nobody to be compared with."""
     calls = int(agent["calls"])
     few = calls < FEW_AGENT_CALLS

@@ -2,9 +2,9 @@
 
 import msgspec
 
-from reports.statistics import Rate
-from reports.weekly.queries import Readings, Row
-from reports.wording import percent
+from callaudit.reports.statistics import Rate
+from callaudit.reports.weekly.queries import Readings, Row
+from callaudit.reports.wording import percent
 
 
 class Aim(msgspec.Struct, frozen=True, kw_only=True):

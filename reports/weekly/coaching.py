@@ -4,11 +4,18 @@ from collections.abc import Sequence
 
 import msgspec
 
-from reports.statistics import LEVEL, Prior, shrink, sidak
-from reports.weekly.agents import FEW_AGENT_CALLS, agent_href, agent_name, members_by_team, step_counts, step_priors
-from reports.weekly.moments import Moment, week_moment
-from reports.weekly.queries import Readings, Row, steps_in_order
-from reports.wording import percent
+from callaudit.reports.statistics import LEVEL, Prior, shrink, sidak
+from callaudit.reports.weekly.agents import (
+    FEW_AGENT_CALLS,
+    agent_href,
+    agent_name,
+    members_by_team,
+    step_counts,
+    step_priors,
+)
+from callaudit.reports.weekly.moments import Moment, week_moment
+from callaudit.reports.weekly.queries import Readings, Row, steps_in_order
+from callaudit.reports.wording import percent
 
 MOMENTS = 3
 """So many moments to listen to stand on a card."""

@@ -5,13 +5,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from reports.page import file_stem
-from transcription.errors import InputError
+from callaudit.reports.page import file_stem
+from callaudit.transcription.errors import InputError
 
 if TYPE_CHECKING:
     # Not to run: `WHOLE` lives as long as the process, and what its module names with it. DuckDB's module, kept so
     # long, says on standard error that all its objects leaked.
-    from warehouse.connect import Published
+    from callaudit.warehouse.connect import Published
 
 
 class Edition(msgspec.Struct, frozen=True, kw_only=True):

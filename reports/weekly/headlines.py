@@ -2,11 +2,11 @@
 
 import msgspec
 
-from reports.statistics import Rate
-from reports.weekly.queries import Readings
-from reports.weekly.rates import (
+from callaudit.reports.statistics import Rate
+from callaudit.reports.weekly.queries import Readings
+from callaudit.reports.weekly.rates import (
     FEW,
-    Told,
+    ChangeText,
     audited_calls,
     basis,
     calmed_rate,
@@ -21,7 +21,7 @@ from reports.weekly.rates import (
     unsure_of,
     week_row,
 )
-from reports.wording import between, counted, day, long_time, percent, week_start
+from callaudit.reports.wording import between, counted, day, long_time, percent, week_start
 
 
 class Figure(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,7 +37,7 @@ class Figure(msgspec.Struct, frozen=True, kw_only=True):
     likely: str
     note: str
     unsure: str
-    change: Told
+    change: ChangeText
 
 
 def summary(readings: Readings) -> str:
@@ -79,7 +79,7 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
             followed[0],
             "of the steps that applied",
             # Steps of one call are alike: what is enough is asked of the calls, not of the steps.
-            Told(words="Rules changed: not comparable")
+            ChangeText(words="Rules changed: not comparable")
             if changed and followed[1].n and not comparable[1].n
             else told_change(comparable[0], comparable[1], enough=min(calls) >= FEW, comparisons=comparisons(readings)),
             unsure_of(*(row for row in readings.unsure_steps if row["iso_week"] == readings.week)).text,
@@ -105,7 +105,7 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
     return figures if readings.edition.is_whole else figures[:-1]
 
 
-def _figure(name: str, rate: Rate, note: str, told: Told, unsure: str = "") -> Figure:
+def _figure(name: str, rate: Rate, note: str, told: ChangeText, unsure: str = "") -> Figure:
     return Figure(
         name=name,
         rate=rate,
@@ -113,21 +113,21 @@ def _figure(name: str, rate: Rate, note: str, told: Told, unsure: str = "") -> F
         likely=f"likely {between(rate.interval())}" if rate.n else "nothing to count",
         note=f"{note}, {unsure}" if unsure else note,
         unsure=unsure,
-        change=told if told.words else Told(words="No week before to compare with"),
+        change=told if told.words else ChangeText(words="No week before to compare with"),
     )
 
 
-def _told(readings: Readings, rates: list[Rate], *, lower_is_better: bool = False) -> Told:
+def _told(readings: Readings, rates: list[Rate], *, lower_is_better: bool = False) -> ChangeText:
     enough = min(rate.n for rate in rates) >= FEW
     return told_change(
         rates[0], rates[1], enough=enough, comparisons=comparisons(readings), lower_is_better=lower_is_better
     )
 
 
-def _counted_change(now: Rate, before: Rate) -> Told:
+def _counted_change(now: Rate, before: Rate) -> ChangeText:
     if now.share is None or before.share is None:
-        return Told(words="No week before to compare with")
-    return Told(words=f"{percent(before.share)} the week before")
+        return ChangeText(words="No week before to compare with")
+    return ChangeText(words=f"{percent(before.share)} the week before")
 
 
 def _where(readings: Readings) -> str:

@@ -5,11 +5,11 @@ from collections.abc import Callable
 
 import msgspec
 
-from reports import charts
-from reports.statistics import Interval, Rate
-from reports.weekly.queries import Readings, Row
-from reports.weekly.rates import FEW
-from reports.wording import NOTHING, clock, percent, short_day, week_start
+from callaudit.reports import charts
+from callaudit.reports.statistics import Interval, Rate
+from callaudit.reports.weekly.queries import Readings, Row
+from callaudit.reports.weekly.rates import FEW
+from callaudit.reports.wording import NOTHING, clock, percent, short_day, week_start
 
 
 class Measured(msgspec.Struct, frozen=True, kw_only=True):

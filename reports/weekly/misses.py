@@ -4,11 +4,11 @@ from collections.abc import Callable, Iterable
 
 import msgspec
 
-from reports import charts
-from reports.statistics import LEVEL, Rate, common_difference, sidak
-from reports.weekly.queries import Readings, Row
-from reports.weekly.rates import FEW, shown
-from reports.wording import clock, points
+from callaudit.reports import charts
+from callaudit.reports.statistics import LEVEL, Rate, common_difference, sidak
+from callaudit.reports.weekly.queries import Readings, Row
+from callaudit.reports.weekly.rates import FEW, shown
+from callaudit.reports.wording import clock, points
 
 SHAPES = {
     "never": "Never heard",

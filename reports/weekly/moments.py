@@ -4,13 +4,13 @@ from collections.abc import Collection, Sequence
 
 import msgspec
 
-from reports import charts
-from reports.page import call_link, weekly_file_name
-from reports.statistics import Interval
-from reports.weekly.queries import Readings, Row
-from reports.weekly.rates import week_row
-from reports.wording import NOTHING, clock, counted, sentence
-from transcription.transcript import Seconds
+from callaudit.reports import charts
+from callaudit.reports.page import call_link, weekly_file_name
+from callaudit.reports.statistics import Interval
+from callaudit.reports.weekly.queries import Readings, Row
+from callaudit.reports.weekly.rates import week_row
+from callaudit.reports.wording import NOTHING, clock, counted, sentence
+from callaudit.transcription.transcript import Seconds
 
 _MOMENTS = 4
 _MOST_CRITICAL = 24

@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 import msgspec
 
-from reports.weekly.headlines import Figure
-from reports.weekly.queries import Readings
-from reports.weekly.rates import (
+from callaudit.reports.weekly.headlines import Figure
+from callaudit.reports.weekly.queries import Readings
+from callaudit.reports.weekly.rates import (
     FEW,
     audited_calls,
     changed_steps,
@@ -17,8 +17,8 @@ from reports.weekly.rates import (
     week_row,
     worst_step,
 )
-from reports.weekly.steps import StepLine
-from reports.wording import counted, day, percent, week_start
+from callaudit.reports.weekly.steps import StepLine
+from callaudit.reports.wording import counted, day, percent, week_start
 
 
 class Known(msgspec.Struct, frozen=True, kw_only=True):

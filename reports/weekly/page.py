@@ -2,15 +2,24 @@
 
 import msgspec
 
-from reports import charts
-from reports.page import INDEX, weekly_file_name
-from reports.weekly.agents import Heat, OwnStep, Team, agent_teams, agents_note, heat_map, own_steps, track_start
-from reports.weekly.coaching import Card, coaching_cards, coaching_note
-from reports.weekly.edition import Edition
-from reports.weekly.headlines import Figure, headline_figures, summary
-from reports.weekly.measured import Measured, measured
-from reports.weekly.misses import Drivers, drivers, misses_note
-from reports.weekly.moments import (
+from callaudit.reports import charts
+from callaudit.reports.page import INDEX, weekly_file_name
+from callaudit.reports.weekly.agents import (
+    Heat,
+    OwnStep,
+    Team,
+    agent_teams,
+    agents_note,
+    heat_map,
+    own_steps,
+    track_start,
+)
+from callaudit.reports.weekly.coaching import Card, coaching_cards, coaching_note
+from callaudit.reports.weekly.edition import Edition
+from callaudit.reports.weekly.headlines import Figure, headline_figures, summary
+from callaudit.reports.weekly.measured import Measured, measured
+from callaudit.reports.weekly.misses import Drivers, drivers, misses_note
+from callaudit.reports.weekly.moments import (
     CallLine,
     First,
     Moment,
@@ -23,13 +32,20 @@ from reports.weekly.moments import (
     score_chart,
     worth_playing,
 )
-from reports.weekly.notices import Known, known, rule_changes
-from reports.weekly.quality import Fact, footer_text, how_counted, not_audited_facts, not_audited_note, quality_facts
-from reports.weekly.queries import Readings
-from reports.weekly.rates import audited_calls
-from reports.weekly.steps import ScorecardLine, StepLine, scorecard_lines, step_lines, steps_note
-from reports.weekly.trend import trend_label, trend_note, trend_points, trend_title
-from reports.wording import counted, number_word, week_dates, week_start
+from callaudit.reports.weekly.notices import Known, known, rule_changes
+from callaudit.reports.weekly.quality import (
+    Fact,
+    footer_text,
+    how_counted,
+    not_audited_facts,
+    not_audited_note,
+    quality_facts,
+)
+from callaudit.reports.weekly.queries import Readings
+from callaudit.reports.weekly.rates import audited_calls
+from callaudit.reports.weekly.steps import ScorecardLine, StepLine, scorecard_lines, step_lines, steps_note
+from callaudit.reports.weekly.trend import trend_label, trend_note, trend_points, trend_title
+from callaudit.reports.wording import counted, number_word, week_dates, week_start
 
 
 class Weekly(msgspec.Struct, frozen=True, kw_only=True):

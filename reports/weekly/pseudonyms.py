@@ -13,9 +13,9 @@ from collections.abc import Iterable
 
 import msgspec
 
-from reports.weekly.names import name_words, names_one_of
-from reports.weekly.queries import Readings, Row
-from transcription.errors import InputError
+from callaudit.reports.weekly.names import name_words, names_one_of
+from callaudit.reports.weekly.queries import Readings, Row
+from callaudit.transcription.errors import InputError
 
 FEWEST = 3
 """A team or queue of fewer agents is not named: the group would name the person."""

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import msgspec
 
-from audit_rules.scorecard import LEAST_JUDGED
-from audit_rules.sentences import language
-from reports.reviews.accuracy import MINIMUM, MINIMUM_OF_EACH
-from reports.statistics import Rate, sidak
-from reports.weekly.queries import AGENT_WEEKS, Readings, Row
-from reports.weekly.rates import HEADLINES, share_of, week_row
-from reports.wording import between, counted, listed, long_time, number_word, percent, sentence
+from callaudit.audit_rules.scorecard import LEAST_JUDGED
+from callaudit.audit_rules.sentences import language
+from callaudit.reports.reviews.accuracy import MINIMUM, MINIMUM_OF_EACH
+from callaudit.reports.statistics import Rate, sidak
+from callaudit.reports.weekly.queries import AGENT_WEEKS, Readings, Row
+from callaudit.reports.weekly.rates import HEADLINES, share_of, week_row
+from callaudit.reports.wording import between, counted, listed, long_time, number_word, percent, sentence
 
 
 class Fact(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,11 +7,11 @@ from typing import Any
 
 import msgspec
 
-from reports.weekly.edition import WHOLE, Edition
-from reports.weekly.names import name_words, names_one_of
-from reports.wording import iso_week, listed, week_start
-from transcription.errors import InputError
-from warehouse.connect import Published
+from callaudit.reports.weekly.edition import WHOLE, Edition
+from callaudit.reports.weekly.names import name_words, names_one_of
+from callaudit.reports.wording import iso_week, listed, week_start
+from callaudit.transcription.errors import InputError
+from callaudit.warehouse.connect import Published
 
 Row = dict[str, Any]
 WEEKS = 13

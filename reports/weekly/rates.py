@@ -5,16 +5,16 @@ from typing import Literal
 
 import msgspec
 
-from reports import charts
-from reports.statistics import Change, Rate, change
-from reports.weekly.queries import Readings, Row, steps_in_order
-from reports.wording import NOTHING, counted, percent, points
+from callaudit.reports import charts
+from callaudit.reports.statistics import Change, Rate, change
+from callaudit.reports.weekly.queries import Readings, Row, steps_in_order
+from callaudit.reports.wording import NOTHING, counted, percent, points
 
 Tone = Literal["good", "bad", ""]
 """Better, worse, or not clear."""
 
 
-class Told(msgspec.Struct, frozen=True, kw_only=True):
+class ChangeText(msgspec.Struct, frozen=True, kw_only=True):
     """A change since the week before, in words, points and a picture; `tone` only where it is clear.
 
     `change` holds the figures, None where they would say too little.
@@ -147,17 +147,19 @@ def basis(rate: Rate, noun: str) -> str:
     return noun + "s" if rate.n < FEW else count_of(rate, noun)
 
 
-def told_change(after: Rate, before: Rate, *, enough: bool, comparisons: int, lower_is_better: bool = False) -> Told:
+def told_change(
+    after: Rate, before: Rate, *, enough: bool, comparisons: int, lower_is_better: bool = False
+) -> ChangeText:
     """A change as it is told, one of `comparisons` on the page; words alone where too little is known for a figure."""
     step = change(after, before, comparisons=comparisons)
     if step is None or not enough:
-        return Told(words="Too few to tell" if step else "")
+        return ChangeText(words="Too few to tell" if step else "")
     amount, bar = points(step.difference), charts.change_bar(step.difference, step.interval)
     if not step.clear:
-        return Told(words="No clear change", amount=amount, bar=bar, change=step)
+        return ChangeText(words="No clear change", amount=amount, bar=bar, change=step)
     better = (step.difference > 0) is not lower_is_better
     words = "Better" if better else "Worse"
-    return Told(words=words, amount=amount, bar=bar, tone="good" if better else "bad", change=step)
+    return ChangeText(words=words, amount=amount, bar=bar, tone="good" if better else "bad", change=step)
 
 
 def changed_rules(readings: Readings, earlier: str, later: str) -> set[str]:

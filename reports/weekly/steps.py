@@ -4,15 +4,15 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from reports import charts
-from reports.reviews.accuracy import RuleAccuracy, accuracy_of, told_accuracy
-from reports.statistics import Rate, sidak
-from reports.weekly.aims import Aim, score_target, step_aim
-from reports.weekly.queries import Readings, steps_in_order
-from reports.weekly.rates import (
+from callaudit.reports import charts
+from callaudit.reports.reviews.accuracy import RuleAccuracy, accuracy_of, told_accuracy
+from callaudit.reports.statistics import Rate, sidak
+from callaudit.reports.weekly.aims import Aim, score_target, step_aim
+from callaudit.reports.weekly.queries import Readings, steps_in_order
+from callaudit.reports.weekly.rates import (
     FEW,
     HEADLINES,
-    Told,
+    ChangeText,
     Unsure,
     changed_steps,
     comparisons,
@@ -22,7 +22,7 @@ from reports.weekly.rates import (
     told_change,
     unsure_of,
 )
-from reports.wording import NOTHING, between, number_word, short_day, week_start
+from callaudit.reports.wording import NOTHING, between, number_word, short_day, week_start
 
 
 class RuleLine(msgspec.Struct, frozen=True, kw_only=True):
@@ -55,7 +55,7 @@ class StepLine(msgspec.Struct, frozen=True, kw_only=True):
     unsure: Unsure
     bar: charts.RangeBar
     few: bool
-    change: Told
+    change: ChangeText
     aim: Aim | None
     rules: tuple[RuleLine, ...]
     spark: charts.Trend | None
@@ -89,7 +89,7 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
         now, before = (step_rate(readings, week, step) for week in (readings.week, readings.before))
         told = told_change(now, before, enough=min(now.n, before.n) >= FEW, comparisons=comparisons(readings))
         if step in changed and now.n and before.n:
-            told = Told(words="Rule changed: not comparable")
+            told = ChangeText(words="Rule changed: not comparable")
         unsure = [_unsure(readings, week, step) for week in readings.weeks]
         few = now.n < FEW
         lines.append(

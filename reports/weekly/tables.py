@@ -5,13 +5,13 @@ from typing import Any, Literal
 
 import msgspec
 
-from reports.statistics import Rate
-from reports.weekly.coaching import MOMENTS, Advice
-from reports.weekly.moments import all_moments, mood
-from reports.weekly.page import Weekly
-from reports.weekly.queries import Readings
-from reports.weekly.rates import Told, Unsure, audited_calls, pooled
-from reports.wording import week_start
+from callaudit.reports.statistics import Rate
+from callaudit.reports.weekly.coaching import MOMENTS, Advice
+from callaudit.reports.weekly.moments import all_moments, mood
+from callaudit.reports.weekly.page import Weekly
+from callaudit.reports.weekly.queries import Readings
+from callaudit.reports.weekly.rates import ChangeText, Unsure, audited_calls, pooled
+from callaudit.reports.wording import week_start
 
 Kind = Literal["text", "count", "share", "points", "score", "seconds", "when", "day"]
 """What a column holds. A share is 0 to 1, a change is in points of a hundred, a score is 0 to 100."""
@@ -77,7 +77,7 @@ _RATE = (Column("Followed", "share"), Column("Likely from", "share"), Column("Li
 _CHANGE = (Column("Change, points", "points"), Column("Change from", "points"), Column("Change to", "points"))
 
 
-def _change(told: Told) -> tuple[Any, ...]:
+def _change(told: ChangeText) -> tuple[Any, ...]:
     step = told.change
     return (
         (None, None, None)

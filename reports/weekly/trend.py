@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from reports import charts
-from reports.weekly.queries import Readings
-from reports.weekly.rates import FEW, audited_calls, changed_steps, pooled
-from reports.wording import number_word, percent, short_day, week_start
+from callaudit.reports import charts
+from callaudit.reports.weekly.queries import Readings
+from callaudit.reports.weekly.rates import FEW, audited_calls, changed_steps, pooled
+from callaudit.reports.wording import number_word, percent, short_day, week_start
 
 
 def trend_points(readings: Readings) -> list[charts.TrendPoint]:

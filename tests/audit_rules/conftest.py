@@ -6,10 +6,10 @@ from textwrap import dedent, indent
 
 import pytest
 
-from audit_rules.audit import audit
-from audit_rules.authoring.examples import parse_example
-from audit_rules.finding import Finding
-from audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.audit_rules.finding import Finding
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
 
 WriteRules = Callable[..., Path]
 RulebookOf = Callable[..., Rulebook]

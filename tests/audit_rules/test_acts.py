@@ -7,20 +7,20 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit_rules.acts.corpus import read_corpus
-from audit_rules.acts.evaluation import macro_f1, observe
-from audit_rules.acts.inventory import Levels
-from audit_rules.acts.known_lines import shipped_lines
-from audit_rules.acts.levels import Observed, calibrated
-from audit_rules.acts.recogniser import shipped_recogniser
-from audit_rules.acts.said import Certainty, Witness
-from audit_rules.acts.witnesses import any_of
-from audit_rules.audit import audit, audit_each
-from audit_rules.authoring.examples import parse_example
-from audit_rules.finding import Verdict
-from audit_rules.phrases.normalise import normalise
-from audit_rules.rulebook import Rulebook, load_rulebook, read_rulebook
-from transcription.errors import InputError
+from callaudit.audit_rules.acts.corpus import read_corpus
+from callaudit.audit_rules.acts.evaluation import macro_f1, observe
+from callaudit.audit_rules.acts.inventory import Levels
+from callaudit.audit_rules.acts.known_lines import shipped_lines
+from callaudit.audit_rules.acts.levels import Observed, calibrated
+from callaudit.audit_rules.acts.recogniser import shipped_recogniser
+from callaudit.audit_rules.acts.said import Certainty, Witness
+from callaudit.audit_rules.acts.witnesses import any_of
+from callaudit.audit_rules.audit import audit, audit_each
+from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.phrases.normalise import normalise
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook, read_rulebook
+from callaudit.transcription.errors import InputError
 
 CORPUS = Path(__file__).parents[2] / "corpus"
 LINES = st.lists(
@@ -168,7 +168,7 @@ def test_every_act_knows_lines_and_every_rule_asks_for_acts_that_exist(shipped: 
 
 
 def test_the_examples_of_the_acts_are_recognised_and_their_near_misses_accuse_nobody(shipped: Rulebook) -> None:
-    from flows.acts import explain
+    from callaudit.flows.acts import explain
 
     said = {
         (act.name, line): {

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.acts.inventory import Levels
-from audit_rules.acts.reviewed import Reviewed, learn_from_reviews
-from audit_rules.finding import Verdict
+from callaudit.audit_rules.acts.inventory import Levels
+from callaudit.audit_rules.acts.reviewed import Reviewed, learn_from_reviews
+from callaudit.audit_rules.finding import Verdict
 
 NOW = {"blames": Levels(), "apologises": Levels()}
 

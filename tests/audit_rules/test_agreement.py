@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from audit_rules.evaluation.estimates import wilson
-from audit_rules.evaluation.labelled_utterances import (
+from callaudit.audit_rules.evaluation.estimates import wilson
+from callaudit.audit_rules.evaluation.labelled_utterances import (
     Agreement,
     Check,
     Judged,
@@ -16,9 +16,9 @@ from audit_rules.evaluation.labelled_utterances import (
     load_checks,
     read_rows,
 )
-from audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.transcription.errors import InputError
 from tests.audit_rules.conftest import RulebookOf, block
-from transcription.errors import InputError
 
 CHECKS = {
     "apology": Check(rules=("apology.given",)),

@@ -8,13 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit_rules.audit import audit
-from audit_rules.authoring.examples import parse_example
-from audit_rules.finding import Audit, Verdict
-from audit_rules.rulebook import SHIPPED, Rulebook, load_rulebook
-from audit_rules.sentences import reason_of
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.audit_rules.finding import Audit, Verdict
+from callaudit.audit_rules.rulebook import SHIPPED, Rulebook, load_rulebook
+from callaudit.audit_rules.sentences import reason_of
+from callaudit.transcription.transcript import RolesFrom, Span, SpeakerRole, Transcript, Utterance, Word
 from tests.audit_rules.conftest import GATE, RulebookOf, block
-from transcription.transcript import RolesFrom, Span, SpeakerRole, Transcript, Utterance, Word
 
 TENSE = "C: This is ridiculous, the third time I have called.\nA: I am so sorry about that, Dana.\nC: Thank you.\n"
 
@@ -98,7 +98,7 @@ def test_the_same_call_and_rules_give_the_same_bytes(shipped: Rulebook) -> None:
 
 
 def test_every_quote_is_the_turns_own_words(shipped: Rulebook) -> None:
-    from transcription.turns import turns_of
+    from callaudit.transcription.turns import turns_of
 
     transcript = call(
         "C: It’s RIDICULOUS 😡, the 3rd time I’ve called!\nA: I’m… um, so sorry — that must be awful. 🙏\n"

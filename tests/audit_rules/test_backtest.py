@@ -7,14 +7,14 @@ from textwrap import dedent
 import msgspec
 import pytest
 
-from audit_rules.authoring.examples import parse_example
-from audit_rules.conversation import Contact
-from audit_rules.evaluation.backtest import Flip, backtest, sums_by_agent, sums_by_rule
-from audit_rules.evaluation.golden_verdicts import Golden, read_golden
-from audit_rules.finding import Verdict
+from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.audit_rules.conversation import Contact
+from callaudit.audit_rules.evaluation.backtest import Flip, backtest, sums_by_agent, sums_by_rule
+from callaudit.audit_rules.evaluation.golden_verdicts import Golden, read_golden
+from callaudit.audit_rules.finding import Verdict
+from callaudit.transcription.errors import InputError
+from callaudit.transcription.transcript import Transcript
 from tests.audit_rules.conftest import RulebookOf, block
-from transcription.errors import InputError
-from transcription.transcript import Transcript
 
 GOOD = "C: My lamp broke.\nA: Hello there. I am so sorry about the lamp. One moment."
 COLD = "C: My lamp broke.\nA: Account number?"

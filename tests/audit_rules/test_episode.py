@@ -4,10 +4,10 @@ from textwrap import dedent
 
 import pytest
 
-from audit_rules.audit import audit
-from audit_rules.authoring.examples import parse_example
-from audit_rules.finding import Audit, EvidenceKind, Finding, Upset, Verdict
-from audit_rules.sentences import reason_of
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.audit_rules.finding import Audit, EvidenceKind, Finding, Upset, Verdict
+from callaudit.audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import GATE, Judge, RulebookOf, block
 
 

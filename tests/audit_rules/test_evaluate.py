@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.evaluation.estimates import Counts, cohens_kappa, f1_interval, krippendorffs_alpha
-from audit_rules.evaluation.labelled_utterances import (
+from callaudit.audit_rules.evaluation.estimates import Counts, cohens_kappa, f1_interval, krippendorffs_alpha
+from callaudit.audit_rules.evaluation.labelled_utterances import (
     Agreement,
     Judged,
     agreement_of,
@@ -21,9 +21,9 @@ from audit_rules.evaluation.labelled_utterances import (
     read_rows,
     worst_errors,
 )
-from audit_rules.evaluation.reviewed_calls import Review, check_rules, compare, read_reviews
-from audit_rules.finding import Verdict
-from transcription.errors import InputError, SetupError
+from callaudit.audit_rules.evaluation.reviewed_calls import Review, check_rules, compare, read_reviews
+from callaudit.audit_rules.finding import Verdict
+from callaudit.transcription.errors import InputError, SetupError
 
 MET, MISSED = Verdict.MET, Verdict.MISSED
 

@@ -2,14 +2,14 @@
 
 import pytest
 
-from audit_rules.authoring.examples import examples_of, parse_example, run_examples
-from audit_rules.finding import Verdict
-from audit_rules.rule import Rule
-from audit_rules.rulebook import Rulebook, load_rulebook
-from audit_rules.sentences import reason_of
+from callaudit.audit_rules.authoring.examples import examples_of, parse_example, run_examples
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rule import Rule
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.audit_rules.sentences import reason_of
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.transcript import RolesFrom, Span, SpeakerRole
 from tests.audit_rules.conftest import RulebookOf, block
-from transcription.errors import SetupError
-from transcription.transcript import RolesFrom, Span, SpeakerRole
 
 SHIPPED = load_rulebook()
 RULES = [pytest.param(rule, id=rule.id) for rule in SHIPPED.rules if rule.status != "retired"]

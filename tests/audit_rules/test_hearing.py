@@ -2,11 +2,11 @@
 
 import pytest
 
-from audit_rules.audit import audit
-from audit_rules.finding import EvidenceKind, Finding, Verdict
-from audit_rules.sentences import reason_of
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.finding import EvidenceKind, Finding, Verdict
+from callaudit.audit_rules.sentences import reason_of
+from callaudit.transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance, Word
 from tests.audit_rules.conftest import RulebookOf, block
-from transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance, Word
 
 CALM = "never: {any_of: [calm down]}"
 

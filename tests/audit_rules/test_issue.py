@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from audit_rules.finding import Finding, Verdict
+from callaudit.audit_rules.finding import Finding, Verdict
 
 Judge = Callable[..., Finding]
 

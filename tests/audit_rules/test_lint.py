@@ -2,8 +2,8 @@
 
 import pytest
 
-from audit_rules.authoring.lint import advice
-from audit_rules.rulebook import load_rulebook
+from callaudit.audit_rules.authoring.lint import advice
+from callaudit.audit_rules.rulebook import load_rulebook
 from tests.audit_rules.conftest import GATE, RulebookOf, WriteRules, act, block
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from audit_rules.finding import EvidenceKind, Finding, Miss, Verdict
-from audit_rules.sentences import reason_of
+from callaudit.audit_rules.finding import EvidenceKind, Finding, Miss, Verdict
+from callaudit.audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import Judge, block
 
 SORRY = "applies: upset\nexpect: {within: 2 agent turns, any_of: [sorry]}"

@@ -3,12 +3,12 @@
 import msgspec
 import pytest
 
-from audit_rules.audit import audit
-from audit_rules.authoring.examples import parse_example
-from audit_rules.finding import EvidenceKind, PauseKind, Verdict
-from audit_rules.sentences import note_of, reason_of
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.audit_rules.finding import EvidenceKind, PauseKind, Verdict
+from callaudit.audit_rules.sentences import note_of, reason_of
+from callaudit.transcription.transcript import Span, SpeakerRole
 from tests.audit_rules.conftest import Judge, RulebookOf, block
-from transcription.transcript import Span, SpeakerRole
 
 ASKED = "hold: {aspect: asked, any_of: [hold on, bear with me]}"
 ANNOUNCED = """

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 import msgspec
 import pytest
 
-from audit_rules.audit import audit
-from audit_rules.authoring.examples import parse_example
-from audit_rules.conversation import Contact
-from audit_rules.finding import Verdict
-from audit_rules.sentences import reason_of
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.audit_rules.conversation import Contact
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import Judge, RulebookOf, block
 
 KEPT = "kept_promise: {made: [call you back], within_hours: 48}"

@@ -2,8 +2,8 @@
 
 import pytest
 
-from audit_rules.finding import EvidenceKind, Verdict
-from audit_rules.sentences import note_of, reason_of
+from callaudit.audit_rules.finding import EvidenceKind, Verdict
+from callaudit.audit_rules.sentences import note_of, reason_of
 from tests.audit_rules.conftest import Judge
 
 CALM = "never: {any_of: [calm down], unless: [things calm down]}"

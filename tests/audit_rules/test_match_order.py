@@ -2,8 +2,8 @@
 
 import pytest
 
-from audit_rules.finding import EvidenceKind, Note, Verdict
-from audit_rules.sentences import reason_of
+from callaudit.audit_rules.finding import EvidenceKind, Note, Verdict
+from callaudit.audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import Judge, block
 
 FEELING_FIRST = "applies: upset\norder: {first: {any_of: [sorry]}, then: {any_of: [refund]}}"

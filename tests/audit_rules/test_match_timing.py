@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from audit_rules.audit import audit
-from audit_rules.finding import EvidenceKind, Finding, Verdict
-from audit_rules.rulebook import load_rulebook
-from audit_rules.sentences import reason_of
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.finding import EvidenceKind, Finding, Verdict
+from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.audit_rules.sentences import reason_of
+from callaudit.transcription.exports import read_export
+from callaudit.transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
 from tests.audit_rules.conftest import Judge
-from transcription.exports import read_export
-from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
 
 CASES = Path(__file__).parents[1] / "cases" / "timing"
 

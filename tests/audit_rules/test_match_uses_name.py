@@ -2,11 +2,11 @@
 
 import pytest
 
-from audit_rules.audit import audit
-from audit_rules.authoring.examples import parse_example
-from audit_rules.finding import Verdict
-from audit_rules.rulebook import load_rulebook
-from audit_rules.sentences import reason_of
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.audit_rules.sentences import reason_of
 from tests.audit_rules.conftest import Judge
 
 NAME = "uses_name: {heard: [my name is, this is, i am]}"

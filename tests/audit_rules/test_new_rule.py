@@ -7,13 +7,13 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from audit_rules.authoring.examples import run_examples
-from audit_rules.authoring.lint import advice
-from audit_rules.authoring.new_rule import EDITOR_LINE, new_rule
-from audit_rules.rule_files.schema import rule_schema
-from audit_rules.rulebook import SHIPPED, load_rulebook
+from callaudit.audit_rules.authoring.examples import run_examples
+from callaudit.audit_rules.authoring.lint import advice
+from callaudit.audit_rules.authoring.new_rule import EDITOR_LINE, new_rule
+from callaudit.audit_rules.rule_files.schema import rule_schema
+from callaudit.audit_rules.rulebook import SHIPPED, load_rulebook
+from callaudit.transcription.errors import InputError
 from tests.audit_rules.conftest import RulebookOf, block
-from transcription.errors import InputError
 
 
 @pytest.fixture

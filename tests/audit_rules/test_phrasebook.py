@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from audit_rules.evaluation.labelled_utterances import (
+from callaudit.audit_rules.evaluation.labelled_utterances import (
     Agreement,
     Judged,
     Labelled,
@@ -22,7 +22,7 @@ from audit_rules.evaluation.labelled_utterances import (
     load_checks,
     read_rows,
 )
-from audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
 
 UNPREPARED = Path(__file__).parent / "unprepared"
 PHRASEBOOK = sorted((Path(__file__).parent / "phrasebook").glob("*.yaml"))

@@ -8,9 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.phrases.automaton import PhraseSet
-from audit_rules.phrases.language import ANY, NUMBER, InOrder, Language, Node, OneOf, PhraseError, Repeated, automaton
-from audit_rules.phrases.normalise import NUMBER_WORDS, Spoken, normalise
+from callaudit.audit_rules.phrases.automaton import PhraseSet
+from callaudit.audit_rules.phrases.language import (
+    ANY,
+    NUMBER,
+    InOrder,
+    Language,
+    Node,
+    OneOf,
+    PhraseError,
+    Repeated,
+    automaton,
+)
+from callaudit.audit_rules.phrases.normalise import NUMBER_WORDS, Spoken, normalise
 
 WORDS = {"we": ("i", "we"), "upset": ("upset*", "fed up", "(really|very) cross"), "loop": ("<loop>",)}
 

@@ -5,8 +5,8 @@ from textwrap import dedent
 
 import pytest
 
-from audit_rules.rule_files.yaml_document import Problem
-from audit_rules.rulebook import RulebookError, load_rulebook, read_rulebook
+from callaudit.audit_rules.rule_files.yaml_document import Problem
+from callaudit.audit_rules.rulebook import RulebookError, load_rulebook, read_rulebook
 from tests.audit_rules.conftest import GATE, RulebookOf, WriteRules, act, block
 
 GOOD = block("expect: {any_of: [i am sorry]}")

@@ -7,16 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_rules.authoring.examples import run_card_examples
-from audit_rules.authoring.lint import card_advice
-from audit_rules.authoring.new_rule import new_scorecard
-from audit_rules.finding import Verdict
-from audit_rules.rule import CallExample, Scorecard, Step, TeamTargets
-from audit_rules.rule_files.yaml_document import Document, Problem
-from audit_rules.rulebook import Rulebook, load_rulebook, read_rulebook
-from audit_rules.scorecard import score
-from audit_rules.scorecard_file import CardFile, Written, resolved
-from audit_rules.written import card_text, rule_text
+from callaudit.audit_rules.authoring.examples import run_card_examples
+from callaudit.audit_rules.authoring.lint import card_advice
+from callaudit.audit_rules.authoring.new_rule import new_scorecard
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rule import CallExample, Scorecard, Step, TeamTargets
+from callaudit.audit_rules.rule_files.yaml_document import Document, Problem
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook, read_rulebook
+from callaudit.audit_rules.scorecard import score
+from callaudit.audit_rules.scorecard_file import CardFile, Written, resolved
+from callaudit.audit_rules.written import card_text, rule_text
 from tests.audit_rules.conftest import RulebookOf, WriteRules, act, block
 
 BASE = """\

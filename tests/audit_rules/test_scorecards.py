@@ -4,7 +4,7 @@ from collections import Counter
 
 import pytest
 
-from audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
 
 FRAMEWORKS = {
     "six_step_process": [f"A{n}" for n in range(1, 7)],

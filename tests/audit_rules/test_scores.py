@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.finding import Verdict
-from audit_rules.rule import Examples, Rule, Scorecard, Step
-from audit_rules.scorecard import CallScore, score
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rule import Examples, Rule, Scorecard, Step
+from callaudit.audit_rules.scorecard import CallScore, score
 
 MET, MISSED, UNSURE, NOT_APPLICABLE, NOT_ASSESSABLE = Verdict
 NAMES = ("apology.a", "apology.b", "apology.c", "apology.d")
@@ -112,7 +112,7 @@ def test_each_step_has_a_score_of_its_own(rulebook: Rules) -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(list(Verdict)), st.floats(0.1, 10)), min_size=1, max_size=3))
 def test_a_score_lies_between_none_and_all(pairs: list[tuple[Verdict, float]]) -> None:
-    from audit_rules.scorecard import _score
+    from callaudit.audit_rules.scorecard import _score
 
     found = _score(pairs)
 

@@ -2,12 +2,12 @@
 
 import pytest
 
-from audit_rules.authoring.lint import advice
-from audit_rules.finding import Verdict
-from audit_rules.phrases.automaton import PhraseSet
-from audit_rules.phrases.language import Language
-from audit_rules.phrases.normalise import normalise
-from audit_rules.phrases.tolerance import with_one_misheard
+from callaudit.audit_rules.authoring.lint import advice
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.phrases.automaton import PhraseSet
+from callaudit.audit_rules.phrases.language import Language
+from callaudit.audit_rules.phrases.normalise import normalise
+from callaudit.audit_rules.phrases.tolerance import with_one_misheard
 from tests.audit_rules.conftest import Judge, RulebookOf, block
 
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.authoring.examples import parse_example
-from transcription.transcript import SpeakerRole
-from transcription.turns import Turn, is_listening_signal, turns_of
+from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.transcription.transcript import SpeakerRole
+from callaudit.transcription.turns import Turn, is_listening_signal, turns_of
 
 
 def turns(call: str) -> list[str]:

@@ -6,11 +6,11 @@ from textwrap import indent
 import msgspec
 import pytest
 
-from audit_rules.audit import audit
-from audit_rules.finding import Finding, Verdict
-from audit_rules.rulebook import load_rulebook
-from audit_rules.sentences import reason_of
-from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.finding import Finding, Verdict
+from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.audit_rules.sentences import reason_of
+from callaudit.transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
 
 APOLOGY = "expect: {any_of: [sorry]}"
 SOON = "when: {speaker: customer, any_of: [refund]}\nexpect: {any_of: [sorry], within: 1 agent turn}"

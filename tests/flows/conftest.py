@@ -11,10 +11,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.auditing.audit_run import AuditRun, RunSummary
-from flows.scheduling.own_server import some_server
-from flows.settings import load_settings
-from transcription.audio import Audio, decode, write_copy
+from callaudit.flows.auditing.audit_run import AuditRun, RunSummary
+from callaudit.flows.scheduling.own_server import some_server
+from callaudit.flows.settings import load_settings
+from callaudit.transcription.audio import Audio, decode, write_copy
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "recordings"
 

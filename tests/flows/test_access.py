@@ -5,9 +5,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from flows.access import folder_mode
-from flows.report_files import make_report
-from flows.settings import load_settings
+from callaudit.flows.access import folder_mode
+from callaudit.flows.report_files import make_report
+from callaudit.flows.settings import load_settings
 
 pytestmark = pytest.mark.slow
 

@@ -4,14 +4,14 @@ from datetime import UTC, datetime
 
 import pytest
 
-from audit_rules.finding import Verdict
-from audit_rules.rulebook import load_rulebook
-from flows.acts import learn_from_people
-from flows.settings import load_settings
-from transcription.errors import InputError
-from warehouse.connect import open_published, open_writer
-from warehouse.load import Review, add_reviews
-from warehouse.publish import publish
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.flows.acts import learn_from_people
+from callaudit.flows.settings import load_settings
+from callaudit.transcription.errors import InputError
+from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.load import Review, add_reviews
+from callaudit.warehouse.publish import publish
 
 NIGHT = datetime(2026, 3, 9, 2, tzinfo=UTC)
 BLAME = (

@@ -14,11 +14,11 @@ from aiosmtpd.controller import Controller
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.alerts import Alert, Night, failure, night_alerts, nights, tell
-from flows.auditing.audit_run import RunSummary
-from flows.settings import AlertSettings, MailSettings, Settings, load_settings, webhook_header
-from transcription.errors import InputError, LockedError, SetupError
-from warehouse.connect import open_published
+from callaudit.flows.alerts import Alert, Night, failure, night_alerts, nights, tell
+from callaudit.flows.auditing.audit_run import RunSummary
+from callaudit.flows.settings import AlertSettings, MailSettings, Settings, load_settings, webhook_header
+from callaudit.transcription.errors import InputError, LockedError, SetupError
+from callaudit.warehouse.connect import open_published
 
 TODAY = date(2026, 3, 9)  # A Monday.
 AT_ONCE = (0.0, 0.0)
@@ -146,7 +146,7 @@ def hook() -> Iterator[Hook]:
 def events(monkeypatch) -> list[dict[str, object]]:
     """What would go to a Prefect server; there is none here."""
     emitted: list[dict[str, object]] = []
-    monkeypatch.setattr("flows.alerts.emit_event", lambda **event: emitted.append(event))
+    monkeypatch.setattr("callaudit.flows.alerts.emit_event", lambda **event: emitted.append(event))
     return emitted
 
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 from typer.testing import CliRunner
 
 from callaudit.cli import app
-from flows.announced import announced_in, name_in_settings
-from flows.settings import load_settings
-from transcription.announcements import Repeated
-from warehouse.connect import open_published
+from callaudit.flows.announced import announced_in, name_in_settings
+from callaudit.flows.settings import load_settings
+from callaudit.transcription.announcements import Repeated
+from callaudit.warehouse.connect import open_published
 
 TAPE = "Brightwater now delivers lamps on every day of the week."
 SENTENCE = "brightwater now delivers lamps on every day of the week"

@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from flows.auditing.audit_run import AuditRun
-from flows.settings import load_settings
-from transcription.errors import SetupError
-from transcription.transcript import SpeakerRole, Transcript, Utterance
-from warehouse.connect import open_published, open_writer
+from callaudit.flows.auditing.audit_run import AuditRun
+from callaudit.flows.settings import load_settings
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.transcript import SpeakerRole, Transcript, Utterance
+from callaudit.warehouse.connect import open_published, open_writer
 
 pytestmark = pytest.mark.slow
 

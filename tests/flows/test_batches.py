@@ -5,9 +5,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.staging.batches import MOST_BATCHES, USUAL_CALL, parted
-from transcription.inbox import Arrival, Source
-from transcription.transcript import Call
+from callaudit.flows.staging.batches import MOST_BATCHES, USUAL_CALL, split_into_batches
+from callaudit.transcription.inbox import Arrival, Source
+from callaudit.transcription.transcript import Call
 
 SOURCE = Source(name="main", folder=Path("inbox"), zone="UTC")
 
@@ -34,7 +34,7 @@ def arrivals(kinds: list[str]) -> list[Arrival]:
 )
 def test_every_call_is_in_one_batch_in_its_order_beside_its_own_kind(kinds, calls, audio, length):
     all_of_them = arrivals(kinds)
-    batches = list(parted(all_of_them, calls=calls, audio=audio, length=lambda _: length))
+    batches = list(split_into_batches(all_of_them, calls=calls, audio=audio, length=lambda _: length))
     assert [a for b in batches for a in b if a.export] == [a for a in all_of_them if a.export]
     assert [a for b in batches for a in b if not a.export] == [a for a in all_of_them if not a.export]
     for batch in batches:
@@ -46,6 +46,6 @@ def test_every_call_is_in_one_batch_in_its_order_beside_its_own_kind(kinds, call
 
 def test_a_large_night_has_larger_batches_not_more_of_them():
     night = arrivals(["Deepgram"] * (3 * MOST_BATCHES) + [""] * (3 * MOST_BATCHES))
-    batches = list(parted(night, calls=1, audio=1.0, length=lambda _: 60.0))
+    batches = list(split_into_batches(night, calls=1, audio=1.0, length=lambda _: 60.0))
     assert {len(batch) for batch in batches} == {3}
     assert len(batches) == 2 * MOST_BATCHES

@@ -7,20 +7,20 @@ from pathlib import Path
 
 import pytest
 
-from flows.auditing import batch_audit, transcription_pool
-from flows.settings import load_settings
-from transcription.engines import Written
-from transcription.errors import SetupError
-from transcription.inbox import Quarantined, Source, preview, scan
-from transcription.transcribe import TranscriptionSettings, prepare
-from transcription.transcript import Provenance, Transcript
-from warehouse import load
-from warehouse.connect import open_published
+from callaudit.flows.auditing import batch_audit, transcription_pool
+from callaudit.flows.settings import load_settings
+from callaudit.transcription.engines import Written
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.inbox import Quarantined, Source, preview, scan
+from callaudit.transcription.transcribe import TranscriptionSettings, prepare
+from callaudit.transcription.transcript import Provenance, Transcript
+from callaudit.warehouse import load
+from callaudit.warehouse.connect import open_published
 
 AT = datetime(2026, 3, 9, 2, tzinfo=UTC)
 CASES = Path(__file__).parents[1] / "cases" / "hostile"
 # The package gives the name of this module to its function.
-looking = importlib.import_module("transcription.inbox.scan")
+looking = importlib.import_module("callaudit.transcription.inbox.scan")
 
 
 class Fragile:

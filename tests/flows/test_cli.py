@@ -133,7 +133,7 @@ def test_a_night_from_recordings_to_pages(installation, clip, other_clip):
 
     # The same report as a Prefect flow, as a schedule would run it.
     (installation.root / "reports" / "weekly-2026-W10-house.html").unlink()
-    code = "from flows.weekly_report import weekly_report; print(weekly_report(week='newest').week)"
+    code = "from callaudit.flows.weekly_report import weekly_report; print(weekly_report(week='newest').week)"
     environment = {**os.environ, "PREFECT_HOME": str(installation.root / "prefect")}
     done = subprocess.run(
         [sys.executable, "-c", code], check=True, capture_output=True, text=True, cwd=installation.root, env=environment
@@ -171,7 +171,7 @@ def test_a_folder_of_broken_files_is_refused_file_by_file(installation, clip):
 
 @pytest.mark.slow
 def test_a_warehouse_in_use_is_said_with_who_holds_it(installation, clip):
-    from warehouse.connect import open_writer
+    from callaudit.warehouse.connect import open_writer
 
     installation.add(clip, "good", call_id="T-1", started_at="2026-03-03T10:15:00-05:00")
     held = open_writer(installation.root / "callaudit-home" / "warehouse.duckdb")

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from audit_rules.audit import audit
-from audit_rules.authoring.examples import parse_example
-from audit_rules.rulebook import load_rulebook
-from warehouse.arrow_tables import AuditedCall
-from warehouse.connect import open_writer
-from warehouse.load import load, store_rulebook
-from warehouse.publish import publish
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.publish import publish
 
 
 def write_rows(file: Path, *rows: tuple[str, int, str]) -> None:

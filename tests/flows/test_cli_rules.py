@@ -8,14 +8,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from audit_rules.audit import audit
-from audit_rules.authoring.examples import parse_example
-from audit_rules.rulebook import load_rulebook
-from flows.settings import load_settings
-from warehouse.arrow_tables import AuditedCall
-from warehouse.connect import open_writer
-from warehouse.load import load, store_rulebook
-from warehouse.publish import publish
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.flows.settings import load_settings
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.publish import publish
 
 CALLS = {
     "C-1": "[0-3] C: This is ridiculous.\n[4-7] A: I hear you. I am so sorry about it.",

@@ -3,7 +3,7 @@
 import re
 
 from callaudit.console import shown
-from flows.telemetry.events import Refused, Started, Transcribed, tell
+from callaudit.flows.telemetry.events import Refused, Started, Transcribed, tell
 
 
 def lines_of(capsys, *events):

@@ -15,10 +15,10 @@ from aiosmtpd.handlers import Sink
 
 from callaudit.cli.run_history import past_runs, run_facts
 from callaudit.doctor import check_mail, check_schedule, check_warehouse, examine
-from flows.erasure.erase import erase_now
-from flows.settings import load_settings
-from warehouse import load
-from warehouse.connect import open_writer
+from callaudit.flows.erasure.erase import erase_now
+from callaudit.flows.settings import load_settings
+from callaudit.warehouse import load
+from callaudit.warehouse.connect import open_writer
 
 pytestmark = pytest.mark.slow
 

@@ -15,13 +15,13 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from flows.erasure.erase import erase_now, plan_erasure
-from flows.erasure.own_files import own_files
-from flows.report_files import make_report, render_call
-from flows.settings import Settings, load_settings
+from callaudit.flows.erasure.erase import erase_now, plan_erasure
+from callaudit.flows.erasure.own_files import own_files
+from callaudit.flows.report_files import make_report, render_call
+from callaudit.flows.settings import Settings, load_settings
+from callaudit.transcription.errors import InputError, LockedError
+from callaudit.warehouse.connect import open_published
 from tests.flows.conftest import Installation
-from transcription.errors import InputError, LockedError
-from warehouse.connect import open_published
 
 NIGHT = datetime(2026, 3, 9, 2, tzinfo=UTC)
 CUSTOMER, NAME = "K-77001", "Zebedee Quillfeather"
@@ -33,7 +33,7 @@ UPSET = ("C: This is ridiculous, I am fed up and furious.", "A: I am so sorry th
 def settings(house, installation, monkeypatch) -> Settings:
     """A house of its own for each test."""
     shutil.copytree(house, installation.root, dirs_exist_ok=True)
-    monkeypatch.setattr("transcription.inbox.fingerprints._STEADY", -60.0)
+    monkeypatch.setattr("callaudit.transcription.inbox.fingerprints._STEADY", -60.0)
     return load_settings(installation.settings)
 
 
@@ -43,7 +43,7 @@ def house(tmp_path_factory) -> Path:
     installation = Installation(tmp_path_factory.mktemp("house"))
     with pytest.MonkeyPatch.context() as patch:
         # As if the files had lain there for more than a minute, so that their names are remembered.
-        patch.setattr("transcription.inbox.fingerprints._STEADY", -60.0)
+        patch.setattr("callaudit.transcription.inbox.fingerprints._STEADY", -60.0)
         build(installation)
     return installation.root
 
@@ -263,12 +263,12 @@ def test_while_a_run_holds_the_warehouse_nothing_is_erased(settings, installatio
 
 
 KILLED_AT = {
-    "before anything is removed": "flows.erasure.removal._remove_files",
-    "before the rows are deleted": "flows.erasure.removal.erase",
-    "before the file is written anew": "flows.erasure.removal.rewrite",
-    "before the new file takes its place": "warehouse.erase._swap",
-    "before the copy is published": "flows.erasure.removal.publish",
-    "before the pages are made": "flows.erasure.removal._make_pages",
+    "before anything is removed": "callaudit.flows.erasure.removal._remove_files",
+    "before the rows are deleted": "callaudit.flows.erasure.removal.erase",
+    "before the file is written anew": "callaudit.flows.erasure.removal.rewrite",
+    "before the new file takes its place": "callaudit.warehouse.erase._swap",
+    "before the copy is published": "callaudit.flows.erasure.removal.publish",
+    "before the pages are made": "callaudit.flows.erasure.removal._make_pages",
 }
 
 
@@ -281,8 +281,8 @@ def test_an_erasure_that_is_killed_is_completed_by_the_next_command(settings, in
         import os, signal, sys
         from pathlib import Path
         import {module} as module
-        from flows.erasure.erase import erase_now
-        from flows.settings import load_settings
+        from callaudit.flows.erasure.erase import erase_now
+        from callaudit.flows.settings import load_settings
         module.{name} = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)
         erase_now(load_settings(Path(sys.argv[1])), customer_id={CUSTOMER!r})
     """

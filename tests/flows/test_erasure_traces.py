@@ -11,17 +11,23 @@ import msgspec
 import pytest
 import xlsxwriter
 
-import warehouse.connect
-import warehouse.publish
-from flows.erasure.erase import erase_now, plan_erasure
-from flows.erasure.file_search import file_names, files_that_name
-from flows.erasure.removal import complete
-from flows.mailing.weekly_mail import write_draft
-from flows.report_files import make_report
-from flows.review import sample
-from flows.settings import MailSettings, RunSettings, Settings, WatchSettings
-from flows.staging.shared_store import Shared
-from reports.page import environment
+import callaudit.warehouse.connect
+import callaudit.warehouse.publish
+from callaudit.flows.erasure.erase import erase_now, plan_erasure
+from callaudit.flows.erasure.file_search import file_names, files_that_name
+from callaudit.flows.erasure.removal import complete
+from callaudit.flows.mailing.weekly_mail import write_draft
+from callaudit.flows.report_files import make_report
+from callaudit.flows.review import sample
+from callaudit.flows.settings import MailSettings, RunSettings, Settings, WatchSettings
+from callaudit.flows.staging.shared_store import SharedStore
+from callaudit.reports.page import environment
+from callaudit.transcription.errors import SetupError
+from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.erase import rewrite
+from callaudit.warehouse.publish import publish
+from callaudit.warehouse.search import tables_that_name
+from callaudit.warehouse.stored_calls import calls_in
 from tests.flows.test_erasure import (  # noqa: F401  Fixtures.
     CUSTOMER,
     NAME,
@@ -34,25 +40,19 @@ from tests.flows.test_erasure import (  # noqa: F401  Fixtures.
     rows_with,
     settings,
 )
-from transcription.errors import SetupError
-from warehouse.connect import open_published, open_writer
-from warehouse.erase import rewrite
-from warehouse.publish import publish
-from warehouse.search import tables_that_name
-from warehouse.stored_calls import calls_in
 
 IDS = (CUSTOMER, NAME, "C-5501", "C-5502")
 
 
 def test_the_bytes_of_deleted_rows_are_in_no_block_of_any_file(settings: Settings, monkeypatch):  # noqa: F811
-    connect = warehouse.connect.connect_file
+    connect = callaudit.warehouse.connect.connect_file
 
     def uncompressed(path: Path):
         con = connect(path)
         con.execute("set force_compression = 'uncompressed'")
         return con
 
-    for module in (warehouse.connect, warehouse.publish):
+    for module in (callaudit.warehouse.connect, callaudit.warehouse.publish):
         monkeypatch.setattr(module, "connect_file", uncompressed)
     # As if DuckDB had never compressed a word: what is deleted is then seen in the bytes as long as it lies there.
     rewrite(open_writer(settings.warehouse))
@@ -101,7 +101,7 @@ def test_what_other_machines_left_in_the_shared_place_is_a_trace(settings: Setti
     with open_published(settings.published) as published:
         transcripts = list(calls_in(published.connection).transcripts)
     for transcript in transcripts:
-        Shared(settings.shared).put_transcript(f"{transcript.recording.sha256[:40]}-abc.json", transcript)
+        SharedStore(settings.shared).put_transcript(f"{transcript.recording.sha256[:40]}-abc.json", transcript)
     (place / "transcripts" / "0123-abc.json.77.part").write_text(NAME)
     (place / "audited" / "token").mkdir(parents=True)
     (place / "audited" / "token" / "outcome.json").write_text(NAME)

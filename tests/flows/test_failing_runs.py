@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from callaudit.cli.run_history import past_runs
-from flows.auditing.audit_run import AuditRun, said_of
-from flows.settings import load_settings
-from transcription.errors import LockedError, SetupError
-from warehouse.connect import open_published, open_writer
+from callaudit.flows.auditing.audit_run import AuditRun, said_of
+from callaudit.flows.settings import load_settings
+from callaudit.transcription.errors import LockedError, SetupError
+from callaudit.warehouse.connect import open_published, open_writer
 
 AT = datetime(2026, 3, 9, 2, tzinfo=UTC)
 HELLO = ("C: Hello", "A: Hello")
@@ -66,7 +66,7 @@ def test_a_run_whose_publishing_failed_for_good_is_a_failed_run(installation):
 def test_a_second_run_that_comes_between_is_named_instead(installation):
     run = ready_to_publish(installation)
     run.con.close()
-    code = "import sys, time; from pathlib import Path; from warehouse.connect import open_writer; "
+    code = "import sys, time; from pathlib import Path; from callaudit.warehouse.connect import open_writer; "
     code += "con = open_writer(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
     other = subprocess.Popen([sys.executable, "-c", code, run.settings.warehouse], stdout=subprocess.PIPE, text=True)
     try:
@@ -99,7 +99,7 @@ def test_an_error_of_ours_is_told_in_one_line():
 
 BROKEN = """
 import sys
-from flows.auditing.audit_run import AuditRun
+from callaudit.flows.auditing.audit_run import AuditRun
 
 def broken(run, audited, batch):
     raise RuntimeError("words of a call")
@@ -152,7 +152,8 @@ def test_a_run_that_is_killed_leaves_no_server_and_says_nothing(installation, tm
 
 
 def test_an_interpreter_that_knew_everything_ends_without_a_word():
-    everything = "import flows.nightly_audit, flows.weekly_report, flows.reaudit, callaudit.doctor, flows.review"
+    modules = ("flows.nightly_audit", "flows.weekly_report", "flows.reaudit", "doctor", "flows.review")
+    everything = "import " + ", ".join(f"callaudit.{name}" for name in modules)
     done = subprocess.run([sys.executable, "-c", everything], capture_output=True, text=True, timeout=300, check=False)
     assert (done.returncode, done.stderr) == (0, "")
 

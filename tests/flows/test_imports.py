@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from flows.auditing.audit_run import AuditRun
-from flows.report_files import make_report
-from flows.settings import Settings, load_settings
-from warehouse.connect import open_published
+from callaudit.flows.auditing.audit_run import AuditRun
+from callaudit.flows.report_files import make_report
+from callaudit.flows.settings import Settings, load_settings
+from callaudit.warehouse.connect import open_published
 
 EXPORTS = Path(__file__).parents[1] / "exports"
 SPEAKERS = (

@@ -13,19 +13,19 @@ import xlsxwriter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.audit import audit
-from audit_rules.rulebook import load_rulebook
-from flows.erasure.personal_data_scan import Leftover, leftovers
-from flows.settings import Settings, load_settings
-from reports.formats.pdf import write_pdf
-from transcription.errors import LockedError
-from transcription.redaction import redact
-from transcription.redaction.net import CANDIDATES, kinds_left
-from transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
-from warehouse.arrow_tables import AuditedCall
-from warehouse.connect import open_writer
-from warehouse.load import load, store_rulebook
-from warehouse.publish import publish
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.flows.erasure.personal_data_scan import Leftover, leftovers
+from callaudit.flows.settings import Settings, load_settings
+from callaudit.reports.formats.pdf import write_pdf
+from callaudit.transcription.errors import LockedError
+from callaudit.transcription.redaction import redact
+from callaudit.transcription.redaction.net import CANDIDATES, kinds_left
+from callaudit.transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.publish import publish
 
 
 @pytest.fixture

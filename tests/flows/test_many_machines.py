@@ -11,12 +11,12 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from flows.auditing.audit_run import AuditRun
-from flows.auditing.process_workers import Workers
-from flows.settings import load_settings
-from flows.staging.shared_store import Shared
-from transcription.errors import SetupError
-from warehouse.connect import open_published
+from callaudit.flows.auditing.audit_run import AuditRun
+from callaudit.flows.auditing.process_workers import ProcessWorkers
+from callaudit.flows.settings import load_settings
+from callaudit.flows.staging.shared_store import SharedStore
+from callaudit.transcription.errors import SetupError
+from callaudit.warehouse.connect import open_published
 
 pytestmark = pytest.mark.slow
 
@@ -92,7 +92,7 @@ def test_one_worker_two_workers_and_none_find_the_same_and_a_killed_worker_loses
 
 def test_the_call_that_kills_its_worker_is_refused_and_the_others_are_audited(many, monkeypatch):
     settings = load_settings(many.settings)
-    submit = Workers._submit
+    submit = ProcessWorkers._submit
 
     def submit_and_die(self, batch):
         """Stands in for a system that ends a process for its memory."""
@@ -102,7 +102,7 @@ def test_the_call_that_kills_its_worker_is_refused_and_the_others_are_audited(ma
                 process.kill()
         return future
 
-    monkeypatch.setattr(Workers, "_submit", submit_and_die)
+    monkeypatch.setattr(ProcessWorkers, "_submit", submit_and_die)
     found = run_once(apart(settings, "dies", workers=1), in_workers=True)
     assert {row["call_id"] for row in found["calls"]} == {f"T-{n:02}" for n in range(CALLS)} - {"T-05"}
     with open_published(apart(settings, "dies").published) as published:
@@ -112,8 +112,8 @@ def test_the_call_that_kills_its_worker_is_refused_and_the_others_are_audited(ma
 def test_workers_end_when_their_run_is_killed(many, tmp_path):
     pids = tmp_path / "pids"
     script = (
-        "import os, sys, time\nfrom pathlib import Path\nfrom flows.auditing.audit_run import AuditRun\n"
-        "from flows.settings import load_settings\n"
+        "import os, sys, time\nfrom pathlib import Path\nfrom callaudit.flows.auditing.audit_run import AuditRun\n"
+        "from callaudit.flows.settings import load_settings\n"
         "if __name__ == '__main__':\n"
         f"    with AuditRun(load_settings(Path({str(many.settings)!r}))) as run:\n"
         "        first, *_ = run.batches(run.find())\n"
@@ -157,13 +157,13 @@ def test_a_shared_place_that_is_not_set_is_told(many):
 
 
 def test_what_several_machines_had_finished_when_a_run_was_cut_off_is_not_lost(tmp_path):
-    shared = Shared(str(tmp_path / "shared"))
+    shared = SharedStore(str(tmp_path / "shared"))
     (tmp_path / "home").mkdir()
     finished = tmp_path / "home" / f"{'a' * 40}-engine-hash.json"
     finished.write_bytes(b"{}")
-    shared.lend(tmp_path / "home", {"a" * 40})
+    shared.upload(tmp_path / "home", {"a" * 40})
     finished.unlink()
-    Shared(str(tmp_path / "shared")).bring_home(transcripts=tmp_path / "home", audio=tmp_path / "audio")
+    SharedStore(str(tmp_path / "shared")).download_all(transcripts=tmp_path / "home", audio=tmp_path / "audio")
     assert finished.read_bytes() == b"{}"
     assert list((tmp_path / "shared").glob("*/*")) == []
 

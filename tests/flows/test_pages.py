@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from flows.coaching import agree
-from flows.report_files import Narrowed, make_report, pseudonym_key
-from flows.settings import load_settings
-from transcription.errors import InputError, SetupError
+from callaudit.flows.coaching import agree
+from callaudit.flows.report_files import Narrowed, make_report, pseudonym_key
+from callaudit.flows.settings import load_settings
+from callaudit.transcription.errors import InputError, SetupError
 
 WEEK = "2026-W10"
 SAID = ("C: This is ridiculous, I am fed up and furious.", "A: I am so sorry that your heater broke, I understand.")

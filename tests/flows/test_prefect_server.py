@@ -21,11 +21,11 @@ from prefect.client.schemas.filters import DeploymentFilter, DeploymentFilterId
 from prefect.settings import PREFECT_API_URL, temporary_settings
 from prefect.states import Scheduled
 
+from callaudit.flows.scheduling.deployments import deploy, server
+from callaudit.flows.settings import load_settings
 from callaudit.serve import leave_one_late_run
-from flows.scheduling.deployments import deploy, server
-from flows.settings import load_settings
+from callaudit.warehouse.connect import open_published
 from tests.flows.conftest import Installation
-from warehouse.connect import open_published
 
 # A shared machine may be slow; an idle one needs a tenth of it.
 PATIENCE = 240.0
@@ -224,7 +224,7 @@ def test_a_worker_runs_a_night_to_its_end_and_people_see_what_it_did(site):
 def test_a_run_that_is_killed_is_marked_as_crashed_and_people_are_told(site):
     """It waits for the warehouse, which somebody holds, and is then killed as by kill -9 or for want of memory."""
     held = (
-        "import sys, time; from pathlib import Path; from warehouse.connect import open_writer;"
+        "import sys, time; from pathlib import Path; from callaudit.warehouse.connect import open_writer;"
         "con = open_writer(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
     )
     warehouse = load_settings(site.installation.settings).warehouse

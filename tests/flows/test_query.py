@@ -11,9 +11,9 @@ import time
 import pyarrow.parquet as pq
 import pytest
 
-from warehouse.connect import open_writer
-from warehouse.load import keep_clock
-from warehouse.publish import publish
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.load import keep_clock
+from callaudit.warehouse.publish import publish
 
 
 @pytest.fixture

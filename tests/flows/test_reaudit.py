@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from audit_rules.rulebook import load_rulebook
-from flows.auditing.reaudit_run import audit_again
-from flows.erasure.erase import erase_now
-from flows.report_files import make_report
-from flows.settings import Settings, load_settings
+from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.flows.auditing.reaudit_run import audit_again
+from callaudit.flows.erasure.erase import erase_now
+from callaudit.flows.report_files import make_report
+from callaudit.flows.settings import Settings, load_settings
 from tests.flows.conftest import Installation
 from tests.flows.test_erasure import rows
 
@@ -135,9 +135,9 @@ def test_a_re_audit_that_is_killed_goes_on_where_it_stopped(settings, house):
     code = """
         import os, signal, sys
         from pathlib import Path
-        from flows.auditing import reaudit_run
-        from flows.settings import load_settings
-        from warehouse import load
+        from callaudit.flows.auditing import reaudit_run
+        from callaudit.flows.settings import load_settings
+        from callaudit.warehouse import load
         reaudit_run._BATCH = 1
         store, stored = load.add_audits, []
         def add(con, batch, run_id):

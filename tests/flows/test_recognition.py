@@ -8,15 +8,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from flows.auditing.transcription_pool import Heard, Recognition, _batches, _made_ahead
-from flows.settings import EngineSettings, RunSettings, Settings
+from callaudit.flows.auditing.transcription_pool import Recognition, TranscriptionResult, _batches, _made_ahead
+from callaudit.flows.settings import EngineSettings, RunSettings, Settings
+from callaudit.transcription.audio import Audio
+from callaudit.transcription.errors import Unreadable
+from callaudit.transcription.inbox import Arrival, Quarantined, arrival_of
+from callaudit.transcription.speakers import Layout
+from callaudit.transcription.transcribe import Prepared, TranscriptionSettings
+from callaudit.transcription.transcript import Span, Transcript
 from tests.transcription.conftest import spoken, write_sound
-from transcription.audio import Audio
-from transcription.errors import Unreadable
-from transcription.inbox import Arrival, Quarantined, arrival_of
-from transcription.speakers import Layout
-from transcription.transcribe import Prepared, TranscriptionSettings
-from transcription.transcript import Span, Transcript
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_calls_are_put_together_until_they_fill_a_batch(arrival: Arrival):
 
 def test_a_call_that_cannot_be_heard_keeps_its_place_and_fills_nothing(arrival: Arrival):
     unreadable = Unreadable("no_samples", "nothing in it", why="", tries=())
-    refused = Heard(arrival=arrival, outcome=Quarantined.of(arrival, unreadable))
+    refused = TranscriptionResult(arrival=arrival, outcome=Quarantined.of(arrival, unreadable))
 
     batches = list(_batches(iter([refused, call(arrival, speech=100.0)]), enough=100.0))
 

@@ -8,14 +8,14 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from flows.erasure.removal import weeks_that_show
-from flows.erasure.retention import retain
-from flows.report_files import make_report, render_call
-from flows.settings import Settings, load_settings
+from callaudit.flows.erasure.removal import weeks_that_show
+from callaudit.flows.erasure.retention import retain
+from callaudit.flows.report_files import make_report, render_call
+from callaudit.flows.settings import Settings, load_settings
+from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.stored_calls import calls_in
 from tests.flows.conftest import Installation
 from tests.flows.test_erasure import databases, files_with, rows, rows_with
-from warehouse.connect import open_published
-from warehouse.stored_calls import calls_in
 
 TODAY = date(2026, 4, 1)
 OLD, YOUNG = "2026-01-15T10:00:00Z", "2026-03-30T10:00:00Z"

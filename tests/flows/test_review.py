@@ -6,18 +6,18 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from audit_rules.audit import audit
-from audit_rules.authoring.examples import parse_example
-from audit_rules.finding import Verdict
-from audit_rules.rulebook import load_rulebook
-from flows.review import dispute, import_reviews, report, resolve, sample
-from flows.settings import load_settings
-from reports.reviews.form import Form, read_form, write_form
-from transcription.errors import InputError
-from warehouse.arrow_tables import AuditedCall
-from warehouse.connect import open_published, open_writer
-from warehouse.load import load, store_rulebook
-from warehouse.publish import publish
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.flows.review import dispute, import_reviews, report, resolve, sample
+from callaudit.flows.settings import load_settings
+from callaudit.reports.reviews.form import Form, read_form, write_form
+from callaudit.transcription.errors import InputError
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.publish import publish
 
 openpyxl = pytest.importorskip("openpyxl", reason="it fills forms in as a spreadsheet would")
 SORRY = (

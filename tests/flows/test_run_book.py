@@ -14,19 +14,19 @@ from pathlib import Path
 
 import pytest
 
-from audit_rules.rulebook import load_rulebook
+from callaudit.audit_rules.rulebook import load_rulebook
 from callaudit.cli import daily
 from callaudit.cli.run_history import past_runs, run_facts
-from flows.auditing.audit_run import AuditRun
-from flows.auditing.transcription_pool import _prepared
-from flows.mailing.smtp import greet
-from flows.settings import MailSettings, load_settings
-from transcription.engines import choose
-from transcription.errors import CallauditError
-from transcription.inbox import arrival_of
-from transcription.transcribe import TranscriptionSettings
-from warehouse import load
-from warehouse.connect import open_published, open_writer
+from callaudit.flows.auditing.audit_run import AuditRun
+from callaudit.flows.auditing.transcription_pool import _prepared
+from callaudit.flows.mailing.smtp import greet
+from callaudit.flows.settings import MailSettings, load_settings
+from callaudit.transcription.engines import choose
+from callaudit.transcription.errors import CallauditError
+from callaudit.transcription.inbox import arrival_of
+from callaudit.transcription.transcribe import TranscriptionSettings
+from callaudit.warehouse import load
+from callaudit.warehouse.connect import open_published, open_writer
 
 pytestmark = pytest.mark.slow
 

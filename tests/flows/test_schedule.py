@@ -13,10 +13,17 @@ from prefect.server.schemas.schedules import RRuleSchedule
 from typer.testing import CliRunner
 
 from callaudit.cli import app
-from flows.scheduling.schedule import Schedule, checked_weekday, fire_times, schedules, set_times, write_prefect_yaml
-from flows.settings import ScheduleSettings, Settings, Site, load_settings
-from transcription.errors import InputError, SetupError
-from warehouse.connect import open_published
+from callaudit.flows.scheduling.schedule import (
+    Schedule,
+    checked_weekday,
+    fire_times,
+    schedules,
+    set_times,
+    write_prefect_yaml,
+)
+from callaudit.flows.settings import ScheduleSettings, Settings, Site, load_settings
+from callaudit.transcription.errors import InputError, SetupError
+from callaudit.warehouse.connect import open_published
 
 # Clocks that jump by an hour, by half an hour, at midnight, not at all, and by an hour and back within weeks.
 ZONES = (

@@ -4,11 +4,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from audit_rules.acts.said import Certainty, Witness
-from audit_rules.authoring.examples import parse_example
-from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Measures, Reason, Upset, Verdict
-from audit_rules.rule import Examples, Rule, Scorecard, Step
-from audit_rules.scorecard import score, verdicts_of
+from callaudit.audit_rules.acts.said import Certainty, Witness
+from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Measures, Reason, Upset, Verdict
+from callaudit.audit_rules.rule import Examples, Rule, Scorecard, Step
+from callaudit.audit_rules.scorecard import score, verdicts_of
 from callaudit.console import show_scorecard
 
 

@@ -1,7 +1,7 @@
 import pytest
 
-from flows.settings import load_settings
-from transcription.errors import SetupError
+from callaudit.flows.settings import load_settings
+from callaudit.transcription.errors import SetupError
 
 
 def write(tmp_path, text):
@@ -21,7 +21,7 @@ def test_without_a_file_everything_has_a_default(tmp_path, monkeypatch):
 def test_the_example_that_init_writes_is_every_default():
     from pathlib import Path
 
-    import flows.settings as module
+    import callaudit.flows.settings as module
 
     example = load_settings(Path(module.__file__).parent / "example.toml")
     bare = module.Settings()

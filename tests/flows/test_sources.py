@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from flows.auditing.audit_run import AuditRun
-from flows.settings import load_settings
-from warehouse.connect import open_published, open_writer
+from callaudit.flows.auditing.audit_run import AuditRun
+from callaudit.flows.settings import load_settings
+from callaudit.warehouse.connect import open_published, open_writer
 
 STARTED = "2026-03-03T10:15:00-05:00"
 

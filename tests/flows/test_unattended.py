@@ -6,9 +6,9 @@ import pytest
 from prefect.states import exception_to_failed_state
 from prefect.utilities.asyncutils import run_coro_as_sync
 
-from flows.nightly_audit import audit, find_recordings, open_warehouse, settle_and_publish, store
-from flows.scheduling.unattended import can_heal, error_of
-from transcription.errors import InputError, LockedError, SetupError, Unreadable
+from callaudit.flows.nightly_audit import audit, find_recordings, open_warehouse, settle_and_publish, store
+from callaudit.flows.scheduling.unattended import can_heal, error_of
+from callaudit.transcription.errors import InputError, LockedError, SetupError, Unreadable
 
 
 def raised(error: Exception, cause: BaseException | None = None) -> Exception:
@@ -57,8 +57,8 @@ def test_a_run_waits_for_the_warehouse_for_hours_but_not_for_ever():
 
 
 def test_nothing_is_stored_a_second_time_by_prefect():
-    from flows.nightly_audit import nightly_audit
-    from flows.weekly_report import weekly_report
+    from callaudit.flows.nightly_audit import nightly_audit
+    from callaudit.flows.weekly_report import weekly_report
 
     assert nightly_audit.persist_result is weekly_report.persist_result is False
     assert all(task.persist_result is not True for task in (find_recordings, audit, store, settle_and_publish))

@@ -10,13 +10,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from prometheus_client.parser import text_string_to_metric_families
 
-from flows.auditing.audit_run import AuditRun
-from flows.settings import load_settings
-from flows.telemetry import events
-from flows.telemetry.events import LOGGER, Ended, Event, Refused, Stored, step, tell
-from flows.telemetry.handlers import watched
-from flows.telemetry.json_log import SAYS, line_of
-from transcription.errors import SetupError
+from callaudit.flows.auditing.audit_run import AuditRun
+from callaudit.flows.settings import load_settings
+from callaudit.flows.telemetry import events
+from callaudit.flows.telemetry.events import LOGGER, Ended, Event, Refused, Stored, step, tell
+from callaudit.flows.telemetry.handlers import watched
+from callaudit.flows.telemetry.json_log import SAYS, line_of
+from callaudit.transcription.errors import SetupError
 
 NIGHT = datetime(2026, 3, 9, 2, tzinfo=UTC)
 STARTED = "2026-03-03T10:15:00-05:00"

@@ -16,11 +16,11 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, LoginPassword
 
-from flows.mailing.sent_log import open_mailed
-from flows.mailing.smtp import deliver
-from flows.mailing.weekly_mail import send_weekly, write_draft
-from flows.settings import MailSettings, Settings, load_settings, mail_password
-from transcription.errors import CallauditError, InputError, SetupError
+from callaudit.flows.mailing.sent_log import open_mailed
+from callaudit.flows.mailing.smtp import deliver
+from callaudit.flows.mailing.weekly_mail import send_weekly, write_draft
+from callaudit.flows.settings import MailSettings, Settings, load_settings, mail_password
+from callaudit.transcription.errors import CallauditError, InputError, SetupError
 
 pytest.importorskip("resvg_py", reason="the extra `mail` is not installed")
 
@@ -298,7 +298,7 @@ def test_a_run_killed_between_sending_and_writing_it_down_is_not_repeated_unaske
         raise Killed
 
     with monkeypatch.context() as patched:
-        patched.setattr("flows.mailing.sent_log.Mailed.sent", killed)
+        patched.setattr("callaudit.flows.mailing.sent_log.Mailed.sent", killed)
         with pytest.raises(Killed):
             post_week(settings)
     assert len(post.mails) == 1

@@ -11,7 +11,7 @@ from types import ModuleType
 import msgspec
 import pytest
 
-from audit_rules.finding import (
+from callaudit.audit_rules.finding import (
     NO_FACTS,
     Audit,
     Episode,
@@ -28,8 +28,8 @@ from audit_rules.finding import (
     Upset,
     Verdict,
 )
-from audit_rules.rule import Examples, Never, Rule, Scorecard, Step
-from transcription.transcript import (
+from callaudit.audit_rules.rule import Examples, Never, Rule, Scorecard, Step
+from callaudit.transcription.transcript import (
     Call,
     Provenance,
     Recording,
@@ -40,13 +40,13 @@ from transcription.transcript import (
     Utterance,
     Word,
 )
-from transcription.turns import turns_of
-from warehouse.agreements import Agreement, keep_agreement
-from warehouse.arrow_tables import AuditedCall
-from warehouse.connect import Published, open_published, open_writer
-from warehouse.heard_again import HeardAgain, store
-from warehouse.load import Review, Run, add_reviews, load, quarantine, record_run, store_rulebook
-from warehouse.publish import publish
+from callaudit.transcription.turns import turns_of
+from callaudit.warehouse.agreements import Agreement, keep_agreement
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.connect import Published, open_published, open_writer
+from callaudit.warehouse.heard_again import HeardAgain, store
+from callaudit.warehouse.load import Review, Run, add_reviews, load, quarantine, record_run, store_rulebook
+from callaudit.warehouse.publish import publish
 
 STEPS = {
     "listen": (

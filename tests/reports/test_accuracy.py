@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.finding import Verdict
-from reports import weekly
-from reports.reviews.accuracy import MINIMUM, MINIMUM_OF_EACH, accuracy_of, told_accuracy
-from reports.statistics import Rate, rogan_gladen, student_quantile, wilson
-from warehouse.connect import open_published
-from warehouse.load import Review, add_reviews
-from warehouse.publish import publish
-from warehouse.reviews import draw_random, record_sample
+from callaudit.audit_rules.finding import Verdict
+from callaudit.reports import weekly
+from callaudit.reports.reviews.accuracy import MINIMUM, MINIMUM_OF_EACH, accuracy_of, told_accuracy
+from callaudit.reports.statistics import Rate, rogan_gladen, student_quantile, wilson
+from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.load import Review, add_reviews
+from callaudit.warehouse.publish import publish
+from callaudit.warehouse.reviews import draw_random, record_sample
 
 
 def rows(**counts):

@@ -3,14 +3,14 @@
 import msgspec
 import pytest
 
-from audit_rules.rule import TeamTargets
-from reports.formats.chat_summary import plain_summary
-from reports.statistics import Rate
-from reports.weekly.aims import score_target, step_aim
-from reports.weekly.edition import WHOLE, Edition
-from reports.weekly.page import weekly
-from reports.weekly.queries import read
-from reports.weekly.tables import tables
+from callaudit.audit_rules.rule import TeamTargets
+from callaudit.reports.formats.chat_summary import plain_summary
+from callaudit.reports.statistics import Rate
+from callaudit.reports.weekly.aims import score_target, step_aim
+from callaudit.reports.weekly.edition import WHOLE, Edition
+from callaudit.reports.weekly.page import weekly
+from callaudit.reports.weekly.queries import read
+from callaudit.reports.weekly.tables import tables
 
 
 @pytest.fixture(scope="module")

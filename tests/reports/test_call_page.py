@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 from markupsafe import escape
 
-from audit_rules.finding import Facts, Reason, Verdict
-from reports.call_page import render
-from reports.call_page.loudness import loudness, within
-from reports.call_page.page import CallPage, call_page
-from reports.call_page.queries import read
-from reports.page import call_file_name
-from transcription.audio import Audio, write_copy
-from transcription.errors import InputError
-from transcription.transcript import RolesFrom, Span, SpeakerRole
-from warehouse.arrow_tables import AuditedCall
-from warehouse.connect import Published
-from warehouse.load import Review
+from callaudit.audit_rules.finding import Facts, Reason, Verdict
+from callaudit.reports.call_page import render
+from callaudit.reports.call_page.loudness import loudness, within
+from callaudit.reports.call_page.page import CallPage, call_page
+from callaudit.reports.call_page.queries import read
+from callaudit.reports.page import call_file_name
+from callaudit.transcription.audio import Audio, write_copy
+from callaudit.transcription.errors import InputError
+from callaudit.transcription.transcript import RolesFrom, Span, SpeakerRole
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.connect import Published
+from callaudit.warehouse.load import Review
 
 MARCH = datetime(2026, 3, 5, 14, 7, tzinfo=timezone(timedelta(hours=5, minutes=30)))
 

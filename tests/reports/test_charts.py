@@ -3,9 +3,9 @@ from itertools import pairwise
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import charts
-from reports.statistics import Interval, wilson
-from transcription.transcript import Span
+from callaudit.reports import charts
+from callaudit.reports.statistics import Interval, wilson
+from callaudit.transcription.transcript import Span
 
 
 def point(share: float | None, n: int = 50, *, breaks: bool = False) -> charts.TrendPoint:

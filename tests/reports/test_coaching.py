@@ -7,16 +7,16 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from audit_rules.audit import audit
-from audit_rules.authoring.examples import examples_of, parse_example
-from audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Miss, Reason, Verdict
-from audit_rules.rulebook import load_rulebook
-from reports.page import write_page
-from reports.statistics import common_difference
-from reports.weekly.misses import SHAPES
-from reports.weekly.page import weekly
-from reports.weekly.queries import read
-from warehouse.arrow_tables import AuditedCall
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.authoring.examples import examples_of, parse_example
+from callaudit.audit_rules.finding import Audit, Evidence, EvidenceKind, Finding, Miss, Reason, Verdict
+from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.reports.page import write_page
+from callaudit.reports.statistics import common_difference
+from callaudit.reports.weekly.misses import SHAPES
+from callaudit.reports.weekly.page import weekly
+from callaudit.reports.weekly.queries import read
+from callaudit.warehouse.arrow_tables import AuditedCall
 
 WEEK = "2026-W10"
 ON = datetime(2026, 3, 4, 9, tzinfo=UTC)

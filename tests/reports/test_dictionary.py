@@ -5,11 +5,11 @@ from html import unescape
 
 import pytest
 
-from reports import dictionary
-from reports.dictionary.diagram import diagram, short_type
-from reports.dictionary.queries import SHOWN_ROWS
-from warehouse.dictionary import joins, read_dictionary
-from warehouse.queries import saved_queries
+from callaudit.reports import dictionary
+from callaudit.reports.dictionary.diagram import diagram, short_type
+from callaudit.reports.dictionary.queries import SHOWN_ROWS
+from callaudit.warehouse.dictionary import joins, read_dictionary
+from callaudit.warehouse.queries import saved_queries
 
 
 @pytest.fixture(scope="module")

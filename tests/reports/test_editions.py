@@ -7,16 +7,16 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from audit_rules.finding import Evidence, EvidenceKind
-from reports.formats.all_formats import write_formats
-from reports.page import weekly_file_name, write_page
-from reports.weekly.edition import WHOLE, Edition, choose_edition
-from reports.weekly.names import names_one_of
-from reports.weekly.page import weekly
-from reports.weekly.pseudonyms import pseudonymised
-from reports.weekly.queries import read
-from transcription.errors import InputError
-from warehouse.arrow_tables import AuditedCall
+from callaudit.audit_rules.finding import Evidence, EvidenceKind
+from callaudit.reports.formats.all_formats import write_formats
+from callaudit.reports.page import weekly_file_name, write_page
+from callaudit.reports.weekly.edition import WHOLE, Edition, choose_edition
+from callaudit.reports.weekly.names import names_one_of
+from callaudit.reports.weekly.page import weekly
+from callaudit.reports.weekly.pseudonyms import pseudonymised
+from callaudit.reports.weekly.queries import read
+from callaudit.transcription.errors import InputError
+from callaudit.warehouse.arrow_tables import AuditedCall
 
 WEEK = "2026-W10"
 KEY = bytes(range(32))

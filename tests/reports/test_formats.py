@@ -12,15 +12,15 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from reports.formats.all_formats import write_formats
-from reports.formats.chat_summary import LONGEST, chat_summary, plain_summary
-from reports.formats.csv_files import write_csv
-from reports.formats.parquet import write_parquet
-from reports.formats.pdf import write_pdf
-from reports.weekly.notices import Known
-from reports.weekly.page import weekly
-from reports.weekly.queries import read
-from reports.weekly.tables import tables
+from callaudit.reports.formats.all_formats import write_formats
+from callaudit.reports.formats.chat_summary import LONGEST, chat_summary, plain_summary
+from callaudit.reports.formats.csv_files import write_csv
+from callaudit.reports.formats.parquet import write_parquet
+from callaudit.reports.formats.pdf import write_pdf
+from callaudit.reports.weekly.notices import Known
+from callaudit.reports.weekly.page import weekly
+from callaudit.reports.weekly.queries import read
+from callaudit.reports.weekly.tables import tables
 
 WEEK = "2026-W10"
 

@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 import msgspec
 import pytest
 
-from audit_rules.finding import Facts, Reason
-from reports import call_page, dictionary, mail, weekly
-from reports.formats.all_formats import write_formats
-from reports.page import call_file_name
-from reports.weekly.page import weekly as weekly_page
-from reports.weekly.queries import read
-from warehouse.arrow_tables import AuditedCall
+from callaudit.audit_rules.finding import Facts, Reason
+from callaudit.reports import call_page, dictionary, mail, weekly
+from callaudit.reports.formats.all_formats import write_formats
+from callaudit.reports.page import call_file_name
+from callaudit.reports.weekly.page import weekly as weekly_page
+from callaudit.reports.weekly.queries import read
+from callaudit.warehouse.arrow_tables import AuditedCall
 
 WEEK = "2026-W10"
 HARMLESS = "Ana"

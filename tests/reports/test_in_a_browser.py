@@ -18,13 +18,13 @@ from urllib.parse import unquote, urljoin, urlsplit
 import numpy as np
 import pytest
 
-from flows.report_files import make_report
-from flows.review import import_reviews, sample
-from flows.settings import Settings, load_settings
-from reports import dictionary
-from reports.page import call_file_name
-from transcription.audio import Audio, write_copy
-from warehouse.connect import open_published
+from callaudit.flows.report_files import make_report
+from callaudit.flows.review import import_reviews, sample
+from callaudit.flows.settings import Settings, load_settings
+from callaudit.reports import dictionary
+from callaudit.reports.page import call_file_name
+from callaudit.transcription.audio import Audio, write_copy
+from callaudit.warehouse.connect import open_published
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WEEK = "2026-W10"

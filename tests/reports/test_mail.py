@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from reports import mail
-from reports.page import write_page
-from reports.weekly.notices import Known
-from reports.weekly.page import weekly
-from reports.weekly.queries import read
-from transcription.errors import InputError
+from callaudit.reports import mail
+from callaudit.reports.page import write_page
+from callaudit.reports.weekly.notices import Known
+from callaudit.reports.weekly.page import weekly
+from callaudit.reports.weekly.queries import read
+from callaudit.transcription.errors import InputError
 
 pytest.importorskip("resvg_py", reason="the extra `mail` is not installed")
 

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.call_page.marked_text import Highlight, pieces, uncertain_words
+from callaudit.reports.call_page.marked_text import Highlight, pieces, uncertain_words
 
 spans = st.tuples(st.integers(-3, 40), st.integers(-3, 45))
 highlights = st.builds(

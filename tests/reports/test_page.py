@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports import wording
-from reports.page import call_file_name, call_link, environment, link, write_page
-from reports.statistics import Interval
-from transcription.errors import InputError
+from callaudit.reports import wording
+from callaudit.reports.page import call_file_name, call_link, environment, link, write_page
+from callaudit.reports.statistics import Interval
+from callaudit.transcription.errors import InputError
 
 ids = st.text(max_size=80) | st.text(alphabet="aA/\\.=%:é \x00\N{RIGHT-TO-LEFT OVERRIDE}", max_size=12)
 

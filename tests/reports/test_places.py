@@ -5,12 +5,12 @@ from datetime import date
 
 import pytest
 
-from reports.page import NO_BRAND, brand
-from reports.places import make_places
-from reports.places.agents import agent_pages
-from reports.weekly import render
-from transcription.errors import SetupError
-from warehouse.agreements import Agreement
+from callaudit.reports.page import NO_BRAND, brand
+from callaudit.reports.places import make_places
+from callaudit.reports.places.agents import agent_pages
+from callaudit.reports.weekly import render
+from callaudit.transcription.errors import SetupError
+from callaudit.warehouse.agreements import Agreement
 
 WEEK = "2026-W10"
 AGREED = date(2026, 1, 26)

@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 import openpyxl
 import pytest
 
-from reports.formats.workbook import write_workbook
-from reports.weekly.page import weekly
-from reports.weekly.queries import read
+from callaudit.reports.formats.workbook import write_workbook
+from callaudit.reports.weekly.page import weekly
+from callaudit.reports.weekly.queries import read
 
 WEEK = "2026-W10"
 SOFFICE = shutil.which("soffice") or shutil.which("libreoffice")

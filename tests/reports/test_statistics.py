@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from reports.statistics import (
+from callaudit.reports.statistics import (
     Interval,
     Prior,
     Rate,

@@ -5,19 +5,19 @@ from datetime import UTC, datetime, timedelta, timezone
 import msgspec
 import pytest
 
-from audit_rules.acts.said import Certainty, Witness
-from audit_rules.finding import EvidenceKind, Finding, Reason, Upset, Verdict
-from reports.call_page import render
-from reports.call_page.page import call_page
-from reports.call_page.queries import read
-from reports.formats.chat_summary import plain_summary
-from reports.mail import letter
-from reports.weekly.page import weekly
-from reports.weekly.queries import read as read_week
-from reports.weekly.rates import unsure_of
-from reports.weekly.tables import tables
-from warehouse.arrow_tables import AuditedCall
-from warehouse.load import Review
+from callaudit.audit_rules.acts.said import Certainty, Witness
+from callaudit.audit_rules.finding import EvidenceKind, Finding, Reason, Upset, Verdict
+from callaudit.reports.call_page import render
+from callaudit.reports.call_page.page import call_page
+from callaudit.reports.call_page.queries import read
+from callaudit.reports.formats.chat_summary import plain_summary
+from callaudit.reports.mail import letter
+from callaudit.reports.weekly.page import weekly
+from callaudit.reports.weekly.queries import read as read_week
+from callaudit.reports.weekly.rates import unsure_of
+from callaudit.reports.weekly.tables import tables
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.load import Review
 
 MARCH = datetime(2026, 3, 5, 14, 7, tzinfo=timezone(timedelta(hours=1)))
 LINE = "i can only imagine how tiring that was"

@@ -6,17 +6,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from audit_rules.finding import Verdict
-from reports.statistics import Rate, wilson
-from reports.weekly import render
-from reports.weekly.moments import funnel_chart
-from reports.weekly.page import weekly
-from reports.weekly.queries import read
-from transcription.errors import InputError
-from transcription.transcript import RolesFrom, Span, SpeakerRole
-from warehouse.arrow_tables import AuditedCall, transcript_hash
-from warehouse.heard_again import HeardAgain
-from warehouse.load import Review
+from callaudit.audit_rules.finding import Verdict
+from callaudit.reports.statistics import Rate, wilson
+from callaudit.reports.weekly import render
+from callaudit.reports.weekly.moments import funnel_chart
+from callaudit.reports.weekly.page import weekly
+from callaudit.reports.weekly.queries import read
+from callaudit.transcription.errors import InputError
+from callaudit.transcription.transcript import RolesFrom, Span, SpeakerRole
+from callaudit.warehouse.arrow_tables import AuditedCall, transcript_hash
+from callaudit.warehouse.heard_again import HeardAgain
+from callaudit.warehouse.load import Review
 
 WEEK = "2026-W10"
 

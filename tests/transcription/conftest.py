@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from transcription.audio import Samples, decode
+from callaudit.transcription.audio import Samples, decode
 
 RATE = 8000
 RECORDINGS = Path(__file__).parents[2] / "samples" / "recordings"

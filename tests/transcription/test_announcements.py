@@ -6,12 +6,21 @@ from random import Random
 import msgspec
 import pytest
 
-from audit_rules.audit import audit
-from audit_rules.rulebook import load_rulebook
-from audit_rules.sentences import reason_of
-from transcription.announcements import Repeated, marked, repeated, wording
-from transcription.exports import read_export
-from transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance, Word
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.audit_rules.sentences import reason_of
+from callaudit.transcription.announcements import Repeated, marked, repeated, wording
+from callaudit.transcription.exports import read_export
+from callaudit.transcription.transcript import (
+    Call,
+    Provenance,
+    RolesFrom,
+    Span,
+    SpeakerRole,
+    Transcript,
+    Utterance,
+    Word,
+)
 
 CASES = Path(__file__).parents[1] / "cases" / "exports"
 AGENT, CUSTOMER, SYSTEM = SpeakerRole.AGENT, SpeakerRole.CUSTOMER, SpeakerRole.SYSTEM

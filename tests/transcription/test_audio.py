@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from callaudit.transcription.audio import Audio, declared_duration, decode, write_copy
+from callaudit.transcription.errors import Unreadable
+from callaudit.transcription.transcript import Span
 from tests.transcription.conftest import CODECS, bursts, write_sound
-from transcription.audio import Audio, declared_duration, decode, write_copy
-from transcription.errors import Unreadable
-from transcription.transcript import Span
 
 Recording = Callable[[str], Path]
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from transcription.audio import declared_duration, decode
-from transcription.errors import Unreadable
+from callaudit.transcription.audio import declared_duration, decode
+from callaudit.transcription.errors import Unreadable
 
 RATE = 8000
 TONE = (9000 * np.sin(np.arange(4 * RATE) * 0.3)).astype("<i2").tobytes()
@@ -141,8 +141,8 @@ def test_each_track_is_a_channel_in_its_own_place_and_time(tmp_path: Path, name:
 def test_long_tracks_are_kept_in_a_file_and_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write_tracks(tmp_path / "a.mka", "libopus", [(0.0, tone(300, 3.0)), (0.5, tone(900, 2.0))])
     short = decode(tmp_path / "a.mka")
-    monkeypatch.setattr("transcription.audio._HELD_IN_MEMORY", 0.5)
-    monkeypatch.setattr("transcription.audio._WRITTEN_AT_ONCE", 0.7)
+    monkeypatch.setattr("callaudit.transcription.audio._HELD_IN_MEMORY", 0.5)
+    monkeypatch.setattr("callaudit.transcription.audio._WRITTEN_AT_ONCE", 0.7)
     # The system's folder is no place for it.
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))
 

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription.captions import as_json, as_srt, as_text, as_webvtt
-from transcription.errors import InputError
-from transcription.transcript import Call, Provenance, SpeakerRole, Transcript, Utterance
+from callaudit.transcription.captions import as_json, as_srt, as_text, as_webvtt
+from callaudit.transcription.errors import InputError
+from callaudit.transcription.transcript import Call, Provenance, SpeakerRole, Transcript, Utterance
 
 SECONDS = st.floats(0, 360_000, allow_nan=False).map(lambda s: round(s, 3))
 

@@ -21,8 +21,8 @@ TIME_LIMIT_SECONDS = 120
 DECODE = """
 import json, resource, sys
 from pathlib import Path
-from transcription.audio import declared_duration, decode
-from transcription.errors import Unreadable
+from callaudit.transcription.audio import declared_duration, decode
+from callaudit.transcription.errors import Unreadable
 import av
 resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[2]),) * 2)
 for path in sorted(Path(sys.argv[1]).iterdir()):

@@ -5,12 +5,12 @@ from functools import cache
 import numpy as np
 import pytest
 
+from callaudit.transcription.audio import Audio, Samples, decode
+from callaudit.transcription.echo import without_echo
+from callaudit.transcription.speakers import layout_of
+from callaudit.transcription.speech import Heard, both_silent, heard_by_channel, overlaps, total
+from callaudit.transcription.transcript import Span
 from tests.transcription.conftest import RATE, RECORDINGS, spoken, voice
-from transcription.audio import Audio, Samples, decode
-from transcription.echo import without_echo
-from transcription.speakers import layout_of
-from transcription.speech import Heard, both_silent, heard_by_channel, overlaps, total
-from transcription.transcript import Span
 
 # Delay in seconds, level in dB, hiss of the lines in dB.
 ECHOES = [

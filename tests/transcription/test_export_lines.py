@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription.errors import Unreadable
-from transcription.exports import SHAPES, read_export, shape_of
-from transcription.exports.marks import pieces_of
-from transcription.transcript import Call, SpeakerRole
+from callaudit.transcription.errors import Unreadable
+from callaudit.transcription.exports import SHAPES, read_export, shape_of
+from callaudit.transcription.exports.marks import pieces_of
+from callaudit.transcription.transcript import Call, SpeakerRole
 
 CALL = Call(call_id="41", source="inbox")
 OURS = Path(__file__).parents[1] / "exports"

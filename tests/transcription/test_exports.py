@@ -10,16 +10,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.audit import audit
-from audit_rules.finding import Verdict
-from audit_rules.rulebook import Rulebook, load_rulebook
-from audit_rules.sentences import reason_of
-from transcription.errors import Unreadable
-from transcription.exports import SHAPES, read_export, shape_of
-from transcription.exports.captions import WEBVTT, seconds_of
-from transcription.exports.shape import Content, Known
-from transcription.transcript import Call, RolesFrom, Span, SpeakerRole, Transcript
-from transcription.turns import turns_of
+from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.audit_rules.sentences import reason_of
+from callaudit.transcription.errors import Unreadable
+from callaudit.transcription.exports import SHAPES, read_export, shape_of
+from callaudit.transcription.exports.captions import WEBVTT, seconds_of
+from callaudit.transcription.exports.shape import Content, Known
+from callaudit.transcription.transcript import Call, RolesFrom, Span, SpeakerRole, Transcript
+from callaudit.transcription.turns import turns_of
 
 OURS = Path(__file__).parents[1] / "exports"
 SHARED = Path(__file__).parents[2].parent / "shared" / "import_shapes" / "fixtures"

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from transcription.audio import Samples
-from transcription.engines import Channel, Engine, EngineUnavailable, Written, choose, prompt_text
-from transcription.transcript import Span
+from callaudit.transcription.audio import Samples
+from callaudit.transcription.engines import Channel, Engine, EngineUnavailable, Written, choose, prompt_text
+from callaudit.transcription.transcript import Span
 
 pytest.importorskip("faster_whisper", reason="the package faster_whisper is not installed")
 

@@ -5,9 +5,9 @@ from typing import get_args
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription.engines import EngineName
-from transcription.hallucinations import FLOORS, Reason, guarded, without_loops
-from transcription.transcript import Span, Word
+from callaudit.transcription.engines import EngineName
+from callaudit.transcription.hallucinations import FLOORS, Reason, guarded, without_loops
+from callaudit.transcription.transcript import Span, Word
 
 HERE = (Span(0.0, 100.0),)
 

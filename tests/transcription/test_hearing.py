@@ -7,16 +7,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from callaudit.transcription.audio import Samples, decode
+from callaudit.transcription.engines import tiny
+from callaudit.transcription.transcript import Word
 from tests.transcription.conftest import RECORDINGS
-from transcription.audio import Samples, decode
-from transcription.engines import tiny
-from transcription.transcript import Word
 
 torch = pytest.importorskip("torch", reason="the package torch is not installed")
 whisper = pytest.importorskip("whisper", reason="the package whisper is not installed")
 
+from callaudit.transcription.engines.whisper_batches import PASSES, TEMPERATURES, hear, prompt_of, spoken_language  # noqa: E402  The path or a skip comes first.
 from tests.transcription.random_whisper import random_model  # noqa: E402  The path or a skip comes first.
-from transcription.engines.whisper_batches import PASSES, TEMPERATURES, hear, prompt_of, spoken_language  # noqa: E402  The path or a skip comes first.
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 
@@ -145,7 +145,7 @@ def test_nobodys_lots_are_disturbed():
 
 
 def test_half_precision_hears_too():
-    from transcription.engines.whisper import halve
+    from callaudit.transcription.engines.whisper import halve
 
     model = random_model(seed=1)
     halve(model)
@@ -156,7 +156,7 @@ def test_half_precision_hears_too():
 
 
 def test_eight_bit_words_do_not_depend_on_their_batch_either():
-    from transcription.engines.whisper import quantise_encoder
+    from callaudit.transcription.engines.whisper import quantise_encoder
 
     model = random_model(seed=3, stamps={5: 0.5, 6: 0.5, 11: 1.0})
     quantise_encoder(model)

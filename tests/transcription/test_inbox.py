@@ -11,8 +11,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from transcription.errors import InputError, SetupError, Unreadable
-from transcription.inbox import Inbox, Quarantined, Source, arrival_of, scan, sha256_of
+from callaudit.transcription.errors import InputError, SetupError, Unreadable
+from callaudit.transcription.inbox import Inbox, Quarantined, Source, arrival_of, scan, sha256_of
 
 LONG_AGO = time.time() - 86_400
 

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flows.settings import load_settings, settings_of
-from transcription.errors import SetupError
-from transcription.inbox import Inbox, Source, presets, preview, scan, sha256_of
-from transcription.inbox.metadata import printable, read_time
-from transcription.transcript import Call
+from callaudit.flows.settings import load_settings, settings_of
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.inbox import Inbox, Source, presets, preview, scan, sha256_of
+from callaudit.transcription.inbox.metadata import printable, read_time
+from callaudit.transcription.transcript import Call
 
 STARTED = "2026-03-02T09:15:00+01:00"
 CONTACT = "6fe40d2a-1a89-4d73-bfcf-5d9c33894f47"

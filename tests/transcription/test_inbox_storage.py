@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from transcription.errors import InputError, SetupError, Unreadable
-from transcription.inbox import Fingerprints, Source, at_hand, scan, sha256_of
-from transcription.inbox import storage as storage_room
-from transcription.inbox.arrival import fetched_path
+from callaudit.transcription.errors import InputError, SetupError, Unreadable
+from callaudit.transcription.inbox import Fingerprints, Source, local_copy, scan, sha256_of
+from callaudit.transcription.inbox import storage as storage_room
+from callaudit.transcription.inbox.arrival import fetched_path
 
 STARTED = "2026-03-02T09:15:00+01:00"
 LONG_AGO = time.time() - 86_400
@@ -55,11 +55,11 @@ def test_recordings_in_s3_are_found_described_heard_from_a_copy_and_the_copy_rem
     assert arrival.call.call_id == "1"
     assert arrival.name == "a b.wav"
     assert arrival.place == f"{bucket.url.partition('?')[0]}/03/a b.wav"
-    with at_hand(arrival) as path:
+    with local_copy(arrival) as path:
         assert path.read_bytes() == b"RIFF one"
         assert sha256_of(path) == arrival.sha256
     assert not path.exists()
-    with at_hand(arrival) as path:
+    with local_copy(arrival) as path:
         assert path.read_bytes() == b"RIFF one", "fetched anew where the copy is gone"
     assert [p for p in (tmp_path / "fetched").rglob("*") if p.is_file()] == []
 
@@ -83,19 +83,19 @@ def test_an_object_that_was_replaced_or_removed_meanwhile_waits_for_the_next_run
     arrival.path.unlink()
     bucket.put("a.wav", b"RIFF two")
 
-    with pytest.raises(Unreadable, match="replaced") as error, at_hand(arrival):
+    with pytest.raises(Unreadable, match="replaced") as error, local_copy(arrival):
         pass
     assert error.value.code == "failed_fetch"
     assert not arrival.path.exists()
 
     bucket.remove("a.wav")
-    with pytest.raises(Unreadable, match="cannot be fetched"), at_hand(arrival):
+    with pytest.raises(Unreadable, match="cannot be fetched"), local_copy(arrival):
         pass
 
 
 def test_known_objects_are_not_read_again(bucket: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     bucket.put("a.wav", b"RIFF one")
-    monkeypatch.setattr("transcription.inbox.fingerprints._STEADY", -1.0)
+    monkeypatch.setattr("callaudit.transcription.inbox.fingerprints._STEADY", -1.0)
     memory = Fingerprints(tmp_path / "fingerprints.json")
     (arrival,) = scan(source(bucket.url), fingerprints=memory, fetched=tmp_path / "fetched").arrivals
     memory.save()
@@ -142,7 +142,7 @@ def test_a_file_url_is_a_folder(tmp_path: Path):
 
 def test_unchanged_files_are_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     put(tmp_path / "in" / "a.wav")
-    monkeypatch.setattr("transcription.inbox.fingerprints._STEADY", -1.0)
+    monkeypatch.setattr("callaudit.transcription.inbox.fingerprints._STEADY", -1.0)
     memory = Fingerprints(tmp_path / "f.json")
     (arrival,) = scan(source(tmp_path / "in"), fingerprints=memory).arrivals
     memory.save()
@@ -155,7 +155,7 @@ def test_unchanged_files_are_read_once(tmp_path: Path, monkeypatch: pytest.Monke
 
 def test_other_bytes_of_the_same_size_and_time_are_seen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     put(tmp_path / "in" / "a.wav", b"RIFF one")
-    monkeypatch.setattr("transcription.inbox.fingerprints._STEADY", -1.0)
+    monkeypatch.setattr("callaudit.transcription.inbox.fingerprints._STEADY", -1.0)
     memory = Fingerprints(tmp_path / "f.json")
     (before,) = scan(source(tmp_path / "in"), fingerprints=memory).arrivals
     memory.save()

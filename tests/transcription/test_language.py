@@ -2,7 +2,7 @@
 
 import pytest
 
-from transcription.language import NAMES, code_of, shared
+from callaudit.transcription.language import NAMES, code_of, shared
 
 
 @pytest.mark.parametrize("written", ["en", "EN", "en-GB", "en_us", "english", " English "])

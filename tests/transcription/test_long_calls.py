@@ -9,9 +9,9 @@ from typing import TypeVar
 import numpy as np
 import pytest
 
+from callaudit.transcription.audio import decode
+from callaudit.transcription.transcript import Span
 from tests.transcription.conftest import RATE, spoken
-from transcription.audio import decode
-from transcription.transcript import Span
 
 HOURS = 3
 SAID = (Span(0.0, 20.0), Span(5400.0, 5420.0), Span(HOURS * 3600.0 - 30.0, HOURS * 3600.0 - 10.0))

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from transcription.engines import Channel, Written
-from transcription.names import with_names
-from transcription.transcript import Provenance, Span, Word
+from callaudit.transcription.engines import Channel, Written
+from callaudit.transcription.names import with_names
+from callaudit.transcription.transcript import Provenance, Span, Word
 
 
 def said(text: str, *, start: float = 0.0, each: float = 0.4, confidence: float = 0.9) -> list[Word]:

@@ -6,9 +6,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription.errors import Unreadable
-from transcription.possible import AHEAD, EARLIEST, LONGEST, check, check_length, check_start
-from transcription.transcript import Call, Provenance, Recording, Span, SpeakerRole, Transcript, Utterance, Word
+from callaudit.transcription.errors import Unreadable
+from callaudit.transcription.possible import AHEAD, EARLIEST, LONGEST, check, check_length, check_start
+from callaudit.transcription.transcript import (
+    Call,
+    Provenance,
+    Recording,
+    Span,
+    SpeakerRole,
+    Transcript,
+    Utterance,
+    Word,
+)
 
 NOW = datetime(2026, 3, 9, 2, tzinfo=UTC)
 OFFSETS = st.integers(-14 * 60, 14 * 60).map(lambda minutes: timezone(timedelta(minutes=minutes)))

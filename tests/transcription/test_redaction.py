@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.content_words import content_stems
-from audit_rules.phrases.automaton import PhraseSet
-from audit_rules.phrases.language import Language
-from audit_rules.phrases.normalise import normalise
-from transcription.redaction import redact
-from transcription.redaction.cues import CUES, begin_in
-from transcription.redaction.net import kinds_left
-from transcription.transcript import Span, SpeakerRole, Utterance, Word
+from callaudit.audit_rules.content_words import content_stems
+from callaudit.audit_rules.phrases.automaton import PhraseSet
+from callaudit.audit_rules.phrases.language import Language
+from callaudit.audit_rules.phrases.normalise import normalise
+from callaudit.transcription.redaction import redact
+from callaudit.transcription.redaction.cues import CUES, begin_in
+from callaudit.transcription.redaction.net import kinds_left
+from callaudit.transcription.transcript import Span, SpeakerRole, Utterance, Word
 
 SPELLINGS = (Path(__file__).parents[1] / "cases" / "spellings_to_mask.txt").read_text(encoding="utf-8").splitlines()
 ONES = " ".join(["one"] * 15)

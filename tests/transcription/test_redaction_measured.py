@@ -8,8 +8,8 @@ from typing import NamedTuple
 import pytest
 import yaml
 
-from transcription.redaction import find
-from transcription.transcript import SpeakerRole, Utterance
+from callaudit.transcription.redaction import find
+from callaudit.transcription.transcript import SpeakerRole, Utterance
 
 HERE = Path(__file__).parent / "personal"
 ROLES = {"A": SpeakerRole.AGENT, "C": SpeakerRole.CUSTOMER, "U": SpeakerRole.UNKNOWN}

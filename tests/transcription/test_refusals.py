@@ -3,15 +3,14 @@
 import ast
 from pathlib import Path
 
-import transcription
-from audit_rules.sentences import language
-from transcription.errors import Refusal, Unreadable
+from callaudit.audit_rules.sentences import language
+from callaudit.transcription.errors import Refusal, Unreadable
 
 RAISING = {"Unreadable", "Flaw", "_Absurd", "_pass_over"}
 
 
 def test_every_code_that_is_raised_is_of_the_set_and_none_is_left_over() -> None:
-    house = Path(transcription.__file__).parents[1]
+    house = Path(__file__).parents[2]
     raised: set[str] = set()
     for file in (*house.glob("transcription/**/*.py"), *house.glob("flows/**/*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):

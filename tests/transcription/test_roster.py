@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription.errors import SetupError
-from transcription.inbox.roster import Post, Roster, read_roster, with_roster
-from transcription.transcript import Call
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.inbox.roster import Post, Roster, read_roster, with_roster
+from callaudit.transcription.transcript import Call
 
 ROSTER = """\
 agent_id,name,team,shift,started_on,language,from

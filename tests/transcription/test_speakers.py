@@ -10,18 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.audit import ROLES_FROM_CONFIDENCE, audit
-from audit_rules.finding import Verdict
-from audit_rules.rulebook import load_rulebook
+from callaudit.audit_rules.audit import ROLES_FROM_CONFIDENCE, audit
+from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.transcription import speech
+from callaudit.transcription.audio import Audio, Samples, decode
+from callaudit.transcription.speakers import cast_of, layout_of, parties_of
+from callaudit.transcription.speakers.naming import SURE, name_several, name_two, wording_of
+from callaudit.transcription.speakers.voices import told_apart
+from callaudit.transcription.transcribe import transcribe
+from callaudit.transcription.transcript import RolesFrom, Span, SpeakerRole, Transcript, Word
 from tests.transcription.conftest import RATE, spoken, write_sound
 from tests.transcription.test_transcribe import Prompter, arrival, lines
-from transcription import speech
-from transcription.audio import Audio, Samples, decode
-from transcription.speakers import cast_of, layout_of, parties_of
-from transcription.speakers.naming import SURE, name_several, name_two, wording_of
-from transcription.speakers.voices import told_apart
-from transcription.transcribe import transcribe
-from transcription.transcript import RolesFrom, Span, SpeakerRole, Transcript, Word
 
 AGENT, CUSTOMER, UNKNOWN = SpeakerRole.AGENT, SpeakerRole.CUSTOMER, SpeakerRole.UNKNOWN
 

@@ -6,11 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.transcription.conftest import RATE, RECORDINGS, spoken, voice
-from transcription.audio import Samples, decode
-from transcription.echo import is_dual_mono
-from transcription.engines import Channel, choose
-from transcription.speech import (
+from callaudit.transcription.audio import Samples, decode
+from callaudit.transcription.echo import is_dual_mono
+from callaudit.transcription.engines import Channel, choose
+from callaudit.transcription.speech import (
     both_silent,
     heard_by_channel,
     is_silent,
@@ -21,8 +20,9 @@ from transcription.speech import (
     total,
     union,
 )
-from transcription.transcript import Span
-from transcription.voice_activity import voice_probabilities
+from callaudit.transcription.transcript import Span
+from callaudit.transcription.voice_activity import voice_probabilities
+from tests.transcription.conftest import RATE, RECORDINGS, spoken, voice
 
 SPOKEN = [(1.0, 2.0), (4.0, 4.5), (7.0, 9.0)]
 

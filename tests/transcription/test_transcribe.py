@@ -9,15 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callaudit.transcription.audio import decode
+from callaudit.transcription.engines import Channel, Written
+from callaudit.transcription.errors import SetupError, Unreadable
+from callaudit.transcription.hallucinations import in_speech
+from callaudit.transcription.inbox import Arrival, arrival_of
+from callaudit.transcription.speech import union
+from callaudit.transcription.transcribe import TranscriptionSettings, at_pauses, provenance_of, transcribe
+from callaudit.transcription.transcript import Provenance, RolesFrom, Span, SpeakerRole, Transcript, Word
 from tests.transcription.conftest import spoken, write_sound
-from transcription.audio import decode
-from transcription.engines import Channel, Written
-from transcription.errors import SetupError, Unreadable
-from transcription.hallucinations import in_speech
-from transcription.inbox import Arrival, arrival_of
-from transcription.speech import union
-from transcription.transcribe import TranscriptionSettings, at_pauses, provenance_of, transcribe
-from transcription.transcript import Provenance, RolesFrom, Span, SpeakerRole, Transcript, Word
 
 
 class Prompter:

@@ -6,10 +6,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from transcription.engines import Channel, Written
-from transcription.speech import overlaps, total, union
-from transcription.transcript import Provenance, Span, Word
-from transcription.unheard import heard_again, without_words
+from callaudit.transcription.engines import Channel, Written
+from callaudit.transcription.speech import overlaps, total, union
+from callaudit.transcription.transcript import Provenance, Span, Word
+from callaudit.transcription.unheard import heard_again, without_words
 
 SPEECH = (Span(0.0, 4.0), Span(10.0, 14.0))
 

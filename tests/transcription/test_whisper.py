@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from callaudit.transcription.engines import EngineUnavailable, choose, weights
+from callaudit.transcription.inbox import arrival_of
+from callaudit.transcription.transcribe import TranscriptionSettings, transcribe
 from tests.transcription.conftest import spoken, write_sound
 from tests.transcription.random_whisper import random_model, save_checkpoint
-from transcription.engines import EngineUnavailable, choose, weights
-from transcription.inbox import arrival_of
-from transcription.transcribe import TranscriptionSettings, transcribe
 
 torch = pytest.importorskip("torch", reason="the package torch is not installed")
 pytest.importorskip("whisper", reason="the package whisper is not installed")
@@ -93,7 +93,7 @@ def test_a_checkpoint_that_would_run_code_is_refused(tmp_path: Path):
 
 
 def test_weights_on_disk_are_listed_by_size(tmp_path: Path):
-    from transcription.engines.checkpoints import weights_on_disk
+    from callaudit.transcription.engines.checkpoints import weights_on_disk
 
     (tmp_path / "tiny.en.pt").write_bytes(b"cut off")
 

@@ -4,10 +4,10 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from transcription.engines import Channel
-from transcription.engines.windows import LONGEST, PADDING, moved_back, sound_of, windows
-from transcription.speech import padded, total, union
-from transcription.transcript import Span, Word
+from callaudit.transcription.engines import Channel
+from callaudit.transcription.engines.windows import LONGEST, PADDING, moved_back, sound_of, windows
+from callaudit.transcription.speech import padded, total, union
+from callaudit.transcription.transcript import Span, Word
 
 RATE = 1000
 

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from audit_rules.finding import (
+from callaudit.audit_rules.finding import (
     Audit,
     Episode,
     Evidence,
@@ -21,8 +21,8 @@ from audit_rules.finding import (
     Upset,
     Verdict,
 )
-from audit_rules.rule import Examples, Never, Rule, Scorecard, Step
-from transcription.transcript import (
+from callaudit.audit_rules.rule import Examples, Never, Rule, Scorecard, Step
+from callaudit.transcription.transcript import (
     Call,
     Provenance,
     Recording,
@@ -33,9 +33,9 @@ from transcription.transcript import (
     Utterance,
     Word,
 )
-from warehouse.arrow_tables import AuditedCall
-from warehouse.connect import open_writer
-from warehouse.load import store_rulebook
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.load import store_rulebook
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=timezone(timedelta(hours=1)))
 

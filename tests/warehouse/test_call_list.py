@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from audit_rules.finding import Verdict
-from transcription.errors import InputError
-from warehouse.call_list import Asked, list_calls
-from warehouse.connect import open_published, open_writer
-from warehouse.load import load, store_rulebook
-from warehouse.publish import publish
+from callaudit.audit_rules.finding import Verdict
+from callaudit.transcription.errors import InputError
+from callaudit.warehouse.call_list import Asked, list_calls
+from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.publish import publish
 
 RULES = ("apology.given", "apology.is_specific", "ownership.avoids_blame", "pace.shows_urgency")
 CALLS = {

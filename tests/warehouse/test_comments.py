@@ -3,7 +3,7 @@ import tomllib
 
 import pytest
 
-from warehouse.connect import COLUMNS, VIEW_ORDER, VIEWS
+from callaudit.warehouse.connect import COLUMNS, VIEW_ORDER, VIEWS
 
 
 @pytest.fixture
@@ -71,7 +71,7 @@ def test_keys_are_keys(warehouse, builders):
     """The comment of a table or view names its key; no two rows share one."""
     from datetime import timedelta
 
-    from warehouse.load import load
+    from callaudit.warehouse.load import load
 
     load(
         warehouse,

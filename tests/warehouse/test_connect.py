@@ -10,14 +10,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from transcription.errors import InputError, LockedError, SetupError
-from warehouse.connect import MIGRATIONS, open_published, open_writer
-from warehouse.load import load
-from warehouse.publish import publish
+from callaudit.transcription.errors import InputError, LockedError, SetupError
+from callaudit.warehouse.connect import MIGRATIONS, open_published, open_writer
+from callaudit.warehouse.load import load
+from callaudit.warehouse.publish import publish
 
 HOLD = """
 import sys, pathlib
-from warehouse.connect import open_writer
+from callaudit.warehouse.connect import open_writer
 con = open_writer(pathlib.Path(sys.argv[1]))
 print("held", flush=True)
 sys.stdin.read()
@@ -266,7 +266,7 @@ def test_ctrl_c_stops_a_query_that_has_no_rows_to_show_yet(published):
     # In a process of its own: what else a test process does keeps a signal waiting.
     script = (
         "import os, pathlib, signal, sys, threading\n"
-        "from warehouse.connect import open_published\n"
+        "from callaudit.warehouse.connect import open_published\n"
         "with open_published(pathlib.Path(sys.argv[1])) as published:\n"
         "    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
         "    published.rows('select count(*) from range(1000000000000)')\n"

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from warehouse.connect import open_published, open_writer
-from warehouse.dictionary import joins, read_dictionary
-from warehouse.publish import publish
+from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.dictionary import joins, read_dictionary
+from callaudit.warehouse.publish import publish
 
 
 @pytest.fixture(scope="module")

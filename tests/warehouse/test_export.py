@@ -11,12 +11,12 @@ import pandas as pd
 import pyarrow.dataset
 import pytest
 
-from transcription.errors import InputError, SetupError
-from warehouse import export
-from warehouse.connect import open_published, open_writer
-from warehouse.export import MARKER, export_views
-from warehouse.load import load
-from warehouse.publish import publish
+from callaudit.transcription.errors import InputError, SetupError
+from callaudit.warehouse import export
+from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.export import MARKER, export_views
+from callaudit.warehouse.load import load
+from callaudit.warehouse.publish import publish
 
 
 @pytest.fixture(scope="module")

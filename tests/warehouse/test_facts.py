@@ -6,12 +6,12 @@ from datetime import date, timedelta
 import duckdb
 import msgspec
 
-from audit_rules.finding import Facts, Miss, Pause, PauseKind, Reason, Unit, Verdict
-from audit_rules.sentences import reason_of
-from warehouse.arrow_tables import AuditedCall
-from warehouse.connect import MIGRATIONS, open_writer
-from warehouse.erase import Gone, erase, remove_words
-from warehouse.load import load
+from callaudit.audit_rules.finding import Facts, Miss, Pause, PauseKind, Reason, Unit, Verdict
+from callaudit.audit_rules.sentences import reason_of
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.connect import MIGRATIONS, open_writer
+from callaudit.warehouse.erase import Gone, erase, remove_words
+from callaudit.warehouse.load import load
 
 
 def ask(con, sql, *values):

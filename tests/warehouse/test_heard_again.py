@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 import pytest
 
-from audit_rules.finding import Verdict
-from warehouse.heard_again import HeardAgain, sample, store
-from warehouse.load import load, store_rulebook
+from callaudit.audit_rules.finding import Verdict
+from callaudit.warehouse.heard_again import HeardAgain, sample, store
+from callaudit.warehouse.load import load, store_rulebook
 
 AT = datetime(2026, 3, 10, tzinfo=UTC)
 MET, MISSED, UNSURE, NOT_NEEDED = Verdict.MET, Verdict.MISSED, Verdict.UNSURE, Verdict.NOT_APPLICABLE

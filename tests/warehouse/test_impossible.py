@@ -6,13 +6,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from transcription.transcript import Span, SpeakerRole
-from warehouse.connect import open_published
-from warehouse.history import condition
-from warehouse.load import contacts, known_calls, known_recordings, load, newest_start, transcripts
-from warehouse.promises import unsettled_promises
-from warehouse.publish import publish
-from warehouse.stored_calls import calls_in, not_judged_by
+from callaudit.transcription.transcript import Span, SpeakerRole
+from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.history import condition
+from callaudit.warehouse.load import contacts, known_calls, known_recordings, load, newest_start, transcripts
+from callaudit.warehouse.promises import unsettled_promises
+from callaudit.warehouse.publish import publish
+from callaudit.warehouse.stored_calls import calls_in, not_judged_by
 
 NULL_DATE = datetime(1, 1, 1, tzinfo=UTC)
 FAR_AHEAD = datetime(9999, 12, 31, tzinfo=UTC)

@@ -6,12 +6,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from audit_rules.conversation import Contact
-from audit_rules.finding import Verdict
-from tests.warehouse.conftest import MONDAY
-from transcription.errors import InputError
-from transcription.possible import EARLIEST, LONGEST
-from transcription.transcript import (
+from callaudit.audit_rules.conversation import Contact
+from callaudit.audit_rules.finding import Verdict
+from callaudit.transcription.errors import InputError
+from callaudit.transcription.possible import EARLIEST, LONGEST
+from callaudit.transcription.transcript import (
     Call,
     Provenance,
     Recording,
@@ -22,7 +21,7 @@ from transcription.transcript import (
     Utterance,
     Word,
 )
-from warehouse.load import (
+from callaudit.warehouse.load import (
     Review,
     Run,
     add_reviews,
@@ -37,6 +36,7 @@ from warehouse.load import (
     store_rulebook,
     transcripts,
 )
+from tests.warehouse.conftest import MONDAY
 
 TABLES = (
     "calls", "recordings", "transcripts", "utterances", "speech_spans", "music_spans", "unheard_spans",

@@ -5,14 +5,14 @@ from datetime import timedelta
 import msgspec
 import pytest
 
-from audit_rules.finding import Evidence, EvidenceKind, Finding, Reason, Verdict
-from audit_rules.matchers import Answer
-from audit_rules.matchers.kept_promise import settled
-from audit_rules.rule import Examples, KeptPromise, Rule
-from transcription.transcript import SpeakerRole
-from warehouse import load
-from warehouse.load import Run, record_run, store_rulebook
-from warehouse.promises import store_settled, unsettled_promises
+from callaudit.audit_rules.finding import Evidence, EvidenceKind, Finding, Reason, Verdict
+from callaudit.audit_rules.matchers import Answer
+from callaudit.audit_rules.matchers.kept_promise import settled
+from callaudit.audit_rules.rule import Examples, KeptPromise, Rule
+from callaudit.transcription.transcript import SpeakerRole
+from callaudit.warehouse import load
+from callaudit.warehouse.load import Run, record_run, store_rulebook
+from callaudit.warehouse.promises import store_settled, unsettled_promises
 
 HOUR = timedelta(hours=1)
 KEEPS = Rule(

@@ -11,14 +11,14 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from audit_rules.finding import Verdict
-from transcription.errors import LockedError, SetupError
-from warehouse import file_copy
-from warehouse import publish as publish_module
-from warehouse.connect import newest_generation, open_published, open_writer
-from warehouse.load import Review, add_reviews, load, store_rulebook
-from warehouse.materialise import COUNTED
-from warehouse.publish import publish
+from callaudit.audit_rules.finding import Verdict
+from callaudit.transcription.errors import LockedError, SetupError
+from callaudit.warehouse import file_copy
+from callaudit.warehouse import publish as publish_module
+from callaudit.warehouse.connect import newest_generation, open_published, open_writer
+from callaudit.warehouse.load import Review, add_reviews, load, store_rulebook
+from callaudit.warehouse.materialise import COUNTED
+from callaudit.warehouse.publish import publish
 
 COUNT = "select count(*) as n from calls"
 
@@ -94,7 +94,7 @@ def test_a_writer_that_got_in_before_the_copy_stops_the_publication(tmp_path, bu
     path, folder = tmp_path / "w.duckdb", tmp_path / "published"
     con = open_writer(path)
     intruder = (
-        "import sys, pathlib; from warehouse.connect import open_writer;"
+        "import sys, pathlib; from callaudit.warehouse.connect import open_writer;"
         "con = open_writer(pathlib.Path(sys.argv[1])); print('in', flush=True); sys.stdin.read()"
     )
     holders = []
@@ -119,7 +119,9 @@ def test_a_writer_that_got_in_before_the_copy_stops_the_publication(tmp_path, bu
 def test_no_writer_gets_in_while_the_file_is_copied(publish_with, tmp_path, monkeypatch):
     real, tried = shutil.copyfileobj, []
     attempt = (
-        "import sys, pathlib; from warehouse.connect import open_writer; from transcription.errors import LockedError\n"
+        "import sys, pathlib\n"
+        "from callaudit.warehouse.connect import open_writer\n"
+        "from callaudit.transcription.errors import LockedError\n"
         "try: open_writer(pathlib.Path(sys.argv[1]))\nexcept LockedError: print('refused')"
     )
 
@@ -138,8 +140,8 @@ def test_no_writer_gets_in_while_the_file_is_copied(publish_with, tmp_path, monk
 # Dies at the k-th of the steps that change the disk.
 DIE = """
 import os, pathlib, sys
-from warehouse.connect import open_writer
-from warehouse.publish import publish
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.publish import publish
 
 path, folder, step = pathlib.Path(sys.argv[1]), pathlib.Path(sys.argv[2]), int(sys.argv[3])
 con = open_writer(path)
@@ -189,7 +191,7 @@ def test_a_kill_at_any_step_leaves_the_old_copy_or_the_new_one(tmp_path):
 
 READ = """
 import sys, pathlib
-from warehouse.connect import open_published
+from callaudit.warehouse.connect import open_published
 with open_published(pathlib.Path(sys.argv[1])) as published:
     for _ in sys.stdin:
         print(published.rows("select count(*) as n, count(distinct reason) as r from findings")[0], flush=True)

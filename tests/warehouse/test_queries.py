@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from transcription.errors import InputError, SetupError
-from warehouse.connect import open_published, open_writer
-from warehouse.load import load
-from warehouse.publish import publish
-from warehouse.queries import QUERIES, saved_queries, saved_query, values_for
+from callaudit.transcription.errors import InputError, SetupError
+from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.load import load
+from callaudit.warehouse.publish import publish
+from callaudit.warehouse.queries import QUERIES, saved_queries, saved_query, values_for
 
 
 @pytest.fixture(scope="module")

@@ -16,13 +16,13 @@ import msgspec
 import pandas as pd
 import pytest
 
-from audit_rules.acts.said import Certainty, Witness
-from audit_rules.finding import Medium, Upset, Verdict
-from audit_rules.rule import Scorecard, Step
-from reports.weekly.page import weekly
-from reports.weekly.queries import read
-from warehouse.connect import open_published, open_writer
-from warehouse.load import (
+from callaudit.audit_rules.acts.said import Certainty, Witness
+from callaudit.audit_rules.finding import Medium, Upset, Verdict
+from callaudit.audit_rules.rule import Scorecard, Step
+from callaudit.reports.weekly.page import weekly
+from callaudit.reports.weekly.queries import read
+from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.load import (
     Review,
     Run,
     add_audits,
@@ -33,7 +33,7 @@ from warehouse.load import (
     record_run,
     store_rulebook,
 )
-from warehouse.publish import publish
+from callaudit.warehouse.publish import publish
 
 ZONE = "Europe/Athens"
 FIRST = datetime(2025, 12, 8, 6, tzinfo=UTC)

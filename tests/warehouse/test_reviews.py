@@ -5,11 +5,11 @@ from datetime import UTC, datetime
 import msgspec
 import pytest
 
-from audit_rules.finding import Verdict
-from transcription.errors import InputError
-from warehouse.load import Review, load, store_rulebook
-from warehouse.queries import saved_query
-from warehouse.reviews import (
+from callaudit.audit_rules.finding import Verdict
+from callaudit.transcription.errors import InputError
+from callaudit.warehouse.load import Review, load, store_rulebook
+from callaudit.warehouse.queries import saved_query
+from callaudit.warehouse.reviews import (
     DisputeEvent,
     add_new_reviews,
     check_dispute,

@@ -9,9 +9,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from warehouse.connect import open_published, open_writer
-from warehouse.load import load, store_rulebook
-from warehouse.publish import publish
+from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.publish import publish
 
 ROOT = Path(__file__).parents[2]
 KILLS = ROOT / "benchmarks" / "kill_rounds.py"
@@ -61,10 +61,10 @@ def test_what_looks_at_the_remains_of_a_kill_sees_what_is_broken(tmp_path, kills
 # No file may grow beyond what the argument allows, as on a disk that is full.
 FILL = """
 import importlib.util, pathlib, resource, signal, sys
-from transcription.errors import SetupError
-from warehouse.connect import open_writer
-from warehouse.load import load
-from warehouse.publish import publish
+from callaudit.transcription.errors import SetupError
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.load import load
+from callaudit.warehouse.publish import publish
 spec = importlib.util.spec_from_file_location("kill_rounds", sys.argv[1])
 kills = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(kills)

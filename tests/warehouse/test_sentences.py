@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from audit_rules.finding import (
+from callaudit.audit_rules.finding import (
     Audit,
     Evidence,
     EvidenceKind,
@@ -21,10 +21,10 @@ from audit_rules.finding import (
     Unit,
     Verdict,
 )
-from audit_rules.sentences import language, note_of, reason_of
-from transcription.transcript import Call, Provenance, Transcript
-from warehouse.arrow_tables import AuditedCall, audits_to_arrow
-from warehouse.sentences import FINDING, macros
+from callaudit.audit_rules.sentences import language, note_of, reason_of
+from callaudit.transcription.transcript import Call, Provenance, Transcript
+from callaudit.warehouse.arrow_tables import AuditedCall, audits_to_arrow
+from callaudit.warehouse.sentences import FINDING, macros
 
 NUMBERS = st.floats(min_value=0, max_value=1e7)
 WORDS = st.text(st.characters(exclude_categories=("Cs",), exclude_characters="\0"), max_size=12)

@@ -2,10 +2,10 @@
 
 import pytest
 
-from transcription.errors import InputError
-from warehouse.load import load
-from warehouse.publish import publish
-from warehouse.stored_calls import stored_calls
+from callaudit.transcription.errors import InputError
+from callaudit.warehouse.load import load
+from callaudit.warehouse.publish import publish
+from callaudit.warehouse.stored_calls import stored_calls
 
 
 def filled(warehouse, builders):

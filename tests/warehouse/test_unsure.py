@@ -7,16 +7,16 @@ import duckdb
 import msgspec
 import pytest
 
-from audit_rules.acts.said import Certainty, Witness
-from audit_rules.finding import Evidence, EvidenceKind, Finding, Reason, Upset, Verdict
-from transcription.transcript import SpeakerRole
-from warehouse.arrow_tables import AuditedCall
-from warehouse.connect import MIGRATIONS, open_published, open_writer
-from warehouse.erase import remove_words
-from warehouse.load import load, store_rulebook
-from warehouse.publish import publish
-from warehouse.reviews import draw_random, draw_targeted
-from warehouse.search import cells_like, where_named
+from callaudit.audit_rules.acts.said import Certainty, Witness
+from callaudit.audit_rules.finding import Evidence, EvidenceKind, Finding, Reason, Upset, Verdict
+from callaudit.transcription.transcript import SpeakerRole
+from callaudit.warehouse.arrow_tables import AuditedCall
+from callaudit.warehouse.connect import MIGRATIONS, open_published, open_writer
+from callaudit.warehouse.erase import remove_words
+from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.publish import publish
+from callaudit.warehouse.reviews import draw_random, draw_targeted
+from callaudit.warehouse.search import cells_like, where_named
 
 MET, MISSED, UNSURE, NA, NOT_SEEN = "met", "missed", "unsure", "not_applicable", "not_assessable"
 

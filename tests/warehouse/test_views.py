@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from audit_rules.finding import Medium, Upset, Verdict
-from audit_rules.rule import Scorecard, Step, TeamTargets
-from audit_rules.scorecard import score, verdicts_of
-from warehouse.connect import open_writer
-from warehouse.load import Review, Run, add_reviews, keep_clock, load, quarantine, record_run, store_rulebook
+from callaudit.audit_rules.finding import Medium, Upset, Verdict
+from callaudit.audit_rules.rule import Scorecard, Step, TeamTargets
+from callaudit.audit_rules.scorecard import score, verdicts_of
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.load import Review, Run, add_reviews, keep_clock, load, quarantine, record_run, store_rulebook
 
 MET, MISSED, UNSURE, NA, NOT_SEEN = "met", "missed", "unsure", "not_applicable", "not_assessable"
 

@@ -8,9 +8,9 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from transcription.audio import Samples
-from transcription.errors import SetupError
-from transcription.transcript import Provenance, Seconds, Span, Word
+from callaudit.transcription.audio import Samples
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.transcript import Provenance, Seconds, Span, Word
 
 EngineName = Literal["auto", "whisper", "faster-whisper"]
 # What "auto" prefers where both are installed and both have the weights.
@@ -132,6 +132,6 @@ def settings_hash(settings: Mapping[str, object]) -> str:
 
 def _ready(name: EngineName, model: str, weights_folder: Path | None, **settings: object) -> Engine:
     # Imported by name and late: each drags in its recogniser.
-    ready = import_module(f"transcription.engines.{name.replace('-', '_')}").ready
+    ready = import_module(f"callaudit.transcription.engines.{name.replace('-', '_')}").ready
     made: Engine = ready(model, weights_folder=weights_folder, **settings)
     return made

@@ -8,9 +8,9 @@ from pickle import UnpicklingError
 
 import msgspec
 
-from transcription.engines import EngineUnavailable, tiny
-from transcription.engines import weights as weights_file
-from transcription.transcript import Seconds
+from callaudit.transcription.engines import EngineUnavailable, tiny
+from callaudit.transcription.engines import weights as weights_file
+from callaudit.transcription.transcript import Seconds
 
 
 class Weights(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,11 +14,11 @@ from typing import Any
 
 import numpy as np
 
-from transcription.audio import Samples
-from transcription.engines import Channel, EngineUnavailable, Written, prompt_text, settings_hash, tiny
-from transcription.engines import weights as weights_file
-from transcription.engines.windows import JOIN, LONGEST, PADDING, Window, moved_back, sound_of, windows
-from transcription.transcript import Provenance, Seconds, Word
+from callaudit.transcription.audio import Samples
+from callaudit.transcription.engines import Channel, EngineUnavailable, Written, prompt_text, settings_hash, tiny
+from callaudit.transcription.engines import weights as weights_file
+from callaudit.transcription.engines.windows import JOIN, LONGEST, PADDING, Window, moved_back, sound_of, windows
+from callaudit.transcription.transcript import Provenance, Seconds, Word
 
 _SAMPLE_RATE = 16000
 _BATCH_CPU, _BATCH_GPU = 8, 32

@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from transcription.engines import EngineUnavailable
-from transcription.engines import weights as weights_file
+from callaudit.transcription.engines import EngineUnavailable
+from callaudit.transcription.engines import weights as weights_file
 
 MODEL = "tiny.en"
 SHA256 = "1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a"

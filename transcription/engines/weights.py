@@ -15,8 +15,8 @@ from hashlib import sha256
 from pathlib import Path
 from urllib.request import urlopen
 
-from transcription.engines import EngineUnavailable
-from transcription.transcript import Seconds
+from callaudit.transcription.engines import EngineUnavailable
+from callaudit.transcription.transcript import Seconds
 
 
 def sha256_of(path: Path) -> str:
@@ -34,7 +34,7 @@ def fetch(url: str, target: Path, *, expected: str, timeout: Seconds | None = No
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         child = subprocess.run(  # noqa: S603  This file, run by this interpreter.
-            [sys.executable, "-m", "transcription.engines.weights", url, str(part)],
+            [sys.executable, "-m", "callaudit.transcription.engines.weights", url, str(part)],
             capture_output=True,
             text=True,
             timeout=timeout,

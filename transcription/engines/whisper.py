@@ -12,11 +12,11 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from transcription.engines import Channel, EngineUnavailable, Written, settings_hash
-from transcription.engines.checkpoints import Weights, check_checkpoint, installed_version, obtain
-from transcription.engines.windows import JOIN, LONGEST, PADDING, Window, moved_back, sound_of, windows
-from transcription.speech import total
-from transcription.transcript import Provenance, Seconds, Word
+from callaudit.transcription.engines import Channel, EngineUnavailable, Written, settings_hash
+from callaudit.transcription.engines.checkpoints import Weights, check_checkpoint, installed_version, obtain
+from callaudit.transcription.engines.windows import JOIN, LONGEST, PADDING, Window, moved_back, sound_of, windows
+from callaudit.transcription.speech import total
+from callaudit.transcription.transcript import Provenance, Seconds, Word
 
 _SAMPLE_RATE = 16000
 
@@ -156,7 +156,7 @@ class Whisper:
 
 def _hearing() -> Any:  # noqa: ANN401  The library has no types.
     """The module that needs torch, imported when it is needed."""
-    return import_module("transcription.engines.whisper_batches")
+    return import_module("callaudit.transcription.engines.whisper_batches")
 
 
 @lru_cache(maxsize=1)

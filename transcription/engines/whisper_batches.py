@@ -25,10 +25,10 @@ from whisper.timing import add_word_timestamps
 from whisper.tokenizer import get_tokenizer
 from whisper.utils import get_end
 
-from transcription.audio import Samples
-from transcription.engines import prompt_text
-from transcription.engines.decoding import Rows, Text
-from transcription.transcript import Seconds, Word
+from callaudit.transcription.audio import Samples
+from callaudit.transcription.engines import prompt_text
+from callaudit.transcription.engines.decoding import Rows, Text
+from callaudit.transcription.transcript import Seconds, Word
 
 # Greedy first, then warmer where the text repeats itself or is improbable. Whisper's own tool takes six steps.
 TEMPERATURES = (0.0, 0.4, 0.8)

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from transcription import speech
-from transcription.audio import Samples
-from transcription.engines import Channel
-from transcription.transcript import Seconds, Span, Word
+from callaudit.transcription import speech
+from callaudit.transcription.audio import Samples
+from callaudit.transcription.engines import Channel
+from callaudit.transcription.transcript import Seconds, Span, Word
 
 # Whisper hears 30 s at once; where the sound ends a little sooner it closes its last sentence.
 LONGEST: Seconds = 28.0

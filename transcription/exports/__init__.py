@@ -12,31 +12,31 @@ from pathlib import Path
 
 import msgspec
 
-from transcription import announcements, redaction
-from transcription.encoding import text_of
-from transcription.engines import settings_hash
-from transcription.errors import Unreadable
-from transcription.exports.assemblyai import ASSEMBLYAI
-from transcription.exports.azure import AZURE
-from transcription.exports.captions import SRT, WEBVTT
-from transcription.exports.contact_lens import CONTACT_LENS
-from transcription.exports.contact_lens_live import CONTACT_LENS_LIVE
-from transcription.exports.deepgram import DEEPGRAM
-from transcription.exports.hugging_face import HUGGING_FACE
-from transcription.exports.plain import PLAIN
-from transcription.exports.rev_ai import REV_AI
-from transcription.exports.roles import Roles, roles_of, roster
-from transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape
-from transcription.exports.transcribe import TRANSCRIBE
-from transcription.exports.transcribe_calls import TRANSCRIBE_CALLS
-from transcription.exports.twilio import TWILIO
-from transcription.exports.whisper import WHISPER
-from transcription.exports.whisper_cpp import WHISPER_CPP
-from transcription.language import code_of, shared
-from transcription.possible import check_length
-from transcription.speakers.naming import name_two, wording_of_texts
-from transcription.speech import union
-from transcription.transcript import (
+from callaudit.transcription import announcements, redaction
+from callaudit.transcription.encoding import text_of
+from callaudit.transcription.engines import settings_hash
+from callaudit.transcription.errors import Unreadable
+from callaudit.transcription.exports.assemblyai import ASSEMBLYAI
+from callaudit.transcription.exports.azure import AZURE
+from callaudit.transcription.exports.captions import SRT, WEBVTT
+from callaudit.transcription.exports.contact_lens import CONTACT_LENS
+from callaudit.transcription.exports.contact_lens_live import CONTACT_LENS_LIVE
+from callaudit.transcription.exports.deepgram import DEEPGRAM
+from callaudit.transcription.exports.hugging_face import HUGGING_FACE
+from callaudit.transcription.exports.plain import PLAIN
+from callaudit.transcription.exports.rev_ai import REV_AI
+from callaudit.transcription.exports.roles import Roles, roles_of, roster
+from callaudit.transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape
+from callaudit.transcription.exports.transcribe import TRANSCRIBE
+from callaudit.transcription.exports.transcribe_calls import TRANSCRIBE_CALLS
+from callaudit.transcription.exports.twilio import TWILIO
+from callaudit.transcription.exports.whisper import WHISPER
+from callaudit.transcription.exports.whisper_cpp import WHISPER_CPP
+from callaudit.transcription.language import code_of, shared
+from callaudit.transcription.possible import check_length
+from callaudit.transcription.speakers.naming import name_two, wording_of_texts
+from callaudit.transcription.speech import union
+from callaudit.transcription.transcript import (
     EXPORT,
     Call,
     Provenance,

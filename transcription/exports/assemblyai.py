@@ -7,7 +7,7 @@ them. A transcript may be an error, with its reason.
 
 import msgspec
 
-from transcription.exports.shape import (
+from callaudit.transcription.exports.shape import (
     Content,
     Export,
     Known,
@@ -21,7 +21,7 @@ from transcription.exports.shape import (
     said_in_words,
     unfinished,
 )
-from transcription.transcript import Word
+from callaudit.transcription.transcript import Word
 
 
 class _Word(msgspec.Struct, gc=False):

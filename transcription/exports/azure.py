@@ -7,9 +7,9 @@ asked for; the best of its hypotheses comes first. Words are those of the lexica
 
 import msgspec
 
-from transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape, Share, Token, timed
-from transcription.language import shared
-from transcription.transcript import Seconds
+from callaudit.transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape, Share, Token, timed
+from callaudit.transcription.language import shared
+from callaudit.transcription.transcript import Seconds
 
 _TICKS = 10_000_000
 _HEARD = {"Success", "0"}

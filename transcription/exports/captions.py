@@ -11,9 +11,9 @@ import re
 
 import msgspec
 
-from transcription.exports.marks import Piece, check_nothing_left, pieces_of
-from transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape
-from transcription.transcript import Seconds
+from callaudit.transcription.exports.marks import Piece, check_nothing_left, pieces_of
+from callaudit.transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape
+from callaudit.transcription.transcript import Seconds
 
 # Hours may be missing in WebVTT; SRT writes a comma, and some programs two digits behind it, or none.
 _CLOCK = r"(?:(\d{1,4}):)?([0-5]?\d):([0-5]\d)(?:[.,](\d{1,3}))?"

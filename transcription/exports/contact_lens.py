@@ -7,8 +7,18 @@ SYSTEM. Turns have neither words nor confidences.
 
 import msgspec
 
-from transcription.exports.shape import Content, Export, Flaw, Known, Millis, Said, Shape, from_millis, unfinished
-from transcription.transcript import SpeakerRole
+from callaudit.transcription.exports.shape import (
+    Content,
+    Export,
+    Flaw,
+    Known,
+    Millis,
+    Said,
+    Shape,
+    from_millis,
+    unfinished,
+)
+from callaudit.transcription.transcript import SpeakerRole
 
 ROLES = {"AGENT": SpeakerRole.AGENT, "CUSTOMER": SpeakerRole.CUSTOMER, "SYSTEM": SpeakerRole.SYSTEM}
 

@@ -8,8 +8,8 @@ whole later, as a `Transcript`; the same turn may come more than once, under the
 
 import msgspec
 
-from transcription.exports.contact_lens import ROLES
-from transcription.exports.shape import Content, Export, Flaw, Known, Millis, Said, Shape, failed, from_millis
+from callaudit.transcription.exports.contact_lens import ROLES
+from callaudit.transcription.exports.shape import Content, Export, Flaw, Known, Millis, Said, Shape, failed, from_millis
 
 
 class _Turn(msgspec.Struct, rename="pascal"):

@@ -7,9 +7,9 @@ answered, not when the call was.
 
 import msgspec
 
-from transcription.exports.shape import Content, Export, Known, Said, Shape, Share, Time, said_in_words
-from transcription.language import shared
-from transcription.transcript import Word
+from callaudit.transcription.exports.shape import Content, Export, Known, Said, Shape, Share, Time, said_in_words
+from callaudit.transcription.language import shared
+from callaudit.transcription.transcript import Word
 
 
 class _Word(msgspec.Struct, gc=False):

@@ -7,7 +7,7 @@ A chunk has two times in seconds, the last of which may be null at the end of th
 
 import msgspec
 
-from transcription.exports.shape import Content, Export, Known, Said, Shape, Time, Token, said_in_words
+from callaudit.transcription.exports.shape import Content, Export, Known, Said, Shape, Time, Token, said_in_words
 
 _Times = tuple[Time | None, Time | None]
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import msgspec
 
-from transcription.exports.shape import Flaw, folded
+from callaudit.transcription.exports.shape import Flaw, folded
 
 _CHANGE = re.compile(r"\s*(?:>>+|[-\u2013\u2014](?=\s?\S))\s*")
 _BRACKETED = re.compile(r"[\[(]\s*([^\[\]()\n]{1,60}?)\s*[\])]\s*(:?)(?:\s+|$)")

@@ -7,11 +7,11 @@ before it. Of the times only the starts are known.
 import re
 from collections import Counter
 
-from transcription.exports.captions import seconds_of
-from transcription.exports.marks import Piece, check_nothing_left, pieces_of
-from transcription.exports.roles import PARTIES
-from transcription.exports.shape import Content, Export, Known, Said, Shape, folded
-from transcription.transcript import Seconds
+from callaudit.transcription.exports.captions import seconds_of
+from callaudit.transcription.exports.marks import Piece, check_nothing_left, pieces_of
+from callaudit.transcription.exports.roles import PARTIES
+from callaudit.transcription.exports.shape import Content, Export, Known, Said, Shape, folded
+from callaudit.transcription.transcript import Seconds
 
 _STAMP = r"(?:\d{1,2}:)?[0-5]?\d:[0-5]\d(?:[.,]\d{1,3})?"
 _BEFORE = re.compile(rf"\s*[\[(]?({_STAMP})[\])]?\s*(?:-\s*)?(?=\S)")

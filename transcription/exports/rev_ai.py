@@ -7,7 +7,18 @@ Between the words stand elements for punctuation and spaces, without times; what
 
 import msgspec
 
-from transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape, Share, Time, Token, said_in_words
+from callaudit.transcription.exports.shape import (
+    Content,
+    Export,
+    Flaw,
+    Known,
+    Said,
+    Shape,
+    Share,
+    Time,
+    Token,
+    said_in_words,
+)
 
 
 class _Element(msgspec.Struct, gc=False):

@@ -4,8 +4,8 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from transcription.exports.shape import folded
-from transcription.transcript import Call, SpeakerRole
+from callaudit.transcription.exports.shape import folded
+from callaudit.transcription.transcript import Call, SpeakerRole
 
 # In a source's `speakers`, for every label that is not named.
 ANYONE_ELSE = "*"

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import msgspec
 
-from transcription.transcript import Seconds, SpeakerRole, Word
+from callaudit.transcription.transcript import Seconds, SpeakerRole, Word
 
 Time = Annotated[float, msgspec.Meta(ge=0)]
 """Seconds from the start, as JSON's own number."""

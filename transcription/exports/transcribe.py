@@ -7,7 +7,7 @@ confidences are text, times in seconds. There are no turns, only items; punctuat
 
 import msgspec
 
-from transcription.exports.shape import (
+from callaudit.transcription.exports.shape import (
     Content,
     Export,
     Known,

@@ -6,9 +6,19 @@ text. Each turn names its role and lists its words; punctuation stands between t
 
 import msgspec
 
-from transcription.exports.contact_lens import ROLES
-from transcription.exports.shape import Content, Export, Known, Millis, Said, Shape, from_millis, share, unfinished
-from transcription.transcript import Word
+from callaudit.transcription.exports.contact_lens import ROLES
+from callaudit.transcription.exports.shape import (
+    Content,
+    Export,
+    Known,
+    Millis,
+    Said,
+    Shape,
+    from_millis,
+    share,
+    unfinished,
+)
+from callaudit.transcription.transcript import Word
 
 
 class _Item(msgspec.Struct, rename="pascal", gc=False):

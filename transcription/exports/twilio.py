@@ -9,8 +9,8 @@ from itertools import pairwise
 
 import msgspec
 
-from transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape, seconds, share
-from transcription.transcript import Word
+from callaudit.transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape, seconds, share
+from callaudit.transcription.transcript import Word
 
 
 class _Word(msgspec.Struct, gc=False):

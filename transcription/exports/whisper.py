@@ -7,7 +7,7 @@ align ("2014.") without times. `avg_logprob` is no confidence of the words, so w
 
 import msgspec
 
-from transcription.exports.shape import (
+from callaudit.transcription.exports.shape import (
     Content,
     Export,
     Flaw,
@@ -20,7 +20,7 @@ from transcription.exports.shape import (
     said_in_words,
     timed,
 )
-from transcription.transcript import Seconds
+from callaudit.transcription.transcript import Seconds
 
 
 class _Word(msgspec.Struct, gc=False):

@@ -7,7 +7,7 @@ its times are Whisper's, so they are not when each party speaks. Tokens are part
 
 import msgspec
 
-from transcription.exports.shape import Content, Export, Known, Millis, Said, Shape, from_millis
+from callaudit.transcription.exports.shape import Content, Export, Known, Millis, Said, Shape, from_millis
 
 _UNSURE = "?"
 

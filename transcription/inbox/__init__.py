@@ -5,11 +5,11 @@ A call is known by the sha256 of its recording. Metadata come from a sidecar fil
 the call: it is never the file's own time and never "now".
 """
 
-from transcription.inbox.arrival import Arrival, Inbox, Quarantined, at_hand
-from transcription.inbox.fingerprints import Fingerprints
-from transcription.inbox.scan import Preview, arrival_of, preview, scan
-from transcription.inbox.source import SIDECARS, Source, check_format, presets
-from transcription.inbox.storage import sha256_of
+from callaudit.transcription.inbox.arrival import Arrival, Inbox, Quarantined, local_copy
+from callaudit.transcription.inbox.fingerprints import Fingerprints
+from callaudit.transcription.inbox.scan import Preview, arrival_of, preview, scan
+from callaudit.transcription.inbox.source import SIDECARS, Source, check_format, presets
+from callaudit.transcription.inbox.storage import sha256_of
 
 __all__ = [
     "SIDECARS",
@@ -20,8 +20,8 @@ __all__ = [
     "Quarantined",
     "Source",
     "arrival_of",
-    "at_hand",
     "check_format",
+    "local_copy",
     "presets",
     "preview",
     "scan",

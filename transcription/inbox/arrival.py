@@ -9,11 +9,11 @@ from pathlib import Path
 
 import msgspec
 
-from transcription.errors import Refusal, Trace, Unreadable
-from transcription.inbox.metadata import printable
-from transcription.inbox.source import Source
-from transcription.inbox.storage import fetch, sha256_of, storage_of
-from transcription.transcript import Call
+from callaudit.transcription.errors import Refusal, Trace, Unreadable
+from callaudit.transcription.inbox.metadata import printable
+from callaudit.transcription.inbox.source import Source
+from callaudit.transcription.inbox.storage import fetch, sha256_of, storage_of
+from callaudit.transcription.transcript import Call
 
 
 class Arrival(msgspec.Struct, frozen=True, kw_only=True):
@@ -23,7 +23,7 @@ class Arrival(msgspec.Struct, frozen=True, kw_only=True):
     where one export each was made of them; `path` is then the first and `sha256` is over all.
 
     `path` is where its bytes can be read on this machine; for a recording in an object store, whose path below the
-    source is `key`, only while `at_hand` holds it.
+    source is `key`, only while `local_copy` holds it.
     """
 
     path: Path
@@ -87,7 +87,7 @@ class Inbox(msgspec.Struct, frozen=True, kw_only=True):
 
 
 @contextmanager
-def at_hand(arrival: Arrival) -> Iterator[Path]:
+def local_copy(arrival: Arrival) -> Iterator[Path]:
     """The recording as a file on this machine, fetched if need be and then removed again.
 
     Raises `Unreadable` where it cannot be fetched, or is not any more what the scan saw; the next run tries again.

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import msgspec
 
-from transcription.inbox.storage import Found
-from transcription.transcript import Seconds
+from callaudit.transcription.inbox.storage import Found
+from callaudit.transcription.transcript import Seconds
 
 # FAT keeps times to two seconds; shares may be some seconds off this machine's clock.
 _STEADY: Seconds = 60.0

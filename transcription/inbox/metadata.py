@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from transcription.encoding import text_of
-from transcription.errors import Unreadable
-from transcription.inbox.source import KNOWN_FIELDS, RECORDING, TEXT_FIELDS, Source, Terms
-from transcription.inbox.storage import Found, Storage, read_small
-from transcription.possible import check_start
-from transcription.transcript import Call
+from callaudit.transcription.encoding import text_of
+from callaudit.transcription.errors import Unreadable
+from callaudit.transcription.inbox.source import KNOWN_FIELDS, RECORDING, TEXT_FIELDS, Source, Terms
+from callaudit.transcription.inbox.storage import Found, Storage, read_small
+from callaudit.transcription.possible import check_start
+from callaudit.transcription.transcript import Call
 
 LIKE_METADATA = (".json", ".csv", ".xml")
 

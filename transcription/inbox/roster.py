@@ -16,8 +16,8 @@ from pathlib import Path
 
 import msgspec
 
-from transcription.errors import SetupError
-from transcription.transcript import Call
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.transcript import Call
 
 COLUMNS = ("agent_id", "name", "team", "shift", "started_on", "language", "from")
 

@@ -13,12 +13,12 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from transcription.encoding import text_of
-from transcription.errors import CallauditError, InputError, Unreadable, broke_down, disk_full, is_disk_full
-from transcription.exports import contact_of, joined_digest, looks_like_text, shape_of, unknown_shape
-from transcription.inbox.arrival import Arrival, Inbox, Quarantined, fetched_path, quarantined
-from transcription.inbox.fingerprints import Fingerprints
-from transcription.inbox.metadata import (
+from callaudit.transcription.encoding import text_of
+from callaudit.transcription.errors import CallauditError, InputError, Unreadable, broke_down, disk_full, is_disk_full
+from callaudit.transcription.exports import contact_of, joined_digest, looks_like_text, shape_of, unknown_shape
+from callaudit.transcription.inbox.arrival import Arrival, Inbox, Quarantined, fetched_path, quarantined
+from callaudit.transcription.inbox.fingerprints import Fingerprints
+from callaudit.transcription.inbox.metadata import (
     LIKE_METADATA,
     Metadata,
     Row,
@@ -32,9 +32,9 @@ from transcription.inbox.metadata import (
     stem_of,
     unparsable,
 )
-from transcription.inbox.source import KNOWN_FIELDS, Source, Terms, terms_of
-from transcription.inbox.storage import Found, Storage, digest_of, fetch, is_remote, sha256_of, storage_of
-from transcription.transcript import Call, Seconds, SpeakerRole
+from callaudit.transcription.inbox.source import KNOWN_FIELDS, Source, Terms, terms_of
+from callaudit.transcription.inbox.storage import Found, Storage, digest_of, fetch, is_remote, sha256_of, storage_of
+from callaudit.transcription.transcript import Call, Seconds, SpeakerRole
 
 # A file touched this recently gets a second look after `_SETTLES_WITHIN`: a recorder writes at least once a second.
 _YOUNG: Seconds = 5.0

@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
-from transcription.errors import SetupError
-from transcription.transcript import SpeakerRole
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.transcript import SpeakerRole
 
 SIDECARS = (
     "{name}.json", "{stem}.json", "{name}.csv", "{stem}.csv", "{name}.xml", "{stem}.xml"

@@ -13,8 +13,8 @@ from urllib.parse import unquote, urlsplit
 
 import msgspec
 
-from transcription.errors import InputError, SetupError, Unreadable
-from transcription.inbox.source import Source
+from callaudit.transcription.errors import InputError, SetupError, Unreadable
+from callaudit.transcription.inbox.source import Source
 
 _BLOCK = 1 << 20
 

@@ -20,14 +20,14 @@ from typing import NamedTuple
 
 import msgspec
 
-from transcription.redaction.addresses import addresses
-from transcription.redaction.birth_dates import birth_dates
-from transcription.redaction.conversation import Conversation, conversation_of, words_of
-from transcription.redaction.cues import Cues
-from transcription.redaction.emails import emails
-from transcription.redaction.kinds import Place, identifiers, personal_numbers
-from transcription.redaction.net import in_words
-from transcription.transcript import Span, Utterance, Word
+from callaudit.transcription.redaction.addresses import addresses
+from callaudit.transcription.redaction.birth_dates import birth_dates
+from callaudit.transcription.redaction.conversation import Conversation, conversation_of, words_of
+from callaudit.transcription.redaction.cues import Cues
+from callaudit.transcription.redaction.emails import emails
+from callaudit.transcription.redaction.kinds import Place, identifiers, personal_numbers
+from callaudit.transcription.redaction.net import in_words
+from callaudit.transcription.transcript import Span, Utterance, Word
 
 VERSION = 3
 

@@ -4,11 +4,11 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from transcription.redaction.conversation import Conversation, Stream
-from transcription.redaction.cues import Cues
-from transcription.redaction.kinds import Place
-from transcription.redaction.numbers import UNITS, begins_number, has_figure, piece_at
-from transcription.redaction.spelling import DIGITS, TEENS, TENS
+from callaudit.transcription.redaction.conversation import Conversation, Stream
+from callaudit.transcription.redaction.cues import Cues
+from callaudit.transcription.redaction.kinds import Place
+from callaudit.transcription.redaction.numbers import UNITS, begins_number, has_figure, piece_at
+from callaudit.transcription.redaction.spelling import DIGITS, TEENS, TENS
 
 _STREETS = frozenset(
     """street st avenue ave road rd boulevard blvd lane ln terrace crescent mews parkway pkwy highway hwy turnpike

@@ -3,11 +3,11 @@
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from transcription.redaction.conversation import Stream
-from transcription.redaction.cues import Cue, Cues
-from transcription.redaction.kinds import Place
-from transcription.redaction.numbers import UNITS, piece_at
-from transcription.redaction.spelling import written_date
+from callaudit.transcription.redaction.conversation import Stream
+from callaudit.transcription.redaction.cues import Cue, Cues
+from callaudit.transcription.redaction.kinds import Place
+from callaudit.transcription.redaction.numbers import UNITS, piece_at
+from callaudit.transcription.redaction.spelling import written_date
 
 _MONTHS = frozenset(
     """january february march april may june july august september october november december

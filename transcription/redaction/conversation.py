@@ -9,9 +9,9 @@ from collections.abc import Sequence
 from itertools import chain, compress, pairwise
 from typing import NamedTuple
 
-from transcription.redaction.numbers import MAY_BE_NUMBER
-from transcription.redaction.spelling import READINGS
-from transcription.transcript import Seconds, SpeakerRole, Utterance
+from callaudit.transcription.redaction.numbers import MAY_BE_NUMBER
+from callaudit.transcription.redaction.spelling import READINGS
+from callaudit.transcription.transcript import Seconds, SpeakerRole, Utterance
 
 # People read a number in groups and wait for "okay" after each.
 _PAUSE: Seconds = 8.0

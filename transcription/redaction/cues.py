@@ -8,7 +8,7 @@ from bisect import bisect_left
 from itertools import accumulate, compress
 from typing import NamedTuple
 
-from transcription.redaction.conversation import Conversation
+from callaudit.transcription.redaction.conversation import Conversation
 
 _NUMBER = "(?:number|numbers|no|nr|num|id|digits|code|#)"
 _LAST_FOUR = r"last (?:four|4)(?: digits| numbers| ones)?"

@@ -4,10 +4,10 @@ import re
 from bisect import bisect_right
 from collections.abc import Sequence
 
-from transcription.redaction.conversation import Conversation, Stream
-from transcription.redaction.cues import Cues
-from transcription.redaction.kinds import Place
-from transcription.redaction.spelling import DIGITS, TEENS, TENS
+from callaudit.transcription.redaction.conversation import Conversation, Stream
+from callaudit.transcription.redaction.cues import Cues
+from callaudit.transcription.redaction.kinds import Place
+from callaudit.transcription.redaction.spelling import DIGITS, TEENS, TENS
 
 _WRITTEN = re.compile(r"[\w+%'-]@(?=[\w.-]{0,63}[^\W\d_])[\w-]")
 # In a call without any of these no address is looked for.

@@ -9,10 +9,10 @@ from collections import deque
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from transcription.redaction.conversation import Conversation, Stream
-from transcription.redaction.cues import KEPT, Cue, Cues
-from transcription.redaction.numbers import BEFORE_YEARS, BETWEEN, Number, has_figure, is_year, numbers
-from transcription.redaction.shapes import CARD_LENGTHS, IBAN_LENGTHS, is_card, is_iban, is_social, luhn
+from callaudit.transcription.redaction.conversation import Conversation, Stream
+from callaudit.transcription.redaction.cues import KEPT, Cue, Cues
+from callaudit.transcription.redaction.numbers import BEFORE_YEARS, BETWEEN, Number, has_figure, is_year, numbers
+from callaudit.transcription.redaction.shapes import CARD_LENGTHS, IBAN_LENGTHS, is_card, is_iban, is_social, luhn
 
 _LONGEST_UNNAMED = 6
 _CODE = range(3, 9)

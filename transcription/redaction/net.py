@@ -9,9 +9,9 @@ from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import NamedTuple
 
-from transcription.redaction.numbers import MAY_BE_NUMBER, numbers
-from transcription.redaction.shapes import CARD_LENGTHS, IBAN_LENGTHS, is_card, is_iban, is_social
-from transcription.redaction.spelling import READINGS, canonical, written_date
+from callaudit.transcription.redaction.numbers import MAY_BE_NUMBER, numbers
+from callaudit.transcription.redaction.shapes import CARD_LENGTHS, IBAN_LENGTHS, is_card, is_iban, is_social
+from callaudit.transcription.redaction.spelling import READINGS, canonical, written_date
 
 # Where RE2 finds nothing of this in a text, the net finds nothing either: a sign that is no ASCII may be a digit.
 CANDIDATES = (

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from transcription.redaction.spelling import DIGITS, POWERS, REPEATS, TEENS, TENS
+from callaudit.transcription.redaction.spelling import DIGITS, POWERS, REPEATS, TEENS, TENS
 
 _WORDS = DIGITS | TEENS | {word: tens + "0" for word, tens in TENS.items()}
 

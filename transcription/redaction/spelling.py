@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Sequence
 from functools import lru_cache
 
-from transcription.redaction.shapes import is_card, is_social
+from callaudit.transcription.redaction.shapes import is_card, is_social
 
 DIGITS = {
     **{word: str(n) for n, word in enumerate("zero one two three four five six seven eight nine".split())},

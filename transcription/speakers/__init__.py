@@ -10,11 +10,11 @@ from itertools import combinations
 import msgspec
 import numpy as np
 
-from transcription import speech
-from transcription.audio import Audio
-from transcription.echo import Echo, is_dual_mono
-from transcription.errors import SetupError
-from transcription.speakers.naming import (
+from callaudit.transcription import speech
+from callaudit.transcription.audio import Audio
+from callaudit.transcription.echo import Echo, is_dual_mono
+from callaudit.transcription.errors import SetupError
+from callaudit.transcription.speakers.naming import (
     SURE_AGAINST_A_SETTING,
     Named,
     Wording,
@@ -23,8 +23,8 @@ from transcription.speakers.naming import (
     name_two,
     wording_of,
 )
-from transcription.speakers.voices import Voices, told_apart
-from transcription.transcript import RolesFrom, Span, SpeakerRole, Word
+from callaudit.transcription.speakers.voices import Voices, told_apart
+from callaudit.transcription.transcript import RolesFrom, Span, SpeakerRole, Word
 
 Spans = tuple[Span, ...]
 

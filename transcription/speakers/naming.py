@@ -11,8 +11,8 @@ from math import exp
 
 import msgspec
 
-from transcription.speakers.phrases import PHRASES, folded
-from transcription.transcript import Seconds, SpeakerRole, Word
+from callaudit.transcription.speakers.phrases import PHRASES, folded
+from callaudit.transcription.transcript import Seconds, SpeakerRole, Word
 
 SURE = 0.95
 """Below this probability nobody is named."""

@@ -13,8 +13,8 @@ import msgspec
 import numpy as np
 import numpy.typing as npt
 
-from transcription.audio import Samples
-from transcription.transcript import Seconds, Span
+from callaudit.transcription.audio import Samples
+from callaudit.transcription.transcript import Seconds, Span
 
 Matrix = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
