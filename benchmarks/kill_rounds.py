@@ -43,9 +43,12 @@ from callaudit.transcription.transcript import (
     Utterance,
 )
 from callaudit.warehouse.arrow_tables import AuditedCall
-from callaudit.warehouse.connect import MIGRATIONS, Writer, newest_generation, open_published, open_writer
-from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.connect import Writer, open_writer
+from callaudit.warehouse.load import load
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import newest_generation, open_published
+from callaudit.warehouse.rulebooks import store_rulebook
+from callaudit.warehouse.schema import MIGRATIONS
 from callaudit.warehouse.search import databases, tables_that_name
 
 BATCHES, CALLS = 4, 60

@@ -37,8 +37,9 @@ from night import make_night
 from callaudit.flows.auditing.audit_run import AuditRun
 from callaudit.flows.settings import Settings, load_settings
 from callaudit.transcription.inbox import Arrival
-from callaudit.warehouse.connect import look_into, newest_generation, open_published
+from callaudit.warehouse.connect import look_into
 from callaudit.warehouse.history import history
+from callaudit.warehouse.published import newest_generation, open_published
 
 EXPORTS = 24
 SETTINGS = """[site]

@@ -25,8 +25,11 @@ from callaudit.flows.auditing.reaudit_run import audit_again
 from callaudit.flows.settings import Settings
 from callaudit.warehouse import load
 from callaudit.warehouse.arrow_tables import AuditedCall
-from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
+from callaudit.warehouse.rulebooks import store_rulebook
+from callaudit.warehouse.transcripts import transcripts
 
 BATCH = 500
 CHANGED = """
@@ -79,7 +82,7 @@ def stored(settings: Settings, wanted: int) -> None:
     originals = [as_transcript(json.loads(line)) for line in CONVERSATIONS.read_text(encoding="utf-8").splitlines()]
     rulebook = load_rulebook()
     con = open_writer(settings.warehouse)
-    load.store_rulebook(con, rulebook, loaded_at=datetime(2026, 3, 8, tzinfo=UTC))
+    store_rulebook(con, rulebook, loaded_at=datetime(2026, 3, 8, tzinfo=UTC))
     calls = cycled(originals, wanted)
     while batch := [call for _, call in zip(range(BATCH), calls, strict=False)]:
         load.load(con, [AuditedCall(t, a) for t, a in zip(batch, audit_each(batch, rulebook), strict=True)], run_id="R")
@@ -93,9 +96,9 @@ def one_by_one(settings: Settings, rulebook: Rulebook, few: int) -> None:
     ids = [call_id for (call_id,) in asked]
     with tempfile.TemporaryDirectory() as folder:
         own = open_writer(Path(folder) / "own.duckdb")
-        load.store_rulebook(own, rulebook)
+        store_rulebook(own, rulebook)
         for call_id in ids:
-            for transcript in load.transcripts(con, call_ids=[call_id]):
+            for transcript in transcripts(con, call_ids=[call_id]):
                 load.load(own, [AuditedCall(transcript, audit(transcript, rulebook))], run_id="R")
         own.close()
     con.close()

@@ -25,10 +25,11 @@ from callaudit.reports.formats.all_formats import write_formats
 from callaudit.reports.page import call_file_name
 from callaudit.reports.weekly.page import weekly as figures
 from callaudit.reports.weekly.queries import read
-from callaudit.warehouse.connect import Published, open_published, open_writer
+from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.export import export_views
-from callaudit.warehouse.load import store_rulebook
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import Published, open_published
+from callaudit.warehouse.rulebooks import store_rulebook
 
 WEEK = "2026-W10"
 WEEKS, AGENTS, PAGES = 13, 50, 100

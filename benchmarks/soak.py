@@ -30,7 +30,8 @@ import numpy as np
 from night import make_night
 
 from callaudit.transcription.audio import Audio, decode, write_copy
-from callaudit.warehouse.connect import look_into, open_published
+from callaudit.warehouse.connect import look_into
+from callaudit.warehouse.published import open_published
 
 ROOT = Path(__file__).parents[1]
 SAMPLES = ROOT / "samples" / "recordings"

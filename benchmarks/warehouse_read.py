@@ -20,8 +20,9 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 
-from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
 
 RULES = """
 insert into core.rulebooks values ('v1', 1, null);

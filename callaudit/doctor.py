@@ -26,9 +26,9 @@ from callaudit.reports.mail import draw
 from callaudit.transcription.errors import CallauditError, LockedError
 from callaudit.transcription.inbox import preview
 from callaudit.transcription.inbox.roster import read_roster
-from callaudit.warehouse.connect import open_published
 from callaudit.warehouse.history import condition, history
-from callaudit.warehouse.load import Run
+from callaudit.warehouse.published import open_published
+from callaudit.warehouse.runs import Run
 
 _LEAST_FREE = 2 << 30
 _LATE = timedelta(days=2)

@@ -19,7 +19,7 @@ from callaudit.audit_rules.rule_files.yaml_document import suggest
 from callaudit.audit_rules.rulebook import Rulebook
 from callaudit.flows.settings import Settings
 from callaudit.transcription.errors import InputError, SetupError
-from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.published import open_published
 
 
 def act_called(rulebook: Rulebook, name: str) -> Act:

@@ -28,7 +28,7 @@ from callaudit.flows.mailing.smtp import deliver
 from callaudit.flows.settings import AlertSettings, Settings, mail_password, webhook_header
 from callaudit.reports.mail import address_of
 from callaudit.transcription.errors import CallauditError, LockedError, SetupError
-from callaudit.warehouse.connect import Published, open_published
+from callaudit.warehouse.published import Published, open_published
 
 WAITS = (1.0, 5.0, 20.0)
 """Seconds between one try of the webhook and the next, a little more or less."""

@@ -13,7 +13,7 @@ from callaudit.reports.weekly.edition import choose_edition
 from callaudit.transcription.errors import InputError
 from callaudit.transcription.transcript import Seconds
 from callaudit.warehouse.agreements import Agreement, keep_agreement
-from callaudit.warehouse.connect import Published, open_published
+from callaudit.warehouse.published import Published, open_published
 
 _PLACE = re.compile(r"(?P<call>.+?)(?:@(?P<minutes>\d+):(?P<seconds>[0-5]\d))?")
 

@@ -20,9 +20,10 @@ from callaudit.transcription.errors import InputError
 from callaudit.transcription.inbox import Arrival, Source
 from callaudit.transcription.transcribe import glossary_of, provenance_of, transcribe
 from callaudit.transcription.transcript import Transcript
-from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.heard_again import HeardAgain, Sampled, sample, store
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
 from callaudit.warehouse.stored_calls import StoredCalls, calls_in
 
 _COUNTED = (Verdict.MET, Verdict.MISSED)

@@ -20,7 +20,7 @@ from callaudit.reports.weekly.page import Weekly, weekly
 from callaudit.reports.weekly.pseudonyms import pseudonymised
 from callaudit.reports.weekly.queries import Readings, read
 from callaudit.transcription.errors import InputError, SetupError
-from callaudit.warehouse.connect import Published, open_published
+from callaudit.warehouse.published import Published, open_published
 
 _PAGE: tuple[Format, ...] = ("html",)
 

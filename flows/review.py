@@ -22,13 +22,14 @@ from callaudit.reports.reviews.form import SAID, Form, Row, Said, Turn, read_for
 from callaudit.reports.statistics import Rate
 from callaudit.reports.wording import between, percent
 from callaudit.transcription.errors import InputError
-from callaudit.warehouse.connect import open_published, open_writer
-from callaudit.warehouse.load import Review
+from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
 from callaudit.warehouse.reviews import (
     DisputeEvent,
     DisputeState,
     Drawn,
+    Review,
     add_new_reviews,
     check_dispute,
     draw_random,

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from callaudit.warehouse.connect import Published, open_published
 from callaudit.warehouse.export import export_views
+from callaudit.warehouse.published import Published, open_published
 
 DOCS = Path(__file__).parents[1] / "docs"
 GUIDE = (DOCS / "analysts.md").read_text(encoding="utf-8")

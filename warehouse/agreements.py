@@ -7,6 +7,7 @@ import duckdb
 import msgspec
 
 from callaudit.transcription.transcript import Seconds
+from callaudit.warehouse.session import transaction
 
 
 class Agreement(msgspec.Struct, frozen=True, kw_only=True):
@@ -30,8 +31,7 @@ def keep_agreement(con: duckdb.DuckDBPyConnection, agreement: Agreement, *, at: 
     key = hashlib.sha256(told.encode()).hexdigest()[:32]
     if con.execute("select 1 from core.agreements where agreement_id = ?", [key]).fetchall():
         return False
-    con.begin()
-    try:
+    with transaction(con):
         con.execute(
             "insert into core.agreements values (?, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -41,8 +41,4 @@ def keep_agreement(con: duckdb.DuckDBPyConnection, agreement: Agreement, *, at: 
         )  # fmt: skip
         for position, (call_id, second) in enumerate(agreement.moments):
             con.execute("insert into core.saved_moments values (?, ?, ?, ?)", [key, position, call_id, second])
-        con.commit()
-    except BaseException:
-        con.rollback()
-        raise
     return True

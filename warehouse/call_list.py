@@ -7,7 +7,7 @@ import msgspec
 from callaudit.audit_rules.finding import Verdict
 from callaudit.audit_rules.rule_files.yaml_document import suggest
 from callaudit.transcription.errors import InputError
-from callaudit.warehouse.connect import Published
+from callaudit.warehouse.published import Published
 
 Order = Literal["worst", "best", "newest", "oldest", "longest"]
 _ORDERS: dict[Order, str] = {

@@ -11,7 +11,8 @@ from typing import Any, Literal
 
 import msgspec
 
-from callaudit.warehouse.connect import VIEW_ORDER, Published
+from callaudit.warehouse.published import Published
+from callaudit.warehouse.schema import VIEW_ORDER
 
 # They tell the rows of their own table apart; the same name elsewhere does not refer to them.
 _OWN = frozenset(("position", "episode", "promise", "number", "path"))

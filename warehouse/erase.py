@@ -7,8 +7,8 @@ file, which takes the place of the old one. What stays of a call is a count in i
 import hashlib
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Collection, Iterable, Sequence
+from contextlib import suppress
 from datetime import date, datetime
 from pathlib import Path, PurePath
 from typing import Literal
@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from callaudit.transcription.errors import SetupError
 from callaudit.warehouse.arrow_tables import arrow_table
+from callaudit.warehouse.session import disk_full_as_setup_error, registered, transaction
 
 Kind = Literal["call", "customer", "retention"]
 
@@ -200,20 +201,7 @@ def whole_word(text: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![^\W_]){re.escape(text)}(?![^\W_])")
 
 
-@contextmanager
-def _disk_full_as_setup_error() -> Iterator[None]:
-    """A failed write closes the file to this process and does not harm it: the rows are all there still."""
-    try:
-        yield
-    except (duckdb.IOException, duckdb.FatalException, duckdb.TransactionException) as error:
-        raise SetupError(
-            "nothing was removed from the warehouse: it cannot be written",
-            why=str(error).strip(),
-            tries=("free some space", "then callaudit run  (it completes what was begun)"),
-        ) from error
-
-
-@_disk_full_as_setup_error()
+@disk_full_as_setup_error("nothing was removed from the warehouse: it cannot be written")
 def erase(
     con: duckdb.DuckDBPyConnection, gone: Gone, *, erasure_id: str, kind: Kind, reason: str, at: datetime
 ) -> None:
@@ -223,9 +211,7 @@ def erase(
     Raises SetupError where the disk does not take it.
     """
     asked = arrow_table(pa.schema([("call_id", pa.string())]), [list(gone.calls)])
-    con.register("gone", asked)
-    con.begin()
-    try:
+    with registered(con, {"gone": asked}), transaction(con):
         _mind_the_gap(con)
         for (table,) in con.execute(
             """
@@ -234,7 +220,7 @@ def erase(
             order by all
             """
         ).fetchall():
-            con.execute(f'delete from core."{table}" where call_id in (select call_id from gone)')  # noqa: S608  Names of ours.
+            con.execute(f'delete from core."{table}" where call_id in (from batch_gone)')  # noqa: S608  Names of ours.
         con.execute(
             """
             delete from core.quarantine
@@ -256,18 +242,9 @@ def erase(
                 "? as reason, ? as calls, ? as iso_week",
                 [erasure_id, kind, at, reason, calls, week or None],
             )
-        con.commit()
-    except BaseException:
-        # After a failed write the connection takes no more orders; the error itself is what must be seen.
-        with suppress(duckdb.Error):
-            con.rollback()
-        raise
-    finally:
-        with suppress(duckdb.Error):
-            con.unregister("gone")
 
 
-@_disk_full_as_setup_error()
+@disk_full_as_setup_error("nothing was removed from the warehouse: it cannot be written")
 def remove_words(con: duckdb.DuckDBPyConnection, call_ids: Collection[str], *, on: date) -> None:
     """Take the words of calls and every quote of them; verdicts, reasons, times and measures stay.
 
@@ -275,25 +252,14 @@ def remove_words(con: duckdb.DuckDBPyConnection, call_ids: Collection[str], *, o
     Raises SetupError where the disk does not take it.
     """
     asked = arrow_table(pa.schema([("call_id", pa.string())]), [sorted(call_ids)])
-    con.register("aged", asked)
-    con.begin()
-    try:
+    with registered(con, {"aged": asked}), transaction(con):
         for statement in _WITHOUT_WORDS:
-            con.execute(f"{statement} where call_id in (select call_id from aged)")  # noqa: S608  Words of ours.
+            con.execute(f"{statement} where call_id in (from batch_aged)")
         con.execute(
             "update core.transcripts set words_removed_on = ? "
-            "where words_removed_on is null and call_id in (select call_id from aged)",
+            "where words_removed_on is null and call_id in (from batch_aged)",
             [on],
         )
-        con.commit()
-    except BaseException:
-        # After a failed write the connection takes no more orders; the error itself is what must be seen.
-        with suppress(duckdb.Error):
-            con.rollback()
-        raise
-    finally:
-        with suppress(duckdb.Error):
-            con.unregister("aged")
 
 
 _WITHOUT_WORDS = (
@@ -408,7 +374,7 @@ def _mind_the_gap(con: duckdb.DuckDBPyConnection) -> None:
         select distinct earlier.call_id, later.call_id as erased
         from core.calls earlier
         join core.calls later on later.customer_id = earlier.customer_id and later.started_at > earlier.started_at
-        where later.call_id in (select call_id from gone) and earlier.call_id not in (select call_id from gone)
+        where later.call_id in (from batch_gone) and earlier.call_id not in (from batch_gone)
         """
     )
     con.execute(

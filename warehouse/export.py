@@ -25,8 +25,8 @@ import pyarrow.compute
 import pyarrow.parquet
 
 from callaudit.transcription.errors import InputError, SetupError
-from callaudit.warehouse.connect import Published
 from callaudit.warehouse.dictionary import Relation, read_dictionary
+from callaudit.warehouse.published import Published
 
 MARKER = "_callaudit_export.json"
 # Not Hive's own name for NULL: pandas cannot read a missing one.

@@ -7,6 +7,7 @@ import duckdb
 import msgspec
 
 from callaudit.audit_rules.finding import Verdict
+from callaudit.warehouse.session import transaction
 
 
 class Sampled(msgspec.Struct, frozen=True):
@@ -65,13 +66,8 @@ def sample(
 def store(con: duckdb.DuckDBPyConnection, rows: Iterable[HeardAgain]) -> None:
     """Write down what came of second hearings, in place of what was known of the same calls; all or nothing."""
     told = [msgspec.structs.astuple(row) for row in rows]
-    con.begin()
-    try:
+    with transaction(con):
         for (call_id,) in {row[:1] for row in told}:
             con.execute("delete from core.heard_again where call_id = ?", [call_id])
         if told:
             con.executemany("insert into core.heard_again values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)", told)
-        con.commit()
-    except BaseException:
-        con.rollback()
-        raise

@@ -10,8 +10,10 @@ import duckdb
 import msgspec
 
 from callaudit.transcription.errors import LockedError
-from callaudit.warehouse.connect import MIGRATIONS, look_into, open_published, pending_migrations
-from callaudit.warehouse.load import Run
+from callaudit.warehouse.connect import look_into
+from callaudit.warehouse.published import open_published
+from callaudit.warehouse.runs import Run
+from callaudit.warehouse.schema import MIGRATIONS, pending_migrations
 
 
 class Condition(msgspec.Struct, frozen=True, kw_only=True):

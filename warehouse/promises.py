@@ -9,6 +9,7 @@ import msgspec
 from callaudit.audit_rules.finding import Evidence, EvidenceKind, Finding, Medium, Promise
 from callaudit.transcription.transcript import Call, SpeakerRole
 from callaudit.warehouse import load
+from callaudit.warehouse.transcripts import call_of
 
 
 class Unsettled(msgspec.Struct, frozen=True, kw_only=True):
@@ -49,7 +50,7 @@ def unsettled_promises(con: duckdb.DuckDBPyConnection) -> list[Unsettled]:
     rows = [dict(zip(names, row, strict=True)) for row in asked.fetchall()]
     return [
         Unsettled(
-            call=load.call_of(row),
+            call=call_of(row),
             rulebook_version=row["rulebook_version"],
             rule_id=row["rule_id"],
             verdict=row["verdict"],

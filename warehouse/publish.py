@@ -13,9 +13,10 @@ from pathlib import Path
 import duckdb
 
 from callaudit.transcription.errors import CallauditError, LockedError, SetupError
-from callaudit.warehouse.connect import GENERATIONS, PUBLISHED_NAME, connect_file, newest_generation
+from callaudit.warehouse.connect import connect_file
 from callaudit.warehouse.file_copy import TakenError, copy_whole
 from callaudit.warehouse.materialise import count_views
+from callaudit.warehouse.published import GENERATIONS, PUBLISHED_NAME, newest_generation
 
 _GENERATION = re.compile(r"audit-(\d{6,})\.duckdb")
 

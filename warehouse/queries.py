@@ -17,7 +17,7 @@ from pathlib import Path
 import msgspec
 
 from callaudit.transcription.errors import InputError, SetupError
-from callaudit.warehouse.connect import Published
+from callaudit.warehouse.published import Published
 
 QUERIES = Path(__file__).parent / "queries"
 _NAME = re.compile(r"[a-z][a-z0-9_]*")

@@ -14,7 +14,7 @@ import msgspec
 
 from callaudit.audit_rules.finding import Verdict
 from callaudit.transcription.errors import InputError
-from callaudit.warehouse.load import Review, add_reviews
+from callaudit.warehouse.session import disk_full_as_setup_error, transaction
 
 SampleKind = Literal["random", "targeted"]
 DisputeState = Literal["open", "upheld", "overturned"]
@@ -39,6 +39,21 @@ class Drawn(msgspec.Struct, frozen=True, kw_only=True):
     at_s: float | None
     tense_from: float | None
     sha256: str
+
+
+class Review(msgspec.Struct, frozen=True, kw_only=True):
+    """A person's verdict on a finding. The newest one of a call and rule counts, whichever rulebook judged."""
+
+    review_id: str
+    call_id: str
+    rule_id: str
+    verdict: Verdict
+    reviewer: str
+    reviewed_at: datetime
+    rulebook_version: str | None = None
+    note: str = ""
+    sample_id: str | None = None
+    is_blind: bool | None = None
 
 
 _FINDINGS = """
@@ -303,3 +318,23 @@ def _drawn(row: dict[str, Any], week: str, kind: SampleKind) -> Drawn:
         tense_from=row["tense_from"],
         sha256=row["sha256"],
     )
+
+
+@disk_full_as_setup_error()
+def add_reviews(con: duckdb.DuckDBPyConnection, reviews: Iterable[Review]) -> int:
+    """Add what people judged; a review that is known by its id is left as it is. Returns how many were new."""
+    rows = {r.review_id: r for r in reviews}
+    with transaction(con):
+        known = {i for (i,) in con.execute("select review_id from core.reviews").fetchall()}
+        new = [rows[i] for i in sorted(rows.keys() - known)]
+        for r in new:
+            con.execute(
+                """
+                insert into core.reviews by name
+                select $review_id as review_id, $call_id as call_id, $rule_id as rule_id,
+                       $rulebook_version as rulebook_version, $verdict as verdict, $reviewer as reviewer,
+                       $reviewed_at as reviewed_at, $note as note, $sample_id as sample_id, $is_blind as is_blind
+                """,
+                {**msgspec.structs.asdict(r), "verdict": r.verdict.value},
+            )
+    return len(new)

@@ -13,7 +13,7 @@ import duckdb
 import msgspec
 
 from callaudit.transcription.errors import InputError, LockedError
-from callaudit.warehouse.connect import GENERATIONS, PUBLISHED_NAME, connect_read_only
+from callaudit.warehouse.published import GENERATIONS, PUBLISHED_NAME, connect_read_only
 
 _AT_ONCE = 10_000
 # How the file was made and what the rules say: nothing of any call.

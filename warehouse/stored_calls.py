@@ -10,8 +10,10 @@ import msgspec
 
 from callaudit.audit_rules.conversation import Contact
 from callaudit.transcription.transcript import Transcript
-from callaudit.warehouse import load
-from callaudit.warehouse.connect import newest_generation, open_published, open_writer
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.contacts import contacts, known_until
+from callaudit.warehouse.published import newest_generation, open_published
+from callaudit.warehouse.transcripts import transcripts
 
 
 class StoredCalls(msgspec.Struct, frozen=True, kw_only=True):
@@ -95,7 +97,9 @@ def calls_in(con: duckdb.DuckDBPyConnection, call_ids: Collection[str] | None = 
     # Read to its end: DuckDB registers no table on a connection whose last answer was not.
     ((stored,),) = con.execute("select count(*) from core.transcripts where words_removed_on is null").fetchall()
     count = int(stored) if call_ids is None else len(call_ids)
-    transcripts = load.transcripts(con, call_ids=call_ids)
     return StoredCalls(
-        count=count, transcripts=transcripts, contacts=load.contacts(con), known_until=load.known_until(con)
+        count=count,
+        transcripts=transcripts(con, call_ids=call_ids),
+        contacts=contacts(con),
+        known_until=known_until(con),
     )

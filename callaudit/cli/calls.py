@@ -37,7 +37,7 @@ def calls_list(
     from callaudit.console import out, show_rows
     from callaudit.flows.settings import load_settings
     from callaudit.warehouse.call_list import Asked, Order, list_calls
-    from callaudit.warehouse.connect import open_published
+    from callaudit.warehouse.published import open_published
 
     settings = load_settings(given.config)
     asked = Asked(
@@ -64,7 +64,7 @@ def calls_refused() -> None:
     """The files that could not be audited, with the reason and the next step."""
     from callaudit.console import show_rows
     from callaudit.flows.settings import load_settings
-    from callaudit.warehouse.connect import open_published
+    from callaudit.warehouse.published import open_published
 
     with open_published(load_settings(given.config).published) as published:
         rows = published.rows("select path as file, code, reason, next_step as try from not_audited order by path")
@@ -79,7 +79,7 @@ def calls_show(
     from callaudit.console import out
     from callaudit.flows.report_files import render_call
     from callaudit.flows.settings import load_settings
-    from callaudit.warehouse.connect import open_published
+    from callaudit.warehouse.published import open_published
 
     settings = load_settings(given.config)
     with open_published(settings.published) as published:

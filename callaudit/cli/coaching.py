@@ -49,7 +49,7 @@ def coaching_list(
     from callaudit.console import show_rows
     from callaudit.flows.settings import load_settings
     from callaudit.reports.weekly.edition import choose_edition
-    from callaudit.warehouse.connect import open_published
+    from callaudit.warehouse.published import open_published
 
     settings = load_settings(given.config)
     with open_published(settings.published) as published:

@@ -26,7 +26,7 @@ from callaudit.audit_rules.rule_files.yaml_document import suggest
 from callaudit.audit_rules.rulebook import Rulebook
 from callaudit.console import err, out, show_errors_of, show_rows
 from callaudit.transcription.errors import InputError
-from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.published import open_published
 
 # Labels that came with a public data set; people of ours gave the others.
 _PUBLIC = "pub_"

@@ -16,7 +16,7 @@ import pyarrow.parquet
 
 from callaudit.console import show_rows
 from callaudit.transcription.errors import InputError, SetupError
-from callaudit.warehouse.connect import Parameters, Published
+from callaudit.warehouse.published import Parameters, Published
 from callaudit.warehouse.queries import looks_like_a_name, saved_query, values_for
 
 FORMATS = ("table", "csv", "json", "markdown", "parquet")

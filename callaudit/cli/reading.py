@@ -134,7 +134,7 @@ def query(
     from callaudit.cli.query_output import format_of, question, write_answer
     from callaudit.console import out, show_rows
     from callaudit.flows.settings import load_settings
-    from callaudit.warehouse.connect import open_published
+    from callaudit.warehouse.published import open_published
     from callaudit.warehouse.queries import saved_queries
 
     if show_saved or not sql:
@@ -168,8 +168,8 @@ def export(
     """
     from callaudit.console import out, show_rows
     from callaudit.flows.settings import load_settings
-    from callaudit.warehouse.connect import open_published
     from callaudit.warehouse.export import export_views
+    from callaudit.warehouse.published import open_published
 
     settings = load_settings(given.config)
     target = folder or settings.export
@@ -192,7 +192,7 @@ def dictionary(
     from callaudit.flows.access import readable
     from callaudit.flows.settings import load_settings
     from callaudit.reports import dictionary as page
-    from callaudit.warehouse.connect import open_published
+    from callaudit.warehouse.published import open_published
 
     settings = load_settings(given.config)
     mode = settings.access.reports_mode

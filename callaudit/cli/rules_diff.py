@@ -16,7 +16,7 @@ from callaudit.audit_rules.scorecard import ScoresCompared, compared, score
 from callaudit.console import err, out, show_rows
 from callaudit.flows.settings import Settings
 from callaudit.transcription.errors import InputError
-from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.published import open_published
 from callaudit.warehouse.stored_calls import stored_calls
 
 _LONGEST = 160

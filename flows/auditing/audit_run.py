@@ -34,9 +34,14 @@ from callaudit.transcription.transcript import Seconds
 from callaudit.warehouse import load
 from callaudit.warehouse.arrow_tables import by_call
 from callaudit.warehouse.connect import is_open, open_writer
+from callaudit.warehouse.contacts import contacts, known_calls, known_until, newest_start
 from callaudit.warehouse.erase import erased_recordings
 from callaudit.warehouse.promises import store_settled, unsettled_promises
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.quarantine import audited_recordings, known_recordings, quarantine, quarantined_files
+from callaudit.warehouse.rulebooks import store_roster, store_rulebook
+from callaudit.warehouse.runs import Run, mark_dead_runs, new_run_id, record_run
+from callaudit.warehouse.site_clock import keep_clock
 
 if TYPE_CHECKING:
     from callaudit.flows.auditing.dask_workers import DaskWorkers
@@ -95,11 +100,11 @@ class AuditRun:
         self.roster = read_roster(settings.roster) if settings.roster else Roster()
         complete(settings)
         self.con = open_writer(settings.warehouse, patience=_BRIEF)
-        load.keep_clock(self.con, settings.site.timezone)
-        self.run_id = load.new_run_id(self.con, self.started_at)
+        keep_clock(self.con, settings.site.timezone)
+        self.run_id = new_run_id(self.con, self.started_at)
         tell(Opened(run_id=self.run_id))
         self.recognition: Recognition | None = None
-        self.refused_before = load.quarantined_files(self.con)
+        self.refused_before = quarantined_files(self.con)
         self.workers: ProcessWorkers | None = None
         self.elsewhere: DaskWorkers | None = None
         self._tally = Tally()
@@ -142,8 +147,8 @@ class AuditRun:
     def find(self, *folders: Path, retry_failed: bool = False) -> list[Arrival]:
         """The recordings that are not audited yet; what cannot be is put in quarantine."""
         sources = sources_of(self.settings, *folders)
-        known = load.known_recordings(self.con, retry_failed=retry_failed)
-        audited = load.audited_recordings(self.con)
+        known = known_recordings(self.con, retry_failed=retry_failed)
+        audited = audited_recordings(self.con)
         erased = erased_recordings(self.con)
         taken: dict[str, str | None] = {}
         arrivals: list[Arrival] = []
@@ -170,7 +175,7 @@ class AuditRun:
             self._duplicates += inbox.duplicates
             self._unsettled += inbox.unsettled
             self._erased += inbox.erased
-            taken |= load.known_calls(self.con, [a.call.call_id for a in inbox.arrivals])
+            taken |= known_calls(self.con, [a.call.call_id for a in inbox.arrivals])
             for found in inbox.arrivals:
                 call = with_roster(found.call, self.roster, self.settings.site.queues)
                 arrival = msgspec.structs.replace(found, call=call)
@@ -184,9 +189,9 @@ class AuditRun:
         self._found = len(arrivals)
         self._refuse(refused, told)
         self._remember_contacts(arrivals)
-        load.store_rulebook(self.con, self.rulebook, loaded_at=self.started_at)
-        load.store_roster(self.con, self.roster)
-        self._careful = load.mark_dead_runs(self.con) > 0
+        store_rulebook(self.con, self.rulebook, loaded_at=self.started_at)
+        store_roster(self.con, self.roster)
+        self._careful = mark_dead_runs(self.con) > 0
         self._record("running")
         recordings = [a for a in arrivals if not a.export]
         if recordings:
@@ -369,9 +374,8 @@ class AuditRun:
         """
         self._hold()
         waiting = unsettled_promises(self.con)
-        contacts = load.contacts(self.con, {u.call.customer_id for u in waiting if u.call.customer_id})
-        contacts |= self._calls_found
-        known_until = load.known_until(self.con)
+        later = contacts(self.con, {u.call.customer_id for u in waiting if u.call.customer_id}) | self._calls_found
+        until = known_until(self.con)
         judged = [
             (
                 u,
@@ -379,8 +383,8 @@ class AuditRun:
                     u.promise,
                     u.trigger,
                     u.call,
-                    contacts=contacts.get(u.call.customer_id or "", ()),
-                    known_until=known_until,
+                    contacts=later.get(u.call.customer_id or "", ()),
+                    known_until=until,
                     answer=Answer(u.rule_id),
                 ),
             )
@@ -406,9 +410,9 @@ class AuditRun:
 
     def _record(self, state: str, *, message: str = "") -> None:
         """Write the run down as it stands; the same run told again replaces what was known of it."""
-        load.record_run(
+        record_run(
             self.con,
-            load.Run(
+            Run(
                 run_id=self.run_id,
                 kind="nightly",
                 state=state,
@@ -426,8 +430,8 @@ class AuditRun:
         )
 
     def _remember_contacts(self, arrivals: Sequence[Arrival]) -> None:
-        self._calls_found = load.contacts(self.con, {a.call.customer_id for a in arrivals if a.call.customer_id})
-        newest = load.newest_start(self.con)
+        self._calls_found = contacts(self.con, {a.call.customer_id for a in arrivals if a.call.customer_id})
+        newest = newest_start(self.con)
         for call in (a.call for a in arrivals):
             if call.started_at is None:
                 continue
@@ -445,7 +449,7 @@ class AuditRun:
 
     def _refuse(self, refused: Sequence[Quarantined], arrivals: dict[str, Arrival]) -> None:
         calls = {path: a.call for path, a in arrivals.items()}
-        load.quarantine(self.con, refused, run_id=self.run_id, calls=calls)
+        quarantine(self.con, refused, run_id=self.run_id, calls=calls)
         for item in refused:
             key = (item.path, item.sha256 or "")
             again = key in self.refused_before

@@ -19,6 +19,9 @@ from callaudit.warehouse import load
 from callaudit.warehouse.arrow_tables import AuditedCall
 from callaudit.warehouse.connect import Writer, is_open, open_writer
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.rulebooks import store_rulebook
+from callaudit.warehouse.runs import Run, mark_dead_runs, new_run_id, record_run
+from callaudit.warehouse.site_clock import keep_clock
 from callaudit.warehouse.stored_calls import ToJudge, calls_in, contact_gaps, not_judged_by, verdicts_changed
 
 # Stored at once: some seconds of work, and some 100 MB of memory for long calls.
@@ -63,12 +66,12 @@ def audit_again(
     con = open_writer(settings.warehouse)
     try:
         if not dry_run:
-            load.keep_clock(con, settings.site.timezone)
+            keep_clock(con, settings.site.timezone)
         waiting = not_judged_by(con, rulebook.version, since=since, week=week)
         if dry_run:
             return _summary(rulebook, waiting, changed=0, dry_run=True)
-        run = load.Run(
-            run_id=load.new_run_id(con, started_at),
+        run = Run(
+            run_id=new_run_id(con, started_at),
             kind="reaudit",
             state="running",
             started_at=started_at,
@@ -77,25 +80,25 @@ def audit_again(
         )
         try:
             changed = _judge(con, rulebook, waiting, run)
-            load.record_run(con, _ended(run, "finished", audited=len(waiting)))
+            record_run(con, _ended(run, "finished", audited=len(waiting)))
             tell(Busy(what="publishing"))
             publish(con, settings.published, mode=settings.access.published_mode)
         except BaseException as error:
             with suppress(Exception):
                 # Publishing closes the warehouse, also where it fails.
                 con = con if is_open(con) else open_writer(settings.warehouse)
-                load.record_run(con, _ended(run, "failed", message=said_of(error)))
+                record_run(con, _ended(run, "failed", message=said_of(error)))
             raise
         return _summary(rulebook, waiting, changed=changed, dry_run=False)
     finally:
         con.close()
 
 
-def _judge(con: Writer, rulebook: Rulebook, waiting: list[ToJudge], run: load.Run) -> int:
+def _judge(con: Writer, rulebook: Rulebook, waiting: list[ToJudge], run: Run) -> int:
     """Judge and store batch by batch; returns how many verdicts are others than those that counted before."""
-    load.store_rulebook(con, rulebook, loaded_at=run.started_at)
-    load.mark_dead_runs(con)
-    load.record_run(con, run)
+    store_rulebook(con, rulebook, loaded_at=run.started_at)
+    mark_dead_runs(con)
+    record_run(con, run)
     calls = calls_in(con, [call.call_id for call in waiting])
     gaps = contact_gaps(con)
     cross_call = {rule.id for rule in rulebook.rules if rule.kept_promise is not None}
@@ -134,7 +137,7 @@ def _with_gaps(audit: Audit, cross_call: Collection[str]) -> Audit:
     return msgspec.structs.replace(audit, findings=findings)
 
 
-def _ended(run: load.Run, state: str, *, audited: int = 0, message: str = "") -> load.Run:
+def _ended(run: Run, state: str, *, audited: int = 0, message: str = "") -> Run:
     return msgspec.structs.replace(run, state=state, ended_at=datetime.now(UTC), audited=audited, message=message)
 
 

@@ -25,7 +25,7 @@ from callaudit.flows.settings import Settings
 from callaudit.flows.staging.shared_store import recover_shared
 from callaudit.transcription.errors import InputError, LockedError
 from callaudit.transcription.transcript import Call
-from callaudit.warehouse.connect import Writer, newest_generation, open_published, open_writer
+from callaudit.warehouse.connect import Writer, open_writer
 from callaudit.warehouse.erase import (
     Gone,
     OthersCalledSo,
@@ -35,6 +35,7 @@ from callaudit.warehouse.erase import (
     traces_of_customer,
     unnamed_refused,
 )
+from callaudit.warehouse.published import newest_generation, open_published
 from callaudit.warehouse.search import databases, tables_that_name
 
 

@@ -30,9 +30,10 @@ from callaudit.reports.wording import iso_week, week_start
 from callaudit.transcription.errors import SetupError
 from callaudit.transcription.inbox import Fingerprints
 from callaudit.transcription.transcript import Call
-from callaudit.warehouse.connect import Published, Writer, newest_generation, open_published, open_writer
+from callaudit.warehouse.connect import Writer, open_writer
 from callaudit.warehouse.erase import Gone, Kind, erase, remove_words, rewrite
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import Published, newest_generation, open_published
 from callaudit.warehouse.search import backups
 
 

@@ -19,8 +19,9 @@ from callaudit.flows.erasure.removal import (
     weeks_that_show,
 )
 from callaudit.flows.settings import Settings
-from callaudit.warehouse.connect import Writer, newest_generation, open_published, open_writer
+from callaudit.warehouse.connect import Writer, open_writer
 from callaudit.warehouse.erase import Aged, ages, refused_before, traces_of_calls
+from callaudit.warehouse.published import newest_generation, open_published
 
 
 class Due(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from callaudit.reports.call_page.loudness import loudness
 from callaudit.reports.call_page.page import call_page
 from callaudit.reports.call_page.queries import Readings, read, read_calls
 from callaudit.reports.page import NO_BRAND, Brand, link, write_page
-from callaudit.warehouse.connect import Published
+from callaudit.warehouse.published import Published
 
 
 def render(

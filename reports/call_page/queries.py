@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 
 from callaudit.transcription.errors import InputError
-from callaudit.warehouse.connect import Published
+from callaudit.warehouse.published import Published
 
 Row = dict[str, Any]
 

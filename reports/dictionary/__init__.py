@@ -5,7 +5,7 @@ from pathlib import Path
 from callaudit.reports.dictionary.page import dictionary_page
 from callaudit.reports.dictionary.queries import read
 from callaudit.reports.page import write_page
-from callaudit.warehouse.connect import Published
+from callaudit.warehouse.published import Published
 
 
 def render(published: Published, *, out: Path) -> Path:

@@ -5,8 +5,8 @@ from typing import Any
 
 import msgspec
 
-from callaudit.warehouse.connect import Published
 from callaudit.warehouse.dictionary import Dictionary, read_dictionary
+from callaudit.warehouse.published import Published
 from callaudit.warehouse.queries import SavedQuery, saved_queries, values_for
 
 SHOWN_ROWS = 6

@@ -5,7 +5,7 @@ from pathlib import Path
 from callaudit.reports.page import INDEX, Brand, call_file_name, write_page
 from callaudit.reports.places.agents import agent_pages
 from callaudit.reports.places.index import index_page
-from callaudit.warehouse.connect import Published
+from callaudit.warehouse.published import Published
 
 AGENTS = "agents"
 

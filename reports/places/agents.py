@@ -18,7 +18,7 @@ from callaudit.reports.weekly.names import name_words, names_one_of
 from callaudit.reports.weekly.queries import Row
 from callaudit.reports.weekly.rates import FEW, ChangeText, count_of, shown, told_change
 from callaudit.reports.wording import NOTHING, between, clock, counted, day, month
-from callaudit.warehouse.connect import Published
+from callaudit.warehouse.published import Published
 
 MONTHS = 6
 """So many months of steps stand side by side; the later half is compared with the earlier."""

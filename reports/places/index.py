@@ -13,7 +13,7 @@ from callaudit.reports.weekly.edition import Edition
 from callaudit.reports.weekly.queries import AGENT_WEEKS, Row
 from callaudit.reports.weekly.rates import FEW, shown
 from callaudit.reports.wording import counted, day, week_dates, week_start
-from callaudit.warehouse.connect import Published
+from callaudit.warehouse.published import Published
 
 
 class Link(msgspec.Struct, frozen=True, kw_only=True):

@@ -6,7 +6,7 @@ from callaudit.reports.page import write_page
 from callaudit.reports.weekly.edition import WHOLE, Edition
 from callaudit.reports.weekly.page import weekly
 from callaudit.reports.weekly.queries import read
-from callaudit.warehouse.connect import Published
+from callaudit.warehouse.published import Published
 
 
 def render(published: Published, *, week: str, scorecard: str = "house", out: Path, edition: Edition = WHOLE) -> Path:

@@ -11,7 +11,7 @@ from callaudit.transcription.errors import InputError
 if TYPE_CHECKING:
     # Not to run: `WHOLE` lives as long as the process, and what its module names with it. DuckDB's module, kept so
     # long, says on standard error that all its objects leaked.
-    from callaudit.warehouse.connect import Published
+    from callaudit.warehouse.published import Published
 
 
 class Edition(msgspec.Struct, frozen=True, kw_only=True):

@@ -11,7 +11,7 @@ from callaudit.reports.weekly.edition import WHOLE, Edition
 from callaudit.reports.weekly.names import name_words, names_one_of
 from callaudit.reports.wording import iso_week, listed, week_start
 from callaudit.transcription.errors import InputError
-from callaudit.warehouse.connect import Published
+from callaudit.warehouse.published import Published
 
 Row = dict[str, Any]
 WEEKS = 13

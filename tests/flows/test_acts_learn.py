@@ -9,9 +9,10 @@ from callaudit.audit_rules.rulebook import load_rulebook
 from callaudit.flows.acts import learn_from_people
 from callaudit.flows.settings import load_settings
 from callaudit.transcription.errors import InputError
-from callaudit.warehouse.connect import open_published, open_writer
-from callaudit.warehouse.load import Review, add_reviews
+from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
+from callaudit.warehouse.reviews import Review, add_reviews
 
 NIGHT = datetime(2026, 3, 9, 2, tzinfo=UTC)
 BLAME = (

@@ -18,7 +18,7 @@ from callaudit.flows.alerts import Alert, Night, failure, night_alerts, nights, 
 from callaudit.flows.auditing.audit_run import RunSummary
 from callaudit.flows.settings import AlertSettings, MailSettings, Settings, load_settings, webhook_header
 from callaudit.transcription.errors import InputError, LockedError, SetupError
-from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.published import open_published
 
 TODAY = date(2026, 3, 9)  # A Monday.
 AT_ONCE = (0.0, 0.0)

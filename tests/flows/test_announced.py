@@ -8,7 +8,7 @@ from callaudit.cli import app
 from callaudit.flows.announced import announced_in, name_in_settings
 from callaudit.flows.settings import load_settings
 from callaudit.transcription.announcements import Repeated
-from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.published import open_published
 
 TAPE = "Brightwater now delivers lamps on every day of the week."
 SENTENCE = "brightwater now delivers lamps on every day of the week"

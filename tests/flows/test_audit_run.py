@@ -11,7 +11,8 @@ from callaudit.flows.auditing.audit_run import AuditRun
 from callaudit.flows.settings import load_settings
 from callaudit.transcription.errors import SetupError
 from callaudit.transcription.transcript import SpeakerRole, Transcript, Utterance
-from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.published import open_published
 
 pytestmark = pytest.mark.slow
 

@@ -15,7 +15,7 @@ from callaudit.transcription.inbox import Quarantined, Source, preview, scan
 from callaudit.transcription.transcribe import TranscriptionSettings, prepare
 from callaudit.transcription.transcript import Provenance, Transcript
 from callaudit.warehouse import load
-from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.published import open_published
 
 AT = datetime(2026, 3, 9, 2, tzinfo=UTC)
 CASES = Path(__file__).parents[1] / "cases" / "hostile"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from callaudit.flows.settings import load_settings
-from callaudit.warehouse.connect import Published, open_published
+from callaudit.warehouse.published import Published, open_published
 
 CASES = Path(__file__).parents[1] / "cases"
 # Long over, so that no run waits for them to be written.

@@ -11,8 +11,9 @@ from callaudit.audit_rules.authoring.examples import parse_example
 from callaudit.audit_rules.rulebook import load_rulebook
 from callaudit.warehouse.arrow_tables import AuditedCall
 from callaudit.warehouse.connect import open_writer
-from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.load import load
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.rulebooks import store_rulebook
 
 
 def write_rows(file: Path, *rows: tuple[str, int, str]) -> None:

@@ -14,8 +14,9 @@ from callaudit.audit_rules.rulebook import load_rulebook
 from callaudit.flows.settings import load_settings
 from callaudit.warehouse.arrow_tables import AuditedCall
 from callaudit.warehouse.connect import open_writer
-from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.load import load
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.rulebooks import store_rulebook
 
 CALLS = {
     "C-1": "[0-3] C: This is ridiculous.\n[4-7] A: I hear you. I am so sorry about it.",

@@ -17,8 +17,8 @@ from callaudit.cli.run_history import past_runs, run_facts
 from callaudit.doctor import check_mail, check_schedule, check_warehouse, examine
 from callaudit.flows.erasure.erase import erase_now
 from callaudit.flows.settings import load_settings
-from callaudit.warehouse import load
 from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.runs import Run, record_run
 
 pytestmark = pytest.mark.slow
 
@@ -174,9 +174,7 @@ def test_a_run_that_never_told_its_end_has_died_and_the_next_run_writes_that_dow
     warehouse = installation.root / "callaudit-home" / "warehouse.duckdb"
     con = open_writer(warehouse)
     began = datetime(2026, 3, 9, 2, tzinfo=UTC)
-    load.record_run(
-        con, load.Run(run_id="R20260309-020000", kind="nightly", state="running", started_at=began, found=7)
-    )
+    record_run(con, Run(run_id="R20260309-020000", kind="nightly", state="running", started_at=began, found=7))
     con.close()
     found, zone = past_runs(installation.settings)
     assert [(one.run.state, one.run.found, one.run.ended_at) for one in found.runs] == [("died", 7, None)]

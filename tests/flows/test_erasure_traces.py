@@ -23,9 +23,10 @@ from callaudit.flows.settings import MailSettings, RunSettings, Settings, WatchS
 from callaudit.flows.staging.shared_store import SharedStore
 from callaudit.reports.page import environment
 from callaudit.transcription.errors import SetupError
-from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.erase import rewrite
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
 from callaudit.warehouse.search import tables_that_name
 from callaudit.warehouse.stored_calls import calls_in
 from tests.flows.test_erasure import (  # noqa: F401  Fixtures.

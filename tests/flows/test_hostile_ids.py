@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from callaudit.flows.erasure.erase import erase_now
 from callaudit.flows.report_files import make_report, render_call
 from callaudit.flows.settings import Settings, load_settings
-from callaudit.warehouse.connect import open_published
 from callaudit.warehouse.export import export_views
+from callaudit.warehouse.published import open_published
 from callaudit.warehouse.search import tables_that_name
 from tests.flows.conftest import Installation
 from tests.flows.test_erasure import databases, rows

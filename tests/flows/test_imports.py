@@ -11,7 +11,7 @@ import pytest
 from callaudit.flows.auditing.audit_run import AuditRun
 from callaudit.flows.report_files import make_report
 from callaudit.flows.settings import Settings, load_settings
-from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.published import open_published
 
 EXPORTS = Path(__file__).parents[1] / "exports"
 SPEAKERS = (

@@ -24,8 +24,9 @@ from callaudit.transcription.redaction.net import CANDIDATES, kinds_left
 from callaudit.transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance
 from callaudit.warehouse.arrow_tables import AuditedCall
 from callaudit.warehouse.connect import open_writer
-from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.load import load
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.rulebooks import store_rulebook
 
 
 @pytest.fixture

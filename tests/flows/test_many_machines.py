@@ -16,7 +16,7 @@ from callaudit.flows.auditing.process_workers import ProcessWorkers
 from callaudit.flows.settings import load_settings
 from callaudit.flows.staging.shared_store import SharedStore
 from callaudit.transcription.errors import SetupError
-from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.published import open_published
 
 pytestmark = pytest.mark.slow
 

@@ -24,7 +24,7 @@ from prefect.states import Scheduled
 from callaudit.flows.scheduling.deployments import deploy, server
 from callaudit.flows.settings import load_settings
 from callaudit.serve import leave_one_late_run
-from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.published import open_published
 from tests.flows.conftest import Installation
 
 # A shared machine may be slow; an idle one needs a tenth of it.

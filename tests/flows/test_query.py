@@ -12,8 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from callaudit.warehouse.connect import open_writer
-from callaudit.warehouse.load import keep_clock
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.site_clock import keep_clock
 
 
 @pytest.fixture

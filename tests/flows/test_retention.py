@@ -12,7 +12,7 @@ from callaudit.flows.erasure.removal import weeks_that_show
 from callaudit.flows.erasure.retention import retain
 from callaudit.flows.report_files import make_report, render_call
 from callaudit.flows.settings import Settings, load_settings
-from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.published import open_published
 from callaudit.warehouse.stored_calls import calls_in
 from tests.flows.conftest import Installation
 from tests.flows.test_erasure import databases, files_with, rows, rows_with

@@ -15,9 +15,11 @@ from callaudit.flows.settings import load_settings
 from callaudit.reports.reviews.form import Form, read_form, write_form
 from callaudit.transcription.errors import InputError
 from callaudit.warehouse.arrow_tables import AuditedCall
-from callaudit.warehouse.connect import open_published, open_writer
-from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.load import load
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
+from callaudit.warehouse.rulebooks import store_rulebook
 
 openpyxl = pytest.importorskip("openpyxl", reason="it fills forms in as a spreadsheet would")
 SORRY = (

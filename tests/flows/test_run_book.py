@@ -25,8 +25,9 @@ from callaudit.transcription.engines import choose
 from callaudit.transcription.errors import CallauditError
 from callaudit.transcription.inbox import arrival_of
 from callaudit.transcription.transcribe import TranscriptionSettings
-from callaudit.warehouse import load
-from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.published import open_published
+from callaudit.warehouse.runs import Run, record_run
 
 pytestmark = pytest.mark.slow
 
@@ -98,7 +99,7 @@ def test_the_warehouse_is_held(installation):
 @trouble("A run died")
 def test_a_run_died(installation):
     con = open_writer(installation.root / "callaudit-home" / "warehouse.duckdb")
-    load.record_run(con, load.Run(run_id="R1", kind="nightly", state="running", started_at=NIGHT))
+    record_run(con, Run(run_id="R1", kind="nightly", state="running", started_at=NIGHT))
     con.close()
     found, zone = past_runs(installation.settings)
     booked("A run died", run_facts(found.runs[0], zone)["outcome"])
@@ -152,7 +153,7 @@ def test_the_disk_is_full(installation):
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
             try:
                 run.store(audited, batches[0])
-                load.record_run(run.con, load.Run(run_id="R1", kind="nightly", state="failed", started_at=NIGHT))
+                record_run(run.con, Run(run_id="R1", kind="nightly", state="failed", started_at=NIGHT))
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 

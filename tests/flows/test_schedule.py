@@ -23,7 +23,7 @@ from callaudit.flows.scheduling.schedule import (
 )
 from callaudit.flows.settings import ScheduleSettings, Settings, Site, load_settings
 from callaudit.transcription.errors import InputError, SetupError
-from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.published import open_published
 
 # Clocks that jump by an hour, by half an hour, at midnight, not at all, and by an hour and back within weeks.
 ZONES = (

@@ -6,7 +6,8 @@ import pytest
 
 from callaudit.flows.auditing.audit_run import AuditRun
 from callaudit.flows.settings import load_settings
-from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.published import open_published
 
 STARTED = "2026-03-03T10:15:00-05:00"
 

@@ -43,10 +43,15 @@ from callaudit.transcription.transcript import (
 from callaudit.transcription.turns import turns_of
 from callaudit.warehouse.agreements import Agreement, keep_agreement
 from callaudit.warehouse.arrow_tables import AuditedCall
-from callaudit.warehouse.connect import Published, open_published, open_writer
+from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.heard_again import HeardAgain, store
-from callaudit.warehouse.load import Review, Run, add_reviews, load, quarantine, record_run, store_rulebook
+from callaudit.warehouse.load import load
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import Published, open_published
+from callaudit.warehouse.quarantine import quarantine
+from callaudit.warehouse.reviews import Review, add_reviews
+from callaudit.warehouse.rulebooks import store_rulebook
+from callaudit.warehouse.runs import Run, record_run
 
 STEPS = {
     "listen": (

@@ -10,10 +10,9 @@ from callaudit.audit_rules.finding import Verdict
 from callaudit.reports import weekly
 from callaudit.reports.reviews.accuracy import MINIMUM, MINIMUM_OF_EACH, accuracy_of, told_accuracy
 from callaudit.reports.statistics import Rate, rogan_gladen, student_quantile, wilson
-from callaudit.warehouse.connect import open_published
-from callaudit.warehouse.load import Review, add_reviews
 from callaudit.warehouse.publish import publish
-from callaudit.warehouse.reviews import draw_random, record_sample
+from callaudit.warehouse.published import open_published
+from callaudit.warehouse.reviews import Review, add_reviews, draw_random, record_sample
 
 
 def rows(**counts):

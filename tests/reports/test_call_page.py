@@ -18,8 +18,8 @@ from callaudit.transcription.audio import Audio, write_copy
 from callaudit.transcription.errors import InputError
 from callaudit.transcription.transcript import RolesFrom, Span, SpeakerRole
 from callaudit.warehouse.arrow_tables import AuditedCall
-from callaudit.warehouse.connect import Published
-from callaudit.warehouse.load import Review
+from callaudit.warehouse.published import Published
+from callaudit.warehouse.reviews import Review
 
 MARCH = datetime(2026, 3, 5, 14, 7, tzinfo=timezone(timedelta(hours=5, minutes=30)))
 

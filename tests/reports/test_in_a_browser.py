@@ -24,7 +24,7 @@ from callaudit.flows.settings import Settings, load_settings
 from callaudit.reports import dictionary
 from callaudit.reports.page import call_file_name
 from callaudit.transcription.audio import Audio, write_copy
-from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.published import open_published
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 WEEK = "2026-W10"

@@ -17,7 +17,7 @@ from callaudit.reports.weekly.queries import read as read_week
 from callaudit.reports.weekly.rates import unsure_of
 from callaudit.reports.weekly.tables import tables
 from callaudit.warehouse.arrow_tables import AuditedCall
-from callaudit.warehouse.load import Review
+from callaudit.warehouse.reviews import Review
 
 MARCH = datetime(2026, 3, 5, 14, 7, tzinfo=timezone(timedelta(hours=1)))
 LINE = "i can only imagine how tiring that was"

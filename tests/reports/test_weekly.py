@@ -16,7 +16,7 @@ from callaudit.transcription.errors import InputError
 from callaudit.transcription.transcript import RolesFrom, Span, SpeakerRole
 from callaudit.warehouse.arrow_tables import AuditedCall, transcript_hash
 from callaudit.warehouse.heard_again import HeardAgain
-from callaudit.warehouse.load import Review
+from callaudit.warehouse.reviews import Review
 
 WEEK = "2026-W10"
 

@@ -35,7 +35,7 @@ from callaudit.transcription.transcript import (
 )
 from callaudit.warehouse.arrow_tables import AuditedCall
 from callaudit.warehouse.connect import open_writer
-from callaudit.warehouse.load import store_rulebook
+from callaudit.warehouse.rulebooks import store_rulebook
 
 MONDAY = datetime(2026, 3, 2, 9, 0, tzinfo=timezone(timedelta(hours=1)))
 

@@ -8,9 +8,11 @@ import pytest
 from callaudit.audit_rules.finding import Verdict
 from callaudit.transcription.errors import InputError
 from callaudit.warehouse.call_list import Asked, list_calls
-from callaudit.warehouse.connect import open_published, open_writer
-from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.load import load
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
+from callaudit.warehouse.rulebooks import store_rulebook
 
 RULES = ("apology.given", "apology.is_specific", "ownership.avoids_blame", "pace.shows_urgency")
 CALLS = {

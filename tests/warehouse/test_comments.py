@@ -3,7 +3,7 @@ import tomllib
 
 import pytest
 
-from callaudit.warehouse.connect import COLUMNS, VIEW_ORDER, VIEWS
+from callaudit.warehouse.schema import COLUMNS, VIEW_ORDER, VIEWS
 
 
 @pytest.fixture

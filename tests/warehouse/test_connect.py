@@ -11,9 +11,11 @@ import duckdb
 import pytest
 
 from callaudit.transcription.errors import InputError, LockedError, SetupError
-from callaudit.warehouse.connect import MIGRATIONS, open_published, open_writer
+from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.load import load
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
+from callaudit.warehouse.schema import MIGRATIONS
 
 HOLD = """
 import sys, pathlib

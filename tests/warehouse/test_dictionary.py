@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.dictionary import joins, read_dictionary
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,11 @@ import pytest
 
 from callaudit.transcription.errors import InputError, SetupError
 from callaudit.warehouse import export
-from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.export import MARKER, export_views
 from callaudit.warehouse.load import load
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
 
 
 @pytest.fixture(scope="module")

@@ -9,9 +9,10 @@ import msgspec
 from callaudit.audit_rules.finding import Facts, Miss, Pause, PauseKind, Reason, Unit, Verdict
 from callaudit.audit_rules.sentences import reason_of
 from callaudit.warehouse.arrow_tables import AuditedCall
-from callaudit.warehouse.connect import MIGRATIONS, open_writer
+from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.erase import Gone, erase, remove_words
 from callaudit.warehouse.load import load
+from callaudit.warehouse.schema import MIGRATIONS
 
 
 def ask(con, sql, *values):

@@ -6,7 +6,8 @@ import pytest
 
 from callaudit.audit_rules.finding import Verdict
 from callaudit.warehouse.heard_again import HeardAgain, sample, store
-from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.load import load
+from callaudit.warehouse.rulebooks import store_rulebook
 
 AT = datetime(2026, 3, 10, tzinfo=UTC)
 MET, MISSED, UNSURE, NOT_NEEDED = Verdict.MET, Verdict.MISSED, Verdict.UNSURE, Verdict.NOT_APPLICABLE

@@ -7,12 +7,15 @@ import msgspec
 import pytest
 
 from callaudit.transcription.transcript import Span, SpeakerRole
-from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.contacts import contacts, known_calls, newest_start
 from callaudit.warehouse.history import condition
-from callaudit.warehouse.load import contacts, known_calls, known_recordings, load, newest_start, transcripts
+from callaudit.warehouse.load import load
 from callaudit.warehouse.promises import unsettled_promises
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
+from callaudit.warehouse.quarantine import known_recordings
 from callaudit.warehouse.stored_calls import calls_in, not_judged_by
+from callaudit.warehouse.transcripts import transcripts
 
 NULL_DATE = datetime(1, 1, 1, tzinfo=UTC)
 FAR_AHEAD = datetime(9999, 12, 31, tzinfo=UTC)

@@ -21,21 +21,13 @@ from callaudit.transcription.transcript import (
     Utterance,
     Word,
 )
-from callaudit.warehouse.load import (
-    Review,
-    Run,
-    add_reviews,
-    contacts,
-    known_calls,
-    known_recordings,
-    known_until,
-    load,
-    newest_start,
-    quarantine,
-    record_run,
-    store_rulebook,
-    transcripts,
-)
+from callaudit.warehouse.contacts import contacts, known_calls, known_until, newest_start
+from callaudit.warehouse.load import load
+from callaudit.warehouse.quarantine import known_recordings, quarantine
+from callaudit.warehouse.reviews import Review, add_reviews
+from callaudit.warehouse.rulebooks import store_rulebook
+from callaudit.warehouse.runs import Run, record_run
+from callaudit.warehouse.transcripts import transcripts
 from tests.warehouse.conftest import MONDAY
 
 TABLES = (

@@ -11,8 +11,10 @@ from callaudit.audit_rules.matchers.kept_promise import settled
 from callaudit.audit_rules.rule import Examples, KeptPromise, Rule
 from callaudit.transcription.transcript import SpeakerRole
 from callaudit.warehouse import load
-from callaudit.warehouse.load import Run, record_run, store_rulebook
+from callaudit.warehouse.contacts import contacts, known_until
 from callaudit.warehouse.promises import store_settled, unsettled_promises
+from callaudit.warehouse.rulebooks import store_rulebook
+from callaudit.warehouse.runs import Run, record_run
 
 HOUR = timedelta(hours=1)
 KEEPS = Rule(
@@ -49,8 +51,8 @@ def settle(con):
                 u.promise,
                 u.trigger,
                 u.call,
-                contacts=load.contacts(con)["k"],
-                known_until=load.known_until(con),
+                contacts=contacts(con)["k"],
+                known_until=known_until(con),
                 answer=Answer(u.rule_id),
             ),
         )

@@ -15,10 +15,13 @@ from callaudit.audit_rules.finding import Verdict
 from callaudit.transcription.errors import LockedError, SetupError
 from callaudit.warehouse import file_copy
 from callaudit.warehouse import publish as publish_module
-from callaudit.warehouse.connect import newest_generation, open_published, open_writer
-from callaudit.warehouse.load import Review, add_reviews, load, store_rulebook
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.load import load
 from callaudit.warehouse.materialise import COUNTED
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import newest_generation, open_published
+from callaudit.warehouse.reviews import Review, add_reviews
+from callaudit.warehouse.rulebooks import store_rulebook
 
 COUNT = "select count(*) as n from calls"
 
@@ -191,7 +194,7 @@ def test_a_kill_at_any_step_leaves_the_old_copy_or_the_new_one(tmp_path):
 
 READ = """
 import sys, pathlib
-from callaudit.warehouse.connect import open_published
+from callaudit.warehouse.published import open_published
 with open_published(pathlib.Path(sys.argv[1])) as published:
     for _ in sys.stdin:
         print(published.rows("select count(*) as n, count(distinct reason) as r from findings")[0], flush=True)

@@ -5,9 +5,10 @@ from pathlib import Path
 import pytest
 
 from callaudit.transcription.errors import InputError, SetupError
-from callaudit.warehouse.connect import open_published, open_writer
+from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.load import load
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
 from callaudit.warehouse.queries import QUERIES, saved_queries, saved_query, values_for
 
 

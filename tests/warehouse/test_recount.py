@@ -21,19 +21,15 @@ from callaudit.audit_rules.finding import Medium, Upset, Verdict
 from callaudit.audit_rules.rule import Scorecard, Step
 from callaudit.reports.weekly.page import weekly
 from callaudit.reports.weekly.queries import read
-from callaudit.warehouse.connect import open_published, open_writer
-from callaudit.warehouse.load import (
-    Review,
-    Run,
-    add_audits,
-    add_reviews,
-    keep_clock,
-    load,
-    quarantine,
-    record_run,
-    store_rulebook,
-)
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.load import add_audits, load
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
+from callaudit.warehouse.quarantine import quarantine
+from callaudit.warehouse.reviews import Review, add_reviews
+from callaudit.warehouse.rulebooks import store_rulebook
+from callaudit.warehouse.runs import Run, record_run
+from callaudit.warehouse.site_clock import keep_clock
 
 ZONE = "Europe/Athens"
 FIRST = datetime(2025, 12, 8, 6, tzinfo=UTC)

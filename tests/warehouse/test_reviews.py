@@ -7,10 +7,11 @@ import pytest
 
 from callaudit.audit_rules.finding import Verdict
 from callaudit.transcription.errors import InputError
-from callaudit.warehouse.load import Review, load, store_rulebook
+from callaudit.warehouse.load import load
 from callaudit.warehouse.queries import saved_query
 from callaudit.warehouse.reviews import (
     DisputeEvent,
+    Review,
     add_new_reviews,
     check_dispute,
     draw_random,
@@ -20,6 +21,7 @@ from callaudit.warehouse.reviews import (
     sampled,
     say_in_dispute,
 )
+from callaudit.warehouse.rulebooks import store_rulebook
 
 LATER = datetime(2026, 3, 20, 8, 0, tzinfo=UTC)
 

@@ -9,9 +9,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from callaudit.warehouse.connect import open_published, open_writer
-from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.connect import open_writer
+from callaudit.warehouse.load import load
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
+from callaudit.warehouse.rulebooks import store_rulebook
 
 ROOT = Path(__file__).parents[2]
 KILLS = ROOT / "benchmarks" / "kill_rounds.py"

@@ -11,11 +11,14 @@ from callaudit.audit_rules.acts.said import Certainty, Witness
 from callaudit.audit_rules.finding import Evidence, EvidenceKind, Finding, Reason, Upset, Verdict
 from callaudit.transcription.transcript import SpeakerRole
 from callaudit.warehouse.arrow_tables import AuditedCall
-from callaudit.warehouse.connect import MIGRATIONS, open_published, open_writer
+from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.erase import remove_words
-from callaudit.warehouse.load import load, store_rulebook
+from callaudit.warehouse.load import load
 from callaudit.warehouse.publish import publish
+from callaudit.warehouse.published import open_published
 from callaudit.warehouse.reviews import draw_random, draw_targeted
+from callaudit.warehouse.rulebooks import store_rulebook
+from callaudit.warehouse.schema import MIGRATIONS
 from callaudit.warehouse.search import cells_like, where_named
 
 MET, MISSED, UNSURE, NA, NOT_SEEN = "met", "missed", "unsure", "not_applicable", "not_assessable"

@@ -13,7 +13,12 @@ from callaudit.audit_rules.finding import Medium, Upset, Verdict
 from callaudit.audit_rules.rule import Scorecard, Step, TeamTargets
 from callaudit.audit_rules.scorecard import score, verdicts_of
 from callaudit.warehouse.connect import open_writer
-from callaudit.warehouse.load import Review, Run, add_reviews, keep_clock, load, quarantine, record_run, store_rulebook
+from callaudit.warehouse.load import load
+from callaudit.warehouse.quarantine import quarantine
+from callaudit.warehouse.reviews import Review, add_reviews
+from callaudit.warehouse.rulebooks import store_rulebook
+from callaudit.warehouse.runs import Run, record_run
+from callaudit.warehouse.site_clock import keep_clock
 
 MET, MISSED, UNSURE, NA, NOT_SEEN = "met", "missed", "unsure", "not_applicable", "not_assessable"
 
