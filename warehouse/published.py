@@ -13,10 +13,10 @@ import duckdb
 import pyarrow as pa
 
 from callaudit.transcription.errors import InputError
+from callaudit.warehouse.connect import _Worked
 
 if TYPE_CHECKING:
     import pandas as pd
-from callaudit.warehouse.connect import _Worked
 
 _Answer = TypeVar("_Answer")
 Parameters = Sequence[object] | Mapping[str, object] | None
