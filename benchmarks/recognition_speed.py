@@ -44,6 +44,7 @@ sys.path[:0] = [str(ROOT), str(ROOT / "benchmarks")]
 
 from word_error_rate import normalised  # noqa: E402  The path or a skip comes first.
 
+from benchmarks.support.random_whisper import random_model, save_checkpoint  # noqa: E402  The path or a skip comes first.
 from callaudit.transcription.audio import Samples, decode  # noqa: E402  The path or a skip comes first.
 from callaudit.transcription.engines import Engine, checkpoints, faster_whisper, tiny  # noqa: E402  The path or a skip comes first.
 from callaudit.transcription.engines.checkpoints import Weights  # noqa: E402  The path or a skip comes first.
@@ -59,7 +60,6 @@ from callaudit.transcription.transcribe import (  # noqa: E402  The path or a sk
     transcribe,
 )
 from callaudit.transcription.transcript import Span  # noqa: E402  The path or a skip comes first.
-from tests.transcription.random_whisper import random_model, save_checkpoint  # noqa: E402  The path or a skip comes first.
 
 DEMO = ROOT / "samples" / "recordings" / "2026-03-04_C-1004_charged_twice.flac"
 SILENCE = 60.0

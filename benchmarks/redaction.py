@@ -2,7 +2,7 @@
 
     python benchmarks/redaction.py
 
-Counts as tests/transcription/test_redaction_measured.py does, on the sentences beside it: those the code was improved
+On the sentences in tests/transcription/personal: those the code was improved
 on and those it was not. The words of `wrong` masks belong to the kind that was masked wrongly.
 """
 
@@ -11,8 +11,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
+from benchmarks.support.masking import measure
 from callaudit.audit_rules.evaluation.estimates import wilson
-from tests.transcription.test_redaction_measured import measure
 
 
 def share(hits: int, of: int) -> str:

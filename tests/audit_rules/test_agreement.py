@@ -18,7 +18,7 @@ from callaudit.audit_rules.evaluation.labelled_utterances import (
 )
 from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
 from callaudit.transcription.errors import InputError
-from tests.audit_rules.conftest import RulebookOf, block
+from tests.support.rules import RulebookOf, block
 
 CHECKS = {
     "apology": Check(rules=("apology.given",)),

@@ -14,7 +14,7 @@ from callaudit.audit_rules.finding import Audit, Verdict
 from callaudit.audit_rules.rulebook import SHIPPED, Rulebook, load_rulebook
 from callaudit.audit_rules.sentences import reason_of
 from callaudit.transcription.transcript import RolesFrom, Span, SpeakerRole, Transcript, Utterance, Word
-from tests.audit_rules.conftest import GATE, RulebookOf, block
+from tests.support.rules import GATE, RulebookOf, block
 
 TENSE = "C: This is ridiculous, the third time I have called.\nA: I am so sorry about that, Dana.\nC: Thank you.\n"
 

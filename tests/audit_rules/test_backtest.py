@@ -14,7 +14,7 @@ from callaudit.audit_rules.evaluation.golden_verdicts import Golden, read_golden
 from callaudit.audit_rules.finding import Verdict
 from callaudit.transcription.errors import InputError
 from callaudit.transcription.transcript import Transcript
-from tests.audit_rules.conftest import RulebookOf, block
+from tests.support.rules import RulebookOf, block
 
 GOOD = "C: My lamp broke.\nA: Hello there. I am so sorry about the lamp. One moment."
 COLD = "C: My lamp broke.\nA: Account number?"

@@ -8,7 +8,7 @@ from callaudit.audit_rules.audit import audit
 from callaudit.audit_rules.authoring.examples import parse_example
 from callaudit.audit_rules.finding import Audit, EvidenceKind, Finding, Upset, Verdict
 from callaudit.audit_rules.sentences import reason_of
-from tests.audit_rules.conftest import GATE, Judge, RulebookOf, block
+from tests.support.rules import GATE, Judge, RulebookOf, block
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
 from callaudit.audit_rules.sentences import reason_of
 from callaudit.transcription.errors import SetupError
 from callaudit.transcription.transcript import RolesFrom, Span, SpeakerRole
-from tests.audit_rules.conftest import RulebookOf, block
+from tests.support.rules import RulebookOf, block
 
 SHIPPED = load_rulebook()
 RULES = [pytest.param(rule, id=rule.id) for rule in SHIPPED.rules if rule.status != "retired"]

@@ -6,7 +6,7 @@ from callaudit.audit_rules.audit import audit
 from callaudit.audit_rules.finding import EvidenceKind, Finding, Verdict
 from callaudit.audit_rules.sentences import reason_of
 from callaudit.transcription.transcript import Call, Provenance, RolesFrom, SpeakerRole, Transcript, Utterance, Word
-from tests.audit_rules.conftest import RulebookOf, block
+from tests.support.rules import RulebookOf, block
 
 CALM = "never: {any_of: [calm down]}"
 

@@ -4,7 +4,7 @@ import pytest
 
 from callaudit.audit_rules.authoring.lint import advice
 from callaudit.audit_rules.rulebook import load_rulebook
-from tests.audit_rules.conftest import GATE, RulebookOf, WriteRules, act, block
+from tests.support.rules import GATE, RulebookOf, WriteRules, act, block
 
 
 def on(rulebook_of: RulebookOf, body: str) -> list[str]:

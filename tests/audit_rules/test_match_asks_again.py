@@ -4,7 +4,7 @@ import pytest
 
 from callaudit.audit_rules.finding import EvidenceKind, Verdict
 from callaudit.audit_rules.sentences import reason_of
-from tests.audit_rules.conftest import Judge
+from tests.support.rules import Judge
 
 AGAIN = (
     "asks_again: {slots: {order number: {asks: [order number], gives: ['order # #']}, e-mail: {asks: [email address]}},"

@@ -4,7 +4,7 @@ import pytest
 
 from callaudit.audit_rules.finding import EvidenceKind, Finding, Miss, Verdict
 from callaudit.audit_rules.sentences import reason_of
-from tests.audit_rules.conftest import Judge, block
+from tests.support.rules import Judge, block
 
 SORRY = "applies: upset\nexpect: {within: 2 agent turns, any_of: [sorry]}"
 IN_TIME = "applies: upset\nexpect: {within: 30 s, any_of: [sorry]}"

@@ -8,7 +8,7 @@ from callaudit.audit_rules.authoring.examples import parse_example
 from callaudit.audit_rules.finding import EvidenceKind, PauseKind, Verdict
 from callaudit.audit_rules.sentences import note_of, reason_of
 from callaudit.transcription.transcript import Span, SpeakerRole
-from tests.audit_rules.conftest import Judge, RulebookOf, block
+from tests.support.rules import Judge, RulebookOf, block
 
 ASKED = "hold: {aspect: asked, any_of: [hold on, bear with me]}"
 ANNOUNCED = """

@@ -10,7 +10,7 @@ from callaudit.audit_rules.authoring.examples import parse_example
 from callaudit.audit_rules.conversation import Contact
 from callaudit.audit_rules.finding import Verdict
 from callaudit.audit_rules.sentences import reason_of
-from tests.audit_rules.conftest import Judge, RulebookOf, block
+from tests.support.rules import Judge, RulebookOf, block
 
 KEPT = "kept_promise: {made: [call you back], within_hours: 48}"
 PROMISE = "C: Where is my lamp?\nA: I will call you back within 24 hours.\n"

@@ -4,7 +4,7 @@ import pytest
 
 from callaudit.audit_rules.finding import EvidenceKind, Verdict
 from callaudit.audit_rules.sentences import note_of, reason_of
-from tests.audit_rules.conftest import Judge
+from tests.support.rules import Judge
 
 CALM = "never: {any_of: [calm down], unless: [things calm down]}"
 

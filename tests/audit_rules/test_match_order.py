@@ -4,7 +4,7 @@ import pytest
 
 from callaudit.audit_rules.finding import EvidenceKind, Note, Verdict
 from callaudit.audit_rules.sentences import reason_of
-from tests.audit_rules.conftest import Judge, block
+from tests.support.rules import Judge, block
 
 FEELING_FIRST = "applies: upset\norder: {first: {any_of: [sorry]}, then: {any_of: [refund]}}"
 

@@ -10,7 +10,7 @@ from callaudit.audit_rules.rulebook import load_rulebook
 from callaudit.audit_rules.sentences import reason_of
 from callaudit.transcription.exports import read_export
 from callaudit.transcription.transcript import Call, Provenance, RolesFrom, Span, SpeakerRole, Transcript, Utterance
-from tests.audit_rules.conftest import Judge
+from tests.support.rules import Judge
 
 CASES = Path(__file__).parents[1] / "cases" / "timing"
 

@@ -7,7 +7,7 @@ from callaudit.audit_rules.authoring.examples import parse_example
 from callaudit.audit_rules.finding import Verdict
 from callaudit.audit_rules.rulebook import load_rulebook
 from callaudit.audit_rules.sentences import reason_of
-from tests.audit_rules.conftest import Judge
+from tests.support.rules import Judge
 
 NAME = "uses_name: {heard: [my name is, this is, i am]}"
 

@@ -13,7 +13,7 @@ from callaudit.audit_rules.authoring.new_rule import EDITOR_LINE, new_rule
 from callaudit.audit_rules.rule_files.schema import rule_schema
 from callaudit.audit_rules.rulebook import SHIPPED, load_rulebook
 from callaudit.transcription.errors import InputError
-from tests.audit_rules.conftest import RulebookOf, block
+from tests.support.rules import RulebookOf, block
 
 
 @pytest.fixture

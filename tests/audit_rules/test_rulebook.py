@@ -7,7 +7,7 @@ import pytest
 
 from callaudit.audit_rules.rule_files.yaml_document import Problem
 from callaudit.audit_rules.rulebook import RulebookError, load_rulebook, read_rulebook
-from tests.audit_rules.conftest import GATE, RulebookOf, WriteRules, act, block
+from tests.support.rules import GATE, RulebookOf, WriteRules, act, block
 
 GOOD = block("expect: {any_of: [i am sorry]}")
 

@@ -17,7 +17,7 @@ from callaudit.audit_rules.rulebook import Rulebook, load_rulebook, read_ruleboo
 from callaudit.audit_rules.scorecard import score
 from callaudit.audit_rules.scorecard_file import CardFile, Written, resolved
 from callaudit.audit_rules.written import card_text, rule_text
-from tests.audit_rules.conftest import RulebookOf, WriteRules, act, block
+from tests.support.rules import RulebookOf, WriteRules, act, block
 
 BASE = """\
 name: base

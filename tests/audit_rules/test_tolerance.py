@@ -8,7 +8,7 @@ from callaudit.audit_rules.phrases.automaton import PhraseSet
 from callaudit.audit_rules.phrases.language import Language
 from callaudit.audit_rules.phrases.normalise import normalise
 from callaudit.audit_rules.phrases.tolerance import with_one_misheard
-from tests.audit_rules.conftest import Judge, RulebookOf, block
+from tests.support.rules import Judge, RulebookOf, block
 
 
 def found(phrase: str, text: str) -> bool:

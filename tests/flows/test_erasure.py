@@ -21,7 +21,7 @@ from callaudit.flows.report_files import make_report, render_call
 from callaudit.flows.settings import Settings, load_settings
 from callaudit.transcription.errors import InputError, LockedError
 from callaudit.warehouse.published import open_published
-from tests.flows.conftest import Installation
+from tests.support.installation import Installation
 
 NIGHT = datetime(2026, 3, 9, 2, tzinfo=UTC)
 CUSTOMER, NAME = "K-77001", "Zebedee Quillfeather"

@@ -16,8 +16,8 @@ from callaudit.flows.settings import Settings, load_settings
 from callaudit.warehouse.export import export_views
 from callaudit.warehouse.published import open_published
 from callaudit.warehouse.search import tables_that_name
-from tests.flows.conftest import Installation
 from tests.flows.test_erasure import databases, rows
+from tests.support.installation import Installation
 
 NIGHT = datetime(2026, 3, 9, 2, tzinfo=UTC)
 DROP, UP = "'; drop table core.calls; --", "../../K"

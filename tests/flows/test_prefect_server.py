@@ -25,7 +25,7 @@ from callaudit.flows.scheduling.deployments import deploy, server
 from callaudit.flows.settings import load_settings
 from callaudit.serve import leave_one_late_run
 from callaudit.warehouse.published import open_published
-from tests.flows.conftest import Installation
+from tests.support.installation import Installation
 
 # A shared machine may be slow; an idle one needs a tenth of it.
 PATIENCE = 240.0

@@ -15,8 +15,8 @@ from callaudit.flows.auditing.reaudit_run import audit_again
 from callaudit.flows.erasure.erase import erase_now
 from callaudit.flows.report_files import make_report
 from callaudit.flows.settings import Settings, load_settings
-from tests.flows.conftest import Installation
 from tests.flows.test_erasure import rows
+from tests.support.installation import Installation
 
 NIGHT = datetime(2026, 3, 9, 2, tzinfo=UTC)
 LATER = NIGHT + timedelta(days=1)

@@ -16,7 +16,7 @@ from callaudit.transcription.inbox import Arrival, Quarantined, arrival_of
 from callaudit.transcription.speakers import Layout
 from callaudit.transcription.transcribe import Prepared, TranscriptionSettings
 from callaudit.transcription.transcript import Span, Transcript
-from tests.transcription.conftest import spoken, write_sound
+from tests.support.sound import spoken, write_sound
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_only_the_next_batch_is_made_while_one_is_in_use():
 def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with `toy.pt`, a checkpoint with random weights."""
     pytest.importorskip("whisper", reason="the package whisper is not installed")
-    from tests.transcription.random_whisper import random_model, save_checkpoint
+    from benchmarks.support.random_whisper import random_model, save_checkpoint
 
     folder: Path = tmp_path_factory.mktemp("weights")
     save_checkpoint(folder / "toy.pt", random_model(seed=2, stamps={7: 1.0}))

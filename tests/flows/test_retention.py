@@ -14,8 +14,8 @@ from callaudit.flows.report_files import make_report, render_call
 from callaudit.flows.settings import Settings, load_settings
 from callaudit.warehouse.published import open_published
 from callaudit.warehouse.stored_calls import calls_in
-from tests.flows.conftest import Installation
 from tests.flows.test_erasure import databases, files_with, rows, rows_with
+from tests.support.installation import Installation
 
 TODAY = date(2026, 4, 1)
 OLD, YOUNG = "2026-01-15T10:00:00Z", "2026-03-30T10:00:00Z"

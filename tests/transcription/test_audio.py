@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from callaudit.transcription.audio import Audio, declared_duration, decode, write_copy
 from callaudit.transcription.errors import Unreadable
 from callaudit.transcription.transcript import Span
-from tests.transcription.conftest import CODECS, bursts, write_sound
+from tests.support.sound import CODECS, bursts, write_sound
 
 Recording = Callable[[str], Path]
 

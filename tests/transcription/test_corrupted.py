@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.transcription.conftest import CODECS, bursts, write_sound
+from tests.support.sound import CODECS, bursts, write_sound
 
 ROOT = Path(__file__).parents[2]
 # The files are decoded in another process, which may hold no more than this and take no longer than that.

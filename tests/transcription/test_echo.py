@@ -10,7 +10,7 @@ from callaudit.transcription.echo import without_echo
 from callaudit.transcription.speakers import layout_of
 from callaudit.transcription.speech import Heard, both_silent, heard_by_channel, overlaps, total
 from callaudit.transcription.transcript import Span
-from tests.transcription.conftest import RATE, RECORDINGS, spoken, voice
+from tests.support.sound import RATE, RECORDINGS, spoken, voice
 
 # Delay in seconds, level in dB, hiss of the lines in dB.
 ECHOES = [

@@ -58,8 +58,8 @@ MODELS: dict[str, dict[str, Any]] = {
 def converted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with the converted `MODELS`."""
     pytest.importorskip("whisper", reason="the package whisper is not installed")
-    from tests.transcription.converted_whisper import save_converted
-    from tests.transcription.random_whisper import random_model
+    from benchmarks.support.random_whisper import random_model
+    from tests.support.converted_whisper import save_converted
 
     folder: Path = tmp_path_factory.mktemp("models")
     for name, made in MODELS.items():

@@ -10,13 +10,13 @@ import pytest
 from callaudit.transcription.audio import Samples, decode
 from callaudit.transcription.engines import tiny
 from callaudit.transcription.transcript import Word
-from tests.transcription.conftest import RECORDINGS
+from tests.support.sound import RECORDINGS
 
 torch = pytest.importorskip("torch", reason="the package torch is not installed")
 whisper = pytest.importorskip("whisper", reason="the package whisper is not installed")
 
+from benchmarks.support.random_whisper import random_model  # noqa: E402  The path or a skip comes first.
 from callaudit.transcription.engines.whisper_batches import PASSES, TEMPERATURES, hear, prompt_of, spoken_language  # noqa: E402  The path or a skip comes first.
-from tests.transcription.random_whisper import random_model  # noqa: E402  The path or a skip comes first.
 
 pytestmark = [pytest.mark.slow, pytest.mark.usefixtures("one_thread")]
 

@@ -11,7 +11,7 @@ import pytest
 
 from callaudit.transcription.audio import decode
 from callaudit.transcription.transcript import Span
-from tests.transcription.conftest import RATE, spoken
+from tests.support.sound import RATE, spoken
 
 HOURS = 3
 SAID = (Span(0.0, 20.0), Span(5400.0, 5420.0), Span(HOURS * 3600.0 - 30.0, HOURS * 3600.0 - 10.0))

@@ -20,7 +20,7 @@ from callaudit.transcription.speakers.naming import SURE, name_several, name_two
 from callaudit.transcription.speakers.voices import told_apart
 from callaudit.transcription.transcribe import transcribe
 from callaudit.transcription.transcript import RolesFrom, Span, SpeakerRole, Transcript, Word
-from tests.transcription.conftest import RATE, spoken, write_sound
+from tests.support.sound import RATE, spoken, write_sound
 from tests.transcription.test_transcribe import Prompter, arrival, lines
 
 AGENT, CUSTOMER, UNKNOWN = SpeakerRole.AGENT, SpeakerRole.CUSTOMER, SpeakerRole.UNKNOWN

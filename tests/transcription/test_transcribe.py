@@ -17,7 +17,7 @@ from callaudit.transcription.inbox import Arrival, arrival_of
 from callaudit.transcription.speech import union
 from callaudit.transcription.transcribe import TranscriptionSettings, at_pauses, provenance_of, transcribe
 from callaudit.transcription.transcript import Provenance, RolesFrom, Span, SpeakerRole, Transcript, Word
-from tests.transcription.conftest import spoken, write_sound
+from tests.support.sound import spoken, write_sound
 
 
 class Prompter:

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from benchmarks.support.random_whisper import random_model, save_checkpoint
 from callaudit.transcription.engines import EngineUnavailable, choose, weights
 from callaudit.transcription.inbox import arrival_of
 from callaudit.transcription.transcribe import TranscriptionSettings, transcribe
-from tests.transcription.conftest import spoken, write_sound
-from tests.transcription.random_whisper import random_model, save_checkpoint
+from tests.support.sound import spoken, write_sound
 
 torch = pytest.importorskip("torch", reason="the package torch is not installed")
 pytest.importorskip("whisper", reason="the package whisper is not installed")

@@ -28,7 +28,7 @@ from callaudit.warehouse.reviews import Review, add_reviews
 from callaudit.warehouse.rulebooks import store_rulebook
 from callaudit.warehouse.runs import Run, record_run
 from callaudit.warehouse.transcripts import transcripts
-from tests.warehouse.conftest import MONDAY
+from tests.support.audited import MONDAY
 
 TABLES = (
     "calls", "recordings", "transcripts", "utterances", "speech_spans", "music_spans", "unheard_spans",

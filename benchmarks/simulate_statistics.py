@@ -1,8 +1,8 @@
 """Writes docs/statistics.md: how often the ranges of the weekly page hold and its flags are right, in simulated weeks.
 
-    python scripts/simulate_statistics.py            as in the document (about ten minutes)
-    python scripts/simulate_statistics.py --weeks 40 --no-write
-    python scripts/simulate_statistics.py --only-reviews     what is said of reviews, in its place (a minute)
+    python benchmarks/simulate_statistics.py            as in the document (about ten minutes)
+    python benchmarks/simulate_statistics.py --weeks 40 --no-write
+    python benchmarks/simulate_statistics.py --only-reviews     what is said of reviews, in its place (a minute)
 
 Agents are drawn anew for every simulated week and differ in their true rates, calls of one agent are alike, and what is
 said of one call is alike too. The figures come from the functions that make the page, not from a copy of them.
@@ -446,8 +446,8 @@ def document(weeks: int, times: int) -> str:
     return f"""\
 # How far the figures can be trusted
 
-Made by `python scripts/simulate_statistics.py` (seed {SEED}, {weeks:,} weeks of each centre, {times:,} samples of each
-scene of reviews); the figures come from the functions that make the weekly page and `callaudit review report`.
+Made by `python benchmarks/simulate_statistics.py` (seed {SEED}, {weeks:,} weeks of each centre, {times:,} samples of
+each scene of reviews); the figures come from the functions that make the weekly page and `callaudit review report`.
 
 ## The simulated weeks
 Ten steps that are followed on {100 * BASE.min():.0f} to {100 * BASE.max():.0f} % of calls and apply to \

@@ -27,7 +27,7 @@ def random_model(
     stamps: Mapping[int, float] | None = None,
     sure: float = 1.0,
     languages: int = 0,
-) -> Any:
+) -> Any:  # noqa: ANN401  Whisper has no types.
     """A model of one of `SIZES`: `says` tokens a window, time stamps (in seconds) at the places of `stamps`.
 
     The higher `sure`, the more probable is each of its tokens. `languages` = 99 makes it multilingual.
@@ -64,7 +64,7 @@ def random_model(
     return model
 
 
-def save_checkpoint(path: Path, model: Any) -> Path:
+def save_checkpoint(path: Path, model: Any) -> Path:  # noqa: ANN401  Whisper has no types.
     """The model in Whisper's own format."""
     torch.save({"dims": dataclasses.asdict(model.dims), "model_state_dict": model.state_dict()}, path)
     return path
