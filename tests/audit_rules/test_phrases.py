@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from callaudit.audit_rules.phrases import automaton
 from callaudit.audit_rules.phrases.automaton import PhraseSet
 from callaudit.audit_rules.phrases.language import (
     ANY,
@@ -18,7 +19,6 @@ from callaudit.audit_rules.phrases.language import (
     OneOf,
     PhraseError,
     Repeated,
-    automaton,
 )
 from callaudit.audit_rules.phrases.normalise import NUMBER_WORDS, Spoken, normalise
 
