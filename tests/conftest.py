@@ -33,7 +33,7 @@ class Bucket:
 
 @pytest.fixture(scope="session")
 def s3_port() -> Iterator[int]:
-    moto = pytest.importorskip("moto.server", reason="needs moto, a stand-in for S3 (pip install .[dev])")
+    moto = pytest.importorskip("moto.server", reason="needs moto, a stand-in for S3 (make setup)")
     server = moto.ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
     server.start()
     yield server.get_host_and_port()[1]

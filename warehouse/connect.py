@@ -9,7 +9,6 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
 import duckdb
 
@@ -21,7 +20,6 @@ from callaudit.warehouse.schema import MIGRATIONS, applied_migrations, apply_mig
 
 # Readable by DuckDB 1.4 and newer; without it the file is unreadable to every 1.x client.
 STORAGE = "v1.4.0"
-_Worked = TypeVar("_Worked")
 Writer = duckdb.DuckDBPyConnection
 """The writing connection, for those who hold it and do not look inside."""
 

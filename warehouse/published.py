@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import duckdb
 import pyarrow as pa
 
-from callaudit.transcription.errors import InputError
-from callaudit.warehouse.connect import _Worked
+from callaudit.transcription.errors import InputError, SetupError
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _Answer = TypeVar("_Answer")
+_Worked = TypeVar("_Worked")
 Parameters = Sequence[object] | Mapping[str, object] | None
 
 
@@ -46,11 +46,18 @@ class Published:
             return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
 
     def frame(self, sql: str, parameters: Parameters = None) -> "pd.DataFrame":
-        """The rows as a pandas frame. Raises InputError when the query cannot run."""
+        """The rows as a pandas frame. Raises InputError when the query cannot run, SetupError without pandas."""
         with self._explained(sql), warnings.catch_warnings():
             # DuckDB 2.0 calls pandas in a way that pandas 3.1 warns of; nothing a reader could do.
             warnings.filterwarnings("ignore", message="The inplace keyword")
-            return _present(self._connection.sql(sql, params=parameters)).df()
+            try:
+                return _present(self._connection.sql(sql, params=parameters)).df()
+            except ModuleNotFoundError as error:
+                raise SetupError(
+                    "pandas is not installed",
+                    why=str(error),
+                    tries=("pip install 'call-audit[pandas]'", "Published.arrow"),
+                ) from error
 
     def arrow(self, sql: str, parameters: Parameters = None) -> pa.Table:
         """The rows as an Arrow table. Raises InputError when the query cannot run."""

@@ -228,7 +228,7 @@ def missing_on_paper(page: Path, pdf: Path) -> list[str]:
 @pytest.mark.slow
 @pytest.mark.parametrize(("calls", "agents"), [(6, 3), (300, 50)])
 def test_paper_says_all_that_the_page_says(printer, published, centre, tmp_path, calls, agents):
-    pytest.importorskip("pypdf", reason="needs pypdf, which reads what was printed (pip install .[dev])")
+    pytest.importorskip("pypdf", reason="needs pypdf, which reads what was printed (make setup)")
     readings = read(published(centre.random_calls(2, calls, agents=agents)), week=WEEK, scorecard="house")
 
     page, pdf = write_formats(readings, weekly(readings), ("pdf",), out=tmp_path / "weekly.html")

@@ -30,7 +30,7 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shuti
 WEEK = "2026-W10"
 PAGES = ("weekly", "call", "dictionary", "index", "agent", "calls", "review")
 
-pytest.importorskip("playwright", reason="needs playwright, which drives the browser (pip install .[dev])")
+pytest.importorskip("playwright", reason="needs playwright, which drives the browser (make setup)")
 pytestmark = [
     pytest.mark.slow,
     pytest.mark.skipif(CHROMIUM is None, reason="no chromium here: the pages are not tried in a browser"),
@@ -130,7 +130,7 @@ def test_the_page_is_never_wider_than_the_window(pages, visit, name, width):
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("name", PAGES)
 def test_axe_finds_nothing(pages, visit, name, scheme):
-    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe (pip install .[dev])")
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright", reason="needs axe (make setup)")
     page = visit(pages[name], color_scheme=scheme, bypass_csp=True)
     # The dictionary has a hundred of them, all alike.
     page.evaluate("[...document.querySelectorAll('details')].slice(0, 8).forEach((e) => { e.open = true })")
@@ -504,7 +504,7 @@ def squeezed(text: str) -> str:
     [("call", ".rule, .turn"), ("weekly", ".tile, blockquote, #steps tbody tr.has-rules, #data dl")],
 )
 def test_printed_cards_are_whole(pages, visit, name, cards, tmp_path):
-    pypdf = pytest.importorskip("pypdf", reason="needs pypdf, which reads what was printed (pip install .[dev])")
+    pypdf = pytest.importorskip("pypdf", reason="needs pypdf, which reads what was printed (make setup)")
     page = visit(pages[name])
     page.emulate_media(media="print")
     texts = page.locator(cards).evaluate_all("(all) => all.filter((e) => e.checkVisibility()).map((e) => e.innerText)")
