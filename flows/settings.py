@@ -331,26 +331,7 @@ class Settings(Section, frozen=True, kw_only=True):
         A folder named on the command line that is no configured source may hold calls without metadata;
         they are audited as undated.
         """
-        configured = tuple(
-            Source(
-                name=s.name,
-                folder=s.folder if "://" in s.folder else _below(self.root, Path(s.folder).expanduser()),
-                agent_channel=None if s.agent_channel == "unknown" else s.agent_channel,
-                zone=s.zone or self.site.timezone,
-                file_name=s.file_name,
-                started_format=s.started_format,
-                sidecars=s.sidecars,
-                sidecar_started_format=s.sidecar_started_format,
-                table=s.table,
-                skip=s.skip,
-                fields=s.fields,
-                metadata=s.metadata,
-                glossary=s.glossary,
-                announcements=s.announcements,
-                speakers=s.speakers,
-            )
-            for s in self.sources
-        )
+        configured = tuple(self._source(s) for s in self.sources)
         if not folders:
             return configured
         known = {Path(s.folder).resolve(): s for s in configured if isinstance(s.folder, Path)}
@@ -359,6 +340,14 @@ class Settings(Section, frozen=True, kw_only=True):
             or Source(name=f.name or str(f), folder=f, zone=self.site.timezone, metadata="optional")
             for f in folders
         )
+
+    def _source(self, given: SourceSettings) -> Source:
+        fields = msgspec.structs.asdict(given)
+        del fields["preset"]
+        fields["folder"] = given.folder if "://" in given.folder else _below(self.root, Path(given.folder).expanduser())
+        fields["agent_channel"] = None if given.agent_channel == "unknown" else given.agent_channel
+        fields["zone"] = given.zone or self.site.timezone
+        return Source(**fields)
 
 
 def _below(root: Path, path: Path) -> Path:
