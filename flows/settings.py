@@ -24,6 +24,8 @@ from callaudit.transcription.transcribe import TranscriptionSettings
 from callaudit.transcription.transcript import SpeakerRole
 
 FILE_NAME = "callaudit.toml"
+EXAMPLE = Path(__file__).parent / "example.toml"
+"""Every setting with its default and what it means; `callaudit init` writes it."""
 # Beyond these a number is a slip of the pen, and nothing could be done with it.
 _Count = Annotated[int, msgspec.Meta(ge=0, le=1024)]
 _Days = Annotated[int, msgspec.Meta(ge=0, le=36_500)]

@@ -20,11 +20,11 @@ def init(
 ) -> None:
     """Make callaudit.toml, an inbox, folders for your rules and scorecards, and the warehouse."""
     from callaudit.console import out
-    from callaudit.flows.settings import FILE_NAME, load_settings
+    from callaudit.flows.settings import EXAMPLE, FILE_NAME, load_settings
     from callaudit.transcription.inbox import presets
     from callaudit.warehouse.connect import open_writer
 
-    example = (Path(__file__).parents[1] / "example.toml").read_text(encoding="utf-8")
+    example = EXAMPLE.read_text(encoding="utf-8")
     if preset:
         if preset not in presets():
             raise InputError(f"there is no preset “{preset}”", why=f"There are: {', '.join(presets())}.")
