@@ -17,7 +17,7 @@ class WithRules(Protocol):
     """What of a rulebook a score needs: whether each rule is live."""
 
     @property
-    def rules(self) -> tuple[Rule, ...]: ...  # noqa: D102
+    def rules(self) -> tuple[Rule, ...]: ...  # noqa: D102  As the class says.
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):

@@ -82,4 +82,4 @@ def _times(transcript: Transcript) -> Iterable[Seconds | None]:
 
 def _seconds(at: datetime) -> float:
     offset = at.utcoffset() or timedelta()
-    return (at.replace(tzinfo=None) - datetime(1, 1, 1)).total_seconds() - offset.total_seconds()  # noqa: DTZ001
+    return (at.replace(tzinfo=None) - datetime(1, 1, 1)).total_seconds() - offset.total_seconds()  # noqa: DTZ001  Without an offset on purpose.

@@ -135,11 +135,6 @@ def heard_by_channel(samples: Samples, sample_rate: int, *, echoes: Sequence[Ech
     return tuple(heard)
 
 
-def is_silent(samples: Samples, sample_rate: int) -> bool:
-    """Whether nobody speaks on a channel [n]."""
-    return not speech_spans(samples, sample_rate)
-
-
 # Laws of spans. All take and return sorted, disjoint spans.
 
 

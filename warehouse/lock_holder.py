@@ -23,7 +23,7 @@ def _command(pid: int) -> str:
     except OSError:
         return ""
     for number, word in enumerate(words):
-        if word == "callaudit.cli" or Path(word).name == "callaudit" or word.endswith("/flows/cli/__main__.py"):
+        if word == "callaudit.cli" or Path(word).name == "callaudit" or word.endswith("/callaudit/cli/__main__.py"):
             return " ".join(["callaudit", *_first_command(words[number + 1 :])])
     if "prefect.engine" in words or any(Path(word).name == "prefect" for word in words):
         return "a scheduled run"

@@ -22,21 +22,21 @@ class NotAudited(Protocol):
     """A file that could not be audited, as the inbox reports it."""
 
     @property
-    def path(self) -> str: ...  # noqa: D102
+    def path(self) -> str: ...  # noqa: D102  As the class says.
     @property
-    def sha256(self) -> str | None: ...  # noqa: D102
+    def sha256(self) -> str | None: ...  # noqa: D102  As the class says.
     @property
-    def size(self) -> int: ...  # noqa: D102
+    def size(self) -> int: ...  # noqa: D102  As the class says.
     @property
-    def code(self) -> str: ...  # noqa: D102
+    def code(self) -> str: ...  # noqa: D102  As the class says.
     @property
-    def reason(self) -> str: ...  # noqa: D102
+    def reason(self) -> str: ...  # noqa: D102  As the class says.
     @property
-    def next_step(self) -> str: ...  # noqa: D102
+    def next_step(self) -> str: ...  # noqa: D102  As the class says.
     @property
-    def source(self) -> str: ...  # noqa: D102
+    def source(self) -> str: ...  # noqa: D102  As the class says.
     @property
-    def started_at(self) -> datetime | None: ...  # noqa: D102
+    def started_at(self) -> datetime | None: ...  # noqa: D102  As the class says.
 
 
 @disk_full_as_setup_error()

@@ -17,11 +17,11 @@ class LoadedRulebook(Protocol):
     """What the warehouse keeps of a rulebook."""
 
     @property
-    def version(self) -> str: ...  # noqa: D102
+    def version(self) -> str: ...  # noqa: D102  As the class says.
     @property
-    def rules(self) -> tuple[Rule, ...]: ...  # noqa: D102
+    def rules(self) -> tuple[Rule, ...]: ...  # noqa: D102  As the class says.
     @property
-    def scorecards(self) -> Mapping[str, Scorecard]: ...  # noqa: D102
+    def scorecards(self) -> Mapping[str, Scorecard]: ...  # noqa: D102  As the class says.
 
 
 @disk_full_as_setup_error()

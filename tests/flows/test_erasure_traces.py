@@ -45,7 +45,7 @@ from tests.flows.test_erasure import (  # noqa: F401  Fixtures.
 IDS = (CUSTOMER, NAME, "C-5501", "C-5502")
 
 
-def test_the_bytes_of_deleted_rows_are_in_no_block_of_any_file(settings: Settings, monkeypatch):  # noqa: F811
+def test_the_bytes_of_deleted_rows_are_in_no_block_of_any_file(settings: Settings, monkeypatch):  # noqa: F811  A fixture of that name.
     connect = callaudit.warehouse.connect.connect_file
 
     def uncompressed(path: Path):
@@ -126,7 +126,7 @@ def test_the_log_keeps_the_lines_of_others(settings: Settings):  # noqa: F811  T
     assert log.read_text().splitlines() == [*lines[2:]]
 
 
-def test_what_another_program_keeps_is_looked_through_and_named(settings: Settings, tmp_path):  # noqa: F811
+def test_what_another_program_keeps_is_looked_through_and_named(settings: Settings, tmp_path):  # noqa: F811  A fixture of that name.
     history = tmp_path / "prefect.db"
     history.write_bytes(b"\0\1 the run failed on C-5501.srt \0")
     assert erase_now(settings, customer_id=CUSTOMER, also=[history]).files_left == (str(history),)
@@ -156,7 +156,7 @@ def test_every_form_of_the_report_goes_with_the_calls_it_shows(settings: Setting
     }
 
 
-def test_a_recording_that_was_refused_for_its_sound_is_forgotten_with_its_customer(settings: Settings, installation):  # noqa: F811
+def test_a_recording_that_was_refused_for_its_sound_is_forgotten_with_its_customer(settings: Settings, installation):  # noqa: F811  A fixture of that name.
     # Two recordings under one call id: the second is refused, and is known to be this customer's.
     installation.say("C-5503", "A: Hello.", name="again", started_at="2026-03-05T10:00:00Z", customer={"id": CUSTOMER})
     installation.run(at=NIGHT + timedelta(days=1))
@@ -179,7 +179,7 @@ def test_a_recording_that_was_refused_for_its_sound_is_forgotten_with_its_custom
         (1_500_000, "cannot be written anew"),
     ],
 )
-def test_on_a_full_disk_an_erasure_stops_cleanly_and_is_completed_later(settings: Settings, room, says):  # noqa: F811
+def test_on_a_full_disk_an_erasure_stops_cleanly_and_is_completed_later(settings: Settings, room, says):  # noqa: F811  A fixture of that name.
     assert settings.warehouse.stat().st_size > room
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))

@@ -38,8 +38,8 @@ def test_unsure_is_said_with_what_was_understood_and_how_much_of_the_call_it_is(
     )  # fmt: skip
     book = SimpleNamespace(rules=rules)
 
-    scored = score(verdicts_of(findings), book, card)  # type: ignore[arg-type]
-    show_scorecard("c1.wav", parse_example("C: It broke.\nA: That is not nice.").transcript, audit, scored, book)  # type: ignore[arg-type]
+    scored = score(verdicts_of(findings), book, card)  # type: ignore[arg-type]  Tests give less than types ask.
+    show_scorecard("c1.wav", parse_example("C: It broke.\nA: That is not nice.").transcript, audit, scored, book)  # type: ignore[arg-type]  Tests give less than types ask.
     said = capsys.readouterr().out
 
     assert said.startswith("c1.wav  example\n")

@@ -46,7 +46,7 @@ def other_package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def engine(name: str, **settings: object) -> Engine:
     pytest.importorskip(ENGINES[name], reason=f"the package {ENGINES[name]} is not installed")
-    return choose(name, model="tiny.en", threads=1, **settings)  # type: ignore[arg-type]
+    return choose(name, model="tiny.en", threads=1, **settings)  # type: ignore[arg-type]  Tests give less than types ask.
 
 
 @pytest.mark.slow
@@ -87,7 +87,7 @@ def test_auto_takes_the_package_only_where_the_model_that_is_set_is_not_here_and
 def test_what_auto_chose_can_be_asked_for_by_name(tmp_path: Path):
     chosen = choose("auto", model="base.en", weights_folder=tmp_path, download_timeout=0.0)
 
-    again = choose(chosen.provenance.engine, model=chosen.model, weights_folder=tmp_path)  # type: ignore[arg-type]
+    again = choose(chosen.provenance.engine, model=chosen.model, weights_folder=tmp_path)  # type: ignore[arg-type]  Tests give less than types ask.
 
     assert again.provenance == chosen.provenance
 
@@ -95,7 +95,7 @@ def test_what_auto_chose_can_be_asked_for_by_name(tmp_path: Path):
 @pytest.mark.parametrize("name", ["auto", *ENGINES])
 def test_tiny_is_not_taken_for_another_language(name: str, tmp_path: Path):
     with pytest.raises(EngineUnavailable, match=r"only knows English|nothing here can write words"):
-        choose(name, model="tiny.en", language="de", weights_folder=tmp_path, download_timeout=0.0)  # type: ignore[arg-type]
+        choose(name, model="tiny.en", language="de", weights_folder=tmp_path, download_timeout=0.0)  # type: ignore[arg-type]  Tests give less than types ask.
 
 
 @pytest.mark.usefixtures("other_package")

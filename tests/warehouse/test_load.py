@@ -165,7 +165,7 @@ def test_an_audit_of_another_call_is_refused(warehouse, builders):
 
 def test_a_start_without_offset_is_refused(warehouse, builders):
     with pytest.raises(InputError, match="no time zone"):
-        load(warehouse, [builders.audited(started_at=datetime(2026, 3, 2))], run_id="R1")  # noqa: DTZ001
+        load(warehouse, [builders.audited(started_at=datetime(2026, 3, 2))], run_id="R1")  # noqa: DTZ001  Without an offset on purpose.
 
 
 def test_a_rulebook_must_be_stored_before_its_verdicts(warehouse, builders):

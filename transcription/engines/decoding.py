@@ -47,7 +47,7 @@ class _Row:
 class Rows:
     """`count` texts at a time by one model, in one language, after one prompt."""
 
-    def __init__(self, model: Any, *, language: str, prompt: Sequence[int], count: int) -> None:  # noqa: ANN401
+    def __init__(self, model: Any, *, language: str, prompt: Sequence[int], count: int) -> None:  # noqa: ANN401  Its library has no types.
         options = whisper.DecodingOptions(language=language, prompt=list(prompt), fp16=False)
         task = DecodingTask(model, options)
         self._tokenizer = task.tokenizer

@@ -178,7 +178,7 @@ _COMPUTE = {
 }
 
 
-def _batch_words(model: Any, sounds: Sequence[Samples], way: dict[str, Any]) -> list[list[Word]]:  # noqa: ANN401
+def _batch_words(model: Any, sounds: Sequence[Samples], way: dict[str, Any]) -> list[list[Word]]:  # noqa: ANN401  Its library has no types.
     """The words of each window, with times in it."""
     from faster_whisper import BatchedInferencePipeline  # noqa: PLC0415  Only who needs it waits for it.
 

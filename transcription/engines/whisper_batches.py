@@ -99,7 +99,7 @@ def hear(
                 ended(at_work.pop(row), text)
 
 
-def spoken_language(model: Any, sounds: Sequence[Samples]) -> str:  # noqa: ANN401
+def spoken_language(model: Any, sounds: Sequence[Samples]) -> str:  # noqa: ANN401  Its library has no types.
     """The language that is most probable over all the sounds together, as Whisper's code for it: "en"."""
     with torch.inference_mode():
         ear = _Ear(model, "en", (), 1)
@@ -129,7 +129,7 @@ class _Hearing:
 class _Ear:
     """A model set to one language and one prompt."""
 
-    def __init__(self, model: Any, language: str, glossary: Sequence[str], batch: int) -> None:  # noqa: ANN401
+    def __init__(self, model: Any, language: str, glossary: Sequence[str], batch: int) -> None:  # noqa: ANN401  Its library has no types.
         self.model = model
         self.tokenizer = get_tokenizer(
             model.is_multilingual, num_languages=model.num_languages, language=language, task="transcribe"
@@ -230,7 +230,7 @@ class _Encoded:
         return logits
 
 
-def prompt_of(glossary: Sequence[str], tokenizer: Any, *, room: int) -> list[int]:  # noqa: ANN401
+def prompt_of(glossary: Sequence[str], tokenizer: Any, *, room: int) -> list[int]:  # noqa: ANN401  Its library has no types.
     """The tokens of as many names as have room, the first ones first."""
     text = prompt_text(glossary, tokens=lambda text: len(tokenizer.encode(" " + text)), room=room)
     tokens: list[int] = tokenizer.encode(" " + text) if text else []

@@ -109,7 +109,7 @@ def check_format(source: str, key: str, started_format: str) -> None:
     zone = _A_ZONE.search(_DIRECTIVE.sub(" ", started_format))
     found, tries = "", f'{key} = "%Y-%m-%dT%H:%M:%S%z"'
     try:
-        read = [datetime.strptime(when.strftime(started_format), started_format) for when in _TRIED]  # noqa: DTZ007
+        read = [datetime.strptime(when.strftime(started_format), started_format) for when in _TRIED]  # noqa: DTZ007  Only the format is tried.
     except (ValueError, re.error) as error:
         found = f"it is no format: {error}"
     else:

@@ -18,7 +18,6 @@ _ORDINALS = frozenset(
     sixteenth seventeenth eighteenth nineteenth twentieth thirtieth""".split()
 )
 _WITHIN = frozenset("of the in on and um uh er".split()) | {"", "/", "-"}
-_YEAR_CUES = frozenset({"in", "year"})
 
 
 def birth_dates(stream: Stream, cues: Cues) -> list[Place]:
