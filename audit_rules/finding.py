@@ -240,8 +240,8 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True, gc=False):
 
     @property
     def is_proven(self) -> bool:
-        """Whether a miss may be critical: not where the recogniser alone accuses, until a person confirms."""
-        return self.witness is not Witness.RECOGNISER
+        """Whether a miss may be critical: where one witness alone accuses it is not, until a person confirms."""
+        return self.witness in {None, Witness.BOTH}
 
 
 class Upset(StrEnum):

@@ -169,7 +169,7 @@ def _recounted(core):
         {
             "call": calls[row.call_id], "rule_id": row.rule_id, "rule_verdict": row.verdict,
             "verdict": said.get((row.call_id, row.rule_id), row.verdict),
-            "is_proven": (row.call_id, row.rule_id) in said or row.witness != "recogniser",
+            "is_proven": (row.call_id, row.rule_id) in said or pd.isna(row.witness) or row.witness == "both",
         }
         for row in core.findings.itertuples()
         if row.rulebook_version == calls[row.call_id]["version"]

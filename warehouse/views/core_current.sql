@@ -26,8 +26,8 @@ select
     coalesce(r.verdict, f.verdict) as verdict,
     f.verdict as rule_verdict,
     coalesce(r.verdict <> f.verdict, false) as is_overridden,
-    -- The recogniser alone makes no miss critical, until a person confirms it.
-    r.verdict is not null or f.witness is distinct from 'recogniser' as is_proven,
+    -- One witness alone makes no miss critical, until a person confirms it.
+    r.verdict is not null or coalesce(f.witness = 'both', true) as is_proven,
     r.reviewer as reviewed_by,
     r.note as review_note,
     coalesce(f.former_reason, reason_of(
