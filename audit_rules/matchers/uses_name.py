@@ -8,6 +8,7 @@ the lack of one judges nothing.
 
 import re
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 
 from callaudit.audit_rules.acts.said import Certainty, Place
 from callaudit.audit_rules.content_words import STOP
@@ -166,20 +167,21 @@ class UsesNameMatcher:
         return _ALONE.match(text, at) is not None
 
 
-def _others(call: Conversation) -> set[str]:
+@lru_cache(maxsize=1)
+def _others(call: Conversation) -> frozenset[str]:
     """Names in this call that are not the customer's."""
     agent, customer, everybody = (
         (call.turns[turn].text for turn in turns)
         for turns in (call.floor("agent"), call.floor("customer"), range(len(call.turns)))
     )
-    return {
+    return frozenset(
         name.lower()
         for pattern, texts in ((_AGENT_IS, agent), (_CUSTOMER_CALLS, customer), (_OTHERS, everybody))
         for text in texts
         for found in pattern.finditer(text)
         for name in found.groups()
         if name
-    }
+    )
 
 
 def _places(call: Conversation, turn: int, name: str) -> Iterator[Place]:
