@@ -97,6 +97,28 @@ def test_scorecards_may_be_a_folder_of_their_own(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+@pytest.mark.parametrize("other", ["rules/own.yaml", "rules/scorecards/own.yaml"])
+def test_a_card_stands_once_in_ones_own_folders(tmp_path: Path, other: str) -> None:
+    for name in (other, "scorecards/own.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("name: own\nextends: house\n")
+
+    _, problems = read_rulebook(tmp_path / "rules", tmp_path / "scorecards", recogniser=False)
+
+    at = tmp_path / "scorecards" / "own.yaml"
+    assert [str(p) for p in problems] == [f"{at}:1:7 the scorecard own already stands in {tmp_path / other}"]
+
+
+@pytest.mark.parametrize("cards", ["rules", "rules/scorecards"])
+def test_a_folder_that_is_named_twice_is_read_once(tmp_path: Path, cards: str) -> None:
+    (tmp_path / cards).mkdir(parents=True)
+    (tmp_path / cards / "house.yaml").write_text("name: house\nextends: house\noff: [hold]\n")
+
+    rulebook = load_rulebook(tmp_path / "rules", tmp_path / cards, recogniser=False)
+
+    assert "hold" not in {step.id for step in rulebook.scorecard("house").steps}
+
+
     ("text", "problems"),
     [
         ("extends: bass", ["2:10 there is no scorecard bass. Did you mean “base”?"]),
@@ -105,6 +127,9 @@ def test_scorecards_may_be_a_folder_of_their_own(tmp_path: Path) -> None:
         ("extends: base\nsteps:\n- {id: new, rules: {}}", ["4:3 “title” is missing here: new is a new step"]),
         ("extends: base\nsteps:\n- {id: mend, before: heer}", ["4:22 there is no step heer. Did you mean “hear”?"]),
         ("extends: base\ntarget: 101", ["3:9 101 is outside 0 to 100"]),
+        ("extends: base\noff: [hear]\nsteps:\n- {id: new, title: New, before: hear}",
+         ["5:33 the step hear is off here"]),
+        ("extends: base\noff: [mend]\nsteps:\n- {id: mend, rules: {}}", ["5:3 “title” is missing here: mend is a new"]),
         ("extends: base\nbands: {good: -1}", ["3:15 -1 is outside 0 to 100"]),
         ("extends: base\nteams: {Red: {target: 50, steps: {hare: 3}}}", ["3:41 there is no step hare. Did you mean"]),
         ("title: Own\noff: [mend]\nsteps: []", ["3:1 “off” leaves out what another card has"]),
@@ -157,6 +182,16 @@ def test_a_rule_is_added_to_without_being_copied(write_rules: WriteRules) -> Non
 
 
 def test_an_act_is_added_to_without_being_copied(write_rules: WriteRules) -> None:
+def test_how_a_miss_is_said_is_replaced_and_an_example_of_one_is_added(write_rules: WriteRules) -> None:
+    base = RULES["apology"].replace("why:", "missed: was rude\n  why:", 1).replace("{met:", "{missed: 'A: no', met:", 1)
+    change = "- {extends: apology.given, missed: was impolite, examples: {missed: 'A: never'}}"
+    folders = write_rules("first", apology=base), write_rules("second", apology=change)
+
+    rule = load_rulebook(*folders, shipped=False, recogniser=False).rule("apology.given")
+
+    assert (rule.missed, rule.examples.missed) == ("was impolite", ("A: never", "A: no"))
+
+
     first = write_rules("first", **act("waves", "hello"))
     second = write_rules("second", acts_waves="extends: waves\nphrases: [hi there]")
 
