@@ -257,7 +257,8 @@ class Gate(Block, frozen=True, kw_only=True):
     that of `clearly` is `from_clear_turn` or more; both count less, the more probably it does one of `elsewhere`. One
     clearly upset turn, or `turns` upset ones, make a call tense; a single one, or `from_perhaps`, makes it perhaps
     tense, and it is judged from the `problem` on. `accepted` and `thanked` close an episode from the certainty
-    `closes_from` on, unless the turn also does one of `persists`. What `transfers` finds is counted, never judged.
+    `closes_from` on, unless the turn also does one of `persists`. What `transfers` finds is counted, never judged;
+    a file without that key leaves it as it was.
     """
 
     upset: tuple[str, ...] = ()

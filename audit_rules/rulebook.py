@@ -2,8 +2,9 @@
 
 A folder holds `<step>.yaml` files (lists of rule blocks), `words.yaml` (word lists for `<name>`), `gate.yaml` (when a
 call is tense), `acts/<name>.yaml` and `scorecards/<name>.yaml`; scorecards may also be a folder of their own. Later
-folders add to earlier ones and override by id. A rule or act that begins with `extends:` instead changes the earlier
-one of that id: what it says counts, its lists are added, and all else stays, also after an update.
+folders add to earlier ones and override by id; a scorecard of one's own stands in one of them only, and no file is read
+twice. A rule or act that begins with `extends:` instead changes the earlier one of that id: what it says counts, its
+lists are added, and all else stays, also after an update.
 """
 
 import difflib
@@ -165,12 +166,13 @@ def read_rulebook(
     # Acts are the language that rules are written in, so they are there even for a folder that stands for itself.
     read.acts_of(SHIPPED / "acts")
     if shipped:
-        read.folder(SHIPPED / "rules")
-        read.scorecards_of(SHIPPED / "scorecards")
+        read.folder(SHIPPED / "rules", {})
+        read.scorecards_of(SHIPPED / "scorecards", {})
+    own_cards: dict[str, Path] = {}
     for folder in folders:
         read.acts_of(folder / "acts")
-        read.folder(folder)
-        read.scorecards_of(folder / "scorecards")
+        read.folder(folder, own_cards)
+        read.scorecards_of(folder / "scorecards", own_cards)
     read.check()
     if read.problems:
         return None, sorted(read.problems)
@@ -203,6 +205,7 @@ class _Reader:
         self.acts: dict[str, Act] = {}
         self.gate = Gate()
         self.scorecards: dict[str, Scorecard] = {}
+        self._read: set[Path] = set()
         self._blocks: dict[str, dict[str, Any]] = {}
         self._places: dict[str, tuple[Keys, Document]] = {}
         self._word_files: list[tuple[Document, Words]] = []
@@ -213,17 +216,19 @@ class _Reader:
         self._unreadable: set[str] = set()
         self._broken: list[tuple[object, Keys, Document]] = []
 
-    def folder(self, folder: Path) -> None:
-        """Add the rules, words, gate and scorecards of one folder; the same id twice in one folder is a mistake."""
+    def folder(self, folder: Path, cards: dict[str, Path]) -> None:
+        """Add the rules, words, gate and scorecards of one folder; the same id twice in one folder is a mistake.
+
+        `cards` are the scorecards that may not stand there again, with their files; those of the folder are added.
+        """
         seen: dict[str, str] = {}
         for document in self._documents(folder):
             if document.path.stem == "words":
                 self._word_list(document)
             elif document.path.stem == "gate":
-                self.gate = document.convert(document.value, Gate) or self.gate
-                self._gate_file = document
+                self._gate(document)
             elif isinstance(document.value, dict) and _CARD_KEYS & document.value.keys():
-                self._scorecard(document)
+                self._scorecard(document, cards)
             else:
                 self._rules(document, seen)
 
@@ -231,6 +236,14 @@ class _Reader:
         own = document.convert(document.value, dict[str, tuple[str, ...]]) or {}
         self.words |= own
         self._word_files.append((document, own))
+
+    def _gate(self, document: Document) -> None:
+        gate = document.convert(document.value, Gate)
+        if gate is not None:
+            # Transfers have nothing to do with when a call is tense: a gate that does not speak of them leaves them.
+            silent = "transfers" not in document.value
+            self.gate = msgspec.structs.replace(gate, transfers=self.gate.transfers) if silent else gate
+        self._gate_file = document
 
     def _rules(self, document: Document, seen: dict[str, str]) -> None:
         for at, block in document.blocks():
@@ -277,18 +290,28 @@ class _Reader:
                 self._act_blocks[act.name] = cast("dict[str, Any]", whole)
                 self._act_files[act.name] = document
 
-    def scorecards_of(self, folder: Path) -> None:
-        """Add the scorecards of one folder."""
+    def scorecards_of(self, folder: Path, cards: dict[str, Path]) -> None:
+        """Add the scorecards of one folder, and their files to `cards`; one that stands there is a mistake."""
         for document in self._documents(folder):
-            self._scorecard(document)
+            self._scorecard(document, cards)
 
-    def _scorecard(self, document: Document) -> None:
+    def _scorecard(self, document: Document, cards: dict[str, Path]) -> None:
         card = document.convert(document.value, CardFile)
-        if card is not None:
-            self._card_files.setdefault(card.name, []).append(Written(card, document))
+        if card is None:
+            return
+        if card.name in cards:
+            document.problem(("name",), f"the scorecard {card.name} already stands in {cards[card.name]}")
+            return
+        cards[card.name] = document.path
+        self._card_files.setdefault(card.name, []).append(Written(card, document))
 
     def _documents(self, folder: Path) -> Iterator[Document]:
         for path in sorted(p for ending in ("*.yaml", "*.yml") for p in folder.glob(ending)):
+            # Cards may lie in a folder within that of the rules, which is then named twice.
+            file = path.resolve()
+            if file in self._read:
+                continue
+            self._read.add(file)
             shown = str(path.relative_to(SHIPPED) if path.is_relative_to(SHIPPED) else path)
             document = Document(path, shown, self.problems)
             if document.value is not None:
@@ -304,7 +327,14 @@ class _Reader:
         for act in self.acts.values():
             check_act(act, self._act_files[act.name], self.acts, language)
         if self._gate_file is not None:
-            check_gate(self.gate, self._gate_file, self.acts)
+            check_gate(
+                self.gate,
+                self._gate_file,
+                acts=self.acts,
+                rules=self.rules,
+                unreadable=self._unreadable,
+                language=language,
+            )
         for rule in self.rules.values():
             at, document = self._places[rule.id]
             check_rule(
@@ -319,17 +349,18 @@ _CARD_KEYS = frozenset({"name", "title", "steps", "extends"})
 _EXAMPLES = frozenset(Examples.__struct_fields__)
 
 
-def added(base: dict[str, Any], change: dict[str, Any]) -> dict[str, Any]:
+def added(base: dict[str, Any], change: dict[str, Any], *, examples: bool = False) -> dict[str, Any]:
     """A block with the changes of another: mappings are merged, lists added to, all else replaced.
 
-    What is added comes first, so that a place in a list of `change` is the same place in the result.
+    What is added comes first, so that a place in a list of `change` is the same place in the result. Of a rule's
+    `examples` a single one counts as a list of one.
     """
     result = dict(base)
     for key, value in change.items():
         was = base.get(key)
         if isinstance(was, dict) and isinstance(value, dict):
-            result[key] = added(was, value)
-        elif was is not None and (isinstance(was, list) or isinstance(value, list) or key in _EXAMPLES):
+            result[key] = added(was, value, examples=key == "examples")
+        elif was is not None and (isinstance(was, list) or isinstance(value, list) or (examples and key in _EXAMPLES)):
             own = _listed(value)
             result[key] = [*own, *(item for item in _listed(was) if item not in own)]
         else:

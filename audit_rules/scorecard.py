@@ -122,7 +122,8 @@ def score(
     """Weighted share of met among met and missed, over the live rules of each step and of the whole card.
 
     The whole card has no value where less than `LEAST_JUDGED` of what was called for was judged. A call that fails for
-    a critical miss has 0 whatever was judged: what was missed is known. A miss of an `unproven` rule is not critical.
+    a critical miss has 0 whatever was judged: what was missed is known. A miss of an `unproven` rule is not critical,
+    and none of a rule that stands in no step.
     """
     live = {r.id for r in rulebook.rules if r.status == "live"}
     steps = [
@@ -130,9 +131,8 @@ def score(
         for step in scorecard.steps
     ]
     whole = _score([pair for step in steps for pair in step], least=LEAST_JUDGED)
-    critical = tuple(
-        r for r in scorecard.critical if r in live and verdicts.get(r) is Verdict.MISSED and r not in unproven
-    )
+    counted = live.intersection(scorecard.rules).difference(unproven)
+    critical = tuple(r for r in scorecard.critical if r in counted and verdicts.get(r) is Verdict.MISSED)
     failed = scorecard.critical_fails_call and bool(critical)
     return CallScore(
         scorecard=scorecard,

@@ -143,7 +143,8 @@ def _check(file: CardFile, document: Document, base: Scorecard, rules: Collectio
 
 
 def _check_steps(file: CardFile, document: Document, base: Scorecard, rules: Collection[str]) -> None:
-    before = {step.id for step in base.steps}
+    off = set(file.off)
+    before = {step.id for step in base.steps} - off
     seen: set[str] = set()
     for n, step in enumerate(file.steps):
         if step.id in seen:
@@ -152,7 +153,9 @@ def _check_steps(file: CardFile, document: Document, base: Scorecard, rules: Col
         if step.title is None and step.id not in before:
             document.problem(("steps", n), f"“title” is missing here: {step.id} is a new step")
         if step.before is not None and step.before not in (before | seen) - {step.id}:
-            document.problem(("steps", n, "before"), f"there is no step {step.before}{suggest(step.before, before)}")
+            none = f"there is no step {step.before}{suggest(step.before, before)}"
+            said = f"the step {step.before} is off here" if step.before in off else none
+            document.problem(("steps", n, "before"), said)
         for rule_id, weight in step.rules.items():
             at = ("steps", n, "rules", rule_id)
             _check_known(rule_id, at, document, rules, f"step {step.id}: ")

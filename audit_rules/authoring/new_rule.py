@@ -154,7 +154,8 @@ extends: {extends}
 def new_scorecard(folder: Path, name: str, extends: str, rulebook: Rulebook) -> Path:
     """Write the form of a scorecard that extends another into the folder; returns the file.
 
-    Raises InputError for a name that is malformed or taken, SetupError where there is no card to extend.
+    Raises InputError for a name that is malformed or taken and for a card without rules, SetupError where there is no
+    card to extend.
     """
     base = rulebook.scorecard(extends)
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
@@ -169,7 +170,13 @@ def new_scorecard(folder: Path, name: str, extends: str, rulebook: Rulebook) -> 
             f"there is a scorecard {name} already",
             tries=(f"callaudit scorecards show {name}", "or choose another name"),
         )
-    step = base.steps[0]
+    step = next((s for s in base.steps if s.rules), None)
+    if step is None:
+        raise InputError(
+            f"the scorecard {extends} has no rules",
+            why="A card that extends it would have nothing to change.",
+            tries=(f"callaudit scorecards new {name}", "callaudit scorecards list"),
+        )
     text = _CARD.format(
         name=name, title=name.replace("_", " ").capitalize(), extends=extends, step=step.id, rule=next(iter(step.rules))
     )

@@ -55,8 +55,7 @@ def check_rule(
     if not rule.sources:
         document.problem((*at, "sources"), f"{rule.id} names no source")
     for keys, event in _events(rule):
-        if event not in rules and event not in unreadable:
-            document.problem((*at, *keys), f"there is no rule {event}{suggest(event, rules)}")
+        _check_event(event, (*at, *keys), document, rules, unreadable)
     for keys, phrases in phrase_lists(rule):
         if not phrases.any_of and not phrases.events and not phrases.acts:
             document.problem((*at, *keys), f"“{keys[-1]}” needs acts, any_of or events: it has nothing to look for")
@@ -83,12 +82,34 @@ def check_act(act: Act, document: Document, acts: Mapping[str, Act], language: L
         _check_list(getattr(act, key), (key,), document, language)
 
 
-def check_gate(gate: Gate, document: Document, acts: Mapping[str, Act]) -> None:
-    """Note every name in gate.yaml that is no act of the one whose acts are asked for."""
+def check_gate(
+    gate: Gate,
+    document: Document,
+    *,
+    acts: Mapping[str, Act],
+    rules: Mapping[str, Rule],
+    unreadable: Collection[str],
+    language: Language,
+) -> None:
+    """Note what gate.yaml names and is no act of the one whose acts are asked for, no rule, or no phrase.
+
+    `unreadable` are ids of rules whose blocks have a problem of their own.
+    """
     for key in ("upset", "clearly", "elsewhere", "accepted", "thanked", "persists", "problem"):
         _check_acts(getattr(gate, key), (key,), document, acts, speaker="customer")
     for key in ("acts", "unless_acts"):
         _check_acts(getattr(gate.transfers, key), ("transfers", key), document, acts, speaker=gate.transfers.speaker)
+    for key in ("any_of", "unless"):
+        _check_list(getattr(gate.transfers, key), ("transfers", key), document, language)
+    for n, event in enumerate(gate.transfers.events):
+        _check_event(event, ("transfers", "events", n), document, rules, unreadable)
+
+
+def _check_event(
+    event: str, at: Keys, document: Document, rules: Mapping[str, Rule], unreadable: Collection[str]
+) -> None:
+    if event not in rules and event not in unreadable:
+        document.problem(at, f"there is no rule {event}{suggest(event, rules)}")
 
 
 def _check_acts(

@@ -107,6 +107,7 @@ class Document:
     def convert(self, value: object, shape: type[T], at: Keys = ()) -> T | None:
         """The value as that type, or None with every mistake in it noted."""
         mended = value
+        places: set[Keys] = set()
         for _ in range(_MOST_MISTAKES):
             try:
                 converted = msgspec.convert(mended, shape)
@@ -115,14 +116,20 @@ class Document:
                 found, path = (match["message"], _path(match["path"])) if match else (str(error), ())
                 path = _with_keys(mended, path, shape, str(error))
                 here = _inside(inspect.type_info(shape), path)
-                missing = _MISSING.fullmatch(found)
+                unknown, missing = _UNKNOWN.fullmatch(found), _MISSING.fullmatch(found)
+                key = unknown or missing
+                place = (*path, key["key"]) if key else path
+                if place in places:
+                    # The stand-in is wrong as well: what follows is its mistake, not the file's.
+                    return None
+                places.add(place)
                 self._explain(found, (*at, *path), here)
                 # With a stand-in for what is wrong, the next mistake comes to light.
-                if unknown := _UNKNOWN.fullmatch(found):
-                    mended = _without(mended, (*path, unknown["key"]))
+                if unknown:
+                    mended = _without(mended, place)
                 elif missing and isinstance(here, inspect.StructType):
                     wanted = next(f.type for f in here.fields if f.encode_name == missing["key"])
-                    mended = _with(mended, (*path, missing["key"]), _stand_in(wanted))
+                    mended = _with(mended, place, _stand_in(wanted))
                 else:
                     mended = _with(mended, path, _stand_in(here))
             else:
@@ -189,6 +196,8 @@ def _stand_in(wanted: inspect.Type) -> object:
         return {f.encode_name: _stand_in(f.type) for f in wanted.fields if f.required}
     if isinstance(wanted, inspect.LiteralType):
         return wanted.values[0]
+    if isinstance(wanted, inspect.EnumType):
+        return next(iter(wanted.cls)).value
     return _STAND_INS.get(type(wanted))
 
 

@@ -225,6 +225,10 @@ def rules_evaluate(
         raise typer.BadParameter("give labelled utterances (FILE or DIR), or --calls FILE")
     if labelled is not None and calls is not None and json:
         raise typer.BadParameter("--json takes the rows of one kind: give either labelled utterances or --calls FILE")
+    if show_errors and json:
+        raise typer.BadParameter(
+            "--show-errors lists errors below the table, and --json prints rows instead: give one of them"
+        )
     if labelled is not None:
         evaluate_utterances(
             labelled, current_rulebook(), only=check or (), mapping=mapping, json_lines=json, errors=show_errors

@@ -110,8 +110,8 @@ def _verdicts(settings: Settings, week: str) -> Iterator[tuple[tuple[str, str], 
             yield call, {row["rule_id"]: Verdict(row["verdict"]) for row in found}, loose
 
 
-def show_scores(found: ScoresCompared, *, limit: int) -> None:
-    """The means, and the calls whose score changes most."""
+def show_scores(found: ScoresCompared, *, limit: int, rest: str) -> None:
+    """The means, and the calls whose score changes most; `rest` is the option that shows those left out."""
     means = " -> ".join("none" if m is None else f"{m:.1f}" for m in (found.mean_before, found.mean_after))
     cards = f"{found.old} to {found.new}" if found.old != found.new else found.old
     changed = f"{len(found.changes)} of {found.calls} scores change"
@@ -129,7 +129,7 @@ def show_scores(found: ScoresCompared, *, limit: int) -> None:
     if rows:
         show_rows(rows, empty="")
     if len(found.changes) > limit:
-        out.print(f"... and {len(found.changes) - limit} more: --limit {len(found.changes)}")
+        out.print(f"... and {len(found.changes) - limit} more: {rest}")
 
 
 def _score(value: float | None) -> str:
@@ -182,7 +182,7 @@ def show_backtest(found: Backtest) -> None:
             out.print(f"\n{what} [bold]{rule_id}[/]: {said}.")
     if found.scores is not None and found.scores.changes:
         out.print(f"\n[bold]Scores[/] by {escape(found.scores.new)}")
-        show_scores(found.scores, limit=_SCORES)
+        show_scores(found.scores, limit=_SCORES, rest="--json")
     if found.golden:
         _show_golden(found)
 

@@ -27,7 +27,8 @@ def scorecards_list() -> None:
     from callaudit.flows.settings import load_settings
 
     settings = load_settings(given.config)
-    own = {p.stem for f in (settings.scorecards, settings.rules / "scorecards") for p in f.glob("*.y*ml")}
+    places = [place for folder in settings.rule_folders for place in (folder, folder / "scorecards")]
+    own = {p.stem for place in places for p in place.glob("*.y*ml")}
     shipped = {p.stem for p in (SHIPPED / "scorecards").glob("*.yaml")}
     whose = {True: {True: "shipped, changed by you", False: "yours"}, False: {True: "shipped"}}
     rows = [
@@ -161,4 +162,4 @@ def scorecards_diff(
     if json:
         typer.echo(msgspec.json.format(msgspec.json.encode(found)))
     elif not given.quiet:
-        show_scores(found, limit=limit)
+        show_scores(found, limit=limit, rest=f"--limit {len(found.changes)}")

@@ -1,11 +1,14 @@
 """Rule files: every mistake is named with its place, and what is right becomes one rulebook."""
 
+from datetime import date
 from pathlib import Path
 from textwrap import dedent
 
+import msgspec
 import pytest
 
-from callaudit.audit_rules.rule_files.yaml_document import Problem
+from callaudit.audit_rules.rule import Gate
+from callaudit.audit_rules.rule_files.yaml_document import Document, Problem
 from callaudit.audit_rules.rulebook import RulebookError, load_rulebook, read_rulebook
 from tests.support.rules import GATE, RulebookOf, WriteRules, act, block
 
@@ -191,6 +194,51 @@ def test_a_gate_may_only_name_acts_of_the_customer(lint, key: str) -> None:
     assert lint(gate=f"{key}: [apologises]") == [
         f"gate.yaml:1:{at} apologises is an act of the agent, and the customer's are asked for"
     ]
+
+
+@pytest.mark.parametrize(
+    ("gate", "problem"),
+    [
+        ("transfers: {any_of: [hi, '((bad']}", "1:28 in “((bad”: this “(” is never closed"),
+        ("transfers: {any_of: [hi], unless: [<no>]}", "1:36 in “<no>”: there is no word list <no>"),
+        ("transfers: {events: [apology.gven]}", "1:22 there is no rule apology.gven. Did you mean “apology.given”?"),
+        ("closes_from: sometimes", "1:14 Expected a whole number, got text"),
+    ],
+)
+def test_a_mistake_in_a_gate_is_named_with_its_place_and_once(lint, gate: str, problem: str) -> None:
+    (found,) = lint(apology=GOOD, gate=gate)
+
+    assert found.startswith(f"gate.yaml:{problem}")
+
+
+def test_a_gate_that_builds_on_an_unreadable_rule_is_no_second_mistake(lint) -> None:
+    broken = block("expects: {}", rule_id="apology.broken")
+
+    assert len(lint(apology=broken, gate="transfers: {events: [apology.broken]}")) == 1
+
+
+def test_a_gate_that_does_not_speak_of_transfers_leaves_what_counts_as_one(write_rules: WriteRules) -> None:
+    shipped = load_rulebook(recogniser=False).gate.transfers
+    silent = write_rules("silent", gate="upset: [upset]")
+    none = write_rules("none", gate="transfers: {}")
+
+    assert shipped.acts
+    assert load_rulebook(silent, recogniser=False).gate == Gate(upset=("upset",), transfers=shipped)
+    assert load_rulebook(none, recogniser=False).gate == Gate()
+
+
+class Dated(msgspec.Struct):
+    on: date
+
+
+def test_a_value_for_which_there_is_no_stand_in_is_told_once(tmp_path: Path) -> None:
+    path = tmp_path / "dated.yaml"
+    path.write_text("on: never\n")
+    problems: list[Problem] = []
+    document = Document(path, path.name, problems)
+
+    assert document.convert(document.value, Dated) is None
+    assert [str(p) for p in problems] == ["dated.yaml:1:5 Invalid RFC3339 encoded date"]
 
 
 def test_an_act_of_a_folder_overrides_the_shipped_one_of_the_same_name(write_rules: WriteRules) -> None:

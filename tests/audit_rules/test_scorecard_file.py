@@ -17,6 +17,7 @@ from callaudit.audit_rules.rulebook import Rulebook, load_rulebook, read_ruleboo
 from callaudit.audit_rules.scorecard import score
 from callaudit.audit_rules.scorecard_file import CardFile, Written, resolved
 from callaudit.audit_rules.written import card_text, rule_text
+from callaudit.transcription.errors import InputError
 from tests.support.rules import RulebookOf, WriteRules, act, block
 
 BASE = """\
@@ -96,6 +97,28 @@ def test_scorecards_may_be_a_folder_of_their_own(tmp_path: Path) -> None:
     assert load_rulebook(tmp_path, recogniser=False).scorecard("own").title == "House scorecard"
 
 
+@pytest.mark.parametrize("other", ["rules/own.yaml", "rules/scorecards/own.yaml"])
+def test_a_card_stands_once_in_ones_own_folders(tmp_path: Path, other: str) -> None:
+    for name in (other, "scorecards/own.yaml"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text("name: own\nextends: house\n")
+
+    _, problems = read_rulebook(tmp_path / "rules", tmp_path / "scorecards", recogniser=False)
+
+    at = tmp_path / "scorecards" / "own.yaml"
+    assert [str(p) for p in problems] == [f"{at}:1:7 the scorecard own already stands in {tmp_path / other}"]
+
+
+@pytest.mark.parametrize("cards", ["rules", "rules/scorecards"])
+def test_a_folder_that_is_named_twice_is_read_once(tmp_path: Path, cards: str) -> None:
+    (tmp_path / cards).mkdir(parents=True)
+    (tmp_path / cards / "house.yaml").write_text("name: house\nextends: house\noff: [hold]\n")
+
+    rulebook = load_rulebook(tmp_path / "rules", tmp_path / cards, recogniser=False)
+
+    assert "hold" not in {step.id for step in rulebook.scorecard("house").steps}
+
+
 @pytest.mark.parametrize(
     ("text", "problems"),
     [
@@ -104,6 +127,9 @@ def test_scorecards_may_be_a_folder_of_their_own(tmp_path: Path) -> None:
         ("extends: base\noff: [mende]", ["3:7 base has no step or rule mende. Did you mean “mend”?"]),
         ("extends: base\nsteps:\n- {id: new, rules: {}}", ["4:3 “title” is missing here: new is a new step"]),
         ("extends: base\nsteps:\n- {id: mend, before: heer}", ["4:22 there is no step heer. Did you mean “hear”?"]),
+        ("extends: base\noff: [hear]\nsteps:\n- {id: new, title: New, before: hear}",
+         ["5:33 the step hear is off here"]),
+        ("extends: base\noff: [mend]\nsteps:\n- {id: mend, rules: {}}", ["5:3 “title” is missing here: mend is a new"]),
         ("extends: base\ntarget: 101", ["3:9 101 is outside 0 to 100"]),
         ("extends: base\nbands: {good: -1}", ["3:15 -1 is outside 0 to 100"]),
         ("extends: base\nteams: {Red: {target: 50, steps: {hare: 3}}}", ["3:41 there is no step hare. Did you mean"]),
@@ -154,6 +180,16 @@ def test_a_rule_is_added_to_without_being_copied(write_rules: WriteRules) -> Non
     write_rules("first", apology=RULES["apology"].replace("i am sorry", "i am so sorry"))
     mended = load_rulebook(first, second, shipped=False, recogniser=False).rule("apology.given")
     assert set(mended.expect.any_of) == {"i am so sorry", "forgive us"}
+
+
+def test_how_a_miss_is_said_is_replaced_and_an_example_of_one_is_added(write_rules: WriteRules) -> None:
+    base = RULES["apology"].replace("why:", "missed: was rude\n  why:", 1).replace("{met:", "{missed: 'A: no', met:", 1)
+    change = "- {extends: apology.given, missed: was impolite, examples: {missed: 'A: never'}}"
+    folders = write_rules("first", apology=base), write_rules("second", apology=change)
+
+    rule = load_rulebook(*folders, shipped=False, recogniser=False).rule("apology.given")
+
+    assert (rule.missed, rule.examples.missed) == ("was impolite", ("A: never", "A: no"))
 
 
 def test_an_act_is_added_to_without_being_copied(write_rules: WriteRules) -> None:
@@ -248,6 +284,16 @@ def test_a_call_fails_for_what_is_known_even_where_little_was_judged(card_of) ->
     assert score(verdicts, rulebook, rulebook.scorecard("base")).score.value is None
 
 
+def test_a_critical_rule_that_stands_in_no_step_fails_no_call(card_of) -> None:
+    critical = "critical_fails_call: true\ncritical: [apology.named]"
+    own, rulebook = card_of(f"name: own\nextends: base\noff: [apology.named]\n{critical}")
+    verdicts = found(apology_given=Verdict.MET, apology_named=Verdict.MISSED, solution_given=Verdict.MET)
+
+    scored = score(verdicts, rulebook, own)
+
+    assert (scored.failed, scored.critical_misses, scored.score.value) == (False, (), 100.0)
+
+
 def test_a_cards_examples_are_held_to_their_limits(card_of) -> None:
     own, rulebook = card_of("""\
         name: own
@@ -286,6 +332,23 @@ def test_the_form_of_a_card_scores_as_the_one_it_extends(tmp_path: Path, shipped
 
     assert own.title == "Acme care"
     assert own.steps == shipped.scorecard("six_step_process").steps
+
+
+def test_the_form_takes_its_examples_from_the_first_step_that_has_rules(tmp_path: Path, card_of) -> None:
+    steps = "[{id: none, title: None, rules: {}}, {id: mend, title: Mend, rules: {solution.given: 1}}]"
+    _, rulebook = card_of(f"name: own\ntitle: Own\nsteps: {steps}")
+
+    assert "# off: [mend, solution.given]" in new_scorecard(tmp_path, "acme_care", "own", rulebook).read_text()
+
+
+@pytest.mark.parametrize("steps", ["[]", "[{id: none, title: None, rules: {}}]"])
+def test_a_form_cannot_extend_a_card_without_rules(tmp_path: Path, card_of, steps: str) -> None:
+    _, rulebook = card_of(f"name: own\ntitle: Own\nsteps: {steps}")
+
+    with pytest.raises(InputError, match="the scorecard own has no rules"):
+        new_scorecard(tmp_path, "acme_care", "own", rulebook)
+
+    assert not (tmp_path / "acme_care.yaml").exists()
 
 
 def test_the_form_works_with_every_line_uncommented(tmp_path: Path, shipped: Rulebook) -> None:

@@ -67,6 +67,13 @@ def test_utterances_are_measured_and_what_is_not_mapped_is_said(installation, la
     assert "Skipped: wit.jsonl" in done.stderr
 
 
+def test_errors_cannot_be_listed_among_rows(installation, labelled):
+    done = installation.callaudit("rules", "evaluate", str(labelled), "--json", "--show-errors", "3", check=2)
+
+    assert "--show-errors" in done.stderr
+    assert done.stdout == ""
+
+
 def test_a_misspelt_check_and_an_unmapped_one_are_answered(installation, labelled):
     done = installation.callaudit("rules", "evaluate", str(labelled), "--check", "apolgy", check=4)
     assert "Did you mean “apology”?" in done.stderr

@@ -10,7 +10,9 @@ import pytest
 
 from callaudit.audit_rules.audit import audit
 from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.audit_rules.evaluation.backtest import backtest
 from callaudit.audit_rules.rulebook import load_rulebook
+from callaudit.cli.rules_diff import show_backtest
 from callaudit.flows.settings import load_settings
 from callaudit.warehouse.arrow_tables import AuditedCall
 from callaudit.warehouse.connect import open_writer
@@ -90,6 +92,21 @@ def test_two_folders_are_compared_as_json(audited):
     assert told["old"] != told["new"]
     (flip,) = [f for f in told["flips"] if f["rule_id"] == "apology.given"]
     assert (flip["call_id"], flip["after"], flip["words"]["quote"]) == ("C-1", "missed", "sorry")
+
+
+def test_scores_left_out_of_a_diff_are_to_be_had_by_an_option_that_it_has(tmp_path, capsys):
+    books = []
+    for phrase in ("so sorry", "account number"):
+        folder = tmp_path / phrase
+        folder.mkdir()
+        (folder / "apology.yaml").write_text(APOLOGY.replace("PHRASE", phrase))
+        (folder / "own.yaml").write_text("name: own\nextends: house\n")
+        books.append(load_rulebook(folder, recogniser=False))
+    calls = [transcript(f"C-{n}", CALLS["C-1"]) for n in range(22)]
+
+    show_backtest(backtest(calls, *books, scorecard="own"))
+
+    assert capsys.readouterr().out.splitlines()[-1] == "... and 2 more: --json"
 
 
 @pytest.mark.slow
@@ -193,6 +210,19 @@ def test_a_new_scorecard_is_listed_checked_and_shown(installation):
     done = installation.callaudit("scorecards", "lint", check=3)
     assert "acme.yaml:3:14 Expected a whole number, got text" in done.stdout
     assert "acme.yaml:4:8 “targt” is not a key here. Did you mean “target”?" in done.stdout
+
+
+@pytest.mark.parametrize("folder", ["rules", "rules/scorecards", "scorecards", "scorecards/scorecards"])
+def test_a_card_is_listed_as_ones_own_wherever_it_lies(installation, folder):
+    home = installation.root / folder
+    home.mkdir(parents=True)
+    (home / "acme.yaml").write_text("name: acme\nextends: house\n")
+    (home / "house.yaml").write_text("name: house\nextends: house\ntarget: 70\n")
+
+    lines = installation.callaudit("scorecards", "list").stdout.splitlines()
+
+    assert next(x for x in lines if x.startswith("acme ")).rstrip().endswith("yours")
+    assert "shipped, changed by you" in next(x for x in lines if x.startswith("house "))
 
 
 @pytest.mark.slow
