@@ -17,6 +17,13 @@ MARK = re.compile(r"\{(\w+) ([^}]*)\}")
 BESIDE = 1
 
 
+# Said over and over: the beginnings of numbers, names and addresses that never come to their end.
+REPEATED = (
+    "4 ", "nine ", "at ", "my ssn 536 22 8194 ", "account number 88 12 77 34 ", "zip code a b c ", "@a", "4-", "a.1-",
+    "email at bob dot ", "five million million ", "flat 3 18 oak street ", "card ", "GB29 ", "order 4471 born in may ",
+)  # fmt: skip
+
+
 class Case(NamedTuple):
     """A sentence or a short exchange, and what in it is personal: kinds with the (utterance, word) places of each."""
 
