@@ -36,8 +36,8 @@ demo: setup  ## Audit the sample calls and make the report
 	@echo "  $(BIN)/callaudit -c samples/callaudit.toml query \"from quotes('sorry')\""
 	@echo "  $(BIN)/callaudit -c samples/callaudit.toml audit samples/recordings/2026-03-04_C-1004_charged_twice.flac --scorecard six_step_process"
 
-test: setup  ## Run all tests
-	$(BIN)/python -m pytest --numprocesses auto --dist worksteal
+test: setup  ## Run the tests
+	$(BIN)/python -m pytest --numprocesses auto --dist worksteal --durations 20
 
 check: setup  ## Lint, types, layers, rule examples, generated docs, known vulnerabilities
 	$(BIN)/ruff check .
@@ -52,7 +52,8 @@ check: setup  ## Lint, types, layers, rule examples, generated docs, known vulne
 docs: setup  ## Write the generated pages in docs/
 	$(BIN)/python scripts/make_docs.py
 
-bench: setup  ## Run the benchmarks
+bench: setup  ## Run the benchmarks and the long rounds of tests
+	$(BIN)/python -m pytest -m long
 	@for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script || exit 1; done
 
 clean:  ## Remove the environment and what the demo made

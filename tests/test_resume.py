@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_killed_runs_end_with_the_rows_of_a_quiet_run_and_hear_nothing_twice():
     done = subprocess.run(
         [sys.executable, "benchmarks/resume_rounds.py", "1"],

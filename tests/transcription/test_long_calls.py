@@ -55,7 +55,7 @@ def with_peak(work: Callable[[], _Made]) -> tuple[_Made, float]:
         watcher.join()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc, which only Linux has")
 def test_three_hours_are_decoded_without_being_held_in_memory(tmp_path: Path):
     path = long_call(tmp_path / "call.wav")

