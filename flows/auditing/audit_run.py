@@ -8,6 +8,7 @@ from pathlib import Path
 from shutil import rmtree
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -150,6 +151,7 @@ class AuditRun:
         known = known_recordings(self.con, retry_failed=retry_failed)
         audited = audited_recordings(self.con)
         erased = erased_recordings(self.con)
+        zone = ZoneInfo(self.settings.site.timezone)
         taken: dict[str, str | None] = {}
         arrivals: list[Arrival] = []
         refused: list[Quarantined] = []
@@ -177,7 +179,7 @@ class AuditRun:
             self._erased += inbox.erased
             taken |= known_calls(self.con, [a.call.call_id for a in inbox.arrivals])
             for found in inbox.arrivals:
-                call = with_roster(found.call, self.roster, self.settings.site.queues)
+                call = with_roster(found.call, self.roster, self.settings.site.queues, zone=zone)
                 arrival = msgspec.structs.replace(found, call=call)
                 if arrival.call.call_id in taken:
                     refused.append(Quarantined.of(arrival, _taken(arrival)))
@@ -443,7 +445,9 @@ class AuditRun:
                     direction=call.direction,
                     interaction_id=call.interaction_id,
                 )
-                self._calls_found.setdefault(call.customer_id, []).append(contact)
+                # One that was refused before is known already, without its direction.
+                others = [c for c in self._calls_found.get(call.customer_id, ()) if c.call_id != call.call_id]
+                self._calls_found[call.customer_id] = [*others, contact]
         # What began after the newest call may not have come in yet, and a wrongly dated call is ahead of the clock.
         self._known_until = min(newest, self.started_at) if newest else None
 
