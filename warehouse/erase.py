@@ -212,7 +212,7 @@ def erase(
     """
     asked = arrow_table(pa.schema([("call_id", pa.string())]), [list(gone.calls)])
     with registered(con, {"gone": asked}), transaction(con):
-        _mind_the_gap(con)
+        _mind_the_gap(con, gone)
         for (table,) in con.execute(
             """
             select table_name from duckdb_columns() semi join duckdb_tables() using (database_name, table_oid)
@@ -366,16 +366,23 @@ def _traces(
     )
 
 
-def _mind_the_gap(con: duckdb.DuckDBPyConnection) -> None:
+def _mind_the_gap(con: duckdb.DuckDBPyConnection, gone: Gone) -> None:
     """Calls that stay although a later call with their customer goes: their promises cannot be judged again."""
     con.execute(
         """
         create or replace temp table orphaned as
+        with going as (
+            select call_id, customer_id, started_at from core.calls where call_id in (from batch_gone)
+            union
+            select call_id, customer_id, started_at from core.quarantine
+            where list_contains($recordings, sha256) and sha256 <> '' or list_contains($places, path)
+        )
         select distinct earlier.call_id, later.call_id as erased
         from core.calls earlier
-        join core.calls later on later.customer_id = earlier.customer_id and later.started_at > earlier.started_at
-        where later.call_id in (from batch_gone) and earlier.call_id not in (from batch_gone)
-        """
+        join going later on later.customer_id = earlier.customer_id and later.started_at > earlier.started_at
+        where earlier.call_id not in (from batch_gone)
+        """,
+        {"recordings": list(gone.recordings), "places": list(gone.places)},
     )
     con.execute(
         """
