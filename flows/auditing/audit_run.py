@@ -101,11 +101,16 @@ class AuditRun:
         self.roster = read_roster(settings.roster) if settings.roster else Roster()
         complete(settings)
         self.con = open_writer(settings.warehouse, patience=_BRIEF)
-        keep_clock(self.con, settings.site.timezone)
-        self.run_id = new_run_id(self.con, self.started_at)
+        try:
+            keep_clock(self.con, settings.site.timezone)
+            self.run_id = new_run_id(self.con, self.started_at)
+            self.refused_before = quarantined_files(self.con)
+        except BaseException:
+            # There is no context yet that would let go of the lock, and `serve` lives on.
+            self.con.close()
+            raise
         tell(Opened(run_id=self.run_id))
         self.recognition: Recognition | None = None
-        self.refused_before = quarantined_files(self.con)
         self.workers: ProcessWorkers | None = None
         self.elsewhere: DaskWorkers | None = None
         self._tally = Tally()
