@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime
+from zoneinfo import ZoneInfo
 
 from callaudit.audit_rules.rule_files.yaml_document import suggest
 from callaudit.flows.access import for_readers
@@ -12,7 +13,7 @@ from callaudit.flows.settings import Settings
 from callaudit.reports.weekly.edition import choose_edition
 from callaudit.transcription.errors import InputError
 from callaudit.transcription.transcript import Seconds
-from callaudit.warehouse.agreements import Agreement, keep_agreement
+from callaudit.warehouse.agreements import Agreement, drop_agreement, keep_agreement
 from callaudit.warehouse.published import Published, open_published
 
 _PLACE = re.compile(r"(?P<call>.+?)(?:@(?P<minutes>\d+):(?P<seconds>[0-5]\d))?")
@@ -20,9 +21,18 @@ _PLACE = re.compile(r"(?P<call>.+?)(?:@(?P<minutes>\d+):(?P<seconds>[0-5]\d))?")
 
 @for_readers
 def agree(
-    settings: Settings, agent: str, step: str, *, by: str, on: date, note: str = "", moments: Sequence[str] = ()
+    settings: Settings,
+    agent: str,
+    step: str,
+    *,
+    by: str,
+    on: date | None = None,
+    note: str = "",
+    moments: Sequence[str] = (),
 ) -> Agreement:
     """Keep what was agreed, and make the agent's page anew; `moments` are written `C-1004` or `C-1004@1:38`.
+
+    `on` is the day by the site's clock, as calls are counted; None for today.
 
     Raises InputError for an agent whom no call names, a step that the scorecard of the settings does not have, a day
     that is still to come and a moment in a call that is not this agent's.
@@ -31,7 +41,8 @@ def agree(
     with open_published(settings.published) as published:
         whom = choose_edition(published, agent=agent)
         agreement = Agreement(
-            agent_id=whom.agent, scorecard=scorecard, step=_known_step(published, scorecard, step), agreed_on=_past(on),
+            agent_id=whom.agent, scorecard=scorecard, step=_known_step(published, scorecard, step),
+            agreed_on=_past(on, settings.site.timezone),
             agreed_by=by, note=note, moments=tuple(_moment(published, whom.agent, one) for one in moments),
         )  # fmt: skip
     with written(settings) as con:
@@ -41,10 +52,36 @@ def agree(
     return agreement
 
 
-def _past(on: date) -> date:
-    if on > datetime.now(UTC).astimezone().date():
+@for_readers
+def withdraw(settings: Settings, agreement_id: str) -> Agreement:
+    """Take back what was agreed, by its id or the beginning of it, and make the pages anew; returns what it was.
+
+    Raises InputError where no agreement has that id, or several begin with it.
+    """
+    with open_published(settings.published) as published:
+        rows = published.rows(
+            "select * from agreements where agreement_id ^@ $id and $id <> '' order by agreement_id",
+            {"id": agreement_id},
+        )
+    if len(rows) != 1:
+        found = "several agreements begin" if rows else "no agreement begins"
+        raise InputError(f"{found} with the id “{agreement_id}”", tries=("callaudit coaching list",))
+    (row,) = rows
+    with written(settings) as con:
+        drop_agreement(con, row["agreement_id"])
+    with open_published(settings.published) as published:
+        remake_places(settings, published)
+    return Agreement(
+        agent_id=row["agent_id"], scorecard=row["scorecard"], step=row["step"], agreed_on=row["agreed_on"],
+        agreed_by=row["agreed_by"], note=row["note"], moments=tuple((m["call_id"], m["at_s"]) for m in row["moments"]),
+    )  # fmt: skip
+
+
+def _past(on: date | None, timezone: str) -> date:
+    today = datetime.now(ZoneInfo(timezone)).date()
+    if on is not None and on > today:
         raise InputError(f"{on} is still to come", tries=("--on with the day it was agreed on",))
-    return on
+    return on or today
 
 
 def _known_step(published: Published, scorecard: str, step: str) -> str:

@@ -14,10 +14,13 @@ from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
 from callaudit.flows.auditing.batch_audit import contacts_in
 from callaudit.flows.auditing.transcription_pool import choose_engine, refusal
 from callaudit.flows.settings import EngineSettings, Settings
+from callaudit.flows.telemetry.error_log import write_down
 from callaudit.reports.statistics import Rate
 from callaudit.transcription.engines import Engine, EngineName, EngineUnavailable
-from callaudit.transcription.errors import InputError
+from callaudit.transcription.errors import InputError, Trace
 from callaudit.transcription.inbox import Arrival, Source
+from callaudit.transcription.inbox.arrival import fetched_path
+from callaudit.transcription.inbox.storage import is_remote, storage_of
 from callaudit.transcription.transcribe import glossary_of, provenance_of, transcribe
 from callaudit.transcription.transcript import Transcript
 from callaudit.warehouse.connect import open_writer
@@ -34,12 +37,14 @@ class Fragile(msgspec.Struct, frozen=True, kw_only=True):
 
     - `way`: what heard again, for a person.
     - `judged`: every live rule that said met or missed of the stored words, beside what it says of the others.
-    - `lost`: calls of the sample whose recording is gone, has changed, or could not be heard.
+    - `lost`: calls of the sample whose recording is gone, has changed, or is out of reach.
+    - `broken`: calls of the sample on which callaudit broke down; errors.log says where.
     """
 
     way: str
     judged: tuple[HeardAgain, ...]
     lost: tuple[str, ...]
+    broken: tuple[str, ...]
 
     @property
     def calls(self) -> int:
@@ -83,7 +88,8 @@ def hear_again(
     """Hear a random sample of stored calls in another way, judge both by the same rules, and store what came of it.
 
     `week` is an ISO week, "" for all; `tell` hears how far it is. What was heard is stored also where it is stopped.
-    Nothing of the stored words and verdicts is changed.
+    Nothing of the stored words and verdicts is changed. Recordings in an object store are fetched for as long as they
+    are heard.
 
     Raises:
         InputError: nothing is published, or no call was transcribed by the settings' engine and judged by its rules.
@@ -113,15 +119,19 @@ def hear_again(
     sources = {source.name: source for source in settings.inbox_sources()}
     judged: list[HeardAgain] = []
     lost: list[str] = []
+    broken: dict[str, Trace] = {}
     try:
         for number, one in enumerate(drawn, start=1):
             tell(f"{number} of {len(drawn)}: {one.call_id}")
-            arrival = _arrival(one, stored[one.call_id], sources, zone=settings.site.timezone)
+            arrival = _arrival(one, stored[one.call_id], sources, settings=settings)
             try:
                 heard = transcribe(arrival, other, settings=settings.transcription, spill=settings.decoded)
             except Exception as error:
-                refusal(arrival, error)  # What concerns every call is raised.
-                lost.append(one.call_id)
+                why = refusal(arrival, error)  # What concerns every call is raised.
+                if why.trace is None:
+                    lost.append(one.call_id)
+                else:
+                    broken[one.call_id] = why.trace
                 continue
             p = provenance_of(other, settings.transcription, glossary_of(arrival), arrival.source.announcements)
             judged += [
@@ -140,6 +150,8 @@ def hear_again(
                 for rule_id, verdict, again in _both(stored[one.call_id], heard, rulebook, calls)
             ]
     finally:
+        for trace in dict.fromkeys(broken.values()):
+            write_down(trace, home=settings.home, at=datetime.now(UTC))
         if judged:
             with closing(open_writer(settings.warehouse)) as con:
                 store(con, judged)
@@ -149,15 +161,20 @@ def hear_again(
         way=way,
         judged=tuple(one for one in judged if one.rule_id in live and one.verdict in _COUNTED),
         lost=tuple(lost),
+        broken=tuple(broken),
     )
 
 
-def _arrival(one: Sampled, stored: Transcript, sources: dict[str, Source], *, zone: str) -> Arrival:
+def _arrival(one: Sampled, stored: Transcript, sources: dict[str, Source], *, settings: Settings) -> Arrival:
     """The recording as the run found it, with the metadata that are stored."""
-    path = Path(one.path)
+    path, key = Path(one.path), ""
     # A folder that was named on the command line is no source of the settings.
-    source = sources.get(one.source) or Source(name=one.source, folder=path.parent, zone=zone, metadata="optional")
-    return Arrival(path=path, sha256=one.sha256, size=0, call=stored.call, source=source)
+    source = sources.get(one.source) or Source(
+        name=one.source, folder=path.parent, zone=settings.site.timezone, metadata="optional"
+    )
+    if is_remote(source):
+        path, key = fetched_path(settings.fetched, one.path), one.path.removeprefix(storage_of(source).place(""))
+    return Arrival(path=path, sha256=one.sha256, size=0, call=stored.call, source=source, key=key)
 
 
 def _both(

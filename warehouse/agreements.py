@@ -42,3 +42,10 @@ def keep_agreement(con: duckdb.DuckDBPyConnection, agreement: Agreement, *, at: 
         for position, (call_id, second) in enumerate(agreement.moments):
             con.execute("insert into core.saved_moments values (?, ?, ?, ?)", [key, position, call_id, second])
     return True
+
+
+def drop_agreement(con: duckdb.DuckDBPyConnection, agreement_id: str) -> None:
+    """Take it back, with the moments that were listened to."""
+    with transaction(con):
+        for table in ("agreements", "saved_moments"):
+            con.execute(f"delete from core.{table} where agreement_id = ?", [agreement_id])  # noqa: S608  Names of ours.

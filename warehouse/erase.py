@@ -212,7 +212,8 @@ def erase(
     """
     asked = arrow_table(pa.schema([("call_id", pa.string())]), [list(gone.calls)])
     with registered(con, {"gone": asked}), transaction(con):
-        _mind_the_gap(con)
+        _mind_the_gap(con, gone)
+        con.execute(_WITHOUT_NOTES.format("batch_gone"))
         for (table,) in con.execute(
             """
             select table_name from duckdb_columns() semi join duckdb_tables() using (database_name, table_oid)
@@ -229,6 +230,7 @@ def erase(
             {"recordings": list(gone.recordings), "places": list(gone.places)},
         )
         _forget_in_messages(con, (*gone.names, *gone.calls, *gone.places))
+        _forget_in_notes(con, (*gone.names, *gone.calls, *gone.places))
         con.execute("delete from core.erasures where erasure_id = ?", [erasure_id])
         for recording in gone.recordings:
             con.execute(
@@ -255,6 +257,7 @@ def remove_words(con: duckdb.DuckDBPyConnection, call_ids: Collection[str], *, o
     with registered(con, {"aged": asked}), transaction(con):
         for statement in _WITHOUT_WORDS:
             con.execute(f"{statement} where call_id in (from batch_aged)")
+        con.execute(_WITHOUT_NOTES.format("batch_aged"))
         con.execute(
             "update core.transcripts set words_removed_on = ? "
             "where words_removed_on is null and call_id in (from batch_aged)",
@@ -280,6 +283,11 @@ _WITHOUT_WORDS = (
     "update core.reviews set note = ''",
     "update core.dispute_events set note = ''",
 )
+# Of what was agreed about a moment of a call.
+_WITHOUT_NOTES = """
+    update core.agreements set note = ''
+    where agreement_id in (select agreement_id from core.saved_moments where call_id in (from {}))
+"""
 
 
 def rewrite(con: duckdb.DuckDBPyConnection) -> None:
@@ -366,16 +374,23 @@ def _traces(
     )
 
 
-def _mind_the_gap(con: duckdb.DuckDBPyConnection) -> None:
+def _mind_the_gap(con: duckdb.DuckDBPyConnection, gone: Gone) -> None:
     """Calls that stay although a later call with their customer goes: their promises cannot be judged again."""
     con.execute(
         """
         create or replace temp table orphaned as
+        with going as (
+            select call_id, customer_id, started_at from core.calls where call_id in (from batch_gone)
+            union
+            select call_id, customer_id, started_at from core.quarantine
+            where list_contains($recordings, sha256) and sha256 <> '' or list_contains($places, path)
+        )
         select distinct earlier.call_id, later.call_id as erased
         from core.calls earlier
-        join core.calls later on later.customer_id = earlier.customer_id and later.started_at > earlier.started_at
-        where later.call_id in (from batch_gone) and earlier.call_id not in (from batch_gone)
-        """
+        join going later on later.customer_id = earlier.customer_id and later.started_at > earlier.started_at
+        where earlier.call_id not in (from batch_gone)
+        """,
+        {"recordings": list(gone.recordings), "places": list(gone.places)},
     )
     con.execute(
         """
@@ -400,3 +415,11 @@ def _forget_in_messages(con: duckdb.DuckDBPyConnection, names: Collection[str]) 
     for run_id, message in con.execute("select run_id, message from core.runs where message <> ''").fetchall():
         if any(pattern.search(message) for pattern in patterns):
             con.execute("update core.runs set message = 'failed on what was erased since' where run_id = ?", [run_id])
+
+
+def _forget_in_notes(con: duckdb.DuckDBPyConnection, names: Collection[str]) -> None:
+    """What was agreed with an agent may have been agreed over a customer."""
+    patterns = [whole_word(name) for name in names if name]
+    for agreement_id, note in con.execute("select agreement_id, note from core.agreements where note <> ''").fetchall():
+        if any(pattern.search(note) for pattern in patterns):
+            con.execute("update core.agreements set note = '' where agreement_id = ?", [agreement_id])

@@ -18,7 +18,7 @@ def coaching_agree(
     by: Annotated[str, typer.Option(metavar="NAME", help="Who agreed it with the agent.")],
     note: Annotated[str, typer.Option(metavar="TEXT", help="What was agreed.")] = "",
     on: Annotated[
-        datetime | None, typer.Option(metavar="DAY", formats=["%Y-%m-%d"], help="The day. Default: today.")
+        datetime | None, typer.Option(metavar="DAY", formats=["%Y-%m-%d"], help="The day. Default: the site's today.")
     ] = None,
     moment: Annotated[
         list[str] | None,
@@ -35,7 +35,7 @@ def coaching_agree(
     from callaudit.reports.page import agent_link
 
     settings = load_settings(given.config)
-    day = (on or datetime.now().astimezone()).date()
+    day = on.date() if on else None
     kept = agree(settings, agent, step, by=by, on=day, note=note, moments=moment or ())
     out.print(f"Kept: {kept.step}, agreed on {kept.agreed_on}.")
     out.print(f"The agent's page: [bold]{settings.reports / agent_link(kept.agent_id)}[/]")
@@ -56,10 +56,26 @@ def coaching_list(
         whom = choose_edition(published, agent=agent).agent
         rows = published.rows(
             """
-            select agreed_on as "on", coalesce(agent_name, agent_id) as agent, step, agreed_by as by, note,
-                len(moments) as moments
+            select left(agreement_id, 8) as id, agreed_on as "on", coalesce(agent_name, agent_id) as agent, step,
+                agreed_by as by, note, len(moments) as moments
             from agreements where $agent in ('', agent_id) order by agreed_on desc, agent_id, step
             """,
             {"agent": whom},
         )
     show_rows(rows, empty="Nothing was agreed yet.")
+
+
+@commands.command("remove")
+def coaching_remove(
+    agreement: Annotated[str, typer.Argument(metavar="ID", help="As `coaching list` shows it.")],
+) -> None:
+    """Take back what was agreed; it leaves the agent's page too.
+
+    Example: callaudit coaching remove 3f9a01bc
+    """
+    from callaudit.console import out
+    from callaudit.flows.coaching import withdraw
+    from callaudit.flows.settings import load_settings
+
+    gone = withdraw(load_settings(given.config), agreement)
+    out.print(f"Removed: {gone.step}, agreed on {gone.agreed_on}.")

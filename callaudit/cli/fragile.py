@@ -43,4 +43,6 @@ def fragile(
         f"{counted(len(found.judged), 'verdict')}[/] met or missed came out otherwise{share}.",
     )
     if found.lost:
-        out.print(f"Not heard again, recording gone or changed: {', '.join(found.lost)}.", markup=False)
+        out.print(f"Not heard again, recording gone, changed or out of reach: {', '.join(found.lost)}.", markup=False)
+    if found.broken:
+        out.print(f"Could not be heard again, errors.log says why: {', '.join(found.broken)}.", markup=False)

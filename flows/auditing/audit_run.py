@@ -8,6 +8,7 @@ from pathlib import Path
 from shutil import rmtree
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -100,11 +101,16 @@ class AuditRun:
         self.roster = read_roster(settings.roster) if settings.roster else Roster()
         complete(settings)
         self.con = open_writer(settings.warehouse, patience=_BRIEF)
-        keep_clock(self.con, settings.site.timezone)
-        self.run_id = new_run_id(self.con, self.started_at)
+        try:
+            keep_clock(self.con, settings.site.timezone)
+            self.run_id = new_run_id(self.con, self.started_at)
+            self.refused_before = quarantined_files(self.con)
+        except BaseException:
+            # There is no context yet that would let go of the lock, and `serve` lives on.
+            self.con.close()
+            raise
         tell(Opened(run_id=self.run_id))
         self.recognition: Recognition | None = None
-        self.refused_before = quarantined_files(self.con)
         self.workers: ProcessWorkers | None = None
         self.elsewhere: DaskWorkers | None = None
         self._tally = Tally()
@@ -150,6 +156,7 @@ class AuditRun:
         known = known_recordings(self.con, retry_failed=retry_failed)
         audited = audited_recordings(self.con)
         erased = erased_recordings(self.con)
+        zone = ZoneInfo(self.settings.site.timezone)
         taken: dict[str, str | None] = {}
         arrivals: list[Arrival] = []
         refused: list[Quarantined] = []
@@ -177,7 +184,7 @@ class AuditRun:
             self._erased += inbox.erased
             taken |= known_calls(self.con, [a.call.call_id for a in inbox.arrivals])
             for found in inbox.arrivals:
-                call = with_roster(found.call, self.roster, self.settings.site.queues)
+                call = with_roster(found.call, self.roster, self.settings.site.queues, zone=zone)
                 arrival = msgspec.structs.replace(found, call=call)
                 if arrival.call.call_id in taken:
                     refused.append(Quarantined.of(arrival, _taken(arrival)))
@@ -443,7 +450,9 @@ class AuditRun:
                     direction=call.direction,
                     interaction_id=call.interaction_id,
                 )
-                self._calls_found.setdefault(call.customer_id, []).append(contact)
+                # One that was refused before is known already, without its direction.
+                others = [c for c in self._calls_found.get(call.customer_id, ()) if c.call_id != call.call_id]
+                self._calls_found[call.customer_id] = [*others, contact]
         # What began after the newest call may not have come in yet, and a wrongly dated call is ahead of the clock.
         self._known_until = min(newest, self.started_at) if newest else None
 

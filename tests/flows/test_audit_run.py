@@ -2,12 +2,13 @@
 
 import os
 import signal
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import msgspec
 import pytest
 
 from callaudit.flows.auditing.audit_run import AuditRun
+from callaudit.flows.erasure.erase import erase_now
 from callaudit.flows.settings import load_settings
 from callaudit.transcription.errors import SetupError
 from callaudit.transcription.transcript import SpeakerRole, Transcript, Utterance
@@ -119,6 +120,62 @@ def test_a_promise_is_open_until_a_later_call_keeps_it(installation, clip, other
     )
     run_once(settings, at=datetime(2026, 3, 10, 2, tzinfo=UTC))
     assert promise_verdict(settings) == "met"
+
+
+SPEAKERS = 'folder = "inbox"\nspeakers = { "A" = "agent", "C" = "customer" }'
+FED_UP = ("C: This is ridiculous, I am fed up.", "A: I am sorry. I will call you back tomorrow.")
+NIGHT = datetime(2026, 3, 9, 2, tzinfo=UTC)
+
+
+def promised_and_called_back_in_a_file_that_cannot_be_read(installation):
+    installation.settings.write_text(installation.settings.read_text().replace('folder = "inbox"', SPEAKERS))
+    installation.say("T-1", *FED_UP, started_at=STARTED["started_at"], customer={"id": "K-1"}, direction="inbound")
+    back = {"started_at": "2026-03-03T16:00:00-05:00", "customer": {"id": "K-1"}, "direction": "outbound"}
+    path = installation.say("T-2", "A: I call you back.", **back)
+    path.write_text(path.read_text() + "\n2\n90:00:00,000 --> 90:00:01,000\nC: Good.\n")
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+    # A call of somebody else: the promise is due by then.
+    installation.say("T-9", "C: Hello.", "A: Hello.", started_at="2026-03-07T10:00:00-05:00")
+    assert installation.run(at=NIGHT).quarantined == 1
+    return load_settings(installation.settings)
+
+
+def test_a_call_back_that_cannot_be_audited_never_turns_a_promise_to_a_broken_one(installation):
+    settings = promised_and_called_back_in_a_file_that_cannot_be_read(installation)
+    assert promise_verdict(settings) == "met"
+
+    for night in (1, 2):
+        installation.run(at=NIGHT + timedelta(days=night))
+
+        assert promise_verdict(settings) == "not_assessable"
+        with open_published(settings.published) as published:
+            assert published.rows("select outcome from promises") == [{"outcome": "unknown"}]
+            assert "T-2" in published.rows("select reason from findings where reason_code like 'contact%'")[0]["reason"]
+
+
+def test_a_call_back_that_can_be_read_after_all_has_kept_the_promise(installation):
+    settings = promised_and_called_back_in_a_file_that_cannot_be_read(installation)
+    path = installation.inbox / "T-2.srt"
+    path.write_text(path.read_text().partition("\n2\n90:")[0])
+    os.utime(path, (1_700_000_000, 1_700_000_000))
+
+    assert installation.run(at=NIGHT + timedelta(days=1)).audited == 1
+
+    assert promise_verdict(settings) == "met"
+
+
+def test_a_promise_is_not_broken_by_erasing_the_file_of_the_call_back(installation):
+    settings = promised_and_called_back_in_a_file_that_cannot_be_read(installation)
+    (installation.inbox / "T-2.srt").unlink()
+    (installation.inbox / "T-2.srt.json").unlink()
+    left = erase_now(settings, call_id="T-2")
+    assert (left.rows_left, left.files_left) == ((), ())
+
+    installation.run(at=NIGHT + timedelta(days=1))
+
+    assert promise_verdict(settings) == "met"
+    with open_published(settings.published) as published:
+        assert published.rows("select outcome from promises") == [{"outcome": "unknown"}]
 
 
 def promise_verdict(settings):

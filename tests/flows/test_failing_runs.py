@@ -10,6 +10,8 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 
+import duckdb
+import msgspec
 import pytest
 
 from callaudit.cli.run_history import past_runs
@@ -53,6 +55,22 @@ def test_publishing_that_failed_says_why_and_works_when_it_is_tried_again(instal
     assert last_run(installation).state == "finished"
     with open_published(in_the_way) as copy:
         assert copy.rows("select call_id from calls") == [{"call_id": "T-1"}]
+
+
+def test_a_run_that_cannot_begin_lets_go_of_the_warehouse(installation):
+    with ready_to_publish(installation) as run:
+        run.finish()
+    settings = load_settings(installation.settings)
+    nowhere = msgspec.structs.replace(settings, site=msgspec.structs.replace(settings.site, timezone="No/Where"))
+
+    with pytest.raises(duckdb.Error) as error:
+        AuditRun(nowhere, started_at=AT)
+
+    assert "No/Where" in str(error.value)
+    # The error still holds the run that was not made; another process opens the warehouse all the same.
+    code = "import sys; from pathlib import Path; from callaudit.warehouse.connect import open_writer; "
+    code += "open_writer(Path(sys.argv[1])).close()"
+    subprocess.run([sys.executable, "-c", code, str(settings.warehouse)], check=True)
 
 
 def test_a_run_whose_publishing_failed_for_good_is_a_failed_run(installation):

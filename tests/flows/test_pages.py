@@ -1,14 +1,18 @@
 """What `callaudit report` writes for an edition, and the key of its pseudonyms."""
 
 import stat
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 
+import msgspec
 import pytest
 
-from callaudit.flows.coaching import agree
+from callaudit.flows.coaching import agree, withdraw
+from callaudit.flows.erasure.erase import erase_now
 from callaudit.flows.report_files import Narrowed, make_report, pseudonym_key
 from callaudit.flows.settings import load_settings
 from callaudit.transcription.errors import InputError, SetupError
+from callaudit.warehouse.published import open_published
+from tests.flows.test_erasure import rows_with
 
 WEEK = "2026-W10"
 SAID = ("C: This is ridiculous, I am fed up and furious.", "A: I am so sorry that your heater broke, I understand.")
@@ -78,6 +82,48 @@ def test_what_is_agreed_with_an_agent_stands_on_their_page_and_what_cannot_be_is
     ):
         with pytest.raises(InputError, match=why):
             agree(settings, "Bo Lind", **{"step": "apology", "by": "Lea Roth", "on": date(2026, 3, 5), **wrong})
+
+
+@pytest.mark.parametrize(("zone", "ahead"), [("Pacific/Kiritimati", 14), ("Pacific/Niue", -11)])
+def test_today_is_the_day_of_the_site_wherever_the_machine_is(settings, zone, ahead):
+    there = msgspec.structs.replace(settings, site=msgspec.structs.replace(settings.site, timezone=zone))
+    today = (datetime.now(UTC) + timedelta(hours=ahead)).date()
+
+    assert agree(there, "Bo Lind", "apology", by="Lea Roth").agreed_on == today
+    assert agree(there, "Bo Lind", "apology", by="Lea Roth", on=today, note="again").agreed_on == today
+    with pytest.raises(InputError, match="still to come"):
+        agree(there, "Bo Lind", "apology", by="Lea Roth", on=today + timedelta(days=1))
+
+
+def test_what_was_agreed_can_be_taken_back(settings):
+    for note in ("say what for", "name it"):
+        agree(settings, "Bo Lind", "apology", by="Lea Roth", on=date(2026, 3, 5), note=note, moments=["C-1@0:04"])
+    with open_published(settings.published) as published:
+        ids = {row["note"]: row["agreement_id"] for row in published.rows("from agreements")}
+
+    assert withdraw(settings, ids["say what for"][:8]).note == "say what for"
+
+    page = (settings.reports / "agents" / "person1.html").read_text()
+    assert ("say what for" in page, "name it" in page) == (False, True)
+    assert rows_with(settings.warehouse, "say what for", ids["say what for"]) == []
+    for unknown in (ids["say what for"], ""):
+        with pytest.raises(InputError, match="no agreement begins"):
+            withdraw(settings, unknown)
+
+
+@pytest.mark.parametrize(("note", "moments"), [("as with K-9", []), ("name it", ["C-1@0:04"])])
+def test_a_note_of_coaching_goes_with_who_is_erased(settings, installation, note, moments):
+    installation.say("C-8", *SAID, started_at="2026-03-06T10:00:00+00:00", customer={"id": "K-9"})
+    installation.run(at=datetime(2026, 3, 10, tzinfo=UTC))
+    for said in (note, "stays"):
+        agree(settings, "Bo Lind", "apology", by="Lea Roth", on=date(2026, 3, 5), note=said,
+              moments=moments if said == note else ())  # fmt: skip
+
+    erased = erase_now(settings, call_id="C-1") if moments else erase_now(settings, customer_id="K-9")
+
+    assert erased.rows_left == ()
+    with open_published(settings.published) as published:
+        assert sorted(row["note"] for row in published.rows("from agreements")) == ["", "stays"]
 
 
 def test_under_pseudonyms_no_call_page_is_made_and_the_key_stays_with_its_owner(settings):

@@ -5,14 +5,17 @@
     A17,Ines Okafor,Retention,late,2024-05-01,en,2026-03-02
 
 A row holds from its day on (`from`; empty: from the beginning) until the agent's next one, so that a call has the team
-that its agent was in on that day. Only `agent_id` must be there; what the recording's own metadata say goes first.
+that its agent was in on that day, by the site's clock. Only `agent_id` must be there; what the recording's own metadata
+say goes first.
 """
 
 import csv
 import io
 from collections.abc import Mapping
 from datetime import date
+from functools import cached_property
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import msgspec
 
@@ -34,23 +37,39 @@ class Post(msgspec.Struct, frozen=True, kw_only=True, order=True):
     language: str | None = None
 
 
-class Roster(msgspec.Struct, frozen=True):
+class Roster(msgspec.Struct, frozen=True, dict=True):
     """All posts, in order of agent and day."""
 
     posts: tuple[Post, ...] = ()
 
-    def of(self, call: Call) -> Post | None:
-        """The post of the call's agent on its day; by name where the metadata have no id and one agent alone has it.
+    def of(self, call: Call, zone: ZoneInfo) -> Post | None:
+        """The post of the call's agent on its day in the zone; by name where there is no id and one agent alone has it.
 
         None for an agent who is not on the roster, or not yet, and for an undated call of one whose post changed.
         """
-        ids = {p.agent_id for p in self.posts if p.name is not None and p.name == call.agent_name}
-        agent_id = call.agent_id or (ids.pop() if len(ids) == 1 else None)
-        theirs = [p for p in self.posts if p.agent_id == agent_id]
+        ids = self._ids.get(call.agent_name or "", set())
+        agent_id = call.agent_id or (next(iter(ids)) if len(ids) == 1 else "")
+        theirs = self._of_agent.get(agent_id, [])
         if call.started_at is None:
             return theirs[0] if len(theirs) == 1 else None
-        day = call.started_at.date()
+        day = call.started_at.astimezone(zone).date()
         return next((p for p in reversed(theirs) if p.since <= day), None)
+
+    # Asked for every recording of an inbox.
+    @cached_property
+    def _of_agent(self) -> dict[str, list[Post]]:
+        found: dict[str, list[Post]] = {}
+        for post in self.posts:
+            found.setdefault(post.agent_id, []).append(post)
+        return found
+
+    @cached_property
+    def _ids(self) -> dict[str, set[str]]:
+        found: dict[str, set[str]] = {}
+        for post in self.posts:
+            found.setdefault(post.name or "", set()).add(post.agent_id)
+        found.pop("", None)
+        return found
 
 
 def read_roster(path: Path) -> Roster:
@@ -104,9 +123,12 @@ def _day(told: Mapping[str, str], column: str, place: str) -> date | None:
         raise SetupError(f"{place}: {column} is “{told[column]}”", why="A day is 2026-03-02.", tries=_TRIES) from error
 
 
-def with_roster(call: Call, roster: Roster, queues: Mapping[str, str]) -> Call:
-    """The call with what its metadata leave open of its agent, and its queue under the name people know it by."""
-    post = roster.of(call)
+def with_roster(call: Call, roster: Roster, queues: Mapping[str, str], *, zone: ZoneInfo) -> Call:
+    """The call with what its metadata leave open of its agent, and its queue under the name people know it by.
+
+    `zone` is the site's: its clock says on which day a call was.
+    """
+    post = roster.of(call, zone)
     named = msgspec.structs.replace(call, queue=queues.get(call.queue, call.queue)) if call.queue else call
     if post is None:
         return named

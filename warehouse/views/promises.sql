@@ -9,13 +9,29 @@ select least(
 ) as known_until;
 comment on view core.known_until is 'One row: until when calls are known, so that a promise due by then is kept or broken. Key: known_until.';
 
+-- What kept promises are looked for in. A file that could not be audited may hold the very call, and which way it went is
+-- not stored of it. Under an id that is taken it is counted as the call that has it.
+
+-- one row per dated call of a known customer
+create view core.contacts as
+select customer_id, call_id, started_at, direction, interaction_id
+from core.calls
+where customer_id is not null and started_at is not null
+  and call_id not in (select call_id from core.impossible_calls)
+union all
+select distinct customer_id, call_id, started_at, null, null
+from core.quarantine
+where resolved_run_id is null and customer_id is not null and started_at is not null
+  and call_id not in (select call_id from core.calls);
+comment on view core.contacts is 'One row per dated call of a known customer, those that could not be audited included (without direction). Key: call_id, started_at.';
+
 -- one row per call and promise to contact the customer, as `audit_rules.matchers.kept_promise` judges it
 -- kept:    an outbound call with the same customer, of another conversation, started by the due time
 -- broken:  none did, calls are known until the due time, and a call was promised
 -- open:    the due time is later than calls are known
 -- unknown: calls cannot tell: the call has no date or no customer id or could not be judged; the promise was, or may have
---          been, to be kept in writing; a call in time has no direction or is of the same conversation; or a later call
---          was erased
+--          been, to be kept in writing; a call in time has no direction, could not be audited or is of the same
+--          conversation; or a later call was erased
 create view promises as
 with made as (
     select p.*, c.customer_id, c.started_at, c.interaction_id, m.upset
@@ -35,12 +51,11 @@ contacted as (
             later.direction = 'outbound' and (later.interaction_id = made.interaction_id) is not true
         ) as kept_at
     from made
-    join core.calls later
+    join core.contacts later
         on later.customer_id = made.customer_id
         and later.started_at > made.started_at
         and later.started_at <= made.due_at
-    where later.call_id <> made.call_id and later.call_id not in (select call_id from core.impossible_calls)
-      and later.direction is distinct from 'inbound'
+    where later.call_id <> made.call_id and later.direction is distinct from 'inbound'
     group by made.call_id, made.promise
 )
 select
