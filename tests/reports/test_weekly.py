@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from callaudit.audit_rules.acts.said import Witness
 from callaudit.audit_rules.finding import Verdict
 from callaudit.reports.statistics import Rate, wilson
 from callaudit.reports.weekly import render
@@ -136,6 +137,22 @@ def test_every_call_with_a_critical_miss_is_listened_to_first_under_its_agent(fe
     assert sorted(call for calls in heard.values() for call in calls) == [f"w10-{i}" for i in range(5)]
     assert heard["Anton Martin"] == ["w10-0", "w10-3"]
     assert first.more == 0
+
+
+def test_where_the_recogniser_alone_accuses_no_miss_is_called_critical(published, centre):
+    proven, accused = centre.angry_call("proven", on(3), 0), centre.angry_call("accused", on(4), 1)
+    alone = tuple(msgspec.structs.replace(f, witness=Witness.RECOGNISER) for f in accused.audit.findings)
+    accused = AuditedCall(accused.transcript, msgspec.structs.replace(accused.audit, findings=alone))
+
+    page = weekly(read(published([proven, accused]), week=WEEK, scorecard="house"))
+
+    assert {f.name: f.value for f in page.figures}["Calls with a critical miss"] == "1 of 2"
+    assert any(known.point.startswith("In 1 call the agent blamed the customer") for known in page.know)
+    first = [moment for _, moments in page.first.by_agent for moment in moments]
+    assert (first[0].call_id, first[0].critical) == ("proven", True)
+    assert "accused" in {moment.call_id for moment in first}
+    assert not any(moment.critical for moment in first if moment.call_id == "accused")
+    assert page.first.more == 0
 
 
 def test_the_worst_step_is_named_the_same_wherever_one_is(many):
