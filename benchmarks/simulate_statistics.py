@@ -167,7 +167,7 @@ def draw(centre: Centre, random: np.random.Generator) -> Drawn:
             {"step_number": n, "step": s, "step_title": s, "rule_id": s, "asks": s, "critical": False, "status": "live"}
             for n, s in enumerate(STEPS, 1)
         ],
-        scorecards=scorecards, step_losses=[],
+        scorecards=scorecards, step_losses=[], targets=[], critical_rules=[], measures=[],
         agents=[
             {"agent_id": f"a{i}", "agent_name": f"a{i}", "team": f"t{team_of[i]}", "calls": int(calls_of[i]),
              "met": int(month[0, i].sum()), "judged": int(month[1, i].sum()), "calls_with_critical_miss": 0}
@@ -180,7 +180,7 @@ def draw(centre: Centre, random: np.random.Generator) -> Drawn:
         ],
         agent_calls=per_call, calls=[], calls_by_agent=by_agent, moments=[], funnel=[], coverage=[],
         not_audited=lost, undated=0, erased=[],
-        engines=[], unheard=[], versions=[], rule_changes=[], reviews=[], rule_reviews=[],
+        engines=[], unheard=[], heard_again=[], versions=[], rule_changes=[], reviews=[], rule_reviews=[],
     )  # fmt: skip
     return Drawn(
         readings=readings, agent_rates=rates, agent_overall=(rates * APPLIES).sum(1) / APPLIES.sum(), team_of=team_of

@@ -160,7 +160,7 @@ def _alone(path: Path, link: str) -> bytes:
     if link:
         folder = escape(link.rpartition("/")[0])
         return re.sub(rf'href="{_BESIDE}', lambda _: f'href="{folder}/', text).encode()
-    return re.sub(rf'<a href="{_BESIDE}[^"]*"[^>]*>(.*?)</a>', r"\1", text, flags=re.DOTALL).encode()
+    return re.sub(rf'<a\b[^>]*\bhref="{_BESIDE}[^"]*"[^>]*>(.*?)</a>', r"\1", text, flags=re.DOTALL).encode()
 
 
 def _picture(readings: Readings) -> bytes:

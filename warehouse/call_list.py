@@ -49,6 +49,8 @@ def list_calls(published: Published, asked: Asked) -> tuple[list[dict[str, Any]]
 
     Raises InputError where nobody and nothing has the name that was asked for, with the nearest that somebody has.
     """
+    # No call is left out for want of a score, so a scorecard that is not there would list them all.
+    _check_name(published, asked, "scorecard")
     values = {
         "card": asked.scorecard, "week": asked.week, "agent": asked.agent, "team": asked.team, "queue": asked.queue,
         "step": asked.step, "verdict": asked.verdict or "",
@@ -80,25 +82,28 @@ def list_calls(published: Published, asked: Asked) -> tuple[list[dict[str, Any]]
     rows = published.rows(sql, {name: value for name, value in values.items() if f"${name}" in sql})
     count = rows[0]["of_all"] if rows else 0
     if not rows:
-        _check_names(published, asked)
+        for what in _NAMES:
+            _check_name(published, asked, what)
     (site,) = published.rows("select site_timezone() as zone")
     named = {"started_local": f"started ({site['zone']})"}
     return [{named.get(name, name): value for name, value in row.items() if name != "of_all"} for row in rows], count
 
 
-def _check_names(published: Published, asked: Asked) -> None:
-    known = {
-        "week": ("select distinct iso_week from calls", asked.week),
-        "agent": ("select distinct unnest([agent_id, agent_name]) from calls", asked.agent),
-        "team": ("select distinct team from calls", asked.team),
-        "queue": ("select distinct queue from calls", asked.queue),
-        "scorecard": ("select distinct scorecard from scorecard_rules", asked.scorecard),
-        "step": ("select distinct step from scorecard_rules where scorecard = $card", asked.step),
-    }
-    for what, (sql, name) in known.items():
-        rows = published.rows(sql, {"card": asked.scorecard} if "$card" in sql else None) if name else []
-        names = sorted({str(value) for row in rows for value in row.values() if value is not None})
-        if name and name not in names:
-            listed = f"There are: {', '.join(names)}." if len(names) <= 20 else f"There are {len(names):,}."
-            near = suggest(name, names).removeprefix(". ")
-            raise InputError(f"there is no {what} “{name}” in the audited calls", why=f"{listed} {near}".strip())
+_NAMES = {
+    "week": "select distinct iso_week from calls",
+    "agent": "select distinct unnest([agent_id, agent_name]) from calls",
+    "team": "select distinct team from calls",
+    "queue": "select distinct queue from calls",
+    "scorecard": "select scorecard from scorecard_rules union select scorecard from call_scorecards",
+    "step": "select distinct step from scorecard_rules where scorecard = $card",
+}
+
+
+def _check_name(published: Published, asked: Asked, what: str) -> None:
+    sql, name = _NAMES[what], getattr(asked, what)
+    rows = published.rows(sql, {"card": asked.scorecard} if "$card" in sql else None) if name else []
+    names = sorted({str(value) for row in rows for value in row.values() if value is not None})
+    if name and name not in names:
+        listed = f"There are: {', '.join(names)}." if len(names) <= 20 else f"There are {len(names):,}."
+        near = suggest(name, names).removeprefix(". ")
+        raise InputError(f"there is no {what} “{name}” in the audited calls", why=f"{listed} {near}".strip())

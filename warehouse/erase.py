@@ -402,7 +402,9 @@ def _mind_the_gap(con: duckdb.DuckDBPyConnection, gone: Gone) -> None:
         """
         update core.findings f set
             other_call_id = null,
-            former_reason = replace(former_reason, other_call_id, 'one that was erased')
+            former_reason = replace(
+                replace(former_reason, concat(', in call ', other_call_id, '.'), ', in a call that was erased.'),
+                concat('; the next call was ', other_call_id, ','), '; the next call was one that was erased,')
         from orphaned o where f.call_id = o.call_id and f.other_call_id = o.erased
         """
     )

@@ -126,15 +126,19 @@ class Published:
             ) from error
 
     def _columns_of_what_is_named(self, sql: str) -> dict[str, list[str]]:
-        """The columns of every view that the query names."""
-        rows = self._connection.execute(
-            """
-            select table_name, list(column_name order by column_index) from duckdb_columns()
-            where schema_name = 'main' and not internal and regexp_matches($sql, '\\b' || table_name || '\\b', 'i')
-            group by table_name order by table_name
-            """,
-            {"sql": sql},
-        ).fetchall()
+        """The columns of every view that the query names; none where the connection can tell no more."""
+        try:
+            rows = self._connection.execute(
+                """
+                select table_name, list(column_name order by column_index) from duckdb_columns()
+                where schema_name = 'main' and not internal
+                    and regexp_matches($sql, '\\b' || table_name || '\\b', 'i')
+                group by table_name order by table_name
+                """,
+                {"sql": sql},
+            ).fetchall()
+        except duckdb.Error:
+            return {}
         return dict(rows)
 
     def close(self) -> None:

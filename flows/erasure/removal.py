@@ -281,7 +281,7 @@ def _elsewhere(settings: Settings) -> dict[Path, str]:
 def _make_pages(settings: Settings, removal: Removal) -> Outcome:
     """Every affected page once more, from what is left; a page that has nothing left to show stays away."""
     made: list[str] = []
-    taken: list[str] = []
+    away: list[Page] = []
     commands = _elsewhere(settings)
     again = {
         commands.get(path, f"callaudit review sample --out {path.name}"): None
@@ -303,12 +303,15 @@ def _make_pages(settings: Settings, removal: Removal) -> Outcome:
                 elif not page.week and not page.call_id and path.parent.name != "calls":
                     places = True
                 else:
-                    taken.append(str(path))
-                    if page.week in weeks:
-                        again[f"callaudit report --week {page.week}"] = None
+                    away.append(page)
             if places:
                 made.extend(map(str, remake_places(settings, published)))
-    return Outcome(made=tuple(made), taken=(*taken, *removal.made_elsewhere), again=tuple(again))
+            # The list of a week's calls came back with the week's page.
+            made += [page.path for page in away if Path(page.path).exists()]
+            away = [page for page in away if not Path(page.path).exists()]
+            again |= {f"callaudit report --week {page.week}": None for page in away if page.week in weeks}
+    taken = (*(page.path for page in away), *removal.made_elsewhere)
+    return Outcome(made=tuple(made), taken=taken, again=tuple(again))
 
 
 def _scorecard(path: Path, settings: Settings) -> str:

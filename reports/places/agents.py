@@ -288,15 +288,17 @@ group by all order by a.agent_id, a.agreed_on desc, a.agreement_id
 # A critical one first, then the newest; of a call the first alone, so that several calls are heard.
 _MOMENTS_OF = """
 select f.call_id, f.rule_id, f.asks, f.verdict, f.reason, f.quote, f.quote_speaker, f.at_s, f.agent_name, f.agent_id,
-    r.critical
+    r.critical and f.is_proven as critical
 from findings f join scorecard_rules r on r.rule_id = f.rule_id and r.scorecard = $scorecard
 where f.local_date >= $first and f.status = 'live' and f.verdict in ('met', 'missed') and f.agent_id is not null
     and f.quote <> '' and (f.verdict = 'missed' or f.quote_speaker <> 'customer')
 qualify row_number() over (
-        partition by f.agent_id, f.verdict, f.call_id order by r.critical desc, r.weight desc, f.rule_id) = 1
+        partition by f.agent_id, f.verdict, f.call_id order by r.critical and f.is_proven desc, r.weight desc,
+            f.rule_id) = 1
     and row_number() over (
-        partition by f.agent_id, f.verdict order by r.critical desc, f.started_at desc, f.call_id, f.rule_id) <= $most
-order by f.agent_id, f.verdict, r.critical desc, f.started_at desc, f.call_id
+        partition by f.agent_id, f.verdict order by r.critical and f.is_proven desc, f.started_at desc, f.call_id,
+            f.rule_id) <= $most
+order by f.agent_id, f.verdict, r.critical and f.is_proven desc, f.started_at desc, f.call_id
 """
 _CALLS_OF = """
 select c.agent_id, c.call_id, c.started_local, c.duration_s, c.roles_from, c.upset, c.tense, c.calmed, s.score,

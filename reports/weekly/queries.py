@@ -195,7 +195,7 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
             from findings f
             join scorecard_rules r on r.rule_id = f.rule_id and r.scorecard = $scorecard and r.critical
             join core.rules d on d.rulebook_version = f.rulebook_version and d.rule_id = f.rule_id
-            where f.iso_week = $week and f.status = 'live' and f.verdict = 'missed' {of_f}
+            where f.iso_week = $week and f.status = 'live' and f.verdict = 'missed' and f.is_proven {of_f}
             group by f.rule_id order by calls desc, f.rule_id
             """
         ),
@@ -278,7 +278,8 @@ def read(published: Published, *, week: str, scorecard: str, edition: Edition = 
             ask(
                 """
             select f.call_id, f.rule_id, f.asks, f.verdict, f.reason, f.other_call_id, f.quote, f.quote_kind,
-                f.quote_speaker, f.at_s, f.agent_name, f.agent_id, r.critical, r.step_title, r.weight, c.score
+                f.quote_speaker, f.at_s, f.agent_name, f.agent_id, r.critical and f.is_proven as critical,
+                r.step_title, r.weight, c.score
             from findings f
             join scorecard_rules r on r.rule_id = f.rule_id and r.scorecard = $scorecard
             left join call_scorecards c on c.call_id = f.call_id and c.scorecard = $scorecard
@@ -412,16 +413,16 @@ group by all order by all
 # The newest of each agent, step and verdict, a critical one first.
 _AGENT_MOMENTS = f"""
 select f.call_id, f.rule_id, r.step, f.asks, f.verdict, f.reason, f.other_call_id, f.quote, f.quote_kind,
-    f.quote_speaker, f.at_s, f.agent_name, f.agent_id, r.critical
+    f.quote_speaker, f.at_s, f.agent_name, f.agent_id, r.critical and f.is_proven as critical
 from findings f
 join scorecard_rules r on r.rule_id = f.rule_id and r.scorecard = $scorecard
 where f.iso_week between $four and $week and f.status = 'live' and f.verdict in ('met', 'missed')
     and f.agent_id is not null and f.quote <> '' and (f.verdict = 'missed' or f.quote_speaker <> 'customer') {{of_f}}
 qualify row_number() over (
     partition by f.agent_id, r.step, f.verdict
-    order by r.critical desc, f.started_at desc, f.call_id, f.rule_id
+    order by r.critical and f.is_proven desc, f.started_at desc, f.call_id, f.rule_id
 ) <= {MOMENTS_FOR_COACHING}
-order by f.agent_id, r.step, f.verdict, r.critical desc, f.started_at desc, f.call_id, f.rule_id
+order by f.agent_id, r.step, f.verdict, r.critical and f.is_proven desc, f.started_at desc, f.call_id, f.rule_id
 """  # noqa: S608  A number of ours.
 
 

@@ -185,6 +185,19 @@ def test_totals_and_pages_are_made_again_in_the_frame_they_had(settings):
     }
 
 
+def test_the_list_of_a_weeks_calls_is_made_again_with_its_page_and_asks_for_no_command(settings, monkeypatch):
+    monkeypatch.setattr("callaudit.reports.weekly.moments.CALLS_SHOWN", 1)
+    make_report(settings, week="2026-W10", scorecard="house")
+    calls = settings.reports / "weekly-2026-W10-house-calls.html"
+    assert "C-5502" in calls.read_text()
+
+    outcome = erase_now(settings, customer_id=CUSTOMER).outcome
+
+    assert "C-5502" not in calls.read_text()
+    assert (str(calls) in outcome.made, str(calls) in outcome.taken) == (True, False)
+    assert outcome.again == ()
+
+
 def test_a_promise_kept_by_an_erased_call_is_not_broken_by_erasing_it(settings):
     rule = "select verdict, reason from findings where call_id = 'C-5503' and rule_id = 'follow_up.keeps_promise'"
     (kept,) = rows(settings, rule)

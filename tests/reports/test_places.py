@@ -1,16 +1,19 @@
 """The index of all reports and the agents' pages: what they lead to, and what they say of a person."""
 
 import re
-from datetime import date
+from datetime import UTC, date, datetime
 
+import msgspec
 import pytest
 
+from callaudit.audit_rules.acts.said import Witness
 from callaudit.reports.page import NO_BRAND, brand
 from callaudit.reports.places import make_places
 from callaudit.reports.places.agents import agent_pages
 from callaudit.reports.weekly import render
 from callaudit.transcription.errors import SetupError
 from callaudit.warehouse.agreements import Agreement
+from callaudit.warehouse.arrow_tables import AuditedCall
 
 WEEK = "2026-W10"
 AGREED = date(2026, 1, 26)
@@ -55,6 +58,18 @@ def test_a_moment_that_was_listened_to_leads_to_its_page_where_there_is_one(cent
     (agreed,) = [one for one in page.agreed if one.moments]
 
     assert agreed.moments == (("C060000 at 0:09", "../calls/C060000.html#t=9.5"), ("C060004", ""))
+
+
+def test_a_miss_that_the_recogniser_alone_heard_is_no_critical_moment(published, centre):
+    proven, accused = (
+        centre.angry_call(name, datetime(2026, 3, day, 9, tzinfo=UTC)) for name, day in (("proven", 3), ("accused", 4))
+    )
+    alone = tuple(msgspec.structs.replace(f, witness=Witness.RECOGNISER) for f in accused.audit.findings)
+    accused = AuditedCall(accused.transcript, msgspec.structs.replace(accused.audit, findings=alone))
+
+    missed = of(published([proven, accused]), "a0").missed
+
+    assert [(moment.call_id, moment.critical) for moment in missed] == [("proven", True), ("accused", False)]
 
 
 def test_an_agents_page_names_no_colleague(centre_that_learned, tmp_path):

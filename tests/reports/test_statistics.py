@@ -1,9 +1,11 @@
 from math import comb
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from benchmarks import simulate_statistics
 from callaudit.reports.statistics import (
     Interval,
     Prior,
@@ -200,3 +202,13 @@ def test_no_calls_make_no_team():
 def test_intervals_that_touch_overlap():
     assert Interval(0.1, 0.3).overlaps(Interval(0.3, 0.5))
     assert not Interval(0.1, 0.2).overlaps(Interval(0.3, 0.5))
+
+
+def test_the_simulated_weeks_are_read_by_the_page_as_it_is():
+    centre, tally = simulate_statistics.CENTRES[-1], simulate_statistics.Tally()
+    drawn = simulate_statistics.draw(centre, np.random.default_rng(1))
+    simulate_statistics.observe(drawn, tally)
+    simulate_statistics.observe_agents(drawn, tally)
+
+    assert tally.counts[simulate_statistics.STEP_RANGE][1] == len(simulate_statistics.STEPS)
+    assert tally.counts[simulate_statistics.AGENT_FLAGGED][1] == centre.agents

@@ -6,6 +6,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from callaudit.audit_rules.acts.said import Witness
 from callaudit.audit_rules.finding import Verdict
 from callaudit.reports.statistics import Rate, wilson
 from callaudit.reports.weekly import render
@@ -138,6 +139,22 @@ def test_every_call_with_a_critical_miss_is_listened_to_first_under_its_agent(fe
     assert first.more == 0
 
 
+def test_where_the_recogniser_alone_accuses_no_miss_is_called_critical(published, centre):
+    proven, accused = centre.angry_call("proven", on(3), 0), centre.angry_call("accused", on(4), 1)
+    alone = tuple(msgspec.structs.replace(f, witness=Witness.RECOGNISER) for f in accused.audit.findings)
+    accused = AuditedCall(accused.transcript, msgspec.structs.replace(accused.audit, findings=alone))
+
+    page = weekly(read(published([proven, accused]), week=WEEK, scorecard="house"))
+
+    assert {f.name: f.value for f in page.figures}["Calls with a critical miss"] == "1 of 2"
+    assert any(known.point.startswith("In 1 call the agent blamed the customer") for known in page.know)
+    first = [moment for _, moments in page.first.by_agent for moment in moments]
+    assert (first[0].call_id, first[0].critical) == ("proven", True)
+    assert "accused" in {moment.call_id for moment in first}
+    assert not any(moment.critical for moment in first if moment.call_id == "accused")
+    assert page.first.more == 0
+
+
 def test_the_worst_step_is_named_the_same_wherever_one_is(many):
     page = weekly(read(many, week=WEEK, scorecard="house"))
     (known,) = [known for known in page.know if known.point.startswith("Most points were lost")]
@@ -212,6 +229,16 @@ def test_what_was_not_audited_is_counted_by_reason(published, centre, tmp_path):
     assert "empty file 2 (week before 0). Copy it again." in page
     assert "not audio 1 (week before 0). Move it out of the inbox." in page
     assert "3 recordings of 4 could not be audited." in page
+
+
+def test_a_reason_that_a_newer_callaudit_wrote_is_counted_under_its_own_word(published, centre):
+    refused = [centre.Quarantined("a.wav", "1", 0, "empty_file", "The file is empty.", "copy it again")]
+    readings = read(published([centre.angry_call(when=on(4))], refused=refused), week=WEEK, scorecard="house")
+    unknown = [row | {"code": "too_quiet"} for row in readings.not_audited]
+
+    page = weekly(msgspec.structs.replace(readings, not_audited=unknown))
+
+    assert [fact.name for fact in page.not_audited] == ["too quiet"]
 
 
 def test_undated_calls_and_guessed_speakers_are_told(published, centre, tmp_path):

@@ -90,6 +90,7 @@ def test_a_failed_call_says_so_in_place_of_a_score(published):
         ({"team": "red"}, "no team “red”.*There are: Blue, Red"),
         ({"step": "paces"}, "no step “paces” .* Did you mean “pace”"),
         ({"scorecard": "hose", "step": "pace"}, "no scorecard “hose”"),
+        ({"scorecard": "hose"}, "no scorecard “hose” .* Did you mean “house”"),
     ],
 )
 def test_a_name_that_nobody_has_is_told_from_no_calls(published, asked, said):

@@ -14,7 +14,7 @@ from callaudit.transcription.errors import InputError, LockedError, SetupError
 from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.load import load
 from callaudit.warehouse.publish import publish
-from callaudit.warehouse.published import open_published
+from callaudit.warehouse.published import Published, open_published
 from callaudit.warehouse.schema import MIGRATIONS
 
 HOLD = """
@@ -241,6 +241,13 @@ def test_a_query_that_cannot_run_says_why(published, how, sql, says):
         getattr(published, how)(sql)
 
 
+def test_a_query_where_the_connection_itself_is_gone_says_why(tmp_path):
+    copy = Published(duckdb.connect(), tmp_path / "audit.duckdb")
+    copy.close()
+    with pytest.raises(InputError, match="cannot run"):
+        copy.rows("from calls")
+
+
 def test_batches_are_worked_out_while_they_are_read(published):
     far = "select i, if(i > 9000000, error('too far'), 0) as checked from range(10000000) t(i)"
     with published.batches(far, rows=1000) as (schema, batches):
@@ -268,7 +275,7 @@ def test_ctrl_c_stops_a_query_that_has_no_rows_to_show_yet(published):
     # In a process of its own: what else a test process does keeps a signal waiting.
     script = (
         "import os, pathlib, signal, sys, threading\n"
-        "from callaudit.warehouse.connect import open_published\n"
+        "from callaudit.warehouse.published import open_published\n"
         "with open_published(pathlib.Path(sys.argv[1])) as published:\n"
         "    threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()\n"
         "    published.rows('select count(*) from range(1000000000000)')\n"

@@ -5,6 +5,7 @@ from datetime import date, timedelta
 
 import duckdb
 import msgspec
+import pytest
 
 from callaudit.audit_rules.finding import Facts, Miss, Pause, PauseKind, Reason, Unit, Verdict
 from callaudit.audit_rules.sentences import reason_of
@@ -92,6 +93,28 @@ def test_an_erased_call_is_named_by_no_other_calls_finding(warehouse, builders):
     assert ask(warehouse, "select call_id, reason, other_call_id from findings") == [
         ("C9", "Contacted again after 1 h, in a call that was erased.", None)
     ]
+
+
+@pytest.mark.parametrize(
+    ("former", "then"),
+    [
+        ("Contacted again after 12 h, in call 1.", "Contacted again after 12 h, in a call that was erased."),
+        (
+            "No contact in 11 h; the next call was 1, inbound.",
+            "No contact in 11 h; the next call was one that was erased, inbound.",
+        ),
+    ],
+)
+def test_a_former_sentence_loses_the_erased_call_and_no_other_letter(warehouse, builders, former, then):
+    later = builders.monday + timedelta(hours=12)
+    calls = [builders.audited("C9", customer_id="K"), builders.audited("1", customer_id="K", started_at=later)]
+    load(warehouse, calls, run_id="R1")
+    warehouse.execute("update core.findings set former_reason = ?, other_call_id = '1' where call_id = 'C9'", [former])
+
+    gone = Gone(calls=("1",), recordings=(), places=(), names=(), weeks={"2026-W10": 1})
+    erase(warehouse, gone, erasure_id="E1", kind="call", reason="", at=later)
+
+    assert ask(warehouse, "select reason, other_call_id from findings") == [(then, None)]
 
 
 FORMER = (
