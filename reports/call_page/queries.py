@@ -70,7 +70,7 @@ _QUESTIONS = {
     "silences": "select * from silences where {chosen} order by position",
     "episodes": "select * from episodes where {chosen} order by episode",
     "findings": """
-        select call_id, rule_id, step, asks, why, status, verdict, rule_verdict, is_overridden, reviewed_by,
+        select call_id, rule_id, step, asks, why, status, verdict, rule_verdict, is_proven, is_overridden, reviewed_by,
             review_note, reason, witness, at_s
         from findings where {chosen} order by rule_id
     """,

@@ -209,7 +209,7 @@ def _rule_line(readings: Readings, finding: Row, critical: bool, numbers: dict[s
         reason=sentence(str(finding["reason"])),
         hangs_on="" if override else _hangs_on(readings, finding),
         quotes=_quotes(readings, finding),
-        critical=critical,
+        critical=critical and (verdict != "missed" or finding["is_proven"]),
         trial=finding["status"] == "trial",
         override=override,
         can_review=verdict in _SPOKEN_OF,

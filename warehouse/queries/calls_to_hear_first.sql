@@ -3,5 +3,5 @@
 select f.call_id, f.agent_name, f.asks, f.quote, f.at_s
 from findings f
 join scorecard_rules s on s.rule_id = f.rule_id and s.scorecard = $scorecard and s.critical
-where f.verdict = 'missed' and f.iso_week = (select max(iso_week) from weeks where calls > 0)
+where f.verdict = 'missed' and f.is_proven and f.iso_week = (select max(iso_week) from weeks where calls > 0)
 order by f.started_at, f.call_id, f.rule_id;
