@@ -25,7 +25,7 @@ def recognise(
     heard = witnesses.recogniser.hear(spoken) if witnesses.recogniser else [None] * len(calls)
     for call, phrases, one in zip(calls, by_phrase, heard, strict=True):
         call.act_phrases = lists
-        denied = {act: turns for act, said in lists.items() if (turns := exceptions_in(call.found, said))}
+        denied = {act: places for act, said in lists.items() if (places := exceptions_in(call.found, said))}
         call.acts = witnesses.said(call.texts, phrases, one, denied=denied, typed=call.typed)
         if one is not None:
             call.heard = True

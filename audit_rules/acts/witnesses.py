@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import msgspec
@@ -16,7 +16,7 @@ from callaudit.audit_rules.acts.said import Certainty, Place, Said, Witness
 LEVELS = "levels.json"
 # In log odds: near enough a veto, as such words were written down because they mislead.
 _DENIED = 4.0
-NOTHING: Mapping[str, Collection[int]] = {}
+NOTHING: Mapping[str, Sequence[Place]] = {}
 # A place of a recognised act is the sentence around the words that spoke most, and no more than this many words of it.
 _SENTENCE = re.compile(r"[^.?]+[.?]? ?")
 _MOST_WORDS = 24
@@ -46,12 +46,13 @@ class Witnesses:
         phrases: Mapping[str, Sequence[Place]],
         heard: Heard | None,
         *,
-        denied: Mapping[str, Collection[int]] = NOTHING,
+        denied: Mapping[str, Sequence[Place]] = NOTHING,
         typed: bool = False,
     ) -> dict[str, list[Said]]:
         """Each act's places in order. `phrases` are the places of each act's phrases, `heard` what the model says.
 
-        `denied` are the turns in which words are said that are known not to be the act: they speak against it.
+        `denied` are words that are known not to be the act: they speak against the recogniser where it hears the act
+        in the same sentence.
 
         In `typed` conversations a phrase is sure by itself: the phrases were written for such, and are right there. In
         speech they are worth what the corpus showed them to be worth.
@@ -75,7 +76,7 @@ class Witnesses:
         places: Mapping[str, Sequence[Place]],
         heard: Heard,
         *,
-        denied: Mapping[str, Collection[int]],
+        denied: Mapping[str, Sequence[Place]],
         typed: bool,
     ) -> dict[str, list[Said]]:
         """Acts that both witnesses can hear, all at once: a row a turn and a column an act."""
@@ -91,7 +92,9 @@ class Witnesses:
             spoken[[p.turn for p in by_phrase], act] = True
         against = np.zeros(own.shape, np.bool_)
         for act, name in enumerate(places):
-            against[list(denied.get(name, ())), act] = True
+            for place in denied.get(name, ()):
+                there = self._heard_in(name, place.turn, texts, heard)
+                against[place.turn, act] |= place.start < there.end and there.start < place.end
         odds = np.clip(own + phrase * spoken - _DENIED * (against & ~spoken), -30, 30)
         probabilities = np.round(1 / (1 + np.exp(-odds)), _PLACES)
         if typed:
@@ -106,12 +109,16 @@ class Witnesses:
             witness = (
                 Witness.RECOGNISER if not by_phrase else Witness.BOTH if likely_alone[turn, act] else Witness.PHRASES
             )
-            columns = self._columns[name]
-            column = columns[int(np.argmax(heard.odds[turn, columns]))]
             certainty = _certainty(probability, self.levels[name])
-            for place in by_phrase or [_sentence(turn, texts[turn], int(heard.at[turn, column]))]:
+            for place in by_phrase or [self._heard_in(name, turn, texts, heard)]:
                 found[name].append(Said(place, name, certainty, witness, probability))
         return found
+
+    def _heard_in(self, name: str, turn: int, texts: Sequence[str], heard: Heard) -> Place:
+        """The sentence of a turn that spoke most for an act."""
+        columns = self._columns[name]
+        column = columns[int(np.argmax(heard.odds[turn, columns]))]
+        return _sentence(turn, texts[turn], int(heard.at[turn, column]))
 
 
 def columns_of(acts: Mapping[str, Act], tags: Sequence[str]) -> dict[str, list[int]]:

@@ -106,9 +106,9 @@ class Index:
                 known.append(tuple(sorted(wanted)))
 
 
-def exceptions_in(found: Found, phrases: PhraseList) -> set[int]:
-    """The turns in which an exception of a list is said."""
-    return {place.turn for place in found.get(phrases.number + _EXCEPTIONS, ())}
+def exceptions_in(found: Found, phrases: PhraseList) -> Sequence[Place]:
+    """The places in which an exception of a list is said."""
+    return found.get(phrases.number + _EXCEPTIONS, ())
 
 
 def places_of(found: Found, phrases: PhraseList, *, by_other: bool = False) -> list[Place]:
