@@ -71,13 +71,13 @@ def heard_again(
 ) -> list[Written]:
     """What was written, with the holes in its believed words heard once more, without a prompt.
 
-    Each by itself, then those that are still left of a channel together: some are understood only in the one way, some
-    only in the other. What is written for a hole takes the place of the words there that were not believed; a word that
+    Those of a channel together, which is quick, then each that is still left by itself: some are understood only in the
+    one way, some only in the other. What is written for a hole takes the place of the words there that were not believed; a word that
     the first hearing has beside the hole is not written twice, but lasts from the one time to the other. `floor` is the
     lowest confidence of a believed word.
     """
     said = list(written)
-    for together in (False, True):
+    for together in (True, False):
         asked = [
             (n, group)
             for n, channel in enumerate(channels)
@@ -103,7 +103,7 @@ def _holes(channel: Channel, written: Written, floor: float) -> list[Spans]:
 
 
 def _groups(holes: Sequence[Spans], *, together: bool) -> list[Sequence[Spans]]:
-    """What is heard at once. A hole that is the only one left was heard by itself already."""
+    """What is heard at once. A hole that is the only one is heard by itself."""
     if together:
         return [holes] if len(holes) > 1 else []
     return [[hole] for hole in holes]
