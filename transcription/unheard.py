@@ -71,10 +71,10 @@ def heard_again(
 ) -> list[Written]:
     """What was written, with the holes in its believed words heard once more, without a prompt.
 
-    Those of a channel together, which is quick, then each that is still left by itself: some are understood only in the
-    one way, some only in the other. What is written for a hole takes the place of the words there that were not believed; a word that
-    the first hearing has beside the hole is not written twice, but lasts from the one time to the other. `floor` is the
-    lowest confidence of a believed word.
+    Those of a channel together, which is quick, then each that is still left by itself: some are understood only in
+    the one way, some only in the other. What is written for a hole takes the place of the words there that were not
+    believed; a word that the first hearing has beside the hole is not written twice, but lasts from the one time to the
+    other. `floor` is the lowest confidence of a believed word.
     """
     said = list(written)
     for together in (True, False):
