@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 
-from callaudit.audit_rules.evaluation.estimates import Estimate
 from callaudit.audit_rules.evaluation.reviewed_calls import agreement_of_two
 from callaudit.audit_rules.finding import Verdict
 from callaudit.audit_rules.rule_files.yaml_document import suggest
@@ -19,12 +18,22 @@ from callaudit.flows.settings import Settings
 from callaudit.reports.page import call_file_name
 from callaudit.reports.reviews.accuracy import RuleAccuracy, accuracy_of
 from callaudit.reports.reviews.form import SAID, Form, Row, Said, Turn, read_form, time_cell, write_form
+from callaudit.reports.reviews.over_time import (
+    NOTHING_YET,
+    OverTime,
+    advice,
+    estimate_cell,
+    over_time,
+    pair_rows,
+    recent,
+    reviewer_rows,
+    share_cell,
+)
 from callaudit.reports.statistics import Rate
-from callaudit.reports.wording import between, percent
 from callaudit.transcription.errors import InputError
 from callaudit.warehouse.connect import open_writer
 from callaudit.warehouse.publish import publish
-from callaudit.warehouse.published import open_published
+from callaudit.warehouse.published import Published, open_published
 from callaudit.warehouse.reviews import (
     DisputeEvent,
     DisputeState,
@@ -45,6 +54,8 @@ from callaudit.warehouse.reviews import (
 
 _SAYS = {verdict: word for word, verdict in SAID.items()}
 _PROBLEMS_SHOWN = 50
+_MONTHS_ON_A_FORM = 6
+_WITHIN = "($week = '' or iso_week = $week) and ($since = '' or iso_week >= $since)"
 
 
 class Sampled(msgspec.Struct, frozen=True, kw_only=True):
@@ -97,6 +108,7 @@ def sample(
     with open_published(settings.published) as published:
         chosen = choose_week(published, week, today=datetime.now(ZoneInfo(settings.site.timezone)).date())
         known = [row["rule_id"] for row in published.rows("select rule_id from rules order by rule_id")]
+        so_far = recent(_over_time(published), _MONTHS_ON_A_FORM)
     for rule in rules:
         if rule not in known:
             raise InputError(f"no rule is called “{rule}”{suggest(rule, known)}", tries=("callaudit rules list",))
@@ -116,9 +128,21 @@ def sample(
             )
         rows = tuple(_row(d, settings, path, is_blind=blind and d.sample_kind == "random") for d in (*drawn, *doubtful))
         blind_calls = sorted({row.call_id for row in rows if row.is_blind})
-        write_form(path, Form(rows=rows, words=_words(spoken(con, blind_calls))))
+        write_form(path, Form(rows=rows, words=_words(spoken(con, blind_calls))), so_far=so_far)
         record_sample(con, (*drawn, *doubtful), at=datetime.now(UTC))
     return Sampled(path=path, week=chosen, random=len(drawn), targeted=len(doubtful))
+
+
+def _over_time(published: Published, *, week: str = "", since: str = "") -> OverTime:
+    # A copy that an earlier callaudit published does not have the view.
+    if not published.rows("select 1 from duckdb_views() where view_name = 'reviewer_verdicts'"):
+        return NOTHING_YET
+    return over_time(
+        published.rows(
+            f"select * from reviewer_verdicts where {_WITHIN} order by reviewer, call_id, rule_id",  # noqa: S608 - Ours.
+            {"week": week, "since": since},
+        )
+    )
 
 
 def _row(drawn: Drawn, settings: Settings, form: Path, *, is_blind: bool) -> Row:
@@ -251,10 +275,11 @@ def resolve(settings: Settings, call_id: str, rule_id: str, *, by: str, verdict:
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Tables to show, by heading; each row maps a column's head to its cell."""
+    """Tables to show, by heading; each row maps a column's head to its cell. `advice` is what to do first."""
 
     tables: dict[str, list[dict[str, object]]]
     reviews: int
+    advice: tuple[str, ...] = ()
 
 
 def report(settings: Settings, *, week: str = "", since: str = "") -> Report:
@@ -263,29 +288,31 @@ def report(settings: Settings, *, week: str = "", since: str = "") -> Report:
     Precision, recall and kappa come from the random samples alone. `week` and `since` are of the calls.
     """
     span = {"week": week, "since": since}
-    within = "($week = '' or iso_week = $week) and ($since = '' or iso_week >= $since)"
     with open_published(settings.published) as published:
         drawn = published.rows(
-            f"select * from random_reviews where {within} order by rule_id, call_id, reviewer",  # noqa: S608 - Ours.
+            f"select * from random_reviews where {_WITHIN} order by rule_id, call_id, reviewer",  # noqa: S608 - Ours.
             span,
         )
         total = published.rows(
-            f"select count(*) as n from reviews join core.calls using (call_id) where {within}",  # noqa: S608 - Ours.
+            f"select count(*) as n from reviews join core.calls using (call_id) where {_WITHIN}",  # noqa: S608 - Ours.
             span,
         )[0]["n"]
         disputes = published.rows(
             f"""
-            select d.* from disputes d join core.calls using (call_id) where {within}
+            select d.* from disputes d join core.calls using (call_id) where {_WITHIN}
             order by dispute_state <> 'open', opened_at, call_id, rule_id
             """,  # noqa: S608 - Ours.
             span,
         )
+        months = _over_time(published, week=week, since=since)
     rules = accuracy_of(row for row in drawn if row["is_newest"])
     return Report(
         tables={
             "Rules against people (random samples; of misses)": [_accuracy_row(a) for a in rules.values()],
             "What people said of each verdict": [row for a in rules.values() for row in _calibration_rows(a)],
             "Reviewers with each other (random samples)": list(_pairs(drawn)),
+            "Reviewers with each other, by month": pair_rows(months),
+            "How often reviewers reverse the rule, by month": reviewer_rows(months),
             "Disputes": [
                 {
                     "call": d["call_id"], "rule": d["rule_id"], "state": d["dispute_state"], "by": d["disputed_by"],
@@ -296,6 +323,7 @@ def report(settings: Settings, *, week: str = "", since: str = "") -> Report:
             ],
         },
         reviews=total,
+        advice=advice(months),
     )  # fmt: skip
 
 
@@ -303,10 +331,10 @@ def _accuracy_row(found: RuleAccuracy) -> dict[str, object]:
     return {
         "rule": found.rule_id,
         "judged": found.judged,
-        "precision": _share(found.precision),
-        "recall": _share(found.recall),
-        "agreed": _share(found.agreed),
-        "kappa": _estimate(found.kappa),
+        "precision": share_cell(found.precision),
+        "recall": share_cell(found.recall),
+        "agreed": share_cell(found.agreed),
+        "kappa": estimate_cell(found.kappa),
         "rule unsure": sum(found.of_unsure.values()),
         "cannot tell": found.untold,
     }
@@ -336,20 +364,6 @@ def _pairs(drawn: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, object]]:
             yield {
                 "reviewers": f"{one} and {other}",
                 "both judged": agreement.both,
-                "agreed": _share(Rate.of(agreement.agreed, agreement.both)),
-                "kappa": _estimate(agreement.kappa),
+                "agreed": share_cell(Rate.of(agreement.agreed, agreement.both)),
+                "kappa": estimate_cell(agreement.kappa),
             }
-
-
-def _share(rate: Rate) -> str:
-    if not rate.n:
-        return "-"
-    return f"{percent(rate.share)} of {rate.n:.0f} (likely {between(rate.interval())})"
-
-
-def _estimate(estimate: Estimate | None) -> str:
-    if estimate is None:
-        return "-"
-    if estimate.interval is None:
-        return f"{estimate.value:.2f}"
-    return f"{estimate.value:.2f} ({estimate.interval[0]:.2f} to {estimate.interval[1]:.2f})"

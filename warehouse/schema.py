@@ -56,6 +56,8 @@ VIEW_ORDER = (
     "heard_again",
     "reviews",
     "random_reviews",
+    "reviewer_verdicts",
+    "reviewer_agreement",
     "disputes",
     "agreements",
     "runs",

@@ -83,6 +83,7 @@ def review_report(
 ) -> None:
     """How far people agree with the rules and with each other, and what is disputed."""
     import msgspec
+    from rich.markup import escape
 
     from callaudit.console import out, show_rows
     from callaudit.flows.review import report as compare
@@ -95,6 +96,8 @@ def review_report(
     for title, rows in found.tables.items():
         out.print(f"\n[bold]{title}[/]")
         show_rows(rows, empty="Nothing yet.")
+    for sentence in found.advice:
+        out.print(f"\n[bold]{escape(sentence)}[/]")
     out.print(f"\n{counted(found.reviews, 'review')} in all. In brackets: 95 % intervals. See docs/reviews.md.")
 
 

@@ -18,6 +18,8 @@ from xlsxwriter.worksheet import Worksheet
 
 from callaudit.audit_rules.finding import Verdict
 from callaudit.reports.page import write_page
+from callaudit.reports.reviews.accuracy import MINIMUM
+from callaudit.reports.reviews.over_time import NOTHING_YET, OverTime, advice, pair_rows, reviewer_rows
 from callaudit.reports.wording import clock
 from callaudit.transcription.errors import InputError, SetupError
 
@@ -138,10 +140,11 @@ def time_cell(seconds: float | None) -> str:
     return "" if seconds is None else clock(seconds)
 
 
-def write_form(path: Path, form: Form) -> None:
+def write_form(path: Path, form: Form, *, so_far: OverTime = NOTHING_YET) -> None:
     """Write the form as .xlsx, .html or .json, complete or not at all; the same form gives the same bytes.
 
-    A page saves what is judged on it as the .json.
+    A page saves what is judged on it as the .json. It shows how far reviewers agreed `so_far`, and a spreadsheet says
+    where too little. How often they reversed the rule is shown only where no finding is blind: it would lead.
 
     Raises:
         InputError: the name ends otherwise.
@@ -154,7 +157,7 @@ def write_form(path: Path, form: Form) -> None:
     part = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        writers[path.suffix.lower()](part, form)
+        writers[path.suffix.lower()](part, form, so_far)
         part.replace(path)
     except OSError as error:
         raise SetupError(f"cannot write {path}", why=str(error)) from error
@@ -162,11 +165,11 @@ def write_form(path: Path, form: Form) -> None:
         part.unlink(missing_ok=True)
 
 
-def _write_json(path: Path, form: Form) -> None:
+def _write_json(path: Path, form: Form, _: OverTime) -> None:
     path.write_bytes(msgspec.json.format(msgspec.json.encode(form), indent=2) + b"\n")
 
 
-def _write_page(path: Path, form: Form) -> None:
+def _write_page(path: Path, form: Form, so_far: OverTime) -> None:
     words: dict[str, list[Turn]] = {}
     for turn in form.words:
         words.setdefault(turn.call, []).append(turn)
@@ -174,7 +177,8 @@ def _write_page(path: Path, form: Form) -> None:
     fields = msgspec.to_builtins(msgspec.structs.replace(form, words=()))
     write_page(
         path, "review_page/review.html.j2", form=form, fields=fields, words=words, said=tuple(SAID),
-        judgements=JUDGEMENTS, how=_HOW[1:-1],
+        judgements=JUDGEMENTS, how=_HOW[1:-1], advice=advice(so_far), pairs=pair_rows(so_far),
+        reviewers=[] if any(row.is_blind for row in form.rows) else reviewer_rows(so_far), fewest=MINIMUM,
     )  # fmt: skip
 
 
@@ -194,7 +198,7 @@ _HOW = (
 )
 
 
-def _write_xlsx(path: Path, form: Form) -> None:
+def _write_xlsx(path: Path, form: Form, so_far: OverTime) -> None:
     book = Workbook(path, {"strings_to_formulas": False, "strings_to_urls": False, "strings_to_numbers": False})
     # The file's own time would make every writing differ.
     book.set_properties({"title": "callaudit review", "created": datetime(2000, 1, 1)})  # noqa: DTZ001 - It wants none.
@@ -209,7 +213,7 @@ def _write_xlsx(path: Path, form: Form) -> None:
     how.set_column(1, 1, 110)
     how.write_string(0, 0, "reviewer", look["head"])
     how.write_string(0, 1, form.reviewer, look["open"])
-    for n, line in enumerate(_HOW, 2):
+    for n, line in enumerate((*_HOW, *advice(so_far)), 2):
         how.write_string(n, 1, line)
     how.protect()
     for name in _SHEETS:

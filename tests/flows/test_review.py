@@ -1,9 +1,11 @@
 """The round trip of a review, as a QA lead walks it."""
 
 import json
+import re
 
 import msgspec
 import pytest
+from markupsafe import escape
 from msgspec.structs import replace
 
 from callaudit.audit_rules.audit import audit
@@ -246,7 +248,7 @@ def test_the_report_compares_reviewers_with_each_other_and_with_the_rules(settin
         import_reviews(settings, drawn.path, reviewer=reviewer)
 
     found = report(settings, week="2026-W10")
-    rules, said, pairs, disputes = found.tables.values()
+    rules, said, pairs, months, reversals, disputes = found.tables.values()
     assert found.reviews == 24
     assert [(row["rule"], row["judged"]) for row in rules] == [("apology.given", 12)]
     assert pairs[0]["reviewers"] == "Ben and Eva"
@@ -255,6 +257,35 @@ def test_the_report_compares_reviewers_with_each_other_and_with_the_rules(settin
     assert sum(int(row["people: met"]) + int(row["missed"]) for row in said) == 12
     assert disputes == []
     assert report(settings, since="2026-W11").reviews == 0
+    assert [(row["both judged"], row["agreed"], row["agreement"]) for row in months] == [(12, "too few to tell", "")]
+    assert [(row["reviewer"], row["reversed the rule"]) for row in reversals] == [
+        ("Ben", "too few to tell"),
+        ("Eva", "too few to tell"),
+    ]
+    assert found.advice == ()
+
+
+def test_reviewers_who_clearly_disagree_are_told_to_agree_first_in_the_report_and_on_the_next_form(settings, tmp_path):
+    drawn = sample(settings, week="newest", random=40, targeted=0, out=tmp_path / "form.json")
+    form = msgspec.json.decode(drawn.path.read_bytes(), type=Form)
+    for reviewer, every in (("Eva", 2), ("Ben <b>", 3)):
+        said = [replace(row, you_say="missed" if n % every else "met") for n, row in enumerate(form.rows)]
+        write_form(drawn.path, replace(form, rows=tuple(said)))
+        import_reviews(settings, drawn.path, reviewer=reviewer)
+
+    (told,) = report(settings).advice
+    assert re.match(r"Ben <b> and Eva agree on \d+% of 40 findings that both judged in \w{3} \d{4}, kappa ", told)
+    assert told.endswith("Agree on what the rule means before judging more.")
+    assert [row["agreement"] for row in report(settings).tables["Reviewers with each other, by month"]] == ["low"]
+
+    page = sample(settings, week="newest", random=6, targeted=0, out=tmp_path / "next.html").path.read_text()
+    assert f'<p class="advice">{escape(told)}</p>' in page
+    assert "Reviewers with each other, by month" in page
+    assert "How often reviewers reverse the rule" not in page
+    seeing = sample(settings, week="newest", random=6, targeted=0, out=tmp_path / "seeing.html", blind=False)
+    assert "How often reviewers reverse the rule" in seeing.path.read_text()
+    sheet = sample(settings, week="newest", random=6, targeted=0, out=tmp_path / "next.xlsx").path
+    assert told in [cell.value for cell in openpyxl.load_workbook(sheet)["How to"]["B"]]
 
 
 def test_an_overturned_dispute_changes_what_counts_and_an_upheld_one_does_not(settings):

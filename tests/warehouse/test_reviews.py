@@ -1,11 +1,13 @@
 """Findings drawn for review, judgements and disputes, in a real warehouse."""
 
 from datetime import UTC, datetime
+from random import Random
 
 import msgspec
 import pytest
 
 from callaudit.audit_rules.finding import Verdict
+from callaudit.reports.reviews.over_time import TOO_FEW, over_time
 from callaudit.transcription.errors import InputError
 from callaudit.warehouse.load import load
 from callaudit.warehouse.queries import saved_query
@@ -22,6 +24,7 @@ from callaudit.warehouse.reviews import (
     say_in_dispute,
 )
 from callaudit.warehouse.rulebooks import store_rulebook
+from callaudit.warehouse.site_clock import keep_clock
 
 LATER = datetime(2026, 3, 20, 8, 0, tzinfo=UTC)
 
@@ -172,3 +175,78 @@ def test_a_dispute_is_about_a_finding_and_is_not_opened_or_closed_twice(week):
         check_dispute(week, event("open", 9))
     with pytest.raises(InputError, match="has no verdict by"):
         check_dispute(week, msgspec.structs.replace(event("open", 9), call_id="C99"))
+
+
+VERDICTS = [v for v in Verdict for _ in range(3 if v in (Verdict.MET, Verdict.MISSED) else 1)]
+
+
+def test_agreement_by_month_is_the_same_in_sql_and_in_reports(week):
+    """Many pairs at once: their verdicts, months, and how many findings of a call they share, are drawn by lot."""
+    lots = Random(7)
+    keep_clock(week, "Europe/Berlin")
+    drawn = draw(week, 1000)
+    record_sample(week, drawn, at=LATER)
+    reviews = []
+    for n in range(24):
+        shared = lots.sample(drawn, lots.choice((1, 2, 30, 90)))
+        often = lots.choice((0.0, 0.1, 0.5, 1.0))
+        for d in shared:
+            first = lots.choice(VERDICTS) if n % 4 else Verdict.MET
+            other = lots.choice(VERDICTS) if lots.random() < often else first
+            for who, verdict in (("Ann", first), ("Bob", other)):
+                # Midnight in Berlin is two hours before that in UTC from April on.
+                at = LATER.replace(month=lots.choice((3, 4, 5)), day=lots.choice((1, 30)), hour=lots.choice((1, 22)))
+                reviews.append(said(d, verdict, reviewer=f"{who} {n:02}", at=at))
+    add_new_reviews(week, reviews)
+
+    in_sql = rows_of(
+        week,
+        "select reviewed_month, reviewer, other_reviewer, both_judged, both_agreed, kappa, kappa_low, kappa_high "
+        "from reviewer_agreement order by all",
+    )
+    found = over_time(rows_of(week, "from reviewer_verdicts", as_dicts=True))
+    in_python = sorted((p.month, *p.reviewers, p.agreed.n, p.agreed.hits, *kappa_of(p)) for p in found.pairs)
+    assert len(in_sql) > 200
+    assert {row[5] is None for row in in_sql} == {row[6] is None for row in in_sql} == {True, False}
+    for sql, python in zip(in_sql, in_python, strict=True):
+        assert sql[:5] == python[:5]
+        assert [None if x is None else pytest.approx(x, abs=1e-7) for x in sql[5:]] == list(python[5:])
+
+    reversing = saved_query("reviewers_reversing").sql.rstrip(";")
+    assert rows_of(week, f"select month, reviewer, judged, reversed from ({reversing}) order by all") == sorted(
+        (r.month, r.reviewer, r.reversed_.n, r.reversed_.hits) for r in found.reviewers
+    )
+    low = rows_of(week, f"from ({saved_query('reviewers_over_time').sql.rstrip(';')}) order by all")
+    notes = [(row[0], row[1], row[-1]) for row in low]
+    assert sorted(notes, key=str) == sorted(
+        ((p.month, p.reviewers[0], TOO_FEW if not p.is_told else LOW_NOTE if p.is_low else None) for p in found.pairs),
+        key=str,
+    )
+    assert {note for *_, note in notes} == {None, TOO_FEW, LOW_NOTE}
+
+
+LOW_NOTE = "low: agree on what the rule means before judging more"
+
+
+def kappa_of(pair):
+    low, high = (pair.kappa and pair.kappa.interval) or (None, None)
+    return pair.kappa and pair.kappa.value, low, high
+
+
+def rows_of(con, sql, *, as_dicts=False):
+    answer = con.execute(sql)
+    names = [column[0] for column in answer.description]
+    return [dict(zip(names, row, strict=True)) if as_dicts else row for row in answer.fetchall()]
+
+
+def test_people_stay_compared_when_a_rule_is_rewritten_and_not_on_what_was_picked_out(week, builders):
+    drawn = draw(week, 30)
+    doubtful = draw_targeted(week, week="2026-W10", size=9, scorecard="house")
+    record_sample(week, (*drawn, *doubtful), at=LATER)
+    add_new_reviews(week, [said(d, reviewer=who) for d in (*drawn, *doubtful) for who in ("Ann", "Bob")])
+    store_rulebook(week, builders.rulebook("v2", applies="episode"))
+
+    assert week.execute("select count(*) from random_reviews").fetchall() == [(0,)]
+    assert week.execute("select reviewed_month, both_judged, kappa from reviewer_agreement").fetchall() == [
+        ("2026-03", 30, None)
+    ]
