@@ -4,6 +4,7 @@ Everything is a fact: codes, numbers, places. The sentences that people read are
 `audit_rules.sentences`.
 """
 
+from datetime import datetime
 from enum import StrEnum
 
 import msgspec
@@ -277,13 +278,18 @@ class Medium(StrEnum):
 
 
 class Promise(msgspec.Struct, frozen=True, kw_only=True):
-    """The agent's side said it would contact the customer; `within_hours` is how soon, `medium` how."""
+    """The agent's side said it would contact the customer; `within_hours` is how soon, `medium` how.
+
+    `due_at` is the moment by which, None for a call without a date: so many hours from its start, or where the site has
+    business hours as `BusinessTime.due` moves it. Whoever asks whether it was kept asks this, in Python and in SQL.
+    """
 
     turn: int
     start: Seconds | None
     quote: str
     within_hours: float
     medium: Medium = Medium.CALL
+    due_at: datetime | None = None
 
 
 class PauseKind(StrEnum):

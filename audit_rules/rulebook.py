@@ -19,6 +19,7 @@ import msgspec
 from callaudit.audit_rules.acts.inventory import Act, Levels
 from callaudit.audit_rules.acts.recogniser import Recogniser, shipped_recogniser
 from callaudit.audit_rules.acts.witnesses import Witnesses, levels_version, read_levels
+from callaudit.audit_rules.business_time import BusinessTime
 from callaudit.audit_rules.matchers import Answer, Build, Matcher
 from callaudit.audit_rules.matchers.asks_again import AsksAgainMatcher
 from callaudit.audit_rules.matchers.at_most import AtMostMatcher
@@ -79,7 +80,7 @@ class CompiledRule(msgspec.Struct, frozen=True):
 class Rulebook:
     """All rules and acts, compiled. Two rulebooks that say the same have the same `version`.
 
-    Without a `recogniser` acts are heard by their phrases alone.
+    Without a `recogniser` acts are heard by their phrases alone; without `hours` promises are due at any time.
     """
 
     def __init__(
@@ -92,6 +93,7 @@ class Rulebook:
         *,
         recogniser: Recogniser | None = None,
         levels: Mapping[str, Levels] | None = None,
+        hours: BusinessTime | None = None,
     ) -> None:
         self.rules = tuple(rules.values())
         self.words = words
@@ -106,6 +108,9 @@ class Rulebook:
         }
         # A retired rule judges no more, but the rules that build on its words go on finding them.
         self.sources = {r.id: _BUILD[r.matcher](r.id, getattr(r, r.matcher), self.index) for r in self.rules}
+        for source in self.sources.values():
+            if isinstance(source, KeptPromiseMatcher):
+                source.hours = hours
         self.compiled = tuple(
             CompiledRule(
                 rule,
@@ -121,7 +126,8 @@ class Rulebook:
         self.index.compile()
         heard_by = [recogniser.version, levels_version(levels or {})] if recogniser else []
         cards = {name: _scoring(card) for name, card in self.scorecards.items()}
-        self.version = _version([sorted(self.rules, key=lambda r: r.id), words, acts, gate, cards, heard_by])
+        said = [sorted(self.rules, key=lambda r: r.id), words, acts, gate, cards, heard_by]
+        self.version = _version(said if hours is None else [*said, hours])
 
     def rule(self, rule_id: str) -> Rule:
         """The rule of that id. Raises SetupError with the nearest ids."""
@@ -144,19 +150,22 @@ class Rulebook:
         return self.scorecards[name]
 
 
-def load_rulebook(*folders: Path, shipped: bool = True, recogniser: bool = True) -> Rulebook:
+def load_rulebook(
+    *folders: Path, shipped: bool = True, recogniser: bool = True, hours: BusinessTime | None = None
+) -> Rulebook:
     """The shipped rules with those of the folders added; raises RulebookError naming every problem.
 
     Without the `recogniser` acts are heard by phrases alone: many times as fast, and deaf to unforeseen wording.
+    `hours` are those of the site, by which promises are due.
     """
-    rulebook, problems = read_rulebook(*folders, shipped=shipped, recogniser=recogniser)
+    rulebook, problems = read_rulebook(*folders, shipped=shipped, recogniser=recogniser, hours=hours)
     if rulebook is None:
         raise RulebookError(problems)
     return rulebook
 
 
 def read_rulebook(
-    *folders: Path, shipped: bool = True, recogniser: bool = True
+    *folders: Path, shipped: bool = True, recogniser: bool = True, hours: BusinessTime | None = None
 ) -> tuple[Rulebook | None, list[Problem]]:
     """As `load_rulebook`, but hands the problems over, sorted; the rulebook is None where there are any.
 
@@ -184,6 +193,7 @@ def read_rulebook(
         read.scorecards,
         recogniser=shipped_recogniser() if recogniser else None,
         levels=read_levels(*folders) if recogniser else None,
+        hours=hours,
     ), []
 
 

@@ -147,7 +147,13 @@ def _call(n: int, settings: str, timed: bool) -> AuditedCall:
         overlap_seconds=1.0, silence_seconds=9.0, holds=0, hold_seconds=0.0,
         upset=Upset.CLEAR if n % 3 == 0 else Upset.NONE, calmed=n % 2 == 0,
     )  # fmt: skip
-    promise = Promise(turn=3, start=12.0, quote="i will call you back", within_hours=24.0)
+    promise = Promise(
+        turn=3,
+        start=12.0,
+        quote="i will call you back",
+        within_hours=24.0,
+        due_at=MONDAY + timedelta(seconds=n * 37, hours=24),
+    )
     audit = Audit(
         call_id=call_id, rulebook_version="v1", findings=findings, episodes=(),
         promises=(promise,) if n % 10 == 0 else (), measures=measures,

@@ -96,7 +96,7 @@ def hear_again(
         EngineUnavailable: nothing can write words.
         LockedError: a run holds the warehouse when the sample was heard.
     """
-    rulebook = load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
+    rulebook = load_rulebook(*settings.rule_folders, recogniser=settings.run.acts, hours=settings.business_time)
     own, other, way = another_way(settings.engine)
     with open_published(settings.published) as published:
         drawn = sample(

@@ -10,12 +10,14 @@ import os
 import re
 import tomllib
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 import msgspec
 
+from callaudit.audit_rules.business_time import BusinessTime, business_time
 from callaudit.reports import Format
 from callaudit.transcription.engines import EngineName
 from callaudit.transcription.errors import InputError, SetupError
@@ -43,10 +45,12 @@ class Site(Section, frozen=True, kw_only=True):
     """`timezone` is the IANA zone of the business: its clock tells days and weeks, and times that have no offset.
 
     `roster` is a CSV file of the agents (`transcription.inbox.roster`), `queues` what people call a queue by what
-    recordings call it.
+    recordings call it. `hours` by weekday (`mon` to `sun`) and `holidays` say when promises can be due.
     """
 
     timezone: str = "UTC"
+    hours: dict[str, str] = {}
+    holidays: tuple[date, ...] = ()
     roster: Path | None = None
     queues: dict[str, str] = {}
 
@@ -323,6 +327,11 @@ class Settings(Section, frozen=True, kw_only=True):
         return _below(self.root, self.paths.scorecards)
 
     @property
+    def business_time(self) -> BusinessTime | None:
+        """When the site is open; None where the settings do not say."""
+        return business_time(self.site.timezone, self.site.hours, self.site.holidays)
+
+    @property
     def rule_folders(self) -> tuple[Path, ...]:
         """The user's own rules and scorecards, where there are any."""
         return tuple(folder for folder in (self.rules, self.scorecards) if folder.is_dir())
@@ -453,6 +462,7 @@ def _checked(values: dict[str, Any], file: Path | None, text: str) -> Settings:
     _check_values(settings, file, text)
     for zone in {settings.schedule.zone, *(s.zone for s in settings.sources)} - {""} | {settings.site.timezone}:
         _check_zone(zone, file, text)
+    _check_hours(settings, file, text)
     _check_times(settings.schedule, file, text)
     for source in settings.sources:
         for key in ("started_format", "sidecar_started_format"):
@@ -562,6 +572,21 @@ def _check_times(schedule: ScheduleSettings, file: Path | None, text: str) -> No
                 why=f"From {file or 'the environment'}{_line(text, key)}.",
                 tries=(f'{key} = "{example}"', f'{key} = ""  (no such run)'),
             )
+
+
+def _check_hours(settings: Settings, file: Path | None, text: str) -> None:
+    try:
+        _ = settings.business_time
+    except ValueError as error:
+        key = "hours" if settings.site.hours else "holidays"
+        raise SetupError(
+            f"[site] {key} cannot be: {error}",
+            why=f"From {file or 'the environment'}{_line(text, key)}.",
+            tries=(
+                'hours = { mon = "09:00-17:30", tue = "09:00-17:30" }',
+                "hours = {}  (promises are due at any time)",
+            ),
+        ) from error
 
 
 def _check_zone(zone: str, file: Path | None, text: str) -> None:

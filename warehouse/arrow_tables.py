@@ -508,9 +508,7 @@ def _promise_rows(ordered: Sequence[AuditedCall]) -> Iterable[tuple[Any, ...]]:
         started_at = audited.transcript.call.started_at
         for number, p in enumerate(a.promises, start=1):
             made_at = started_at + timedelta(seconds=p.start or 0.0) if started_at is not None else None
-            # Counted from the start of the call, as the rule that judges the promise does.
-            due_at = started_at + timedelta(hours=p.within_hours) if started_at is not None else None
             yield (
-                a.call_id, a.rulebook_version, number, p.turn, p.start, p.quote, p.within_hours, made_at, due_at,
+                a.call_id, a.rulebook_version, number, p.turn, p.start, p.quote, p.within_hours, made_at, p.due_at,
                 p.medium,
             )  # fmt: skip

@@ -31,6 +31,7 @@ def unsettled_promises(con: duckdb.DuckDBPyConnection) -> list[Unsettled]:
     asked = con.execute(
         """
         select c.*, f.rulebook_version, f.rule_id, f.verdict, p.turn, p.start_s, p.quote, p.within_hours, p.medium,
+            p.due_at,
             list_filter(f.evidence, lambda e: e.kind = 'trigger' and e.turn = p.turn and e.quote = p.quote)[1] as heard
         from promises p
         join core.current_audits a on a.call_id = p.call_id
@@ -60,6 +61,7 @@ def unsettled_promises(con: duckdb.DuckDBPyConnection) -> list[Unsettled]:
                 quote=row["quote"],
                 within_hours=row["within_hours"],
                 medium=Medium(row["medium"]),
+                due_at=row["due_at"],
             ),
             trigger=_trigger(row["heard"]),
         )

@@ -2,9 +2,10 @@
 
     kept_promise: {made: [i will call you back _6 (today|tomorrow)], within_hours: 48}
 
-Judged only once the time has passed, by the clock of the run, and calls from after it are known. Calls cannot show
-whether a promise was kept in writing, nor who called whom where the direction is unknown, nor whether a further
-recording of the same conversation is the call that was promised: then it is not assessable.
+Where the site has business hours, a time that runs out while it is closed runs on until it closes next. Judged only
+once the time has passed, by the clock of the run, and calls from after it are known. Calls cannot show whether it was
+kept in writing, nor who called whom where the direction is unknown, nor whether a further recording of the same
+conversation is the call that was promised: then it is not assessable.
 """
 
 import re
@@ -14,6 +15,7 @@ from datetime import datetime, timedelta
 import msgspec
 
 from callaudit.audit_rules.acts.said import Place
+from callaudit.audit_rules.business_time import BusinessTime
 from callaudit.audit_rules.conversation import Contact, Conversation
 from callaudit.audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Medium, Miss, Promise, Reason, Unit
 from callaudit.audit_rules.matchers import Answer, Scope
@@ -51,6 +53,7 @@ class KeptPromiseMatcher:
         self.spec = spec
         self.made = index.add(Phrases(any_of=spec.made, events=spec.events))
         self.answer = Answer(rule_id)
+        self.hours: BusinessTime | None = None
 
     def events(self, call: Conversation) -> Sequence[Place]:
         """Each promise."""
@@ -71,9 +74,16 @@ class KeptPromiseMatcher:
                     quote=evidence.quote,
                     within_hours=limit,
                     medium=_medium(text[place.start : place.end], text[place.end : place.end + _SAID_AFTER]),
+                    due_at=self._due(call.transcript.call.started_at, limit),
                 )
             )
         return tuple(made)
+
+    def _due(self, started: datetime | None, hours: float) -> datetime | None:
+        if started is None:
+            return None
+        plain = started + timedelta(hours=hours)
+        return plain if self.hours is None else self.hours.due(plain)
 
     def judge(self, call: Conversation, scope: Scope) -> Finding:
         """By the first promise: it is the one the customer waits for."""
@@ -101,12 +111,12 @@ def settled(
     answer: Answer,
 ) -> Finding:
     """What became of a promise made in the call `of`, by the customer's other calls as known until `known_until`."""
-    if of.customer_id is None or of.started_at is None or known_until is None:
+    due = promise.due_at
+    if of.customer_id is None or of.started_at is None or due is None or known_until is None:
         return answer.not_assessable(Reason.CONTACTS_UNKNOWN, trigger)
     if promise.medium is Medium.WRITING:
         return answer.not_assessable(Reason.PROMISED_IN_WRITING, trigger)
     started = of.started_at
-    due = started + timedelta(hours=promise.within_hours)
     later = sorted((c for c in contacts if c.started_at > started), key=lambda c: (c.started_at, c.call_id))
     maybe = [c for c in later if c.started_at <= due and c.direction != "inbound"]
     kept = next((c for c in maybe if c.direction == "outbound" and not _same_conversation(c, of)), None)

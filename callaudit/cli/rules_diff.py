@@ -29,9 +29,9 @@ def rulebook_named(name: str, settings: Settings) -> Rulebook:
     Raises InputError for a folder that is not there or holds no rules, RulebookError for rules with mistakes.
     """
     if name == "shipped":
-        return load_rulebook()
+        return load_rulebook(hours=settings.business_time)
     if name == ".":
-        return load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
+        return load_rulebook(*settings.rule_folders, recogniser=settings.run.acts, hours=settings.business_time)
     folder = Path(name)
     if not any(folder.glob("*.y*ml")) and not any(folder.glob("scorecards/*.y*ml")):
         state = "holds no rules" if folder.is_dir() else "is no folder"
@@ -40,7 +40,7 @@ def rulebook_named(name: str, settings: Settings) -> Rulebook:
             why="Name a folder of rule files, shipped for the rules that come with callaudit, or . for your own.",
             tries=("callaudit rules diff shipped .",),
         )
-    return load_rulebook(folder)
+    return load_rulebook(folder, hours=settings.business_time)
 
 
 def compare_rulebooks(settings: Settings, old: str, new: str, *, golden: Path | None = None) -> Backtest:

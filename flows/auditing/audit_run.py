@@ -96,7 +96,9 @@ class AuditRun:
         self.settings = settings
         self.started_at = started_at or datetime.now(UTC)
         # Rules first: a mistake in them is found before anything else takes time.
-        self.rulebook = load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
+        self.rulebook = load_rulebook(
+            *settings.rule_folders, recogniser=settings.run.acts, hours=settings.business_time
+        )
         self.rulebook.scorecard(settings.report.scorecard)
         self.roster = read_roster(settings.roster) if settings.roster else Roster()
         complete(settings)
@@ -267,6 +269,7 @@ class AuditRun:
         return AuditSettings(
             transcription=self.settings.transcription,
             rule_folders=self.settings.rule_folders,
+            hours=self.settings.business_time,
             recogniser=self.settings.run.acts,
             version=self.rulebook.version,
             scorecard=self.settings.report.scorecard,

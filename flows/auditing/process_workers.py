@@ -13,6 +13,7 @@ from pathlib import Path
 
 import msgspec
 
+from callaudit.audit_rules.business_time import BusinessTime
 from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
 from callaudit.flows.auditing.batch_audit import Audited, joined, read_and_judge
 from callaudit.flows.auditing.interrupt import stay_with_the_run, stop
@@ -35,6 +36,7 @@ class AuditSettings(msgspec.Struct, frozen=True, kw_only=True):
     recogniser: bool
     version: str
     scorecard: str
+    hours: BusinessTime | None = None
 
 
 class ProcessWorkers:
@@ -105,7 +107,7 @@ def audit_batch(batch: Batch, ways: AuditSettings) -> Audited:
 @lru_cache(maxsize=1)
 def loaded(ways: AuditSettings) -> Rulebook:
     """The rulebook of a run, once a process. Raises SetupError where the rules are not those the run began with."""
-    rulebook = load_rulebook(*ways.rule_folders, recogniser=ways.recogniser)
+    rulebook = load_rulebook(*ways.rule_folders, recogniser=ways.recogniser, hours=ways.hours)
     if rulebook.version != ways.version:
         raise SetupError(
             "the rules were changed while a run was going on",

@@ -58,7 +58,7 @@ def audit_again(
     """
     started_at = at or datetime.now(UTC)
     # Rules first, as in a run.
-    rulebook = load_rulebook(*settings.rule_folders, recogniser=settings.run.acts)
+    rulebook = load_rulebook(*settings.rule_folders, recogniser=settings.run.acts, hours=settings.business_time)
     if not settings.warehouse.is_file():
         raise InputError(f"there is no warehouse {settings.warehouse}", tries=("callaudit run",))
     if not dry_run:

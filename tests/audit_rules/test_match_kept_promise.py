@@ -7,10 +7,12 @@ import pytest
 
 from callaudit.audit_rules.audit import audit
 from callaudit.audit_rules.authoring.examples import parse_example
+from callaudit.audit_rules.business_time import business_time
 from callaudit.audit_rules.conversation import Contact
 from callaudit.audit_rules.finding import Verdict
+from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
 from callaudit.audit_rules.sentences import reason_of
-from tests.support.rules import Judge, RulebookOf, block
+from tests.support.rules import GATE, Judge, RulebookOf, WriteRules, block
 
 KEPT = "kept_promise: {made: [call you back], within_hours: 48}"
 PROMISE = "C: Where is my lamp?\nA: I will call you back within 24 hours.\n"
@@ -121,3 +123,23 @@ def test_the_time_named_is_the_time_promised(rulebook_of: RulebookOf, named: str
     (promise,) = found.promises
     assert promise.within_hours == hours
     assert promise.quote == "call you back"
+
+
+def test_a_promise_that_runs_out_at_night_may_be_kept_until_the_business_closes_next(write_rules: WriteRules) -> None:
+    """Promised on a Monday at nine in the morning for ten hours later; the business closes at half past five."""
+    rule = "kept_promise: {made: [call you back], within_hours: 10}"
+    folder = write_rules(**GATE, apology=block(rule))
+    hours = business_time("UTC", {"mon": "09:00-17:30", "wed": "09:00-17:30"})
+    always, open_hours = (load_rulebook(folder, shipped=False, recogniser=False, hours=h) for h in (None, hours))
+    example = parse_example("C: Where is my lamp?\nA: I will call you back.\nknown until: 100 h")
+
+    def judged(rulebook: Rulebook, *contacts: Contact) -> tuple[Verdict, datetime | None]:
+        found = audit(example.transcript, rulebook, contacts=contacts, known_until=example.known_until)
+        return found.findings[0].verdict, found.promises[0].due_at
+
+    closes = datetime(2026, 3, 4, 17, 30, tzinfo=UTC)
+    assert judged(always, after(56, "outbound")) == (Verdict.MISSED, datetime(2026, 3, 2, 19, tzinfo=UTC))
+    assert judged(open_hours, after(56, "outbound")) == (Verdict.MET, closes)
+    assert judged(open_hours, after(57, "outbound")) == (Verdict.MISSED, closes)
+    # Other hours judge otherwise, so they are another rulebook, and `reaudit` judges again by it.
+    assert always.version != open_hours.version

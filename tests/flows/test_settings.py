@@ -1,3 +1,5 @@
+from datetime import date
+
 import pytest
 
 from callaudit.flows.settings import load_settings
@@ -53,6 +55,22 @@ def test_a_misspelt_zone_is_named_with_the_nearest_zone(tmp_path):
     with pytest.raises(SetupError, match="“Europe/Londn” is not a time zone") as error:
         load_settings(write(tmp_path, '[site]\ntimezone = "Europe/Londn"\n'))
     assert "Europe/London" in error.value.why
+
+
+def test_business_hours_and_holidays_are_read_and_what_cannot_be_is_told_with_its_line(tmp_path):
+    hours = 'hours = { mon = "09:00-17:30", sat = "10:00-24:00" }\nholidays = ["2026-12-25", 2027-01-01]\n'
+    found = load_settings(write(tmp_path, f'[site]\ntimezone = "Europe/Berlin"\n{hours}')).business_time
+    assert found is not None
+    assert found.days == ((540, 1050), None, None, None, None, (600, 1440), None)
+    assert (found.zone, found.holidays) == ("Europe/Berlin", (date(2026, 12, 25), date(2027, 1, 1)))
+    assert load_settings(write(tmp_path, "[site]\n")).business_time is None
+
+    for wrong in ('hours = { mon = "9 to 5" }', 'hours = { monday = "09:00-17:30" }', 'holidays = ["2026-12-25"]'):
+        with pytest.raises(SetupError, match="cannot be: ") as error:
+            load_settings(write(tmp_path, f"[site]\n{wrong}\n"))
+        assert "line 2" in str(error.value)
+    with pytest.raises(SetupError, match="not valid"):
+        load_settings(write(tmp_path, '[site]\nhours = { mon = "09:00-17:30" }\nholidays = ["Christmas"]\n'))
 
 
 def test_broken_toml_is_a_set_up_error(tmp_path):

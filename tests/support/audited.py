@@ -125,7 +125,13 @@ def audit_of(
     tense=True,
     calmed=None,
     upset=None,
+    started_at=MONDAY,
+    hours=None,
 ):
+    def due(after):
+        plain = started_at and started_at + timedelta(hours=after)
+        return hours.due(plain) if hours and plain else plain
+
     findings = tuple(
         Finding(
             rule_id=rule_id,
@@ -151,7 +157,8 @@ def audit_of(
             Episode(number=1, first_turn=0, last_turn=1, start=0.0, end=4.5, opened_by="fed up", closed_by="call_end"),
         ),
         promises=tuple(
-            Promise(turn=1, start=2.0, quote="i will call you", within_hours=h, medium=medium) for h in promises
+            Promise(turn=1, start=2.0, quote="i will call you", within_hours=h, medium=medium, due_at=due(h))
+            for h in promises
         ),
         measures=Measures(
             turns_agent=1,
@@ -175,8 +182,10 @@ def audited_of(
     tense=True,
     calmed=None,
     upset=None,
+    hours=None,
     **call,
 ):
+    transcript = transcript_of(call_id, **call)
     judged = audit_of(
         call_id,
         verdicts,
@@ -187,5 +196,7 @@ def audited_of(
         tense=tense,
         calmed=calmed,
         upset=upset,
+        started_at=transcript.call.started_at,
+        hours=hours,
     )
-    return AuditedCall(transcript_of(call_id, **call), judged)
+    return AuditedCall(transcript, judged)
