@@ -1,6 +1,6 @@
 """`callaudit rules`: list, explain, check, test, compare and measure the rules."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -12,6 +12,7 @@ from callaudit.transcription.errors import SetupError
 if TYPE_CHECKING:
     from callaudit.audit_rules.authoring.examples import Outcome
     from callaudit.audit_rules.rulebook import Rulebook
+    from callaudit.flows.settings import Settings
 
 commands = typer.Typer(name="rules", help="List, explain, check and test the rules.", no_args_is_help=True)
 
@@ -69,9 +70,9 @@ def rules_lint(
     from callaudit.console import out
     from callaudit.flows.settings import load_settings
 
-    folders = load_settings(given.config).rule_folders
-    rulebook = linted(folders)
-    theirs = {r.id: r for r in load_rulebook(recogniser=False).rules} if folders else {}
+    settings = load_settings(given.config)
+    rulebook = linted(settings)
+    theirs = {r.id: r for r in load_rulebook(recogniser=False).rules} if settings.rule_folders else {}
     acts = shipped_acts()
     own = {r.id for r in rulebook.rules if r != theirs.get(r.id)}
     own |= {name for name, act in rulebook.acts.items() if act != acts.get(name)}
@@ -87,12 +88,12 @@ def rules_lint(
         raise typer.Exit(SetupError.exit_code)
 
 
-def linted(folders: "Sequence[Path]") -> "Rulebook":
-    """The rules of the folders with the shipped ones; where there are mistakes, all are printed and that is the end."""
+def linted(settings: "Settings") -> "Rulebook":
+    """The rules of the settings with the shipped ones; mistakes are printed, all of them, and that is the end."""
     from callaudit.audit_rules.rulebook import read_rulebook
     from callaudit.console import out
 
-    rulebook, problems = read_rulebook(*folders)
+    rulebook, problems = read_rulebook(*settings.rule_folders, hours=settings.business_time)
     if rulebook is None:
         for problem in problems:
             out.print(f"[bold]{problem.file}:{problem.line}:{problem.column}[/]", end=" ")

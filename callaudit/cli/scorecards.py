@@ -89,7 +89,7 @@ def scorecards_lint(
     from callaudit.console import out
     from callaudit.flows.settings import load_settings
 
-    rulebook = linted(load_settings(given.config).rule_folders)
+    rulebook = linted(load_settings(given.config))
     warnings = card_advice(rulebook)
     for warning in warnings:
         out.print(f"[yellow]warning:[/] [bold]{warning.rule_id}[/]", end=" ")
