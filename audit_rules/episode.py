@@ -10,13 +10,14 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from callaudit.audit_rules.acts.said import Place, Said
+from callaudit.audit_rules.acts.said import Certainty, Place, Said
 from callaudit.audit_rules.conversation import Conversation
 from callaudit.audit_rules.finding import Episode, EvidenceKind, Upset
 from callaudit.audit_rules.rule import Gate
 
-# What a phrase is worth where there is no recogniser to weigh it.
+# What a phrase is worth where there is no recogniser to weigh it, and what words are that only may be the act.
 _BY_PHRASE = 0.9
+_NEAR = 0.48
 
 
 class UpsetTurns(msgspec.Struct, frozen=True):
@@ -55,7 +56,9 @@ def _strengths(call: Conversation, acts: Sequence[str], elsewhere: Sequence[str]
 
 
 def _probability(said: Said) -> float:
-    return _BY_PHRASE if said.probability is None else said.probability
+    if said.probability is not None:
+        return said.probability
+    return _BY_PHRASE if said.certainty > Certainty.POSSIBLE else _NEAR
 
 
 def episodes(call: Conversation, upset: UpsetTurns, gate: Gate) -> tuple[Episode, ...]:
