@@ -91,9 +91,7 @@ def _audit(call: Conversation, rulebook: Rulebook) -> Audit:
         _judge(c, call, scopes, unassessable or (unworded if c.rule.id in silent else None)) for c in rulebook.compiled
     )
     promising = [
-        c.matcher
-        for c in rulebook.compiled
-        if isinstance(c.matcher, KeptPromiseMatcher) and c.rule.id not in silent
+        c.matcher for c in rulebook.compiled if isinstance(c.matcher, KeptPromiseMatcher) and c.rule.id not in silent
     ]
     holds, silences = pauses_of(call)
     return Audit(

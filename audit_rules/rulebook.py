@@ -430,7 +430,9 @@ class _Reader:
             check_act(act, self._act_files[act.name], self.acts, language)
         for code, documents in self._wording_files.items():
             for document in documents:
-                check_wording(document, self.wordings[code], acts=self.acts, rules=self.rules)
+                # A folder that stands for itself has the shipped acts, and not the shipped rules.
+                elsewhere = None if document.path.is_relative_to(SHIPPED) else self._unreadable
+                check_wording(document, self.wordings[code], acts=self.acts, rules=self.rules, elsewhere=elsewhere)
         if self._gate_file is not None:
             check_gate(
                 self.gate,

@@ -12,9 +12,9 @@ import msgspec
 
 from callaudit.audit_rules.acts.inventory import Act, with_children
 from callaudit.audit_rules.phrases.durations import Durations
+from callaudit.audit_rules.phrases.language import language_of
 from callaudit.audit_rules.phrases.normalise import without_accents
 from callaudit.audit_rules.rule import Block, Rule
-from callaudit.audit_rules.phrases.language import language_of
 from callaudit.audit_rules.rule_files.checks import PHRASE_KEYS, check_list, check_phrases, check_words
 from callaudit.audit_rules.rule_files.yaml_document import Document, suggest
 
@@ -105,9 +105,17 @@ def without_phrases(block: Block) -> dict[str, Any]:
 
 
 def check_wording(
-    document: Document, wordings: Wordings, *, acts: Mapping[str, Act], rules: Mapping[str, Rule]
+    document: Document,
+    wordings: Wordings,
+    *,
+    acts: Mapping[str, Act],
+    rules: Mapping[str, Rule],
+    elsewhere: Collection[str] | None,
 ) -> None:
-    """Note everything wrong with one file of a language's folder: names that are none, phrases that cannot be read."""
+    """Note everything wrong with one file of a language's folder: names that are none, phrases that cannot be read.
+
+    A rule may be one of `elsewhere` and not be there; with None it may be any.
+    """
     language = language_of(wordings.words)
     value, stem = document.value, document.path.stem
     if not isinstance(value, dict) or stem == "durations":
@@ -117,7 +125,8 @@ def check_wording(
     elif stem == "rules":
         for rule_id, block in value.items():
             if rule_id not in rules:
-                document.problem((rule_id,), f"there is no rule {rule_id}{suggest(rule_id, rules)}")
+                if elsewhere is not None and rule_id not in elsewhere:
+                    document.problem((rule_id,), f"there is no rule {rule_id}{suggest(rule_id, rules)}")
             elif isinstance(block, dict) and document.convert(reworded(rules[rule_id], wordings), Rule, (rule_id,)):
                 check_phrases(plain(block), (rule_id,), document, language)
     else:

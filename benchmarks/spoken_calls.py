@@ -3,8 +3,8 @@
     python benchmarks/spoken_calls.py corpus_es/S1 --language es
     python benchmarks/spoken_calls.py corpus/K2
 
-The folder holds tagged calls (`CALL.txt`), `key.csv` (call_id, rule_id, verdict, reviewer) and `calls.csv`, which says who
-was upset. Turns get times at an even pace, and the gaps that the calls name; nobody spoke and nothing was transcribed.
+The folder holds tagged calls (`CALL.txt`), `key.csv` (call_id, rule_id, verdict, reviewer) and `calls.csv`, which says
+who was upset. Turns get times at an even pace, and the gaps that the calls name: nobody spoke, nothing was transcribed.
 """
 
 import argparse
@@ -93,7 +93,8 @@ def _summary(pairs: Iterable[tuple[Verdict, Verdict]]) -> str:
         by_key[wanted] += count
         here[found] += count
     agreed = sum(count for (wanted, found), count in told.items() if wanted is found)
-    lines = [f"all: {agreed} of {told.total()} agree ({agreed / max(told.total(), 1):.2f}), {here[Verdict.UNSURE]} unsure"]
+    share = agreed / max(told.total(), 1)
+    lines = [f"all: {agreed} of {told.total()} agree ({share:.2f}), {here[Verdict.UNSURE]} unsure"]
     for verdict in (Verdict.MET, Verdict.MISSED, Verdict.NOT_APPLICABLE):
         right, unsure = told[verdict, verdict], told[verdict, Verdict.UNSURE]
         lines.append(

@@ -21,7 +21,9 @@ from callaudit.audit_rules.rule import Speaker
 from callaudit.audit_rules.rule_files.yaml_document import suggest
 from callaudit.transcription.errors import InputError
 
-_TURN = re.compile(r"(?P<who>[AC])\[(?P<tags>[a-zA-Z0-9 ]*)\]:\s*(?:\{(?P<apart>gap|over)\s+(?P<seconds>[\d.]+)\}\s*)?(?P<text>\S.*)")
+_TURN = re.compile(
+    r"(?P<who>[AC])\[(?P<tags>[a-zA-Z0-9 ]*)\]:\s*(?:\{(?P<apart>gap|over)\s+(?P<seconds>[\d.]+)\}\s*)?(?P<text>\S.*)"
+)
 _WHO: dict[str, Speaker] = {"A": "agent", "C": "customer"}
 Degree = Literal["no", "mild", "clear"]
 

@@ -24,7 +24,8 @@ def recognise(
 ) -> None:
     """Find the phrases of all rules and the acts of all turns.
 
-    `lists` are the phrases of each act, `near` the words that may be it. Many calls at once take little longer than one.
+    `lists` are the phrases of each act, `near` the words that may be it. Many calls at once take little longer than
+    one.
     """
     by_phrase = phrases_of_acts(calls, index, witnesses.acts, lists)
     spoken = [[(SPEAKER.get(t.role), text) for t, text in zip(c.turns, c.texts, strict=True)] for c in calls]

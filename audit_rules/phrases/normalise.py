@@ -58,11 +58,7 @@ _SPELLINGS = (
     (re.compile(r"(fav|hon|behavi|col)our"), r"\1or"),
 )
 
-_PLAIN = {
-    code: plain[0]
-    for code in range(0xC0, 0x250)
-    if len(plain := unicodedata.normalize("NFD", chr(code))) > 1
-}
+_PLAIN = {code: plain[0] for code in range(0xC0, 0x250) if len(plain := unicodedata.normalize("NFD", chr(code))) > 1}
 
 NUMBER_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
