@@ -15,9 +15,8 @@ from callaudit.audit_rules.conversation import Conversation
 from callaudit.audit_rules.finding import Episode, EvidenceKind, Upset
 from callaudit.audit_rules.rule import Gate
 
-# What a phrase is worth where there is no recogniser to weigh it, and what words are that only may be the act.
+# What a phrase is worth where there is no recogniser to weigh it.
 _BY_PHRASE = 0.9
-_NEAR = 0.48
 
 
 class UpsetTurns(msgspec.Struct, frozen=True):
@@ -31,8 +30,8 @@ def upset_turns(call: Conversation, gate: Gate) -> UpsetTurns:
     """Weigh every customer turn; the turns of the answer are those that make the call tense or perhaps tense."""
     any_of = _strengths(call, gate.upset, gate.elsewhere)
     clear = _strengths(call, gate.clearly, gate.elsewhere)
-    strong = {t for t, (p, _) in any_of.items() if p >= gate.from_turn}
-    open_anger = {t for t, (p, _) in clear.items() if p >= gate.from_clear_turn}
+    strong = {t for t, (p, said) in any_of.items() if p >= gate.from_turn and not _is_near(said)}
+    open_anger = {t for t, (p, said) in clear.items() if p >= gate.from_clear_turn and not _is_near(said)}
     weak = {t for t, (p, _) in any_of.items() if p >= gate.from_perhaps}
     if open_anger or len(strong) >= gate.turns:
         degree, turns = Upset.CLEAR, strong | open_anger
@@ -55,10 +54,13 @@ def _strengths(call: Conversation, acts: Sequence[str], elsewhere: Sequence[str]
     return strengths
 
 
+def _is_near(said: Said) -> bool:
+    """Whether nothing but words that may be it were heard: they make no call more than perhaps tense."""
+    return said.probability is None and said.certainty is Certainty.POSSIBLE
+
+
 def _probability(said: Said) -> float:
-    if said.probability is not None:
-        return said.probability
-    return _BY_PHRASE if said.certainty > Certainty.POSSIBLE else _NEAR
+    return _BY_PHRASE if said.probability is None else said.probability
 
 
 def episodes(call: Conversation, upset: UpsetTurns, gate: Gate) -> tuple[Episode, ...]:

@@ -2,10 +2,10 @@
 
 A folder holds `<step>.yaml` files (lists of rule blocks), `words.yaml` (word lists for `<name>`), `gate.yaml` (when a
 call is tense), `acts/<name>.yaml`, `acts/<language>/` (what a language has words for: `audit_rules/wording.py`) and
-`scorecards/<name>.yaml`; scorecards may also be a folder of their own. Later folders add to earlier ones and override by
-id; a scorecard of one's own stands in one of them only, and no file is read twice. A rule or act that begins with
-`extends:` instead changes the earlier one of that id: what it says counts, its lists are added, and all else stays, also
-after an update.
+`scorecards/<name>.yaml`; scorecards may also be a folder of their own. Later folders add to earlier ones and override
+by id; a scorecard of one's own stands in one of them only, and no file is read twice. A rule or act that begins with
+`extends:` instead changes the earlier one of that id: what it says counts, its lists are added, and all else stays,
+also after an update.
 """
 
 import difflib

@@ -121,13 +121,17 @@ def check_wording(
     if not isinstance(value, dict) or stem == "durations":
         return  # Said already, when the file was read.
     if stem == "words":
-        check_words({name: said for name, said in plain(value).items() if isinstance(said, list)}, document, language)
+        check_words(
+            {name: tuple(said) for name, said in plain(value).items() if isinstance(said, list)}, document, language
+        )
     elif stem == "rules":
         for rule_id, block in value.items():
             if rule_id not in rules:
                 if elsewhere is not None and rule_id not in elsewhere:
                     document.problem((rule_id,), f"there is no rule {rule_id}{suggest(rule_id, rules)}")
-            elif isinstance(block, dict) and document.convert(reworded(rules[rule_id], wordings), Rule, (rule_id,)):
+                continue
+            rule = document.convert(reworded(rules[rule_id], wordings), Rule, (rule_id,))
+            if rule is not None:
                 check_phrases(plain(block), (rule_id,), document, language)
     else:
         name = value.get("name")

@@ -1,6 +1,7 @@
 """How lengths of time are said, so that a promise of minutes can be held against the clock."""
 
 import re
+from collections.abc import Mapping
 from functools import cached_property
 
 import msgspec
@@ -14,8 +15,8 @@ class Durations(msgspec.Struct, frozen=True, kw_only=True, dict=True):
     `between` are words that may stand between the two ("a couple of more minutes").
     """
 
-    numbers: dict[str, float] = {}
-    units: dict[str, float] = {}
+    numbers: Mapping[str, float] = {}
+    units: Mapping[str, float] = {}
     between: tuple[str, ...] = ()
 
     def said_in(self, text: str) -> list[tuple[float, Seconds, int, int]]:
