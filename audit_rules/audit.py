@@ -13,14 +13,13 @@ from callaudit.audit_rules.matchers.kept_promise import KeptPromiseMatcher
 from callaudit.audit_rules.measures import measures_of, pauses_of
 from callaudit.audit_rules.rulebook import CompiledRule, Rulebook
 from callaudit.audit_rules.unheard import unless_unheard
+from callaudit.audit_rules.wording import ENGLISH
 from callaudit.transcription.language import NAMES
 from callaudit.transcription.transcript import RolesFrom, SpeakerRole, Transcript
 from callaudit.transcription.turns import is_listening_signal
 
 # Below this the guess of who is who is worth less than saying nothing.
 ROLES_FROM_CONFIDENCE = 0.8
-# The language of every phrase of the rules.
-LANGUAGE = "en"
 # Enough for array operations to pay, few enough to stay in the processor's cache.
 _AT_ONCE = 100
 Scopes = dict[str, list[Scope]]
@@ -40,9 +39,10 @@ def audit(
     not after the newest known call. Without them a promise to call back is `not_assessable`. The result depends on
     nothing else.
     """
-    call = Conversation(transcript, rulebook.sources, contacts=contacts, known_until=known_until)
-    _recognise([call], rulebook)
-    return _audit(call, rulebook)
+    spoken = _spoken(transcript, rulebook)
+    call = _conversation(transcript, spoken, contacts, known_until)
+    _recognise([call], spoken)
+    return _audit(call, spoken)
 
 
 def audit_each(
@@ -55,24 +55,44 @@ def audit_each(
     """The same as `audit` of each transcript, in their order, several times as fast."""
     waiting = iter(transcripts)
     while some := [*islice(waiting, _AT_ONCE)]:
-        calls = [Conversation(t, rulebook.sources, contacts=contacts_of(t), known_until=known_until) for t in some]
-        _recognise(calls, rulebook)
-        yield from (_audit(call, rulebook) for call in calls)
+        spoken = [_spoken(t, rulebook) for t in some]
+        calls = [_conversation(t, by, contacts_of(t), known_until) for t, by in zip(some, spoken, strict=True)]
+        for one in dict.fromkeys(spoken):
+            _recognise([call for call, by in zip(calls, spoken, strict=True) if by is one], one)
+        yield from (_audit(call, by) for call, by in zip(calls, spoken, strict=True))
+
+
+def _spoken(transcript: Transcript, rulebook: Rulebook) -> Rulebook:
+    """The rulebook in the call's language; the English one where there is none, which then judges nothing."""
+    return rulebook.spoken_in(transcript.language) or rulebook
+
+
+def _conversation(
+    transcript: Transcript, rulebook: Rulebook, contacts: Sequence[Contact], known_until: datetime | None
+) -> Conversation:
+    accents = rulebook.language == ENGLISH
+    return Conversation(transcript, rulebook.sources, contacts=contacts, known_until=known_until, accents=accents)
 
 
 def _recognise(calls: Sequence[Conversation], rulebook: Rulebook) -> None:
-    recognise(calls, rulebook.index, rulebook.witnesses, rulebook.act_phrases)
+    recognise(calls, rulebook.index, rulebook.witnesses, rulebook.act_phrases, rulebook.near)
 
 
 def _audit(call: Conversation, rulebook: Rulebook) -> Audit:
     transcript = call.transcript
-    unassessable = _cannot_be_judged(transcript, call)
+    unassessable = _cannot_be_judged(transcript, call, rulebook.language)
+    unworded = Reason.NOT_IN_LANGUAGE, Facts(named=(NAMES[rulebook.language],))
     upset = upset_turns(call, rulebook.gate) if unassessable is None else UpsetTurns(Upset.UNKNOWN, {})
     call.upset = upset.degree
     call.episodes = episodes(call, upset, rulebook.gate)
     scopes = _scopes_of(call, upset, rulebook)
-    findings = tuple(_judge(compiled, call, scopes, unassessable) for compiled in rulebook.compiled)
-    promising = [c.matcher for c in rulebook.compiled if isinstance(c.matcher, KeptPromiseMatcher)]
+    silent = rulebook.silent
+    findings = tuple(
+        _judge(c, call, scopes, unassessable or (unworded if c.rule.id in silent else None)) for c in rulebook.compiled
+    )
+    promising = [
+        c.matcher for c in rulebook.compiled if isinstance(c.matcher, KeptPromiseMatcher) and c.rule.id not in silent
+    ]
     holds, silences = pauses_of(call)
     return Audit(
         call_id=transcript.call.call_id,
@@ -86,9 +106,9 @@ def _audit(call: Conversation, rulebook: Rulebook) -> Audit:
     )
 
 
-def _cannot_be_judged(transcript: Transcript, call: Conversation) -> tuple[Reason, Facts] | None:
+def _cannot_be_judged(transcript: Transcript, call: Conversation, language: str) -> tuple[Reason, Facts] | None:
     spoken = transcript.language
-    if spoken not in {None, LANGUAGE}:
+    if spoken not in {None, language}:
         return Reason.OTHER_LANGUAGE, Facts(named=(NAMES.get(spoken, spoken),))
     if not transcript.has_roles:
         return Reason.ROLES_UNKNOWN, NO_FACTS

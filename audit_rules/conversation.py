@@ -63,7 +63,7 @@ class Conversation:
     """One call while it is judged. Everything is found at most once, and only when a rule asks.
 
     `contacts` are the customer's other calls and `known_until` until when calls are known; both serve promises that are
-    kept on another day.
+    kept on another day. Without `accents` words are searched in plain letters.
     """
 
     def __init__(
@@ -73,12 +73,13 @@ class Conversation:
         *,
         contacts: Sequence[Contact] = (),
         known_until: datetime | None = None,
+        accents: bool = True,
     ) -> None:
         self.transcript = transcript
         self.contacts = contacts
         self.known_until = known_until
         self.turns: tuple[Turn, ...] = turns_of(transcript)
-        self.spoken = [Spoken(t.text) for t in self.turns]
+        self.spoken = [Spoken(t.text, accents=accents) for t in self.turns]
         self.texts: list[str] = [s.normal for s in self.spoken]
         self.episodes: tuple[Episode, ...] = ()
         self._sources = sources

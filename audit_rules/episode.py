@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from callaudit.audit_rules.acts.said import Place, Said
+from callaudit.audit_rules.acts.said import Certainty, Place, Said
 from callaudit.audit_rules.conversation import Conversation
 from callaudit.audit_rules.finding import Episode, EvidenceKind, Upset
 from callaudit.audit_rules.rule import Gate
@@ -30,8 +30,8 @@ def upset_turns(call: Conversation, gate: Gate) -> UpsetTurns:
     """Weigh every customer turn; the turns of the answer are those that make the call tense or perhaps tense."""
     any_of = _strengths(call, gate.upset, gate.elsewhere)
     clear = _strengths(call, gate.clearly, gate.elsewhere)
-    strong = {t for t, (p, _) in any_of.items() if p >= gate.from_turn}
-    open_anger = {t for t, (p, _) in clear.items() if p >= gate.from_clear_turn}
+    strong = {t for t, (p, said) in any_of.items() if p >= gate.from_turn and not _is_near(said)}
+    open_anger = {t for t, (p, said) in clear.items() if p >= gate.from_clear_turn and not _is_near(said)}
     weak = {t for t, (p, _) in any_of.items() if p >= gate.from_perhaps}
     if open_anger or len(strong) >= gate.turns:
         degree, turns = Upset.CLEAR, strong | open_anger
@@ -52,6 +52,11 @@ def _strengths(call: Conversation, acts: Sequence[str], elsewhere: Sequence[str]
             if p > strengths.get(said.place.turn, (0.0, said))[0]:
                 strengths[said.place.turn] = (p, said)
     return strengths
+
+
+def _is_near(said: Said) -> bool:
+    """Whether nothing but words that may be it were heard: they make no call more than perhaps tense."""
+    return said.probability is None and said.certainty is Certainty.POSSIBLE
 
 
 def _probability(said: Said) -> float:

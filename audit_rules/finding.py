@@ -45,6 +45,7 @@ class Reason(StrEnum):
 
     # The call cannot be judged
     OTHER_LANGUAGE = "other_language"
+    NOT_IN_LANGUAGE = "not_in_language"
     ROLES_UNKNOWN = "roles_unknown"
     ROLES_UNCERTAIN = "roles_uncertain"
     AGENT_NOT_HEARD = "agent_not_heard"

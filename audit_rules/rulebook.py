@@ -1,14 +1,16 @@
 """Rule files in, a rulebook out: checked, compiled, and named by a hash of what it says.
 
 A folder holds `<step>.yaml` files (lists of rule blocks), `words.yaml` (word lists for `<name>`), `gate.yaml` (when a
-call is tense), `acts/<name>.yaml` and `scorecards/<name>.yaml`; scorecards may also be a folder of their own. Later
-folders add to earlier ones and override by id; a scorecard of one's own stands in one of them only, and no file is read
-twice. A rule or act that begins with `extends:` instead changes the earlier one of that id: what it says counts, its
-lists are added, and all else stays, also after an update.
+call is tense), `acts/<name>.yaml`, `acts/<language>/` (what a language has words for: `audit_rules/wording.py`) and
+`scorecards/<name>.yaml`; scorecards may also be a folder of their own. Later folders add to earlier ones and override
+by id; a scorecard of one's own stands in one of them only, and no file is read twice. A rule or act that begins with
+`extends:` instead changes the earlier one of that id: what it says counts, its lists are added, and all else stays,
+also after an update.
 """
 
 import difflib
 import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -31,13 +33,27 @@ from callaudit.audit_rules.matchers.order import OrderMatcher
 from callaudit.audit_rules.matchers.restates import RestatesMatcher
 from callaudit.audit_rules.matchers.timing import TimingMatcher
 from callaudit.audit_rules.matchers.uses_name import UsesNameMatcher
+from callaudit.audit_rules.phrases.durations import Durations
 from callaudit.audit_rules.phrases.index import Index
 from callaudit.audit_rules.phrases.language import language_of
 from callaudit.audit_rules.rule import Examples, Gate, Phrases, Rule, Scorecard
 from callaudit.audit_rules.rule_files.checks import Words, check_act, check_gate, check_phrases, check_rule, check_words
 from callaudit.audit_rules.rule_files.yaml_document import Document, Keys, Problem, suggest
 from callaudit.audit_rules.scorecard_file import CardFile, Written, resolved
+from callaudit.audit_rules.wording import (
+    ENGLISH,
+    Wording,
+    Wordings,
+    check_wording,
+    plain,
+    plain_phrases,
+    reworded,
+    silent_rules,
+    without_phrases,
+    worded,
+)
 from callaudit.transcription.errors import SetupError
+from callaudit.transcription.language import NAMES
 
 SHIPPED = Path(__file__).parent
 _BUILD: dict[str, Build] = {
@@ -81,6 +97,7 @@ class Rulebook:
     """All rules and acts, compiled. Two rulebooks that say the same have the same `version`.
 
     Without a `recogniser` acts are heard by their phrases alone; without `hours` promises are due at any time.
+    `wordings` are what other languages have words for, by their codes.
     """
 
     def __init__(
@@ -94,17 +111,30 @@ class Rulebook:
         recogniser: Recogniser | None = None,
         levels: Mapping[str, Levels] | None = None,
         hours: BusinessTime | None = None,
+        wordings: Mapping[str, Wordings] | None = None,
+        durations: Durations | None = None,
     ) -> None:
+        self.language = ENGLISH
+        self.silent: frozenset[str] = frozenset()
+        """Ids of the rules that the calls of `language` cannot be judged by."""
+        self.hours = hours
+        self.wordings = dict(wordings or {})
+        self._spoken_in: dict[str, Rulebook] = {}
         self.rules = tuple(rules.values())
         self.words = words
         self.acts = dict(acts)
         self.gate = gate
         self.scorecards = dict(scorecards)
-        self.index = Index(words)
+        self.index = Index(words, durations=durations)
         self.witnesses = Witnesses(acts, recogniser, levels or {})
         self.act_phrases = {
             name: self.index.add(Phrases(speaker=act.who, any_of=act.phrases, unless=act.unless), by_both=True)
             for name, act in acts.items()
+        }
+        self.near = {
+            name: self.index.add(Phrases(speaker=act.who, any_of=act.near, unless=act.unless))
+            for name, act in acts.items()
+            if act.near
         }
         # A retired rule judges no more, but the rules that build on its words go on finding them.
         self.sources = {r.id: _BUILD[r.matcher](r.id, getattr(r, r.matcher), self.index) for r in self.rules}
@@ -126,8 +156,42 @@ class Rulebook:
         self.index.compile()
         heard_by = [recogniser.version, levels_version(levels or {})] if recogniser else []
         cards = {name: _scoring(card) for name, card in self.scorecards.items()}
-        said = [sorted(self.rules, key=lambda r: r.id), words, acts, gate, cards, heard_by]
+        said = [sorted(self.rules, key=lambda r: r.id), words, acts, gate, cards, heard_by, self.wordings]
         self.version = _version(said if hours is None else [*said, hours])
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        """The codes of the languages whose calls are judged, English first."""
+        return (ENGLISH, *sorted(self.wordings))
+
+    def spoken_in(self, language: str | None) -> "Rulebook | None":
+        """These rules as they listen to calls in a language, None where they have no words in it.
+
+        A call whose language is not known is taken for English. In other languages nothing but phrases listens, and
+        `silent` names the rules that listen for what has none.
+        """
+        if language is None or language == self.language:
+            return self
+        if language not in self.wordings:
+            return None
+        if language not in self._spoken_in:
+            self._spoken_in[language] = self._worded(language)
+        return self._spoken_in[language]
+
+    def _worded(self, language: str) -> "Rulebook":
+        wordings = self.wordings[language]
+        spoken = Rulebook(
+            {rule.id: msgspec.convert(reworded(rule, wordings), Rule) for rule in self.rules},
+            wordings.words,
+            worded(self.acts, wordings),
+            msgspec.convert(without_phrases(self.gate), Gate),
+            self.scorecards,
+            hours=self.hours,
+            durations=wordings.durations,
+        )
+        spoken.language, spoken.version = language, self.version
+        spoken.silent = silent_rules(self.rules, self.acts, wordings)
+        return spoken
 
     def rule(self, rule_id: str) -> Rule:
         """The rule of that id. Raises SetupError with the nearest ids."""
@@ -194,6 +258,7 @@ def read_rulebook(
         recogniser=shipped_recogniser() if recogniser else None,
         levels=read_levels(*folders) if recogniser else None,
         hours=hours,
+        wordings=read.wordings,
     ), []
 
 
@@ -203,6 +268,14 @@ def shipped_acts() -> Mapping[str, Act]:
     read = _Reader()
     read.acts_of(SHIPPED / "acts")
     return read.acts
+
+
+@cache
+def shipped_wordings() -> Mapping[str, Wordings]:
+    """What the acts that come with the program have words for in other languages, by the languages' codes."""
+    read = _Reader()
+    read.acts_of(SHIPPED / "acts")
+    return read.wordings
 
 
 class _Reader:
@@ -222,6 +295,8 @@ class _Reader:
         self._gate_file: Document | None = None
         self._act_blocks: dict[str, dict[str, Any]] = {}
         self._act_files: dict[str, Document] = {}
+        self.wordings: dict[str, Wordings] = {}
+        self._wording_files: dict[str, list[Document]] = defaultdict(list)
         self._card_files: dict[str, list[Written]] = {}
         self._unreadable: set[str] = set()
         self._broken: list[tuple[object, Keys, Document]] = []
@@ -288,7 +363,7 @@ class _Reader:
         return _NOTHING
 
     def acts_of(self, folder: Path) -> None:
-        """Add the acts of one folder, and the word lists that stand beside them."""
+        """Add the acts of one folder, the word lists that stand beside them, and the other languages' folders in it."""
         for document in self._documents(folder):
             if document.path.stem == "words":
                 self._word_list(document)
@@ -299,6 +374,28 @@ class _Reader:
                 self.acts[act.name] = act
                 self._act_blocks[act.name] = cast("dict[str, Any]", whole)
                 self._act_files[act.name] = document
+
+        for inside in sorted(folder.iterdir()) if folder.is_dir() else ():
+            if inside.is_dir() and inside.name in NAMES and inside.name != ENGLISH:
+                self._language_of(inside)
+
+    def _language_of(self, folder: Path) -> None:
+        """Add what one folder says of a language; the same act, list or rule replaces an earlier one."""
+        known = self.wordings.get(folder.name, Wordings())
+        for document in self._documents(folder):
+            self._wording_files[folder.name].append(document)
+            if document.path.stem == "words":
+                words = document.convert(document.value, dict[str, tuple[str, ...]]) or {}
+                known = msgspec.structs.replace(known, words={**known.words, **plain(words)})
+            elif document.path.stem == "rules":
+                rules = document.convert(document.value, dict[str, dict[str, Any]]) or {}
+                known = msgspec.structs.replace(known, rules={**known.rules, **plain(rules)})
+            elif document.path.stem == "durations":
+                said = document.convert(plain(document.value), Durations)
+                known = msgspec.structs.replace(known, durations=said or known.durations)
+            elif (wording := document.convert(document.value, Wording)) is not None:
+                known = msgspec.structs.replace(known, acts={**known.acts, wording.name: plain_phrases(wording)})
+        self.wordings[folder.name] = known
 
     def scorecards_of(self, folder: Path, cards: dict[str, Path]) -> None:
         """Add the scorecards of one folder, and their files to `cards`; one that stands there is a mistake."""
@@ -336,6 +433,11 @@ class _Reader:
             check_phrases(block, at, document, language)
         for act in self.acts.values():
             check_act(act, self._act_files[act.name], self.acts, language)
+        for code, documents in self._wording_files.items():
+            for document in documents:
+                # A folder that stands for itself has the shipped acts, and not the shipped rules.
+                elsewhere = None if document.path.is_relative_to(SHIPPED) else self._unreadable
+                check_wording(document, self.wordings[code], acts=self.acts, rules=self.rules, elsewhere=elsewhere)
         if self._gate_file is not None:
             check_gate(
                 self.gate,

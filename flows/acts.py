@@ -17,6 +17,7 @@ from callaudit.audit_rules.acts.witnesses import LEVELS
 from callaudit.audit_rules.rule_files.checks import phrase_lists
 from callaudit.audit_rules.rule_files.yaml_document import suggest
 from callaudit.audit_rules.rulebook import Rulebook
+from callaudit.audit_rules.wording import ENGLISH
 from callaudit.flows.settings import Settings
 from callaudit.transcription.errors import InputError, SetupError
 from callaudit.warehouse.published import open_published
@@ -36,17 +37,25 @@ def rules_asking_for(rulebook: Rulebook, act: str) -> list[str]:
 
 
 def explain(
-    turn: str, rulebook: Rulebook, *, customer: bool = False, before: Sequence[str] = ()
+    turn: str, rulebook: Rulebook, *, customer: bool = False, before: Sequence[str] = (), language: str = ENGLISH
 ) -> list[dict[str, object]]:
     """One row an act recognised in a turn, surest first; `before` are the lines said before, as “A: ...” or “C: ...”.
 
     Raises:
-        InputError: a line before does not say who speaks.
+        InputError: a line before does not say who speaks, or the rules have no words in the `language`.
     """
+    spoken = rulebook.spoken_in(language)
+    if spoken is None:
+        raise InputError(
+            f"the rules have no words in “{language}”",
+            why=f"There are: {', '.join(rulebook.languages)}.",
+            tries=("--language es",),
+        )
     turns = [_line(line) for line in before]
     turns.append(TaggedTurn("customer" if customer else "agent", turn, frozenset()))
-    call, _ = conversation_of(TaggedCall(call_id="explained", author="", quality=3, upset="no", turns=tuple(turns)))
-    recognise([call], rulebook.index, rulebook.witnesses, rulebook.act_phrases)
+    told = TaggedCall(call_id="explained", author="", quality=3, upset="no", turns=tuple(turns))
+    call, _ = conversation_of(told, accents=spoken.language == ENGLISH)
+    recognise([call], spoken.index, spoken.witnesses, spoken.act_phrases, spoken.near)
     last = call.turns[-1].index
     said = {(s.act, s.place): s for several in call.acts.values() for s in several if s.place.turn == last}
     found = sorted(said.values(), key=lambda s: (-s.certainty, -(s.probability or 0), s.act))

@@ -21,17 +21,20 @@ from callaudit.audit_rules.rule import Speaker
 from callaudit.audit_rules.rule_files.yaml_document import suggest
 from callaudit.transcription.errors import InputError
 
-_TURN = re.compile(r"(?P<who>[AC])\[(?P<tags>[a-zA-Z0-9 ]*)\]:\s*(?:\{(?:gap|over)\s+[\d.]+\}\s*)?(?P<text>\S.*)")
+_TURN = re.compile(
+    r"(?P<who>[AC])\[(?P<tags>[a-zA-Z0-9 ]*)\]:\s*(?:\{(?P<apart>gap|over)\s+(?P<seconds>[\d.]+)\}\s*)?(?P<text>\S.*)"
+)
 _WHO: dict[str, Speaker] = {"A": "agent", "C": "customer"}
 Degree = Literal["no", "mild", "clear"]
 
 
 class TaggedTurn(msgspec.Struct, frozen=True):
-    """A turn with the tags of all its acts."""
+    """A turn with the tags of all its acts; `gap` is how long after the one before it starts, where that is told."""
 
     speaker: Speaker
     text: str
     tags: frozenset[str]
+    gap: float | None = None
 
 
 class TaggedCall(msgspec.Struct, frozen=True, kw_only=True):
@@ -83,4 +86,5 @@ def _turn(path: Path, number: int, line: str, tags: Collection[str]) -> TaggedTu
     found = frozenset(match["tags"].split())
     for tag in sorted(found - set(tags)):
         raise InputError(f"{path}:{number}: there is no act with the tag {tag}{suggest(tag, tags)}")
-    return TaggedTurn(_WHO[match["who"]], match["text"], found)
+    gap = float(match["seconds"]) * (1 if match["apart"] == "gap" else -1) if match["apart"] else None
+    return TaggedTurn(_WHO[match["who"]], match["text"], found, gap)

@@ -30,7 +30,7 @@ class ActAgreement(msgspec.Struct, frozen=True, kw_only=True):
     f1: float
 
 
-def conversation_of(call: TaggedCall) -> tuple[Conversation, list[frozenset[str]]]:
+def conversation_of(call: TaggedCall, *, accents: bool = True) -> tuple[Conversation, list[frozenset[str]]]:
     """A tagged call as rules see it, with the tags of each of its turns (one speaker's lines in a row are one turn)."""
     transcript = Transcript(
         call=Call(call_id=call.call_id, source="corpus"),
@@ -41,7 +41,7 @@ def conversation_of(call: TaggedCall) -> tuple[Conversation, list[frozenset[str]
         provenance=_TAGGED,
         roles_from=RolesFrom.LABELS,
     )
-    conversation = Conversation(transcript, {})
+    conversation = Conversation(transcript, {}, accents=accents)
     tags = [frozenset[str]().union(*(call.turns[n].tags for n in turn.utterances)) for turn in conversation.turns]
     return conversation, tags
 

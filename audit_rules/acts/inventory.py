@@ -17,7 +17,8 @@ class Act(Block, frozen=True, kw_only=True):
     A parent may have no tag: it is then done wherever one of its children is.
 
     `phrases` and `unless` are in the phrase language of the rules. With `names_the_issue` a phrase counts only where
-    the clause it opens is about something (see `audit_rules/specificity.py`).
+    the clause it opens is about something (see `audit_rules/specificity.py`). Where there are only phrases to go by,
+    `near` are words that may be the act: enough to forbid "it was never said".
     """
 
     name: str
@@ -28,6 +29,7 @@ class Act(Block, frozen=True, kw_only=True):
     is_not: str
     phrases: tuple[str, ...] = ()
     unless: tuple[str, ...] = ()
+    near: tuple[str, ...] = ()
     names_the_issue: bool = False
     examples: tuple[str, ...]
     near_misses: tuple[str, ...] = ()

@@ -12,13 +12,20 @@ from callaudit.audit_rules.conversation import SPEAKER, Conversation
 from callaudit.audit_rules.phrases.index import Index, PhraseList, exceptions_in, places_of
 from callaudit.audit_rules.specificity import names_the_issue
 
+NOTHING_NEAR: Mapping[str, PhraseList] = {}
+
 
 def recognise(
-    calls: Sequence[Conversation], index: Index, witnesses: Witnesses, lists: Mapping[str, PhraseList]
+    calls: Sequence[Conversation],
+    index: Index,
+    witnesses: Witnesses,
+    lists: Mapping[str, PhraseList],
+    near: Mapping[str, PhraseList] = NOTHING_NEAR,
 ) -> None:
-    """Find the phrases of all rules and the acts of all turns; `lists` are the phrases of each act.
+    """Find the phrases of all rules and the acts of all turns.
 
-    Many calls at once take little longer than one.
+    `lists` are the phrases of each act, `near` the words that may be it. Many calls at once take little longer than
+    one.
     """
     by_phrase = phrases_of_acts(calls, index, witnesses.acts, lists)
     spoken = [[(SPEAKER.get(t.role), text) for t, text in zip(c.turns, c.texts, strict=True)] for c in calls]
@@ -26,7 +33,8 @@ def recognise(
     for call, phrases, one in zip(calls, by_phrase, heard, strict=True):
         call.act_phrases = lists
         denied = {act: places for act, said in lists.items() if (places := exceptions_in(call.found, said))}
-        call.acts = witnesses.said(call.texts, phrases, one, denied=denied, typed=call.typed)
+        perhaps = {act: places for act, said in near.items() if (places := places_of(call.found, said))}
+        call.acts = witnesses.said(call.texts, phrases, one, denied=denied, typed=call.typed, near=perhaps)
         if one is not None:
             call.heard = True
             call.like = partial(_like, witnesses, one)

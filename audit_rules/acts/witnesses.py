@@ -48,6 +48,7 @@ class Witnesses:
         *,
         denied: Mapping[str, Sequence[Place]] = NOTHING,
         typed: bool = False,
+        near: Mapping[str, Sequence[Place]] = NOTHING,
     ) -> dict[str, list[Said]]:
         """Each act's places in order. `phrases` are the places of each act's phrases, `heard` what the model says.
 
@@ -55,7 +56,8 @@ class Witnesses:
         in the same sentence.
 
         In `typed` conversations a phrase is sure by itself: the phrases were written for such, and are right there. In
-        speech they are worth what the corpus showed them to be worth.
+        speech they are worth what the corpus showed them to be worth. `near` are the places of words that may be an
+        act; they count where no recogniser listens, in turns without a phrase of it.
         """
         places = {
             name: sorted({p for n in names for p in phrases.get(n, ())}) for name, names in self._counting_as.items()
@@ -65,6 +67,12 @@ class Witnesses:
             for name, by_phrase in places.items()
             if heard is None or not self._columns[name]
         }
+        if heard is None and near:
+            for name, names in self._counting_as.items():
+                known = {said.place.turn for said in found[name]}
+                perhaps = {p for n in names for p in near.get(n, ()) if p.turn not in known}
+                found[name] += [Said(p, name, Certainty.POSSIBLE, Witness.PHRASES) for p in perhaps]
+                found[name].sort(key=lambda said: said.place)
         if heard is not None:
             weighed = {n: p for n, p in places.items() if self._columns[n]}
             found |= self._weighed(texts, weighed, heard, denied=denied, typed=typed)

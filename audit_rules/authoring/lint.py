@@ -15,7 +15,8 @@ from callaudit.audit_rules.phrases.normalise import normalise
 from callaudit.audit_rules.phrases.tolerance import SHORTEST, with_one_misheard
 from callaudit.audit_rules.rule import Rule, Scorecard, Speaker
 from callaudit.audit_rules.rule_files.checks import PHRASE_KEYS, Words, phrase_lists
-from callaudit.audit_rules.rulebook import Rulebook, shipped_acts
+from callaudit.audit_rules.rulebook import Rulebook, shipped_acts, shipped_wordings
+from callaudit.audit_rules.wording import Wordings
 from callaudit.transcription.errors import SetupError
 from callaudit.transcription.transcript import SpeakerRole
 
@@ -42,7 +43,10 @@ class Advice(msgspec.Struct, frozen=True, order=True):
 
 
 def advice(rulebook: Rulebook) -> list[Advice]:
-    """All advice on the rules that are not retired and on the acts that are not shipped, in order of their names."""
+    """All advice on the rules that are not retired and on the acts that are not shipped, in order of their names.
+
+    An act's wording in another language is named with it: "es/apologises".
+    """
     said = {speaker: _example_lines(rulebook, role) for speaker, role in _ROLE.items()}
     shipped = shipped_acts()
     return sorted(
@@ -64,8 +68,32 @@ def advice(rulebook: Rulebook) -> list[Advice]:
                 if act != shipped.get(name)
                 for message in _on_act(act, rulebook.words, said)
             ),
+            *(
+                Advice(at, message)
+                for at in own_wordings(rulebook)
+                for message in wording_advice(rulebook.wordings[at.split("/")[0]], at.split("/")[1])
+            ),
         ]
     )
+
+
+def own_wordings(rulebook: Rulebook) -> set[str]:
+    """The acts' wordings in other languages that are not shipped, as "es/apologises"."""
+    shipped = shipped_wordings()
+    return {
+        f"{language}/{name}"
+        for language, wordings in rulebook.wordings.items()
+        for name, wording in wordings.acts.items()
+        if language not in shipped or wording != shipped[language].acts.get(name)
+    }
+
+
+def wording_advice(wordings: Wordings, act: str) -> Iterator[str]:
+    """What is seldom meant in the phrases that a language has for an act."""
+    wording = wordings.acts[act]
+    nobody: dict[Speaker, Sequence[str]] = {"agent": (), "customer": ()}
+    yield from _on_list(wording.phrases, "agent", wordings.words, nobody)
+    yield from _never_found((*wording.unless, *wording.near), wordings.words)
 
 
 def card_advice(rulebook: Rulebook) -> list[Advice]:

@@ -8,13 +8,13 @@ other silence is dead air, which `timing` judges. What is said about a hold is l
 before it, what is said on return in the first one after it.
 """
 
-import re
 from collections.abc import Sequence
 
-from callaudit.audit_rules.acts.said import Place
+from callaudit.audit_rules.acts.said import Place, Said
 from callaudit.audit_rules.conversation import EARLY, Conversation
 from callaudit.audit_rules.finding import Evidence, EvidenceKind, Facts, Finding, Miss, Note, PauseKind, Reason, Unit
 from callaudit.audit_rules.matchers import Answer, Scope, inside
+from callaudit.audit_rules.phrases.durations import Durations
 from callaudit.audit_rules.phrases.index import Index
 from callaudit.audit_rules.rule import Hold, Phrases
 from callaudit.transcription.transcript import Seconds, Span, SpeakerRole
@@ -29,11 +29,15 @@ _NOTES = {
     PauseKind.SILENT: Note.BOTH_SILENT,
     PauseKind.SPOKEN: Note.WAIT,
 }
+# Faults for want of words; the others are the clock's.
+_UNHEARD = {*_MISSING.values(), Reason.HOLD_WITHOUT_THANKS}
 _Fault = tuple[Reason, Facts]
-_COUNT = {w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())} | {
-    "a": 1, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "sixty": 60, "couple": 2, "few": 3,
-}  # fmt: skip
-_DURATION = re.compile(r"(?:^|(?<= ))(\d+(?:\.\d+)?|" + "|".join(_COUNT) + r") (?:of )?(?:more )?(second|minute)")
+_IN_ENGLISH = Durations(
+    numbers={w: n for n, w in enumerate("zero one two three four five six seven eight nine ten".split())}
+    | {"a": 1, "fifteen": 15, "twenty": 20, "thirty": 30, "forty": 40, "sixty": 60, "couple": 2, "few": 3},
+    units={"second": 1, "minute": 60},
+    between=("of", "more"),
+)
 _SHORTEST_PROMISE: Seconds = 10.0
 
 
@@ -44,6 +48,7 @@ class HoldMatcher:
         self.spec = spec
         self.phrases = index.add(Phrases(any_of=spec.any_of, unless=spec.unless, acts=spec.acts), by_both=True)
         self.announces = index.add(Phrases(any_of=spec.announces), by_both=True)
+        self.durations = index.durations or _IN_ENGLISH
         self.answer = Answer(rule_id)
 
     def events(self, call: Conversation) -> Sequence[Place]:
@@ -64,14 +69,32 @@ class HoldMatcher:
             return self.answer.not_applicable(Reason.NO_HOLD)
         evidence: list[Evidence] = []
         faults: list[_Fault] = []
+        unsure: list[Said] = []
         for hold in call.holds:
             fault, found = self._returns(call, hold) if self.spec.aspect == "returns" else self._announced(call, hold)
             evidence += found
-            faults += [fault] if fault else []
+            near = self._near_enough(call, hold) if fault and fault[0] in _UNHEARD else None
+            unsure += [near] if near else []
+            faults += [fault] if fault and not near else []
+        if unsure and not faults:
+            said = unsure[0]
+            near_miss = call.evidence(EvidenceKind.NEAR_MISS, said.place, Note.MAY_BE_IT, said)
+            return self.answer.unsure(Reason.NEAR_ENOUGH, near_miss, *evidence, said=said)
         if faults:
             reason, facts = faults[0]
             return self.answer.missed(reason, Miss.HOLD, *evidence, facts=facts)
         return self.answer.met(Reason.HOLD_HANDLED, *evidence, facts=Facts(how_many=len(call.holds)))
+
+    def _near_enough(self, call: Conversation, hold: Span) -> Said | None:
+        """What may be it about a hold; asked for only where phrases alone listen, as they hear little."""
+        if call.heard:
+            return None
+        if self.spec.aspect == "returns":
+            after = next((t for t in call.agent_turns if t.end is not None and t.end > hold.end), None)
+            turns = [after.index] if after is not None else []
+        else:
+            turns = [t.index for t in call.turns_before(hold, SpeakerRole.AGENT)]
+        return next((s for s in call.said(self.phrases) if s.place.turn in turns), None)
 
     def _announced(self, call: Conversation, hold: Span) -> tuple[_Fault | None, list[Evidence]]:
         before = [t.index for t in call.turns_before(hold, SpeakerRole.AGENT)]
@@ -101,10 +124,8 @@ class HoldMatcher:
 
     def _limit(self, call: Conversation, hold: Span) -> tuple[Seconds, list[Evidence]]:
         for turn in reversed(call.turns_before(hold, SpeakerRole.AGENT)):
-            for match in _DURATION.finditer(call.texts[turn.index]):
-                number = float(_COUNT.get(match[1], match[1]))
-                seconds = number * (60 if match[2] == "minute" else 1)
-                place = Place(turn.index, match.start(), match.end())
+            for number, seconds, first, last in self.durations.said_in(call.texts[turn.index]):
+                place = Place(turn.index, first, last)
                 # "Just a second" and "one minute" are manners of speaking, not promises.
                 if number > 1 and seconds >= _SHORTEST_PROMISE and call.is_said_before(place, hold):
                     return seconds, [call.evidence(EvidenceKind.TRIGGER, place, Note.PROMISED)]

@@ -7,6 +7,7 @@ import msgspec
 
 from callaudit.audit_rules.acts.said import Place
 from callaudit.audit_rules.phrases.automaton import PhraseSet
+from callaudit.audit_rules.phrases.durations import Durations
 from callaudit.audit_rules.phrases.language import language_of
 from callaudit.audit_rules.phrases.tolerance import with_one_misheard
 from callaudit.audit_rules.rule import Phrases, Speaker
@@ -30,7 +31,9 @@ _EXCEPTIONS, _OTHERS, _NUMBERS = 1, 2, 4
 class Index:
     """Collects the phrases of all rules, then compiles them into one set."""
 
-    def __init__(self, words: Mapping[str, Sequence[str]]) -> None:
+    def __init__(self, words: Mapping[str, Sequence[str]], *, durations: Durations | None = None) -> None:
+        self.durations = durations
+        """How lengths of time are said, where not as in English."""
         self.language = language_of(words)
         self.phrases: dict[str, set[Speaker]] = defaultdict(set)
         """Every distinct phrase, and whose words it is looked for in."""

@@ -58,6 +58,8 @@ _SPELLINGS = (
     (re.compile(r"(fav|hon|behavi|col)our"), r"\1or"),
 )
 
+_PLAIN = {code: plain[0] for code in range(0xC0, 0x250) if len(plain := unicodedata.normalize("NFD", chr(code))) > 1}
+
 NUMBER_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen "
     "eighteen nineteen twenty thirty forty fifty sixty seventy eighty ninety hundred thousand couple"
@@ -73,12 +75,20 @@ def normalise(text: str) -> str:
     return Spoken(text).normal
 
 
+def without_accents(text: str) -> str:
+    """The text with plain letters, one for each: "está" and "esta" become the same, and so do "año" and "ano"."""
+    return text if text.isascii() else unicodedata.normalize("NFC", text).translate(_PLAIN)
+
+
 class Spoken:
-    """A text with its normal form, and the way back from the one to the other."""
+    """A text with its normal form, and the way back from the one to the other.
+
+    Without `accents` the normal form has plain letters only.
+    """
 
     __slots__ = ("_by_token", "_counts", "_said", "_starts", "_text", "_written", "normal", "words")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, *, accents: bool = True) -> None:
         self._text = text
         # No token holds a space, so what is written between spaces is looked up whole.
         self._written = text.split()
@@ -94,6 +104,9 @@ class Spoken:
             self._written = TOKEN.findall(with_apostrophes(text))
             self._said = _without_repetitions(self._written)
             self.normal = "".join(self._said)
+            self.words = self.normal.split(" ")
+        if not accents:
+            self.normal = without_accents(self.normal)
             self.words = self.normal.split(" ")
 
     def original(self, start: int, end: int) -> tuple[int, int]:

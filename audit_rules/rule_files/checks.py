@@ -78,8 +78,8 @@ def check_act(act: Act, document: Document, acts: Mapping[str, Act], language: L
         document.problem(("name",), f"{act.name} belongs in {act.name}.yaml: the name is the file's")
     if act.parent is not None:
         _check_acts((act.parent,), ("parent",), document, acts, speaker=act.who)
-    for key in ("phrases", "unless"):
-        _check_list(getattr(act, key), (key,), document, language)
+    for key in ("phrases", "unless", "near"):
+        check_list(getattr(act, key), (key,), document, language)
 
 
 def check_gate(
@@ -100,7 +100,7 @@ def check_gate(
     for key in ("acts", "unless_acts"):
         _check_acts(getattr(gate.transfers, key), ("transfers", key), document, acts, speaker=gate.transfers.speaker)
     for key in ("any_of", "unless"):
-        _check_list(getattr(gate.transfers, key), ("transfers", key), document, language)
+        check_list(getattr(gate.transfers, key), ("transfers", key), document, language)
     for n, event in enumerate(gate.transfers.events):
         _check_event(event, ("transfers", "events", n), document, rules, unreadable)
 
@@ -129,19 +129,20 @@ def check_words(own: Words, document: Document, language: Language) -> None:
             document.problem((name,), f"“{name}” cannot be referred to; name a list in small letters")
         if not phrases:
             document.problem((name,), f"the word list <{name}> is empty")
-        _check_list(phrases, (name,), document, language)
+        check_list(phrases, (name,), document, language)
 
 
 def check_phrases(value: object, at: Keys, document: Document, language: Language) -> None:
     """Note every phrase anywhere in a rule that cannot be read."""
     for key, inner in value.items() if isinstance(value, dict) else ():
         if key in PHRASE_KEYS and isinstance(inner, list | tuple):
-            _check_list(inner, (*at, key), document, language)
+            check_list(inner, (*at, key), document, language)
         elif key != "examples":
             check_phrases(inner, (*at, key), document, language)
 
 
-def _check_list(phrases: Collection[object], at: Keys, document: Document, language: Language) -> None:
+def check_list(phrases: Collection[object], at: Keys, document: Document, language: Language) -> None:
+    """Note every phrase of a list that cannot be read."""
     for n, phrase in enumerate(phrases):
         if not isinstance(phrase, str):
             continue  # Said already, when the block was read.

@@ -55,6 +55,7 @@ def acts_explain(
             metavar="LINE", help="A line said before it, as “C: ...” or “A: ...”; may be given several times."
         ),
     ] = None,
+    language: Annotated[str, typer.Option(metavar="CODE", help="What it is said in; es for Spanish.")] = "en",
 ) -> None:
     """Say what a turn does, how surely, by which witness, and which known line is nearest.
 
@@ -63,7 +64,8 @@ def acts_explain(
     from callaudit.console import show_rows
     from callaudit.flows.acts import explain
 
-    show_rows(explain(turn, current_rulebook(), customer=customer, before=after or ()), empty="Nothing was recognised.")
+    rows = explain(turn, current_rulebook(), customer=customer, before=after or (), language=language)
+    show_rows(rows, empty="Nothing was recognised.")
 
 
 @commands.command("evaluate")

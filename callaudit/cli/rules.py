@@ -65,10 +65,11 @@ def rules_lint(
     A warning is about a phrase that finds nothing or too much, a missing example, a form not filled in. With rules
     of your own only those are warned about.
     """
-    from callaudit.audit_rules.authoring.lint import advice
+    from callaudit.audit_rules.authoring.lint import advice, own_wordings
     from callaudit.audit_rules.rulebook import load_rulebook, shipped_acts
     from callaudit.console import out
     from callaudit.flows.settings import load_settings
+    from callaudit.transcription.language import NAMES
 
     settings = load_settings(given.config)
     rulebook = linted(settings)
@@ -76,13 +77,16 @@ def rules_lint(
     acts = shipped_acts()
     own = {r.id for r in rulebook.rules if r != theirs.get(r.id)}
     own |= {name for name, act in rulebook.acts.items() if act != acts.get(name)}
+    own |= own_wordings(rulebook)
     warnings = [a for a in advice(rulebook) if a.rule_id in own] if own else []
     for warning in warnings:
         out.print(f"[yellow]warning:[/] [bold]{warning.rule_id}[/]", end=" ")
         out.print(warning.message, markup=False)
     many = counted(len(warnings), "warning") if warnings else "no problems"
+    languages = " and ".join(NAMES[code] for code in rulebook.languages)
     out.print(
-        f"{len(rulebook.rules)} rules, {len(rulebook.scorecards)} scorecards, version {rulebook.version}: {many}."
+        f"{len(rulebook.rules)} rules, {len(rulebook.scorecards)} scorecards, in {languages}, "
+        f"version {rulebook.version}: {many}."
     )
     if strict and warnings:
         raise typer.Exit(SetupError.exit_code)
