@@ -187,12 +187,21 @@ def read_rulebook(
     ), []
 
 
-@cache
 def shipped_acts() -> Mapping[str, Act]:
     """The acts that come with the program, by name."""
+    return _shipped().acts
+
+
+def shipped_words() -> Words:
+    """The word lists that the phrases of the shipped acts and rules name."""
+    return _shipped().words
+
+
+@cache
+def _shipped() -> "_Reader":
     read = _Reader()
     read.acts_of(SHIPPED / "acts")
-    return read.acts
+    return read
 
 
 class _Reader:

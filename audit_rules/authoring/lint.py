@@ -15,7 +15,7 @@ from callaudit.audit_rules.phrases.normalise import normalise
 from callaudit.audit_rules.phrases.tolerance import SHORTEST, with_one_misheard
 from callaudit.audit_rules.rule import Rule, Scorecard, Speaker
 from callaudit.audit_rules.rule_files.checks import PHRASE_KEYS, Words, phrase_lists
-from callaudit.audit_rules.rulebook import Rulebook, shipped_acts
+from callaudit.audit_rules.rulebook import Rulebook, shipped_acts, shipped_words
 from callaudit.transcription.errors import SetupError
 from callaudit.transcription.transcript import SpeakerRole
 
@@ -42,7 +42,10 @@ class Advice(msgspec.Struct, frozen=True, order=True):
 
 
 def advice(rulebook: Rulebook) -> list[Advice]:
-    """All advice on the rules that are not retired and on the acts that are not shipped, in order of their names."""
+    """All advice on the rules that are not retired and on the acts and word lists that are not shipped.
+
+    In order of their names; a word list is named as its phrases do: `<name>`.
+    """
     said = {speaker: _example_lines(rulebook, role) for speaker, role in _ROLE.items()}
     shipped = shipped_acts()
     return sorted(
@@ -63,6 +66,11 @@ def advice(rulebook: Rulebook) -> list[Advice]:
                 for name, act in rulebook.acts.items()
                 if act != shipped.get(name)
                 for message in _on_act(act, rulebook.words, said)
+            ),
+            *(
+                Advice(f"<{name}>", "replaces the shipped word list, also in shipped phrases: is another name meant?")
+                for name, entries in shipped_words().items()
+                if rulebook.words.get(name, entries) != entries
             ),
         ]
     )
