@@ -262,20 +262,26 @@ def read_rulebook(
     ), []
 
 
-@cache
 def shipped_acts() -> Mapping[str, Act]:
     """The acts that come with the program, by name."""
-    read = _Reader()
-    read.acts_of(SHIPPED / "acts")
-    return read.acts
+    return _shipped().acts
+
+
+def shipped_words() -> Words:
+    """The word lists that the phrases of the shipped acts and rules name."""
+    return _shipped().words
 
 
 @cache
-def shipped_wordings() -> Mapping[str, Wordings]:
-    """What the acts that come with the program have words for in other languages, by the languages' codes."""
+def _shipped() -> "_Reader":
     read = _Reader()
     read.acts_of(SHIPPED / "acts")
-    return read.wordings
+    return read
+
+
+def shipped_wordings() -> Mapping[str, Wordings]:
+    """What the acts that come with the program have words for in other languages, by the languages' codes."""
+    return _shipped().wordings
 
 
 class _Reader:

@@ -15,7 +15,7 @@ from callaudit.audit_rules.phrases.normalise import normalise
 from callaudit.audit_rules.phrases.tolerance import SHORTEST, with_one_misheard
 from callaudit.audit_rules.rule import Rule, Scorecard, Speaker
 from callaudit.audit_rules.rule_files.checks import PHRASE_KEYS, Words, phrase_lists
-from callaudit.audit_rules.rulebook import Rulebook, shipped_acts, shipped_wordings
+from callaudit.audit_rules.rulebook import Rulebook, shipped_acts, shipped_wordings, shipped_words
 from callaudit.audit_rules.wording import Wordings
 from callaudit.transcription.errors import SetupError
 from callaudit.transcription.transcript import SpeakerRole
@@ -43,9 +43,10 @@ class Advice(msgspec.Struct, frozen=True, order=True):
 
 
 def advice(rulebook: Rulebook) -> list[Advice]:
-    """All advice on the rules that are not retired and on the acts that are not shipped, in order of their names.
+    """All advice on the rules that are not retired and on the acts and word lists that are not shipped.
 
-    An act's wording in another language is named with it: "es/apologises".
+    In order of their names; a word list is named as its phrases do: `<name>`, an act's wording in another language with
+    it: "es/apologises".
     """
     said = {speaker: _example_lines(rulebook, role) for speaker, role in _ROLE.items()}
     shipped = shipped_acts()
@@ -72,6 +73,11 @@ def advice(rulebook: Rulebook) -> list[Advice]:
                 Advice(at, message)
                 for at in own_wordings(rulebook)
                 for message in wording_advice(rulebook.wordings[at.split("/")[0]], at.split("/")[1])
+            ),
+            *(
+                Advice(f"<{name}>", "replaces the shipped word list, also in shipped phrases: is another name meant?")
+                for name, entries in shipped_words().items()
+                if rulebook.words.get(name, entries) != entries
             ),
         ]
     )

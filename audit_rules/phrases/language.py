@@ -14,6 +14,7 @@
 The trees of a whole rulebook are searched at once; see `audit_rules/phrases/automaton.py`.
 """
 
+import difflib
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -77,6 +78,8 @@ _SYNTAX = re.compile(
     r"\s+|_(?P<gap>\d+)|<(?P<list>[a-z_]+)>|(?P<word>[^\s()|?*#_<>^]+)(?P<prefix>\*)?|(?P<mark>[()|?#*^])"
 )
 
+_LIST = re.compile(r"<([a-z_]+)>")
+
 
 def language_of(words: Mapping[str, Sequence[str]]) -> "Language":
     """The language with these word lists. The same lists give the same one, which reads no phrase twice."""
@@ -113,8 +116,8 @@ class Language:
     def word_list(self, name: str, column: int) -> Node:
         """The entries of a word list as a choice; `column` is where the phrase names it."""
         if name not in self.words:
-            known = ", ".join(sorted(self.words)) or "none"
-            raise PhraseError(f"there is no word list <{name}> (known: {known})", column)
+            near = ", ".join(difflib.get_close_matches(name, self.words))
+            raise PhraseError(f"there is no word list <{name}>{near and f' (near it: {near})'}", column)
         if name in self._reading:
             raise PhraseError(f"the word list <{name}> refers to itself", column)
         if name not in self._lists:
@@ -130,6 +133,18 @@ class Language:
             return _Parser(entry, self).phrase(inside=True).node
         except PhraseError as error:
             raise PhraseError(f"in “{entry}” of the word list <{name}>: {error}", column) from error
+
+
+def lists_in(phrases: Sequence[str], words: Mapping[str, Sequence[str]]) -> list[str]:
+    """The word lists that the phrases name, and the lists that those name, each once, the first named first."""
+    named: dict[str, None] = {}
+    waiting = list(phrases)
+    for said in waiting:
+        for name in _LIST.findall(said):
+            if name in words and name not in named:
+                named[name] = None
+                waiting += words[name]
+    return list(named)
 
 
 class _Parser:

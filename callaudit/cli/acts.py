@@ -30,7 +30,8 @@ def acts_list() -> None:
 
 @commands.command("show")
 def acts_show(act: Annotated[str, typer.Argument(help="For example apologises_for.")]) -> None:
-    """An act in words, with its phrases, its examples, and the rules that ask for it."""
+    """An act in words, with its phrases, the word lists they name, its examples, and the rules that ask for it."""
+    from callaudit.audit_rules.phrases.language import lists_in
     from callaudit.console import out
     from callaudit.flows.acts import act_called, rules_asking_for
 
@@ -41,6 +42,8 @@ def acts_show(act: Annotated[str, typer.Argument(help="For example apologises_fo
     for title, lines in (("It is", found.examples), ("It is not", found.near_misses), ("Phrases", found.phrases)):
         for line in lines:
             out.print(f"  {title}: {line}", markup=False)
+    for name in lists_in(found.phrases, rulebook.words):
+        out.print(f"  <{name}>: {', '.join(rulebook.words[name])}", markup=False)
     out.print(f"\nRules: {', '.join(rules_asking_for(rulebook, found.name)) or 'none'}", markup=False)
 
 

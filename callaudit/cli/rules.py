@@ -62,8 +62,8 @@ def rules_lint(
 ) -> None:
     """Check the rule files; every problem with file:line:column, then warnings.
 
-    A warning is about a phrase that finds nothing or too much, a missing example, a form not filled in. With rules
-    of your own only those are warned about.
+    A warning is about a phrase that finds nothing or too much, a missing example, a form not filled in, a word list
+    that replaces a shipped one. With rules of your own only those are warned about.
     """
     from callaudit.audit_rules.authoring.lint import advice, own_wordings
     from callaudit.audit_rules.rulebook import load_rulebook, shipped_acts
@@ -78,6 +78,7 @@ def rules_lint(
     own = {r.id for r in rulebook.rules if r != theirs.get(r.id)}
     own |= {name for name, act in rulebook.acts.items() if act != acts.get(name)}
     own |= own_wordings(rulebook)
+    own |= {f"<{name}>" for name in rulebook.words} if settings.rule_folders else set()
     warnings = [a for a in advice(rulebook) if a.rule_id in own] if own else []
     for warning in warnings:
         out.print(f"[yellow]warning:[/] [bold]{warning.rule_id}[/]", end=" ")

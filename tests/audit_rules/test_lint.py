@@ -111,6 +111,14 @@ def test_a_phrase_of_an_act_in_half_of_all_lines_is_too_broad(rulebook_of: Ruleb
     assert found.message == "“hello” is found in 11 of the 20 agent's lines of all examples"
 
 
+def test_a_word_list_that_replaces_a_shipped_one_is_named(write_rules: WriteRules) -> None:
+    folder = write_rules(**GATE, words="weekday: [payday]\nof_our_own: [payday]")
+
+    (found,) = advice(load_rulebook(folder, shipped=False, recogniser=False))
+
+    assert (found.rule_id, found.message.partition(",")[0]) == ("<weekday>", "replaces the shipped word list")
+
+
 def test_the_shipped_acts_are_not_the_users_to_mend(write_rules: WriteRules) -> None:
     rulebook = load_rulebook(write_rules(**GATE), shipped=False, recogniser=False)
 

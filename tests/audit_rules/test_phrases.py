@@ -19,6 +19,7 @@ from callaudit.audit_rules.phrases.language import (
     OneOf,
     PhraseError,
     Repeated,
+    lists_in,
 )
 from callaudit.audit_rules.phrases.normalise import NUMBER_WORDS, Spoken, normalise
 
@@ -87,7 +88,8 @@ def test_a_phrase_finds_what_it_says(phrase: str, text: str, found: list[str]) -
         ("sorry _x", 6, "no meaning"),
         ("how _0 you", 4, "1 to 20"),
         ("how _21 you", 4, "1 to 20"),
-        ("<nobody> is", 0, "no word list <nobody> (known: loop, upset, we)"),
+        ("<upse> now", 0, "no word list <upse> (near it: upset)"),
+        ("<nobody> is", 0, "there is no word list <nobody>"),
         ("is <loop>", 3, "refers to itself"),
         ("um", 0, "can never match"),
         ("say um", 4, "can never match"),
@@ -342,3 +344,9 @@ def test_a_phrase_may_ask_for_the_beginning_of_a_sentence() -> None:
     assert phrases.candidates([normalise("You can relax now")]) == [set()]
     with pytest.raises(PhraseError, match="beginning of a phrase"):
         LANGUAGE.read("please ^ relax")
+
+
+def test_the_word_lists_of_phrases_are_those_they_name_and_those_that_these_name() -> None:
+    words = {"upset": ["cross", "<very> sad"], "very": ["so"], "we": ["i"]}
+
+    assert lists_in(["how <upset> you are", "<very> sorry"], words) == ["upset", "very"]

@@ -47,7 +47,7 @@ RULE = dedent("""\
     [
         ("expect: {any_of: [sorry (now]}", "5:27 in “sorry (now”: this “(” is never closed"),
         ('expect: {any_of: [hi, "sorry (now"]}', "5:32 in “sorry (now”: this “(” is never closed"),
-        ("expect: {any_of: [<no>]}", "5:21 in “<no>”: there is no word list <no> (known: about, act,"),
+        ("expect: {any_of: [<weekdy>]}", "5:21 in “<weekdy>”: there is no word list <weekdy> (near it: weekday"),
         ("expect: {any_of: [um]}", "5:21 in “um”: “um” is left out of every text (a filler or a sign), so it can"
          " never match"),
         ("expect: {any_off: [sorry]}", "5:12 “any_off” is not a key here. Did you mean “any_of”?"),
