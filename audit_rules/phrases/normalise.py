@@ -193,9 +193,10 @@ def _words_of(token: str) -> list[str]:
             return ["? "]
         return [] if token.startswith(("..", "…")) and "!" not in token else [". "]
     word = unicodedata.normalize("NFC", token).casefold().rstrip(".")
-    if word in _FILLERS:
-        return []
-    return [f"{w} " for w in (_CONTRACTIONS.get(word) or spelt(word)).split()]
+    said = _CONTRACTIONS.get(word) or spelt(word)
+    # Without an apostrophe that does not belong there it may be another word: "pl'z".
+    said = _CONTRACTIONS.get(said, said)
+    return [] if word in _FILLERS or said in _FILLERS else [f"{w} " for w in said.split()]
 
 
 def spelt(word: str) -> str:
