@@ -42,7 +42,7 @@ _SHORTEST_PROMISE: Seconds = 10.0
 
 
 class HoldMatcher:
-    """See the module."""
+    """Judges one aspect of how the agent handled the holds of a call."""
 
     def __init__(self, rule_id: str, spec: Hold, index: Index) -> None:
         self.spec = spec

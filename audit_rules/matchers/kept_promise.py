@@ -47,7 +47,7 @@ _UNIT_HOURS = {"minute": 1 / 60, "hour": 1.0, "day": 24.0, "week": 7 * 24.0}
 
 
 class KeptPromiseMatcher:
-    """See the module."""
+    """Judges whether a promised contact took place in time, by the later calls of the same customer."""
 
     def __init__(self, rule_id: str, spec: KeptPromise, index: Index) -> None:
         self.spec = spec

@@ -3,7 +3,7 @@
     restates: {words: 3, lead: [so you], says_so: [if i understand], asks: [is that (right|correct)]}
     restates: {words: 1, during: [solution.is_offered]}
 
-Words are compared by their stems, without stop words and stock words of complaint (see `content`). Numbers do not
+Words are compared by their stems, without stop words and stock words of complaint (`audit_rules/content_words.py`). Numbers do not
 count: reading back an order number is no sign of having understood what is wrong with the order.
 """
 
@@ -30,7 +30,7 @@ _LED = re.compile(rf"(?:\s*\S+){{0,{_LED_WORDS}}}")
 
 
 class RestatesMatcher:
-    """See the module."""
+    """Judges whether the agent said back, or built on, what this customer said."""
 
     def __init__(self, rule_id: str, spec: Restates, index: Index) -> None:
         self.spec = spec

@@ -32,7 +32,7 @@ _TALKS_OVER: Seconds = 1.5
 
 
 class TimingMatcher:
-    """See the module."""
+    """Judges one aspect of who spoke when."""
 
     def __init__(self, rule_id: str, spec: Timing, index: Index) -> None:
         self.spec = spec

@@ -52,7 +52,7 @@ _MASKED_NAME = re.compile(r"(?i:\[[a-z_]*(?:pii|name)[a-z_0-9]*\])|#{3,}")
 
 
 class UsesNameMatcher:
-    """See the module."""
+    """Judges whether the agent used the customer's name."""
 
     def __init__(self, rule_id: str, spec: UsesName, index: Index) -> None:
         self.heard = index.add(Phrases(speaker="customer", any_of=spec.heard))
