@@ -3,7 +3,7 @@
     restates: {words: 3, lead: [so you], says_so: [if i understand], asks: [is that (right|correct)]}
     restates: {words: 1, during: [solution.is_offered]}
 
-Words are compared by their stems, without stop words and stock words of complaint (`audit_rules/content_words.py`). Numbers do not
+Words are compared by their stems, without stop words and stock words of complaint (`content_words.py`). Numbers do not
 count: reading back an order number is no sign of having understood what is wrong with the order.
 """
 
