@@ -250,7 +250,7 @@ def funnel_chart(readings: Readings) -> charts.Funnel | None:
     left = {call for call, _ in met if all((call, rule) in met for rule in stages)}
     if not left:
         return None
-    bars = [("Tense calls judged on all", len(left))]
+    bars = [("Tense, all judged", len(left))]
     for rule, label in stages.items():
         left = {call for call in left if met[call, rule]}
         bars.append((label, len(left)))

@@ -171,7 +171,7 @@ def steps_note(steps: int) -> str:
         f"Followed on how many of the calls where the step applied, with the likely range. With {number_word(steps)} "
         f"steps some range would leave out zero by luck in many weeks, so a change is called clear only on stronger "
         f"evidence ({100 * sidak(0.95, steps + HEADLINES):.1f} %). Fewer than {FEW} calls are shown as a count, in "
-        "grey. Unsure is the share of the calls that called for it of which a person should listen: outside the rate."
+        "grey. Unsure is the share of the calls that called for it to which a person should listen: outside the rate."
     )
 
 
