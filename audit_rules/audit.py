@@ -5,6 +5,7 @@ from datetime import datetime
 from itertools import islice
 
 from callaudit.audit_rules.acts.recognise import recognise
+from callaudit.audit_rules.acts.said import Certainty
 from callaudit.audit_rules.conversation import Contact, Conversation
 from callaudit.audit_rules.episode import UpsetTurns, episodes, upset_turns
 from callaudit.audit_rules.finding import NO_FACTS, Audit, Facts, Finding, Reason, Since, Upset, Verdict
@@ -132,6 +133,12 @@ def _judge(
         reason, facts = unassessable
         return answer.not_assessable(reason, facts=facts)
     scopes = _narrowed(compiled, call, applying[rule.applies])
+    if not scopes and compiled.only_if is not None and compiled.when is None:
+        # What was surely done counts, also where nothing was heard that the rule is about.
+        judged = (compiled.matcher.judge(call, scope) for scope in applying[rule.applies])
+        done = next((f for f in judged if f.verdict is Verdict.MET and f.certainty is Certainty.SURE), None)
+        if done is not None:
+            return done
     if not scopes:
         never_upset = rule.applies == "upset" and not call.episodes
         return answer.never_upset if never_upset else answer.not_called_for

@@ -201,10 +201,10 @@ class Rule(Block, frozen=True, kw_only=True):
 
     `applies` says where: in every call, or only where the customer is upset with the company, from then on. A rule
     about the customer's `feeling` is `unsure` where they are only perhaps upset. `when` opens a window at each of its
-    hits. `only_if` opens none: it says which calls (or episodes) the rule is about, wherever in them it is heard.
-    `milestone` says in a few words how far a tense call has come once the rule is met; reports show how far calls get.
-    `missed` is a miss as people would say it of the agent, for the sentences of a report: "told the customer to calm
-    down".
+    hits. `only_if` opens none: it says which calls (or episodes) the rule is about, wherever in them it is heard; an
+    act that was surely done counts in the others too, and none of them misses it. `milestone` says in a few words how
+    far a tense call has come once the rule is met; reports show how far calls get. `missed` is a miss as people would
+    say it of the agent, for the sentences of a report: "told the customer to calm down".
     """
 
     id: str

@@ -151,6 +151,13 @@ def test_only_if_says_which_calls_the_rule_is_about(judge: Judge) -> None:
     assert judge(body, "C: My bill.\nA: The order number please.").verdict is Verdict.NOT_APPLICABLE
 
 
+def test_an_act_that_is_surely_done_counts_also_where_the_rule_is_not_called_for(judge: Judge) -> None:
+    body = "only_if: {speaker: customer, any_of: [my order]}\nexpect: {speaker: customer, acts: [agrees]}"
+
+    assert judge(body, "C: My bill.\nA: On Monday?\nC: That works.").verdict is Verdict.MET
+    assert judge(body, "C: My bill.\nA: On Monday?\nC: No.").verdict is Verdict.NOT_APPLICABLE
+
+
 def test_the_quote_is_the_words_as_they_were_said(judge: Judge) -> None:
     found = judge("expect: {any_of: [i am (so )?sorry]}", "C: Hi 😡.\nA: 😀 Well, I’m… um, so SORRY, really.")
     (met,) = [e for e in found.evidence if e.kind is EvidenceKind.MET]
