@@ -3,13 +3,11 @@
 import asyncio
 import email
 import email.policy
-import importlib.util
 import socket
 import sqlite3
 import ssl
 import stat
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import msgspec
 import pytest
@@ -21,6 +19,7 @@ from callaudit.flows.mailing.smtp import deliver
 from callaudit.flows.mailing.weekly_mail import send_weekly, write_draft
 from callaudit.flows.settings import MailSettings, Settings, load_settings, mail_password
 from callaudit.transcription.errors import CallauditError, InputError, SetupError
+from tests.support.centre import fill_warehouse, random_calls
 
 pytest.importorskip("resvg_py", reason="the extra `mail` is not installed")
 
@@ -222,14 +221,10 @@ def test_a_connection_that_breaks_after_the_last_byte_is_not_guessed_about(serve
 @pytest.fixture(scope="session")
 def home(tmp_path_factory):
     """A home with a published copy of two weeks of calls."""
-    source = Path(__file__).parents[1] / "reports" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("invented_centre", source)
-    centre = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(centre)
     folder = tmp_path_factory.mktemp("installation")
     home = folder / "callaudit-home"
     home.mkdir()
-    centre.fill_warehouse(home, centre.random_calls(2, 12)).close()
+    fill_warehouse(home, random_calls(2, 12)).close()
     return folder
 
 

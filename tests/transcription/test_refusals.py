@@ -6,7 +6,7 @@ from pathlib import Path
 from callaudit.audit_rules.sentences import language
 from callaudit.transcription.errors import Refusal, Unreadable
 
-RAISING = {"Unreadable", "Flaw", "_Absurd", "_pass_over"}
+RAISING = {"Unreadable", "Flaw", "Absurd", "_pass_over"}
 
 
 def test_every_code_that_is_raised_is_of_the_set_and_none_is_left_over() -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from callaudit.transcription.audio.decode import Audio
+from callaudit.transcription.audio.decoding import Audio
 from callaudit.transcription.transcript import Span
 
 
