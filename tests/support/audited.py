@@ -1,6 +1,7 @@
 """Rulebooks, transcripts and audits in a few lines, as the warehouse stores them."""
 
 from datetime import datetime, timedelta, timezone
+from inspect import signature
 from types import SimpleNamespace
 
 from callaudit.audit_rules.finding import (
@@ -171,32 +172,12 @@ def audit_of(
     )
 
 
-def audited_of(
-    call_id="C1",
-    verdicts=None,
-    *,
-    version="v1",
-    quotes=True,
-    promises=(),
-    medium=Medium.CALL,
-    tense=True,
-    calmed=None,
-    upset=None,
-    hours=None,
-    **call,
-):
-    transcript = transcript_of(call_id, **call)
-    judged = audit_of(
-        call_id,
-        verdicts,
-        version=version,
-        quotes=quotes,
-        promises=promises,
-        medium=medium,
-        tense=tense,
-        calmed=calmed,
-        upset=upset,
-        started_at=transcript.call.started_at,
-        hours=hours,
-    )
-    return AuditedCall(transcript, judged)
+# When the call began is the call's to say.
+_OF_AUDIT = signature(audit_of).parameters.keys() - {"started_at"}
+
+
+def audited_of(call_id="C1", verdicts=None, **given):
+    """A call and its audit; what `audit_of` does not take is the call's."""
+    transcript = transcript_of(call_id, **{name: value for name, value in given.items() if name not in _OF_AUDIT})
+    told = {name: value for name, value in given.items() if name in _OF_AUDIT}
+    return AuditedCall(transcript, audit_of(call_id, verdicts, started_at=transcript.call.started_at, **told))
