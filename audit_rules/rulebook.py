@@ -153,7 +153,6 @@ class Rulebook:
             if rule.status != "retired"
         )
         self.transfers = self.index.add(gate.transfers)
-        self.index.compile()
         heard_by = [recogniser.version, levels_version(levels or {})] if recogniser else []
         cards = {name: _scoring(card) for name, card in self.scorecards.items()}
         said = [sorted(self.rules, key=lambda r: r.id), words, acts, gate, cards, heard_by, self.wordings]

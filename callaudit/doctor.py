@@ -17,9 +17,10 @@ import msgspec
 
 from callaudit.audit_rules.authoring.examples import run_examples
 from callaudit.audit_rules.authoring.lint import advice
-from callaudit.audit_rules.rulebook import load_rulebook, shipped_acts
+from callaudit.audit_rules.rulebook import load_rulebook
 from callaudit.flows.auditing.transcription_pool import choose_engine
 from callaudit.flows.mailing.smtp import greet
+from callaudit.flows.scheduling.own_server import named_server
 from callaudit.flows.settings import MailSettings, Settings, load_settings, mail_password
 from callaudit.reports.formats.pdf import write_pdf
 from callaudit.reports.mail import draw
@@ -85,9 +86,9 @@ def _rules(settings: Settings) -> Check:
         return Check("FAIL", "rules", f"examples of {_listed(failed)} do not pass", ("callaudit rules test",))
     says = f"{len(rulebook.rules)} rules, all {len(outcomes)} examples pass"
     if settings.rule_folders:
-        shipped, acts = load_rulebook(recogniser=False).rules, shipped_acts()
-        own = {r.id for r in rulebook.rules if r not in shipped}
-        others = {name for name, act in rulebook.acts.items() if act != acts.get(name)}
+        shipped = load_rulebook(recogniser=False)
+        own = {r.id for r in rulebook.rules if r not in shipped.rules}
+        others = {name for name, act in rulebook.acts.items() if act != shipped.acts.get(name)}
         warned = sorted({a.rule_id for a in advice(rulebook) if a.rule_id in own | others})
         says += f", {len(own)} of them yours" if own else ""
         if warned:
@@ -276,9 +277,7 @@ def check_mail(settings: Settings) -> Check:
 
 def _server_url() -> str:
     """Where a Prefect server is set, or where `callaudit serve` would start one."""
-    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415  Takes a second.
-
-    return PREFECT_API_URL.value() or "http://127.0.0.1:4200/api"
+    return named_server() or "http://127.0.0.1:4200/api"
 
 
 def check_schedule(settings: Settings, *, url: str) -> Check:

@@ -4,10 +4,11 @@ The tasks wrap the steps of `flows.auditing.audit_run.AuditRun`, which knows not
 remembers what is done: a run that died is simply run again.
 """
 
+from collections.abc import Sequence
 from pathlib import Path
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-import msgspec
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_progress_artifact, update_progress_artifact
 from prefect.cache_policies import NO_CACHE
@@ -18,7 +19,7 @@ from callaudit.flows.auditing.audit_run import AuditRun, RunSummary
 from callaudit.flows.auditing.batch_audit import Audited
 from callaudit.flows.erasure.retention import retain
 from callaudit.flows.scheduling.unattended import BACK_OFF, is_scheduled, run_name, tell_failure
-from callaudit.flows.settings import Settings, load_settings, sources_of
+from callaudit.flows.settings import Settings, load_settings, sources_of, with_scheduler
 from callaudit.flows.staging.batches import Batch
 from callaudit.flows.telemetry.handlers import watched
 from callaudit.reports.page import INDEX
@@ -57,35 +58,50 @@ def nightly_audit(
     """
     settings = load_settings(Path(config) if config else None)
     if scheduler is not None:
-        settings = msgspec.structs.replace(settings, run=msgspec.structs.replace(settings.run, scheduler=scheduler))
+        settings = with_scheduler(settings, scheduler)
     sources_of(settings, *map(Path, folders or []))
     opened = open_warehouse if wait_for_lock else open_warehouse.with_options(retries=0)
+    with watched(settings), opened(settings) as run:
+        return _audit_all(run, find_recordings(run, folders or [], retry_failed))
+
+
+def audit_now(run: AuditRun, found: list[Arrival] | None, folders: Sequence[Path], *, retry_failed: bool) -> RunSummary:
+    """The same flow for a run that holds the warehouse already; what it `found`, or None where it must look again."""
+    started = run.started_at.astimezone(ZoneInfo(run.settings.site.timezone))
+
+    @flow(name="nightly-audit", flow_run_name=f"audit {started:%Y-%m-%d %H:%M %Z}", persist_result=False)
+    def audit_found() -> RunSummary:
+        return _audit_all(run, find_recordings(run, [*map(str, folders)], retry_failed) if found is None else found)
+
+    return audit_found()
+
+
+def _audit_all(run: AuditRun, arrivals: list[Arrival]) -> RunSummary:
+    """Audit and store what was found, publish, let go of the warehouse, and keep to the retention."""
     failed: list[Exception] = []
     left = 0
-    with watched(settings):
-        with opened(settings) as run:
-            arrivals = find_recordings(run, folders or [], retry_failed)
-            progress = Progress(len(arrivals))
-            for batch in run.batches(arrivals):
-                try:
-                    audited = audit.with_options(task_run_name=f"audit batch {batch.number}")(run, batch)
-                    store.with_options(task_run_name=f"store batch {batch.number}")(run, audited, batch)
-                except (SetupError, LockedError):
-                    raise
-                except Exception as error:
-                    # One bad batch must not keep the others from being audited, tonight and every night after.
-                    failed.append(error)
-                    run.give_up(batch, error)
-                    left += len(batch.arrivals)
-                progress.add(len(batch.arrivals))
-            summary = settle_and_publish(run)
-        keep_to_retention(settings)
-        table = summary_table(summary, settings, failed=left)
-        create_markdown_artifact(key="nightly-audit", markdown=table, description="What the run did")
-        if is_scheduled():
-            alert(settings, summary, left)
-        if failed:
-            raise failed[0]
+    with run:
+        progress = Progress(len(arrivals))
+        for batch in run.batches(arrivals):
+            try:
+                audited = audit.with_options(task_run_name=f"audit batch {batch.number}")(run, batch)
+                store.with_options(task_run_name=f"store batch {batch.number}")(run, audited, batch)
+            except (SetupError, LockedError):
+                raise
+            except Exception as error:
+                # One bad batch must not keep the others from being audited, tonight and every night after.
+                failed.append(error)
+                run.give_up(batch, error)
+                left += len(batch.arrivals)
+            progress.add(len(batch.arrivals))
+        summary = settle_and_publish(run)
+    keep_to_retention(run.settings)
+    table = summary_table(summary, run.settings, failed=left)
+    create_markdown_artifact(key="nightly-audit", markdown=table, description="What the run did")
+    if is_scheduled():
+        alert(run.settings, summary, left)
+    if failed:
+        raise failed[0]
     return summary
 
 

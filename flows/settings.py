@@ -602,6 +602,11 @@ def _check_zone(zone: str, file: Path | None, text: str) -> None:
         ) from error
 
 
+def with_scheduler(settings: Settings, scheduler: str) -> Settings:
+    """The settings, audited by the workers of that Dask scheduler; by this machine alone where it is ""."""
+    return msgspec.structs.replace(settings, run=msgspec.structs.replace(settings.run, scheduler=scheduler))
+
+
 def sources_of(settings: Settings, *folders: Path) -> tuple[Source, ...]:
     """Where a run looks: the settings' sources, or the folders instead.
 

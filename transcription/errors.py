@@ -202,6 +202,18 @@ def is_disk_full(error: BaseException | None) -> bool:
     return any(isinstance(one, OSError) and one.errno in _FULL for one in _causes(error))
 
 
+def can_heal(error: BaseException | None) -> bool:
+    """Whether trying again may help: storage comes back, a lock is let go, a full disk is cleared.
+
+    Storage that failed is an OSError, or an error of ours that was raised from one. A mistake in the settings stays
+    one, also where it shows as a file that is not there.
+    """
+    causes = list(_causes(error))
+    if isinstance(error, SetupError):
+        return any(isinstance(cause, OSError) and cause.errno in _FULL for cause in causes)
+    return any(isinstance(cause, OSError | LockedError) for cause in causes)
+
+
 _FULL = (errno.ENOSPC, errno.EDQUOT)
 
 

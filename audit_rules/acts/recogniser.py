@@ -9,7 +9,7 @@ batch of turns of its own padded length, a call's passes for that call alone.
 import json
 from collections import defaultdict
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from pathlib import Path
 
 import msgspec
@@ -61,9 +61,21 @@ class Recogniser:
         self.version: str = about["version"]
         self.tags: tuple[str, ...] = tuple(about["tags"])
         self._agent_tags: int = about["agent_tags"]
-        self._encoder, self._context = _network(folder / "encoder.onnx"), _network(folder / "context.onnx")
-        self._tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
+        self._folder = folder
         self._pieces_of = lru_cache(maxsize=50_000)(self._split)
+
+    # Loaded when first a call is heard: who only reads the rules need not wait.
+    @cached_property
+    def _encoder(self) -> onnxruntime.InferenceSession:
+        return _network(self._folder / "encoder.onnx")
+
+    @cached_property
+    def _context(self) -> onnxruntime.InferenceSession:
+        return _network(self._folder / "context.onnx")
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return Tokenizer.from_file(str(self._folder / "tokenizer.json"))
 
     def hear(self, calls: Sequence[Sequence[tuple[Speaker | None, str]]]) -> list[Heard]:
         """Each call, given as its turns' speakers and normalised texts; a turn without a speaker does nothing."""

@@ -13,14 +13,14 @@ Speech is taken to fill each line's times, so overlapping times are an overlap a
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 import msgspec
 
-from callaudit.audit_rules.audit import audit
+from callaudit.audit_rules.audit import audit, audit_each
 from callaudit.audit_rules.conversation import Contact
-from callaudit.audit_rules.finding import Finding, Verdict
+from callaudit.audit_rules.finding import Audit, Finding, Verdict
 from callaudit.audit_rules.rule import CallExample, Rule, Scorecard
 from callaudit.audit_rules.rulebook import Rulebook
 from callaudit.audit_rules.scorecard import score, unproven, verdicts_of
@@ -134,15 +134,29 @@ def examples_of(rule: Rule) -> Iterator[tuple[Verdict, str]]:
 
 
 def run_examples(rulebook: Rulebook, *rule_ids: str) -> Iterator[Outcome]:
-    """Judge every example of the named rules, or of all that are not retired."""
-    for rule in rulebook.rules:
-        if rule.status == "retired" or (rule_ids and rule.id not in rule_ids):
-            continue
-        for expected, text in examples_of(rule):
-            example = parse_example(text)
-            found = audit(example.transcript, rulebook, contacts=example.contacts, known_until=example.known_until)
-            finding = next(f for f in found.findings if f.rule_id == rule.id)
-            yield Outcome(rule_id=rule.id, expected=expected, text=text, finding=finding)
+    """Judge every example of the named rules, or of all that are not retired. Raises SetupError as `parse_example`."""
+    claims = [
+        (rule.id, expected, text, parse_example(text))
+        for rule in rulebook.rules
+        if rule.status != "retired" and (not rule_ids or rule.id in rule_ids)
+        for expected, text in examples_of(rule)
+    ]
+    for (rule_id, expected, text, _), found in zip(claims, _audited([c[3] for c in claims], rulebook), strict=True):
+        finding = next(f for f in found.findings if f.rule_id == rule_id)
+        yield Outcome(rule_id=rule_id, expected=expected, text=text, finding=finding)
+
+
+def _audited(examples: Sequence[Example], rulebook: Rulebook) -> list[Audit]:
+    """Each example's audit, those together that know of other calls until the same time."""
+    contacts = {id(example.transcript): example.contacts for example in examples}
+    found: dict[int, Audit] = {}
+    for until in dict.fromkeys(example.known_until for example in examples):
+        alike = {n: example.transcript for n, example in enumerate(examples) if example.known_until == until}
+        audits = audit_each(
+            alike.values(), rulebook, contacts_of=lambda transcript: contacts[id(transcript)], known_until=until
+        )
+        found.update(zip(alike, audits, strict=True))
+    return [found[n] for n in range(len(examples))]
 
 
 def run_card_examples(rulebook: Rulebook, card: Scorecard) -> Iterator[CardOutcome]:

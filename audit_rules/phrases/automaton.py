@@ -58,14 +58,16 @@ class PhraseSet:
     def __init__(self, phrases: Sequence[Phrase], labels: Sequence[Hashable] = ()) -> None:
         self._network = network = _Network()
         inside, at_start = network.point(), network.point()
-        network.skips[at_start].append(inside)
         known: dict[Hashable, int] = {}
+        begun: dict[int, list[int]] = {inside: [], at_start: [inside]}
         for label, phrase in zip(labels or range(len(phrases)), phrases, strict=True):
             if label not in known:
                 known[label] = network.point()
                 network.ends[known[label]] = len(known) - 1
-            network.skips[at_start if phrase.begins else inside].append(network.entry(phrase.node, known[label]))
-        self._letters = _Letters({symbol for moves in network.moves for symbol in moves})
+            begun[at_start if phrase.begins else inside].append(network.entry(phrase.node, known[label]))
+        for root, firsts in begun.items():
+            network.skips[root] = tuple(firsts)
+        self._letters = _Letters({move[0] for move in network.moves if move})
         self._roots = (frozenset({inside}), frozenset({at_start}))
         self._sets = np.full(1 << 12, _NO_SET)
         self._set_numbers: dict[tuple[int, ...], int] = {(): _NO_SET}
@@ -257,8 +259,8 @@ class _Network:
     """The phrases as points joined by words (`moves`) and by nothing (`skips`); `ends` says which label ends there."""
 
     def __init__(self) -> None:
-        self.moves: list[dict[str, list[int]]] = []
-        self.skips: list[list[int]] = []
+        self.moves: list[tuple[str, int] | None] = []
+        self.skips: list[tuple[int, ...]] = []
         self.ends: dict[int, int] = {}
         self._entries: dict[tuple[Node, int], int] = {}
         self._closed: dict[int, dict[str, set[int]]] = {}
@@ -266,10 +268,10 @@ class _Network:
         # The opened points that a symbol leads on from: of the hundreds a text may stand at, few take the next word.
         self._having: dict[str, set[int]] = defaultdict(set)
 
-    def point(self) -> int:
-        """A new point."""
-        self.moves.append({})
-        self.skips.append([])
+    def point(self, *skips: int, move: tuple[str, int] | None = None) -> int:
+        """A new point, with what it leads to by nothing and by one word."""
+        self.moves.append(move)
+        self.skips.append(skips)
         return len(self.moves) - 1
 
     def entry(self, node: Node, after: int) -> int:
@@ -280,26 +282,23 @@ class _Network:
         return self._entries[key]
 
     def _entry(self, node: Node, after: int) -> int:
+        if isinstance(node, str):
+            return self.point(move=(node, after))
         if isinstance(node, InOrder):
             for part in reversed(node.parts):
                 after = self.entry(part, after)
             return after
-        start = self.point()
-        if isinstance(node, str):
-            self.moves[start][node] = [after]
-        elif isinstance(node, OneOf):
-            self.skips[start] += [self.entry(branch, after) for branch in node.branches]
-        elif node.most is None:
+        if isinstance(node, OneOf):
+            return self.point(*[self.entry(branch, after) for branch in node.branches])
+        if node.most is None:
             # Once round, and either on or round again.
+            start = self.point()
             again = self.entry(node.what, start)
-            self.skips[start] += [after, again]
+            self.skips[start] = (after, again)
             return again if node.least else start
-        else:
-            self.skips[start].append(after)
-            for _ in range(node.most):
-                longer = self.point()
-                self.skips[longer] += [self.entry(node.what, start), after]
-                start = longer
+        start = self.point(after)
+        for _ in range(node.most):
+            start = self.point(self.entry(node.what, start), after)
         return start
 
     def reached(self, points: frozenset[int], symbols: tuple[str, ...]) -> frozenset[int]:
@@ -330,8 +329,8 @@ class _Network:
                     waiting.append(skipped)
         moves: dict[str, set[int]] = defaultdict(set)
         for p in near:
-            for symbol, following in self.moves[p].items():
-                moves[symbol].update(following)
+            if move := self.moves[p]:
+                moves[move[0]].add(move[1])
         for symbol in moves:
             self._having[symbol].add(point)
         self._closed[point] = moves

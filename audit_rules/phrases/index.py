@@ -2,6 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import msgspec
 
@@ -29,7 +30,7 @@ _EXCEPTIONS, _OTHERS, _NUMBERS = 1, 2, 4
 
 
 class Index:
-    """Collects the phrases of all rules, then compiles them into one set."""
+    """Collects the phrases of all rules, then looks for all of them at once."""
 
     def __init__(self, words: Mapping[str, Sequence[str]], *, durations: Durations | None = None) -> None:
         self.durations = durations
@@ -40,7 +41,6 @@ class Index:
         self._numbers = 0
         self._wanted: dict[str, dict[tuple[Speaker, int], None]] = defaultdict(dict)
         self._labels: list[tuple[tuple[Speaker, int], ...]] = []
-        self._phrase_set = PhraseSet(())
         self._by_set: dict[Speaker, list[tuple[int, ...]]] = {"agent": [], "customer": []}
 
     def add(self, phrases: Phrases, *, by_both: bool = False) -> PhraseList:
@@ -66,12 +66,13 @@ class Index:
                 self.phrases[phrase].add(speaker)
                 self._wanted[phrase][speaker, at] = None
 
-    def compile(self) -> None:
-        """Build the phrase set; call once, after the last `add`."""
+    @cached_property
+    def _phrase_set(self) -> PhraseSet:
+        """Built when first something is looked for, after the last `add`: who only reads the rules need not wait."""
         # Phrases of the same lists need not be told apart.
         labels = [tuple(wanted) for wanted in self._wanted.values()]
         self._labels = list(dict.fromkeys(labels))
-        self._phrase_set = PhraseSet([self.language.read(p) for p in self._wanted], labels)
+        return PhraseSet([self.language.read(p) for p in self._wanted], labels)
 
     def find(self, calls: Sequence[Sequence[tuple[Speaker | None, Sequence[str]]]]) -> list[Found]:
         """For each call, given as its turns' speakers and words, where the phrases of each list are said.

@@ -39,19 +39,19 @@ ANY = "_"
 STARS = "*"
 
 
-class InOrder(msgspec.Struct, frozen=True):
+class InOrder(msgspec.Struct, frozen=True, cache_hash=True):
     """One after the other."""
 
     parts: "tuple[Node, ...]"
 
 
-class OneOf(msgspec.Struct, frozen=True):
+class OneOf(msgspec.Struct, frozen=True, cache_hash=True):
     """Any of them."""
 
     branches: "tuple[Node, ...]"
 
 
-class Repeated(msgspec.Struct, frozen=True):
+class Repeated(msgspec.Struct, frozen=True, cache_hash=True):
     """So often in a row; `most` is None where nothing limits it."""
 
     what: "Node"
@@ -98,6 +98,7 @@ class Language:
         self.words = words
         self._read: dict[str, Phrase] = {}
         self._lists: dict[str, Node] = {}
+        self._sizes: dict[Node, int] = {}
         self._reading: list[str] = []
 
     def read(self, phrase: str) -> Phrase:
@@ -108,7 +109,7 @@ class Language:
         """
         if phrase not in self._read:
             read = _Parser(phrase, self).phrase()
-            if _size(read.node, {}) > _LARGEST:
+            if _size(read.node, self._sizes) > _LARGEST:
                 raise PhraseError("this phrase is too large to search for", 0)
             self._read[phrase] = read
         return self._read[phrase]
@@ -248,23 +249,29 @@ class _Parser:
         return value if kind == "mark" else kind
 
 
-def _size(node: Node, known: dict[int, int]) -> int:
+def _size(node: Node, known: dict[Node, int]) -> int:
     """In how many places of a text's word the phrase may be: its words, with word lists and gaps written out."""
     if isinstance(node, str):
         return 1
-    if id(node) not in known:
+    if node not in known:
         if isinstance(node, Repeated):
-            known[id(node)] = _size(node.what, known) * (node.most or 1)
+            known[node] = _size(node.what, known) * (node.most or 1)
         else:
-            known[id(node)] = sum(_size(n, known) for n in (node.parts if isinstance(node, InOrder) else node.branches))
-    return known[id(node)]
+            known[node] = sum(_size(n, known) for n in (node.parts if isinstance(node, InOrder) else node.branches))
+    return known[node]
 
 
 def _literal(word: str, column: int) -> Node:
-    words = normalise(word).split()
-    if not words:
+    node = _words(word)
+    if node is None:
         raise PhraseError(f"“{word}” is left out of every text (a filler or a sign), so it can never match", column)
-    return words[0] if len(words) == 1 else InOrder(tuple(words))
+    return node
+
+
+@lru_cache(maxsize=1 << 14)
+def _words(word: str) -> Node | None:
+    words = normalise(word).split()
+    return None if not words else words[0] if len(words) == 1 else InOrder(tuple(words))
 
 
 def _beginning(word: str, column: int) -> Node:

@@ -2,7 +2,6 @@
 
 import os
 from datetime import datetime
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,6 +12,7 @@ from callaudit.transcription.errors import InputError, SetupError
 
 if TYPE_CHECKING:
     from callaudit.flows.auditing.audit_run import RunSummary
+    from callaudit.flows.settings import Settings
 
 commands = typer.Typer()
 
@@ -38,50 +38,39 @@ def run(
 
     Example: callaudit run ~/recordings/2026-03-09
     """
-    from callaudit.console import out, shown
+    from callaudit.console import shown
     from callaudit.flows.auditing.interrupt import stops_at_once
-    from callaudit.flows.settings import load_settings, sources_of
+    from callaudit.flows.settings import sources_of
+    from callaudit.run import run_now
 
+    settings = _scheduled(runner, scheduler)
     # Before anything is started, and before anything is made.
-    sources_of(load_settings(given.config), *(folders or []))
+    sources_of(settings, *(folders or []))
     with stops_at_once(), shown(quiet=given.quiet):
-        if not given.quiet:
-            out.print("[dim]starting Prefect ...[/]")
         # An error is shown once, by `main`, not also as Prefect's trace.
         os.environ["PREFECT_LOGGING_LEVEL"] = "CRITICAL"
-        from callaudit.flows.scheduling.own_server import some_server
-
-        asked_scheduler = _scheduler(runner, scheduler)
-        with some_server(meanwhile=lambda: import_module("callaudit.flows.nightly_audit")):
-            from callaudit.flows.nightly_audit import nightly_audit
-
-            summary = nightly_audit(
-                config=str(given.config) if given.config else None,
-                folders=[str(f) for f in folders or []],
-                retry_failed=retry_failed,
-                scheduler=asked_scheduler,
-            )
+        summary = run_now(settings, folders or [], retry_failed=retry_failed)
     if not given.quiet:
         _say_summary(summary)
     if summary.quarantined:
         raise typer.Exit(SOME_FAILED)
 
 
-def _scheduler(runner: str, scheduler: str) -> str | None:
-    """What to tell the flow: an address, "" for this machine, None for what the settings say."""
-    from callaudit.flows.settings import load_settings
+def _scheduled(runner: str, scheduler: str) -> "Settings":
+    """The settings, with the Dask scheduler that was asked for: "" in it is this machine alone."""
+    from callaudit.flows.settings import load_settings, with_scheduler
 
+    settings = load_settings(given.config)
     if runner not in {"", "here", "dask"}:
         raise InputError(f"there is no runner “{runner}”", tries=("callaudit run --runner dask", "--runner here"))
-    if runner == "here":
-        return ""
-    if runner == "dask" and not (scheduler or load_settings(given.config).run.scheduler):
+    asked = "" if runner == "here" else scheduler or settings.run.scheduler
+    if runner == "dask" and not asked:
         raise SetupError(
             "which Dask scheduler?",
             why="Neither --scheduler nor [run] scheduler names one.",
             tries=("callaudit run --runner dask --scheduler tcp://HOST:8786",),
         )
-    return scheduler or None
+    return with_scheduler(settings, asked)
 
 
 def _say_summary(summary: "RunSummary") -> None:

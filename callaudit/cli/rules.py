@@ -65,20 +65,14 @@ def rules_lint(
     A warning is about a phrase that finds nothing or too much, a missing example, a form not filled in, a word list
     that replaces a shipped one. With rules of your own only those are warned about.
     """
-    from callaudit.audit_rules.authoring.lint import advice, own_wordings
-    from callaudit.audit_rules.rulebook import load_rulebook, shipped_acts
+    from callaudit.audit_rules.authoring.lint import advice
     from callaudit.console import out
     from callaudit.flows.settings import load_settings
     from callaudit.transcription.language import NAMES
 
     settings = load_settings(given.config)
     rulebook = linted(settings)
-    theirs = {r.id: r for r in load_rulebook(recogniser=False).rules} if settings.rule_folders else {}
-    acts = shipped_acts()
-    own = {r.id for r in rulebook.rules if r != theirs.get(r.id)}
-    own |= {name for name, act in rulebook.acts.items() if act != acts.get(name)}
-    own |= own_wordings(rulebook)
-    own |= {f"<{name}>" for name in rulebook.words} if settings.rule_folders else set()
+    own = _own(rulebook) if settings.rule_folders else set()
     warnings = [a for a in advice(rulebook) if a.rule_id in own] if own else []
     for warning in warnings:
         out.print(f"[yellow]warning:[/] [bold]{warning.rule_id}[/]", end=" ")
@@ -91,6 +85,20 @@ def rules_lint(
     )
     if strict and warnings:
         raise typer.Exit(SetupError.exit_code)
+
+
+def _own(rulebook: "Rulebook") -> set[str]:
+    """What is not shipped as it stands, named as advice names it."""
+    from callaudit.audit_rules.authoring.lint import own_wordings
+    from callaudit.audit_rules.rulebook import load_rulebook
+
+    shipped = load_rulebook(recogniser=False)
+    return {
+        *(rule.id for rule in rulebook.rules if rule not in shipped.rules),
+        *(name for name, act in rulebook.acts.items() if act != shipped.acts.get(name)),
+        *own_wordings(rulebook),
+        *(f"<{name}>" for name, entries in rulebook.words.items() if entries != shipped.words.get(name)),
+    }
 
 
 def linted(settings: "Settings") -> "Rulebook":

@@ -85,7 +85,7 @@ def said_of(error: BaseException) -> str:
 
 
 class AuditRun:
-    """Holds the warehouse's writing lock from start to end; use it as a context.
+    """Holds the warehouse's writing lock from start to end; use it as a context, which may be left more than once.
 
     A run that is killed anywhere leaves every call either stored whole or not at all, and its finished
     transcripts in the staging folder; the next run goes on from there.
@@ -125,6 +125,7 @@ class AuditRun:
         self._traces: set[str] = set()
         self._left = 0
         self._failure = ""
+        self._is_left = False
 
     def __enter__(self) -> Self:
         return self
@@ -132,18 +133,17 @@ class AuditRun:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.elsewhere is not None:
-            self.elsewhere.close()
-        if self.workers is not None:
-            self.workers.close()
-        if self.recognition is not None:
-            self.recognition.close()
-        if error is not None:
+        for held in (self.elsewhere, self.workers, self.recognition):
+            if held is not None:
+                held.close()
+        self.elsewhere = self.workers = self.recognition = None
+        if error is not None and not self._is_left:
             # What broke the run may have broken the warehouse too; the error itself is what must be seen.
             with suppress(Exception):
                 self._write_down_what_broke(error)
                 self._hold()
                 self._record("failed", message=said_of(error))
+        self._is_left = True
         self.con.close()
 
     def _hold(self) -> None:

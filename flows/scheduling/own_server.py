@@ -12,11 +12,9 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from threading import Thread
-
-import httpx
-import prefect
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from typing import cast
 
 from callaudit import ENVIRONMENT
 from callaudit.transcription.errors import SetupError
@@ -30,11 +28,13 @@ _FOR_ONE_RUN = {"PREFECT_UI_ENABLED": "0", "PREFECT__SERVER_EPHEMERAL": "1", "PR
 def some_server(meanwhile: Callable[[], object] = bool) -> Iterator[str]:
     """The Prefect server that PREFECT_API_URL names, or one of our own while the block lasts; its URL.
 
-    `meanwhile` is done while ours starts, which takes seconds: importing the flow, say.
+    `meanwhile` is done while ours starts, which takes seconds, as importing Prefect does: importing the flow, say.
 
     Raises SetupError where the one that is named does not answer, ours does not start, or either goes away meanwhile.
     """
-    url = PREFECT_API_URL.value()
+    import httpx  # noqa: PLC0415  Ours is started before anything else is imported.
+
+    url = named_server()
     try:
         if url:
             if not answers(url):
@@ -46,8 +46,11 @@ def some_server(meanwhile: Callable[[], object] = bool) -> Iterator[str]:
             meanwhile()
             yield url
             return
-        with _for_one_run(meanwhile) as url, temporary_settings({PREFECT_API_URL: url}):
-            yield url
+        with _for_one_run(meanwhile) as url:
+            from prefect.settings import PREFECT_API_URL, temporary_settings  # noqa: PLC0415  As above.
+
+            with temporary_settings({PREFECT_API_URL: url}):
+                yield url
     except httpx.HTTPError as error:
         raise SetupError(
             f"the Prefect server at {url} does not answer any more",
@@ -56,14 +59,24 @@ def some_server(meanwhile: Callable[[], object] = bool) -> Iterator[str]:
         ) from error
 
 
+def named_server() -> str | None:
+    """The server that the environment or a file of Prefect's settings names; without such a file nobody is asked."""
+    home = Path(os.environ.get("PREFECT_HOME") or "~/.prefect").expanduser()
+    files = (home / "profiles.toml", Path("prefect.toml"), Path("pyproject.toml"), Path(".env"))
+    if "PREFECT_API_URL" not in os.environ and not any(file.exists() for file in files):
+        return None
+    from prefect.settings import PREFECT_API_URL  # noqa: PLC0415  It takes a second to import.
+
+    return cast("str | None", PREFECT_API_URL.value())
+
+
 @contextmanager
 def _for_one_run(meanwhile: Callable[[], object]) -> Iterator[str]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = int(probe.getsockname()[1])
-    command = ["uvicorn", "--app-dir", str(prefect.__module_path__.parent), "--factory"]
-    command += ["prefect.server.api.server:create_app", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--log-level", "error", "--lifespan", "on"]
+    command = ["uvicorn", "prefect.server.api.server:create_app", "--factory", "--host", "127.0.0.1"]
+    command += ["--port", str(port), "--log-level", "error", "--lifespan", "on"]
     with started(command, port=port, environment=_FOR_ONE_RUN, meanwhile=meanwhile) as url:
         yield url
 
@@ -105,6 +118,8 @@ def started(
 
 def answers(url: str) -> bool:
     """Whether a Prefect server is there."""
+    import httpx  # noqa: PLC0415  As above.
+
     try:
         return httpx.get(f"{url}/health", timeout=5).status_code == httpx.codes.OK
     except (httpx.HTTPError, httpx.InvalidURL):
@@ -114,14 +129,21 @@ def answers(url: str) -> bool:
 def _wait_for(own: "subprocess.Popen[bytes]", url: str, port: int) -> None:
     until = time.monotonic() + _START_LIMIT
     while time.monotonic() < until and own.poll() is None:
-        if answers(url):
+        if _listens(port) and answers(url):
             return
-        time.sleep(0.2)
+        time.sleep(0.05)
+    import prefect  # noqa: PLC0415  As above.
+
     raise SetupError(
         f"Prefect's server did not start on port {port}",
         why=f"PREFECT_HOME, where it keeps its history, is {prefect.settings.get_current_settings().home}.",
         tries=("callaudit prefect server start  (says why)", "check that PREFECT_HOME can be written"),
     )
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _end_with_who_started_it() -> None:

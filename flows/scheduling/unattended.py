@@ -1,10 +1,8 @@
 """What every flow does alike when nobody watches: its name, its second tries, and who hears when it fails."""
 
 import atexit
-import errno
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -17,7 +15,7 @@ from prefect.tasks import exponential_backoff
 
 from callaudit.flows.alerts import failure, tell
 from callaudit.flows.settings import load_settings
-from callaudit.transcription.errors import CallauditError, LockedError, SetupError, is_disk_full
+from callaudit.transcription.errors import CallauditError, can_heal, is_disk_full
 
 BACK_OFF: dict[str, Any] = {
     "retries": 4,
@@ -29,26 +27,6 @@ BACK_OFF: dict[str, Any] = {
     ),
 }
 """Second tries of a task after some 10, 20, 40 and 80 seconds, each a little later, for what may heal by itself."""
-
-
-def can_heal(error: BaseException | None) -> bool:
-    """Whether trying again may help: storage comes back, a lock is let go, a full disk is cleared.
-
-    Storage that failed is an OSError, or an error of ours that was raised from one. A mistake in the settings stays
-    one, also where it shows as a file that is not there.
-    """
-    causes = list(_causes(error))
-    if isinstance(error, SetupError):
-        return any(isinstance(cause, OSError) and cause.errno in (errno.ENOSPC, errno.EDQUOT) for cause in causes)
-    return any(isinstance(cause, OSError | LockedError) for cause in causes)
-
-
-def _causes(error: BaseException | None) -> Iterator[BaseException]:
-    seen: set[int] = set()
-    while error is not None and id(error) not in seen:
-        seen.add(id(error))
-        yield error
-        error = error.__cause__
 
 
 def error_of(state: State[Any]) -> BaseException | None:

@@ -7,8 +7,8 @@ from prefect.states import exception_to_failed_state
 from prefect.utilities.asyncutils import run_coro_as_sync
 
 from callaudit.flows.nightly_audit import audit, find_recordings, open_warehouse, settle_and_publish, store
-from callaudit.flows.scheduling.unattended import can_heal, error_of
-from callaudit.transcription.errors import InputError, LockedError, SetupError, Unreadable
+from callaudit.flows.scheduling.unattended import error_of
+from callaudit.transcription.errors import InputError, LockedError, SetupError, Unreadable, can_heal
 
 
 def raised(error: Exception, cause: BaseException | None = None) -> Exception:
