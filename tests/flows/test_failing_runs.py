@@ -178,6 +178,7 @@ def test_an_interpreter_that_knew_everything_ends_without_a_word():
 
 
 def test_a_dead_prefect_server_is_told_in_one_sentence(installation):
+    installation.say("K-1", "A: Hello.", "C: I am furious.", started_at="2026-03-09T09:00:00-04:00")
     done = subprocess.run(
         [sys.executable, "-m", "callaudit.cli", "--config", installation.settings, "run"],
         cwd=installation.root,
