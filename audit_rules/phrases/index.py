@@ -2,7 +2,7 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import msgspec
 
@@ -72,7 +72,7 @@ class Index:
         # Phrases of the same lists need not be told apart.
         labels = [tuple(wanted) for wanted in self._wanted.values()]
         self._labels = list(dict.fromkeys(labels))
-        return PhraseSet([self.language.read(p) for p in self._wanted], labels)
+        return _phrase_set_of(tuple(map(self.language.read, self._wanted)), tuple(labels))
 
     def find(self, calls: Sequence[Sequence[tuple[Speaker | None, Sequence[str]]]]) -> list[Found]:
         """For each call, given as its turns' speakers and words, where the phrases of each list are said.
@@ -108,6 +108,10 @@ class Index:
             for labels in self._phrase_set.label_sets[len(known) :]:
                 wanted = {number for label in labels for by, number in self._labels[label] if by == speaker}
                 known.append(tuple(sorted(wanted)))
+
+
+# Rulebooks of one process mostly say the same; what one has found in texts the next need not find out again.
+_phrase_set_of = lru_cache(maxsize=4)(PhraseSet)
 
 
 def exceptions_in(found: Found, phrases: PhraseList) -> Sequence[Place]:

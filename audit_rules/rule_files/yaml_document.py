@@ -2,7 +2,8 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -34,6 +35,52 @@ class Problem(msgspec.Struct, frozen=True, order=True):
         return f"{self.file}:{self.line}:{self.column} {self.message}"
 
 
+class _Read:
+    """What a YAML text says, and by path where each of it stands and where within its quotation marks text begins."""
+
+    def __init__(self, text: str) -> None:
+        self.value: Any = None
+        self.marks: dict[Keys, tuple[int, int]] = {(): (0, 0)}
+        self.text_from: dict[Keys, int] = {}
+        self.doubled: list[tuple[tuple[int, int], str]] = []
+        self._scalars = yaml.SafeLoader("")
+        node = yaml.compose(text, Loader=yaml.CSafeLoader)
+        if node is not None:
+            self.value = self._plain(node, ())
+
+    def _plain(self, node: yaml.Node, path: Keys) -> object:
+        self.marks.setdefault(path, (node.start_mark.line, node.start_mark.column))
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self._plain(value, (*path, n)) for n, value in enumerate(node.value)]
+        if isinstance(node, yaml.ScalarNode) and node.style in ('"', "'"):
+            self.text_from[path] = 1
+        if node.tag == "tag:yaml.org,2002:bool" and node.value.lower() not in ("true", "false"):
+            # YAML 1.1 takes these for yes and no; in a list of phrases they are words.
+            return node.value
+        return self._scalars.construct_object(node)
+
+    def _mapping(self, node: yaml.MappingNode, path: Keys) -> dict[str, object]:
+        mapping: dict[str, object] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                raise yaml.MarkedYAMLError(problem="a key must be a word", problem_mark=key.start_mark)
+            here = (*path, key.value)
+            place = (key.start_mark.line, key.start_mark.column)
+            if key.value in mapping:
+                self.marks[here] = place
+                self.doubled.append((place, key.value))
+            if not isinstance(value, yaml.ScalarNode):
+                self.marks[here] = place
+            mapping[key.value] = self._plain(value, here)
+        return mapping
+
+
+# The shipped files are read again for each rulebook of a process. Nobody changes what was read.
+_read = lru_cache(maxsize=256)(_Read)
+
+
 def suggest(word: str, known: Iterable[str]) -> str:
     """The sentence “Did you mean ...?”, or nothing where no known word is near."""
     near = difflib.get_close_matches(word, list(known), n=1)
@@ -48,45 +95,20 @@ class Document:
         self.value: Any = None
         self._shown = shown
         self._problems = problems
-        self._marks: dict[Keys, tuple[int, int]] = {(): (0, 0)}
-        self._text_from: dict[Keys, int] = {}
-        self._scalars = yaml.SafeLoader("")
+        self._marks: Mapping[Keys, tuple[int, int]] = {(): (0, 0)}
+        self._text_from: Mapping[Keys, int] = {}
         try:
-            node = yaml.compose(path.read_text(encoding="utf-8-sig"), Loader=yaml.CSafeLoader)
-            self.value = None if node is None else self._plain(node, ())
+            read = _read(path.read_text(encoding="utf-8-sig"))
         except yaml.MarkedYAMLError as error:
             mark = error.problem_mark
             line, column = (mark.line + 1, mark.column + 1) if mark else (1, 1)
             problems.append(Problem(shown, line, column, f"this is not YAML: {error.problem}"))
         except (yaml.YAMLError, UnicodeDecodeError, ValueError, RecursionError) as error:
             problems.append(Problem(shown, 1, 1, f"this is not YAML: {error}"))
-
-    def _plain(self, node: yaml.Node, path: Keys) -> object:
-        self._marks.setdefault(path, (node.start_mark.line, node.start_mark.column))
-        if isinstance(node, yaml.MappingNode):
-            return self._mapping(node, path)
-        if isinstance(node, yaml.SequenceNode):
-            return [self._plain(value, (*path, n)) for n, value in enumerate(node.value)]
-        if isinstance(node, yaml.ScalarNode) and node.style in ('"', "'"):
-            self._text_from[path] = 1
-        if node.tag == "tag:yaml.org,2002:bool" and node.value.lower() not in ("true", "false"):
-            # YAML 1.1 takes these for yes and no; in a list of phrases they are words.
-            return node.value
-        return self._scalars.construct_object(node)
-
-    def _mapping(self, node: yaml.MappingNode, path: Keys) -> dict[str, object]:
-        mapping: dict[str, object] = {}
-        for key, value in node.value:
-            if not isinstance(key, yaml.ScalarNode):
-                raise yaml.MarkedYAMLError(problem="a key must be a word", problem_mark=key.start_mark)
-            here = (*path, key.value)
-            if key.value in mapping:
-                self._marks[here] = (key.start_mark.line, key.start_mark.column)
-                self.problem(here, f"“{key.value}” stands here twice")
-            if not isinstance(value, yaml.ScalarNode):
-                self._marks[here] = (key.start_mark.line, key.start_mark.column)
-            mapping[key.value] = self._plain(value, here)
-        return mapping
+        else:
+            self.value, self._marks, self._text_from = read.value, read.marks, read.text_from
+            for at, key in read.doubled:
+                problems.append(Problem(shown, at[0] + 1, at[1] + 1, f"“{key}” stands here twice"))
 
     def problem(self, at: Keys, message: str, column: int | None = None) -> None:
         """Add a problem at the nearest place that the file names; `column` counts from 0 within the text there."""
