@@ -66,6 +66,8 @@ def count_views(con: duckdb.DuckDBPyConnection, former: Path | None = None) -> N
     con.execute(_WHOLE)
     with _attached(con, former) as there:
         same, other = _weeks(con) if there else (set(), None)
+        # At once: hundreds of comments, each written to disk by itself, take longer than all the counting.
+        con.execute("begin")
         # Three of the views read the steps of all calls; a temporary table stands before the view of its name.
         con.execute(f"create temp table call_steps as from main.call_steps where {_only(other)}")
         for view in COUNTED:
@@ -77,6 +79,7 @@ def count_views(con: duckdb.DuckDBPyConnection, former: Path | None = None) -> N
             else:
                 _keep(con, view, same, other)
         con.execute("drop table temp.call_steps")
+        con.execute("commit")
 
 
 @contextmanager

@@ -48,6 +48,7 @@ from callaudit.warehouse.quarantine import quarantine
 from callaudit.warehouse.reviews import Review, add_reviews
 from callaudit.warehouse.rulebooks import store_rulebook
 from callaudit.warehouse.runs import Run, record_run
+from tests.support.empty_warehouse import put_empty_warehouse
 
 _ROLES = {"A": SpeakerRole.AGENT, "C": SpeakerRole.CUSTOMER, "?": SpeakerRole.UNKNOWN, "S": SpeakerRole.SYSTEM}
 STEPS = {
@@ -462,7 +463,7 @@ def fill_warehouse(
     again: Iterable[HeardAgain] = (),
     agreed: Iterable[Agreement] = (),
 ) -> Published:
-    con = open_writer(folder / "warehouse.duckdb")
+    con = open_writer(put_empty_warehouse(folder))
     for book in rulebooks or (rulebook(),):
         store_rulebook(con, book)
     record_run(con, Run(run_id="r1", kind="nightly", state="finished", started_at=datetime(2026, 3, 6, 2, tzinfo=UTC)))

@@ -13,6 +13,7 @@ import numpy as np
 from callaudit.flows.auditing.audit_run import AuditRun, RunSummary
 from callaudit.flows.settings import load_settings
 from callaudit.transcription.audio import Audio, decode, write_copy
+from tests.support.empty_warehouse import put_empty_warehouse
 
 SAMPLES = Path(__file__).parents[2] / "samples" / "recordings"
 
@@ -39,6 +40,7 @@ class Installation:
         self._server = server
         self.inbox = root / "inbox"
         self.inbox.mkdir()
+        put_empty_warehouse(root / "callaudit-home")
         self.settings = root / "callaudit.toml"
         self.settings.write_text(
             '[site]\ntimezone = "America/New_York"\n[[sources]]\nfolder = "inbox"\n'
