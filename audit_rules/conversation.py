@@ -9,6 +9,7 @@ from typing import Protocol, cast, runtime_checkable
 import msgspec
 
 from callaudit.audit_rules.acts.said import Certainty, Place, Said, Witness
+from callaudit.audit_rules.clause import clause_around
 from callaudit.audit_rules.content_words import content_stems
 from callaudit.audit_rules.finding import Episode, Evidence, EvidenceKind, Note, PauseKind, Upset
 from callaudit.audit_rules.phrases.index import Found, PhraseList, places_of
@@ -332,16 +333,17 @@ class Conversation:
     def evidence(
         self, kind: EvidenceKind, place: Place, note: Note | None = None, said: Said | None = None
     ) -> Evidence:
-        """The quote of a place, with its times and its characters in the turn's text, and as what act it was heard."""
+        """A place: its times, its characters in the turn's text, the clause around it, and as what act it was heard."""
         start, end, first, last = self._located(place)
         turn = self.turns[place.turn]
+        begin, stop = clause_around(turn.text, first, last)
         return Evidence(
             kind=kind,
             turn=place.turn,
             role=turn.role,
             start=start,
             end=end,
-            quote=turn.text[first:last],
+            quote=turn.text[begin:stop],
             char_start=first,
             char_end=last,
             note=note,

@@ -204,10 +204,10 @@ class Note(StrEnum):
 class Evidence(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """A quote or a stretch of time that a person can check.
 
-    `turn` is an index into `turns_of(transcript)`; `char_start` and `char_end` delimit `quote` in that
-    turn's text. Timing evidence has times and a `note` but may have no words. Where the quote was recognised as an act,
-    `act` names it, `probability` (0 to 1) says how surely, and `like` is the nearest known line of the corpus where the
-    words alone did not tell.
+    `turn` is an index into `turns_of(transcript)`; `char_start` and `char_end` delimit the words that decided in that
+    turn's text, and `quote` is the clause they stand in. Timing evidence has times and a `note` but may have no words.
+    Where the words were recognised as an act, `act` names it, `probability` (0 to 1) says how surely, and `like` is the
+    nearest known line of the corpus where the words alone did not tell.
     """
 
     kind: EvidenceKind

@@ -212,8 +212,10 @@ def _words(transcript: Transcript, before: Finding, after: Finding) -> Words | N
     evidence = _what_changed(before, after)
     if evidence is None or evidence.turn is None:
         return None
-    sentence = _sentence(turns_of(transcript)[evidence.turn].text, evidence.char_start or 0, evidence.char_end)
-    return Words(quote=evidence.quote, sentence=sentence, role=evidence.role, start=evidence.start)
+    text = turns_of(transcript)[evidence.turn].text
+    sentence = _sentence(text, evidence.char_start or 0, evidence.char_end)
+    found = text[evidence.char_start : evidence.char_end]
+    return Words(quote=found, sentence=sentence, role=evidence.role, start=evidence.start)
 
 
 def _what_changed(before: Finding, after: Finding) -> Evidence | None:

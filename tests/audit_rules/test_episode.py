@@ -67,7 +67,7 @@ def test_words_are_counted_as_a_person_counts_them(heard, said: str, words: int)
 def test_mildly_upset_turns_add_up_wherever_they_are(heard, between: str) -> None:
     found = heard(f"C: It was terrible.\nA: Well.\n{between}C: I am upset.")
 
-    assert [e.opened_by for e in found.episodes] == ["terrible"]
+    assert [e.opened_by for e in found.episodes] == ["It was terrible"]
     assert found.measures.upset is Upset.CLEAR
 
 
@@ -184,7 +184,7 @@ def test_an_answer_to_the_report_of_the_problem_counts_although_upset_was_heard_
     found = judge(SORRY, "C: My lamp is broken.\nA: Sorry.\nC: This is ridiculous.\nA: Account number?")
 
     assert found.verdict is Verdict.MET
-    assert [e.quote for e in found.evidence if e.kind is EvidenceKind.TRIGGER] == ["is broken"]
+    assert [e.quote for e in found.evidence if e.kind is EvidenceKind.TRIGGER] == ["My lamp is broken"]
 
 
 @pytest.mark.parametrize(

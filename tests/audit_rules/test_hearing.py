@@ -44,7 +44,7 @@ def test_one_doubtful_word_is_enough_to_say_nothing(judged) -> None:
 
     assert found.verdict is Verdict.NOT_ASSESSABLE
     assert reason_of(found) == "The words that would count against the agent were heard too uncertainly (0.31)."
-    assert [(e.kind, e.quote) for e in found.evidence] == [(EvidenceKind.AGAINST, "calm down")]
+    assert [(e.kind, e.quote) for e in found.evidence] == [(EvidenceKind.AGAINST, "Please calm down")]
 
 
 def test_a_doubtful_word_beside_them_does_not_matter(judged) -> None:

@@ -129,7 +129,7 @@ def test_a_quote_has_the_accents_that_were_said(shipped: Rulebook, said: str) ->
         shipped, spanish(TENSE.replace("Lamento mucho que no le hayamos avisado.", said)), "apology.is_specific"
     )
 
-    assert found.evidence[0].quote == "Lamento que no"
+    assert found.evidence[0].quote == said.rstrip(".")
 
 
 @pytest.mark.parametrize(

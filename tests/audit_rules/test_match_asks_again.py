@@ -36,5 +36,5 @@ def test_a_miss_shows_where_it_was_given(judge: Judge) -> None:
 
     assert reason_of(found) == "Asks for the order number that the customer had given."
     assert [(e.kind, e.turn, e.quote) for e in found.evidence] == [
-        (EvidenceKind.AGAINST, 3, "order number"), (EvidenceKind.TRIGGER, 2, "4711."),
+        (EvidenceKind.AGAINST, 3, "And the order number?"), (EvidenceKind.TRIGGER, 2, "4711."),
     ]  # fmt: skip

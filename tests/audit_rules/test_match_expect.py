@@ -18,7 +18,7 @@ def test_an_apology_in_the_second_turn_is_in_time(judge: Judge) -> None:
     found = judge(SORRY, "C: This is ridiculous.\nA: Let me look.\nC: Well.\nA: I am sorry.")
 
     assert found.verdict is Verdict.MET
-    assert quotes(found, EvidenceKind.MET) == ["sorry"]
+    assert quotes(found, EvidenceKind.MET) == ["I am sorry"]
     assert quotes(found, EvidenceKind.TRIGGER) == ["This is ridiculous"]
 
 
@@ -28,7 +28,7 @@ def test_an_apology_in_the_third_turn_is_too_late(judge: Judge) -> None:
     assert found.verdict is Verdict.MISSED
     assert found.miss is Miss.TOO_LATE
     assert reason_of(found) == "Not heard within 2 agent turns after the upset. It was said later."
-    assert quotes(found, EvidenceKind.NEAR_MISS) == ["sorry"]
+    assert quotes(found, EvidenceKind.NEAR_MISS) == ["I am sorry"]
 
 
 def test_a_listening_signal_takes_no_turn_of_the_window(judge: Judge) -> None:
@@ -85,7 +85,7 @@ def test_seconds_cannot_be_judged_without_times(judge: Judge) -> None:
     found = judge(IN_TIME, "C: This is ridiculous.\nA: I am sorry.")
 
     assert found.verdict is Verdict.NOT_ASSESSABLE
-    assert quotes(found, EvidenceKind.NEAR_MISS) == ["sorry"]
+    assert quotes(found, EvidenceKind.NEAR_MISS) == ["I am sorry"]
 
 
 def test_what_was_never_said_is_missed_even_without_times(judge: Judge) -> None:

@@ -32,7 +32,7 @@ def test_a_hold_that_was_asked_for_is_met(judge: Judge) -> None:
 
     assert found.verdict is Verdict.MET
     assert [(e.kind, e.quote or note_of(e, found)) for e in found.evidence] == [
-        (EvidenceKind.MET, "hold on"), (EvidenceKind.TRIGGER, "both silent for 24 s"),
+        (EvidenceKind.MET, "Please hold on"), (EvidenceKind.TRIGGER, "both silent for 24 s"),
     ]  # fmt: skip
 
 

@@ -122,7 +122,7 @@ def test_the_time_named_is_the_time_promised(rulebook_of: RulebookOf, named: str
 
     (promise,) = found.promises
     assert promise.within_hours == hours
-    assert promise.quote == "call you back"
+    assert promise.quote == f"I will call you back {named}".strip()
 
 
 def test_a_promise_that_runs_out_at_night_may_be_kept_until_the_business_closes_next(write_rules: WriteRules) -> None:

@@ -20,7 +20,7 @@ def test_once_is_a_miss_with_the_words(judge: Judge) -> None:
     found = judge(CALM, "C: This is ridiculous.\nA: Please CALM down, sir.")
 
     assert (found.verdict, reason_of(found)) == (Verdict.MISSED, "Said once.")
-    assert [(e.kind, e.quote) for e in found.evidence] == [(EvidenceKind.AGAINST, "CALM down")]
+    assert [(e.kind, e.quote) for e in found.evidence] == [(EvidenceKind.AGAINST, "Please CALM down, sir")]
 
 
 def test_every_time_is_counted(judge: Judge) -> None:
