@@ -30,7 +30,7 @@ from pathlib import Path
 import numpy as np
 from night import make_night
 
-from callaudit.flows.auditing import audit_run
+from callaudit.flows.auditing import execution
 from callaudit.flows.auditing.audit_run import AuditRun
 from callaudit.flows.settings import Settings, load_settings
 from callaudit.flows.telemetry.handlers import watched
@@ -103,7 +103,7 @@ def started(settings: Settings) -> int:
         return child
     try:
         os.setsid()
-        audit_run.FEW = 20
+        execution.FEW = 20
         run(settings)
         os._exit(0)
     except BaseException:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from importlib import import_module
 from pathlib import Path
 
-from callaudit.flows.auditing.audit_run import AuditRun, RunSummary
+from callaudit.flows.auditing.audit_run import AuditRun
+from callaudit.flows.auditing.ledger import RunSummary
 from callaudit.flows.erasure.retention import retain
 from callaudit.flows.settings import Settings
 from callaudit.flows.telemetry.events import Busy, tell

@@ -23,7 +23,7 @@ from prefect.events import emit_event
 from prefect.exceptions import MissingContextError
 from prefect.logging import get_logger, get_run_logger
 
-from callaudit.flows.auditing.audit_run import RunSummary
+from callaudit.flows.auditing.ledger import RunSummary
 from callaudit.flows.mailing.smtp import deliver
 from callaudit.flows.settings import AlertSettings, Settings, mail_password, webhook_header
 from callaudit.reports.mail import address_of

@@ -15,8 +15,9 @@ from prefect.cache_policies import NO_CACHE
 from prefect.runtime import flow_run
 
 from callaudit.flows.alerts import tell_of_night
-from callaudit.flows.auditing.audit_run import AuditRun, RunSummary
+from callaudit.flows.auditing.audit_run import AuditRun
 from callaudit.flows.auditing.batch_audit import Audited
+from callaudit.flows.auditing.ledger import RunSummary
 from callaudit.flows.erasure.retention import retain
 from callaudit.flows.scheduling.unattended import BACK_OFF, is_scheduled, run_name, tell_failure
 from callaudit.flows.settings import Settings, load_settings, sources_of, with_scheduler

@@ -11,7 +11,7 @@ from callaudit.cli.app import DAILY, SOME_FAILED, SOMETHING_LEFT, counted, curre
 from callaudit.transcription.errors import InputError, SetupError
 
 if TYPE_CHECKING:
-    from callaudit.flows.auditing.audit_run import RunSummary
+    from callaudit.flows.auditing.ledger import RunSummary
     from callaudit.flows.settings import Settings
 
 commands = typer.Typer()

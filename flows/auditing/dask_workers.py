@@ -18,6 +18,7 @@ from prefect_dask.task_runners import DaskTaskRunner
 
 from callaudit.flows.access import keep_private
 from callaudit.flows.auditing.batch_audit import Audited, judge
+from callaudit.flows.auditing.executor import WorkerDied
 from callaudit.flows.auditing.process_workers import AuditSettings, audit_batch, loaded
 from callaudit.flows.auditing.transcription_pool import (
     Places,
@@ -26,7 +27,7 @@ from callaudit.flows.auditing.transcription_pool import (
     heard_of,
     staged_name,
 )
-from callaudit.flows.settings import EngineSettings
+from callaudit.flows.settings import EngineSettings, Settings
 from callaudit.flows.staging.batches import Batch
 from callaudit.flows.staging.shared_store import SharedStore
 from callaudit.transcription.engines import Engine
@@ -42,50 +43,47 @@ _AHEAD = 2
 class DaskWorkers:
     """The workers of a Dask scheduler, for the batches of one run; `close` it in the end.
 
+    What was finished here of the words of those `batches` is put where the workers find it, and copies of the sound
+    that they make come home to the settings' folder. `engine` is what hears recordings, None where there are none.
+
     Raises SetupError where no scheduler, no worker or no shared place is there.
     """
 
     def __init__(
-        self,
-        ways: AuditSettings,
-        batches: Sequence[Batch],
-        *,
-        scheduler: str,
-        shared: str,
-        engine: EngineSettings | None,
+        self, settings: Settings, ways: AuditSettings, batches: Sequence[Batch], *, engine: EngineSettings | None
     ) -> None:
+        if not settings.shared:
+            raise SetupError(
+                "several machines need a shared place",
+                why="Workers put there what they finish; [run] shared is not set.",
+                tries=('[run]  shared = "/mnt/shared/callaudit"', "callaudit run --runner here"),
+            )
         self.ways = ways
         self.engine = engine
-        self._batches = batches
-        self._shared = SharedStore(shared)
-        self._client = _client(scheduler)
-        self._ahead = _AHEAD * max(1, sum(self._client.nthreads().values()))
+        self._audio = settings.audio
+        self._shared = SharedStore(settings.shared)
+        self._client = _client(settings.run.scheduler)
+        self.at_once = _AHEAD * max(1, sum(self._client.nthreads().values()))
         self._under_way: dict[int, Any] = {}
         self._tokens: dict[int, str] = {}
+        if recordings := set[str]().union(*map(_recordings, batches)):
+            self._shared.upload(settings.staging, recordings)
 
-    def upload(self, transcripts: Path) -> None:
-        """Let workers have the words of recordings of these batches that were finished here."""
-        heard = {a.sha256[:40] for batch in self._batches if not batch.is_imported for a in batch.arrivals}
-        if heard:
-            self._shared.upload(transcripts, heard)
+    def submit(self, batch: Batch) -> None:
+        """As `Executor` says."""
+        if batch.number not in self._under_way:
+            self._under_way[batch.number] = self._client.submit(
+                audit_there, batch, self.ways, self.engine, self._shared.where, pure=False
+            )
 
-    def audited(self, batch: Batch, *, audio: Path) -> Audited | None:
-        """What becomes of a batch, copies of its sound fetched to `audio`; None if it killed each worker it was given.
-
-        The batches after it are under way meanwhile.
-        """
-        first = self._batches.index(batch)
-        for coming in self._batches[first : first + self._ahead]:
-            if coming.number not in self._under_way:
-                self._under_way[coming.number] = self._client.submit(
-                    audit_there, coming, self.ways, self.engine, self._shared.where, pure=False
-                )
+    def take(self, batch: Batch) -> Audited:
+        """As `Executor` says: a worker died where each that Dask gave the batch to did."""
         try:
             token: str = self._under_way.pop(batch.number).result()
-        except distributed.KilledWorker:
-            return None
+        except distributed.KilledWorker as error:
+            raise WorkerDied from error
         audited = self._shared.audited(token)
-        self._shared.fetch_audio(_recordings(batch), audio)
+        self._shared.fetch_audio(_recordings(batch), self._audio)
         self._tokens[batch.number] = token
         return audited
 

@@ -10,7 +10,7 @@ import msgspec
 from callaudit.audit_rules.audit import audit_each
 from callaudit.audit_rules.finding import NO_FACTS, Audit, Reason, Verdict
 from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
-from callaudit.flows.auditing.audit_run import said_of
+from callaudit.flows.auditing.ledger import said_of
 from callaudit.flows.erasure.removal import complete
 from callaudit.flows.settings import Settings
 from callaudit.flows.telemetry.events import Busy, Stored, tell

@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callaudit.flows.alerts import Alert, Night, failure, night_alerts, nights, tell
-from callaudit.flows.auditing.audit_run import RunSummary
+from callaudit.flows.auditing.ledger import RunSummary
 from callaudit.flows.settings import AlertSettings, MailSettings, Settings, load_settings, webhook_header
 from callaudit.transcription.errors import InputError, LockedError, SetupError
 from callaudit.warehouse.published import open_published

@@ -189,7 +189,7 @@ def test_a_call_whose_worker_is_killed_is_transcribed_by_the_next_worker(install
     installation.add(clip, "one", **STARTED)
     with AuditRun(load_settings(installation.settings)) as run:
         (batch,) = run.batches(run.find())
-        pool = run.recognition._start()
+        pool = run.execution.here.recognition._start()
         pool.submit(os.getpid).result()
         for pid in list(pool._processes):
             os.kill(pid, signal.SIGKILL)

@@ -15,7 +15,8 @@ import msgspec
 import pytest
 
 from callaudit.cli.run_history import past_runs
-from callaudit.flows.auditing.audit_run import AuditRun, said_of
+from callaudit.flows.auditing.audit_run import AuditRun
+from callaudit.flows.auditing.ledger import said_of
 from callaudit.flows.settings import load_settings
 from callaudit.transcription.errors import LockedError, SetupError
 from callaudit.warehouse.connect import open_writer
@@ -84,7 +85,7 @@ def test_a_run_whose_publishing_failed_for_good_is_a_failed_run(installation):
 
 def test_a_second_run_that_comes_between_is_named_instead(installation):
     run = ready_to_publish(installation)
-    run.con.close()
+    run.ledger.con.close()
     code = "import sys, time; from pathlib import Path; from callaudit.warehouse.connect import open_writer; "
     code += "con = open_writer(Path(sys.argv[1])); print('held', flush=True); time.sleep(600)"
     other = subprocess.Popen([sys.executable, "-c", code, run.settings.warehouse], stdout=subprocess.PIPE, text=True)

@@ -79,7 +79,7 @@ def test_one_worker_two_workers_and_none_find_the_same_and_a_killed_worker_loses
 
     def kill(run, number):
         if number == 1:
-            worker = next(iter(run.workers._pool._processes))
+            worker = next(iter(run.execution.beside._pool._processes))
             os.kill(worker, signal.SIGKILL)
             killed.append(worker)
 
@@ -119,7 +119,7 @@ def test_workers_end_when_their_run_is_killed(many, tmp_path):
         "        first, *_ = run.batches(run.find())\n"
         "        run.audit(first, apart=True)\n"
         f"        part = Path({str(pids)!r} + '.part')\n"
-        "        part.write_text(' '.join(map(str, run.workers._pool._processes)))\n"
+        "        part.write_text(' '.join(map(str, run.execution.beside._pool._processes)))\n"
         f"        part.replace({str(pids)!r})\n"
         "        time.sleep(600)\n"
     )

@@ -153,7 +153,7 @@ def test_the_disk_is_full(installation):
             resource.setrlimit(resource.RLIMIT_FSIZE, (1000, hard))
             try:
                 run.store(audited, batches[0])
-                record_run(run.con, Run(run_id="R1", kind="nightly", state="failed", started_at=NIGHT))
+                record_run(run.ledger.con, Run(run_id="R1", kind="nightly", state="failed", started_at=NIGHT))
             finally:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from callaudit.flows.auditing.audit_run import AuditRun, RunSummary
+from callaudit.flows.auditing.audit_run import AuditRun
+from callaudit.flows.auditing.ledger import RunSummary
 from callaudit.flows.settings import load_settings
 from callaudit.transcription.audio import Audio, decode, write_copy
 from tests.support.empty_warehouse import put_empty_warehouse
