@@ -14,7 +14,7 @@ from callaudit.audit_rules.audit import audit_each
 from callaudit.audit_rules.conversation import Contact
 from callaudit.audit_rules.finding import Audit, Verdict
 from callaudit.audit_rules.rulebook import Rulebook
-from callaudit.flows.auditing.transcription_pool import TranscriptionResult, read_arrival, refusal
+from callaudit.flows.auditing.transcription_pool import TranscriptionResult, read_arrival, refusal, refused
 from callaudit.flows.staging.batches import Batch
 from callaudit.flows.telemetry.events import Transcribed
 from callaudit.transcription import possible
@@ -25,9 +25,12 @@ from callaudit.warehouse.arrow_tables import AuditedCall, to_arrow
 
 
 class Tally(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run counts; `rules_met` and `rules_judged` are over tense calls, `audio_seconds` over what was heard."""
+    """What a run counts of its audited calls.
 
-    calls: int = 0
+    `rules_met` and `rules_judged` count the house scorecard's rules on tense calls, `audio_seconds` is what was heard.
+    """
+
+    audited: int = 0
     audio_seconds: Seconds = 0.0
     tense_calls: int = 0
     rules_met: int = 0
@@ -77,7 +80,7 @@ def _read(arrival: Arrival, settings: TranscriptionSettings) -> TranscriptionRes
     try:
         return TranscriptionResult(arrival=arrival, outcome=read_arrival(arrival, settings=settings))
     except Exception as error:
-        return TranscriptionResult(arrival=arrival, outcome=Quarantined.of(arrival, refusal(arrival, error)))
+        return refused(arrival, error)
 
 
 def judge(heard: Sequence[TranscriptionResult], batch: Batch, rulebook: Rulebook, *, scorecard: str) -> Audited:
@@ -105,9 +108,7 @@ def _admitted(heard: TranscriptionResult) -> TranscriptionResult:
     try:
         possible.check(transcript)
     except Exception as error:
-        return TranscriptionResult(
-            arrival=heard.arrival, outcome=Quarantined.of(heard.arrival, refusal(heard.arrival, error))
-        )
+        return refused(heard.arrival, error)
     return msgspec.structs.replace(heard, outcome=transcript)
 
 
@@ -176,7 +177,7 @@ def _tally(transcripts: Sequence[Transcript], audits: Sequence[Audit], rulebook:
     tense = [a for a in audits if a.measures.tense]
     judged = [f.verdict for a in tense for f in a.findings if f.verdict in (Verdict.MET, Verdict.MISSED)]
     return Tally(
-        calls=len(audits),
+        audited=len(audits),
         audio_seconds=sum(map(heard_seconds, transcripts)),
         tense_calls=len(tense),
         rules_met=sum(v is Verdict.MET for v in judged),

@@ -28,24 +28,18 @@ from callaudit.warehouse.site_clock import keep_clock
 _BRIEF: Seconds = 5.0
 
 
-class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
-    """What a run did. `rules_met` and `rules_judged` count the house scorecard's rules on its tense calls."""
+class RunSummary(Tally, frozen=True, kw_only=True):
+    """What a run did."""
 
     run_id: str
     found: int
-    audited: int
     quarantined: int
     quarantined_before: int
     already: int
     duplicates: int
     unsettled: int
     erased: int
-    audio_seconds: float
-    elapsed_seconds: float
-    tense_calls: int
-    rules_met: int
-    rules_judged: int
-    critical_misses: int
+    elapsed_seconds: Seconds
     notice: str
 
     @property
@@ -105,15 +99,15 @@ class Ledger:
         self._refuse(audited.refused, batch.arrivals)
         refused = self._load(audited, {a.call.call_id: a for a in batch.arrivals})
         self._refuse(refused, batch.arrivals)
-        stored = msgspec.structs.replace(audited.tally, calls=audited.tally.calls - len(refused))
-        self.tally += stored
-        return stored.calls
+        stored = audited.tally.audited - len(refused)
+        self.tally += msgspec.structs.replace(audited.tally, audited=stored)
+        return stored
 
     def give_up(self, batch: Batch, error: Exception) -> None:
         """The batch is left for the next run, and this one has failed."""
         self._left += len(batch.arrivals)
         self._failure = self._failure or said_of(error)
-        self._write_down_what_broke(error)
+        self._write_down(_trace_of(error))
 
     def record(self, state: str, *, message: str = "") -> None:
         """Write the run down as it stands; the same run told again replaces what was known of it."""
@@ -127,7 +121,7 @@ class Ledger:
                 ended_at=None if state == "running" else datetime.now(UTC),
                 rulebook_version=self.rulebook_version,
                 found=len(self.intake.arrivals),
-                audited=self.tally.calls,
+                audited=self.tally.audited,
                 quarantined=len(self._refused - self.refused_before),
                 failed=self._left,
                 already=self.intake.already,
@@ -142,7 +136,7 @@ class Ledger:
 
     def record_failure(self, error: BaseException) -> None:
         """Write down what broke the run."""
-        self._write_down_what_broke(error)
+        self._write_down(_trace_of(error))
         self.hold()
         self.record("failed", message=said_of(error))
 
@@ -151,20 +145,15 @@ class Ledger:
         return RunSummary(
             run_id=self.run_id,
             found=len(self.intake.arrivals),
-            audited=self.tally.calls,
             quarantined=len(self._refused - self.refused_before),
             quarantined_before=len(self.refused_before),
             already=self.intake.already,
             duplicates=self.intake.duplicates,
             unsettled=self.intake.unsettled,
             erased=self.intake.erased,
-            audio_seconds=self.tally.audio_seconds,
             elapsed_seconds=(datetime.now(UTC) - self.started_at).total_seconds(),
-            tense_calls=self.tally.tense_calls,
-            rules_met=self.tally.rules_met,
-            rules_judged=self.tally.rules_judged,
-            critical_misses=self.tally.critical_misses,
             notice=notice,
+            **msgspec.structs.asdict(self.tally),
         )
 
     def _load(self, audited: Audited, arrivals: Mapping[str, Arrival]) -> list[Quarantined]:
@@ -192,8 +181,7 @@ class Ledger:
             key = (item.path, item.sha256 or "")
             again = key in self.refused_before
             self._refused.add(key)
-            if item.trace is not None:
-                self._write_down(item.trace)
+            self._write_down(item.trace)
             tell(
                 Refused(
                     file=printable(Path(item.path).name),
@@ -206,13 +194,13 @@ class Ledger:
                 )
             )
 
-    def _write_down_what_broke(self, error: BaseException) -> None:
-        """Errors of ours say themselves what is wrong."""
-        if not isinstance(error, CallauditError):
-            self._write_down(trace_of(error))
-
-    def _write_down(self, trace: Trace) -> None:
+    def _write_down(self, trace: Trace | None) -> None:
         """Add a trace to errors.log, once a run."""
-        if trace.reference not in self._traces:
+        if trace is not None and trace.reference not in self._traces:
             self._traces.add(trace.reference)
             write_down(trace, home=self.settings.home, at=datetime.now(UTC))
+
+
+def _trace_of(error: BaseException) -> Trace | None:
+    """Errors of ours say themselves what is wrong."""
+    return None if isinstance(error, CallauditError) else trace_of(error)

@@ -10,6 +10,7 @@ import msgspec
 from callaudit.audit_rules.audit import audit_each
 from callaudit.audit_rules.finding import NO_FACTS, Audit, Reason, Verdict
 from callaudit.audit_rules.rulebook import Rulebook, load_rulebook
+from callaudit.flows.auditing.batch_audit import contacts_in
 from callaudit.flows.auditing.ledger import said_of
 from callaudit.flows.erasure.removal import complete
 from callaudit.flows.settings import Settings
@@ -106,9 +107,7 @@ def _judge(con: Writer, rulebook: Rulebook, waiting: list[ToJudge], run: Run) ->
         audits = audit_each(
             batch,
             rulebook,
-            contacts_of=lambda t: [
-                c for c in calls.contacts.get(t.call.customer_id or "", ()) if c.call_id != t.call.call_id
-            ],
+            contacts_of=lambda t: contacts_in(calls.contacts, t),
             known_until=calls.known_until,
         )
         audited = [

@@ -59,6 +59,11 @@ class TranscriptionResult(msgspec.Struct, frozen=True, kw_only=True):
     reused: bool = False
 
 
+def refused(arrival: Arrival, error: Exception) -> TranscriptionResult:
+    """There is no transcript, for what went wrong on this one call. Raises as `refusal` does."""
+    return TranscriptionResult(arrival=arrival, outcome=Quarantined.of(arrival, refusal(arrival, error)))
+
+
 def choose_engine(settings: EngineSettings, *, fetch: bool, workers: int = 1) -> Engine:
     """The engine that the settings name; `fetch` allows "auto" its one bounded wait for weights.
 
@@ -147,23 +152,26 @@ class Recognition:
 
         A call whose worker dies is tried once more on its own; if that dies too, it is refused.
         """
-        waiting = []
-        for arrival in arrivals:
-            staged = read_staged(self._staged(arrival))
-            if staged is None:
-                waiting.append(arrival)
-            else:
-                yield TranscriptionResult(arrival=arrival, outcome=staged, reused=True)
-        suspects = yield from self._round(waiting)
+        waiting = {arrival.place: arrival for arrival in arrivals}
+        yield from self._finished(waiting, reused=True)
+        suspects = yield from self._round(list(waiting.values()))
         for arrival in suspects:
             died = yield from self._round([arrival])
             if died:
-                yield TranscriptionResult(arrival=arrival, outcome=Quarantined.of(arrival, _crashed(arrival)))
+                yield refused(arrival, _crashed(arrival))
 
     def discard_staged(self, arrivals: Sequence[Arrival]) -> None:
         """Forget staged transcripts that are now in the warehouse."""
         for arrival in arrivals:
             self._staged(arrival).unlink(missing_ok=True)
+
+    def _finished(self, waiting: dict[str, Arrival], *, reused: bool = False) -> Iterator[TranscriptionResult]:
+        """Those that wait and whose words are put aside: they wait no longer."""
+        for arrival in list(waiting.values()):
+            staged = read_staged(self._staged(arrival))
+            if staged is not None:
+                del waiting[arrival.place]
+                yield TranscriptionResult(arrival=arrival, outcome=staged, reused=reused)
 
     def _round(self, arrivals: Sequence[Arrival]) -> Generator[TranscriptionResult, None, list[Arrival]]:
         """Yield what is heard; return the arrivals whose worker died."""
@@ -188,19 +196,12 @@ class Recognition:
                         if unfinished.pop(heard.arrival.place, None) is not None:
                             yield heard
                 # Words are put aside the moment they are there, however long the rest of their portion takes.
-                for arrival in [] if done else list(unfinished.values()):
-                    staged = read_staged(self._staged(arrival))
-                    if staged is not None:
-                        del unfinished[arrival.place]
-                        yield TranscriptionResult(arrival=arrival, outcome=staged)
+                if not done:
+                    yield from self._finished(unfinished)
         except BrokenProcessPool:
             self.close()
             # What the dead worker had finished, and what the others had that died with it.
-            for arrival in list(unfinished.values()):
-                staged = read_staged(self._staged(arrival))
-                if staged is not None:
-                    del unfinished[arrival.place]
-                    yield TranscriptionResult(arrival=arrival, outcome=staged)
+            yield from self._finished(unfinished)
         return list(unfinished.values())
 
     def _portions(self, arrivals: Sequence[Arrival]) -> Iterator[tuple[Arrival, ...]]:
@@ -220,7 +221,7 @@ class Recognition:
             yield tuple(portion)
 
     @property
-    def _places(self) -> "Places":
+    def _places(self) -> Places:
         return Places(copies=self.settings.audio, spill=self.settings.decoded)
 
     def _staged(self, arrival: Arrival) -> Path:
@@ -293,14 +294,14 @@ def heard_of(
 def _put_aside(arrival: Arrival, outcome: Transcript | Unreadable, place: Path) -> TranscriptionResult:
     """The outcome, its transcript written to `place` whole."""
     if isinstance(outcome, Unreadable):
-        return TranscriptionResult(arrival=arrival, outcome=Quarantined.of(arrival, outcome))
+        return refused(arrival, outcome)
     partial = place.with_suffix(f".{os.getpid()}.part")
     try:
         partial.write_bytes(msgspec.json.encode(outcome))
         partial.replace(place)
     except Exception as error:
         partial.unlink(missing_ok=True)
-        return TranscriptionResult(arrival=arrival, outcome=Quarantined.of(arrival, refusal(arrival, error)))
+        return refused(arrival, error)
     return TranscriptionResult(arrival=arrival, outcome=outcome)
 
 
@@ -335,7 +336,7 @@ def _prepared(arrival: Arrival, settings: TranscriptionSettings, spill: Path) ->
     try:
         return prepare(arrival, settings=settings, spill=spill)
     except Exception as error:
-        return TranscriptionResult(arrival=arrival, outcome=Quarantined.of(arrival, refusal(arrival, error)))
+        return refused(arrival, error)
 
 
 def refusal(arrival: Arrival, error: Exception) -> Unreadable:

@@ -18,23 +18,10 @@ import msgspec
 import pyarrow.parquet as pq
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
-from callaudit.flows.auditing.batch_audit import Audited, Tally
+from callaudit.flows.auditing.batch_audit import Audited
 from callaudit.flows.settings import Settings
-from callaudit.flows.telemetry.events import Transcribed
 from callaudit.transcription.errors import SetupError
-from callaudit.transcription.inbox import Quarantined
-from callaudit.transcription.transcript import Seconds, Transcript
-
-
-class _Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """All of `Audited` but its tables."""
-
-    tables: tuple[str, ...]
-    told: tuple[Transcribed, ...]
-    refused: tuple[Quarantined, ...]
-    files: tuple[str, ...]
-    tally: Tally
-    processor: dict[str, Seconds]
+from callaudit.transcription.transcript import Transcript
 
 
 class SharedStore:
@@ -61,32 +48,19 @@ class SharedStore:
         for name, table in audited.tables.items():
             with self._files.open_output_stream(f"{self._base}/audited/{token}/{name}.parquet") as file:
                 pq.write_table(table, file, compression="zstd")
-        outcome = _Outcome(
-            tables=tuple(audited.tables),
-            told=audited.told,
-            refused=audited.refused,
-            files=audited.files,
-            tally=audited.tally,
-            processor=audited.processor,
-        )
-        self._write(f"audited/{token}/outcome.json", msgspec.json.encode(outcome))
+        told = msgspec.structs.replace(audited, tables={})
+        self._write(f"audited/{token}/outcome.json", msgspec.json.encode(told))
         return token
 
     def audited(self, token: str) -> Audited:
         """The batch of a token."""
-        outcome = msgspec.json.decode(self._read(f"audited/{token}/outcome.json"), type=_Outcome)
         tables = {}
-        for name in outcome.tables:
-            with self._files.open_input_file(f"{self._base}/audited/{token}/{name}.parquet") as file:
-                tables[name] = pq.read_table(file)
-        return Audited(
-            tables=tables,
-            told=outcome.told,
-            refused=outcome.refused,
-            files=outcome.files,
-            tally=outcome.tally,
-            processor=outcome.processor,
-        )
+        for info in self._there(f"audited/{token}"):
+            if info.extension == "parquet":
+                with self._files.open_input_file(info.path) as file:
+                    tables[info.base_name.removesuffix(".parquet")] = pq.read_table(file)
+        told = msgspec.json.decode(self._read(f"audited/{token}/outcome.json"), type=Audited)
+        return msgspec.structs.replace(told, tables=tables)
 
     def drop_audited(self, token: str) -> None:
         """Forget a batch that is in the warehouse."""

@@ -193,7 +193,7 @@ def test_a_call_whose_worker_is_killed_is_transcribed_by_the_next_worker(install
         pool.submit(os.getpid).result()
         for pid in list(pool._processes):
             os.kill(pid, signal.SIGKILL)
-        assert run.audit(batch).tally.calls == 1
+        assert run.audit(batch).tally.audited == 1
 
 
 def test_a_run_that_breaks_is_written_down_with_its_reason(installation, clip):

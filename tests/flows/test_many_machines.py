@@ -92,17 +92,16 @@ def test_one_worker_two_workers_and_none_find_the_same_and_a_killed_worker_loses
 
 def test_the_call_that_kills_its_worker_is_refused_and_the_others_are_audited(many, monkeypatch):
     settings = load_settings(many.settings)
-    submit = ProcessWorkers._submit
+    submit = ProcessWorkers.submit
 
     def submit_and_die(self, batch):
         """Stands in for a system that ends a process for its memory."""
-        future = submit(self, batch)
+        submit(self, batch)
         if any(arrival.call.call_id == "T-05" for arrival in batch.arrivals):
             for process in list(self._pool._processes.values()):
                 process.kill()
-        return future
 
-    monkeypatch.setattr(ProcessWorkers, "_submit", submit_and_die)
+    monkeypatch.setattr(ProcessWorkers, "submit", submit_and_die)
     found = run_once(apart(settings, "dies", workers=1), in_workers=True)
     assert {row["call_id"] for row in found["calls"]} == {f"T-{n:02}" for n in range(CALLS)} - {"T-05"}
     with open_published(apart(settings, "dies").published) as published:
