@@ -4,7 +4,7 @@ The tasks wrap the steps of `flows.auditing.audit_run.AuditRun`, which knows not
 remembers what is done: a run that died is simply run again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -82,8 +82,7 @@ def _audit_all(run: AuditRun, arrivals: list[Arrival]) -> RunSummary:
     failed: list[Exception] = []
     left = 0
     with run:
-        progress = Progress(len(arrivals))
-        for batch in run.batches(arrivals):
+        for batch in with_progress(run.batches(arrivals)):
             try:
                 audited = audit.with_options(task_run_name=f"audit batch {batch.number}")(run, batch)
                 store.with_options(task_run_name=f"store batch {batch.number}")(run, audited, batch)
@@ -94,7 +93,6 @@ def _audit_all(run: AuditRun, arrivals: list[Arrival]) -> RunSummary:
                 failed.append(error)
                 run.give_up(batch, error)
                 left += len(batch.arrivals)
-            progress.add(len(batch.arrivals))
         summary = settle_and_publish(run)
     keep_to_retention(run.settings)
     table = summary_table(summary, run.settings, failed=left)
@@ -153,23 +151,16 @@ def alert(settings: Settings, summary: RunSummary, failed: int) -> None:
     tell_of_night(settings, summary, run=str(flow_run.name), failed=failed)
 
 
-class Progress:
-    """A bar on Prefect's page of the run, moved after each batch."""
-
-    def __init__(self, calls: int) -> None:
-        self._calls, self._done = calls, 0
-        made = create_progress_artifact(0.0, description=self._says()) if calls else None
+def with_progress(batches: Sequence[Batch]) -> Iterator[Batch]:
+    """The batches, with a bar on Prefect's page of the run that moves after each, audited or not."""
+    done, calls = 0, sum(len(batch.arrivals) for batch in batches)
+    bar = create_progress_artifact(0.0, description=f"0 of {calls} calls") if calls else None
+    for batch in batches:
+        yield batch
+        done += len(batch.arrivals)
         # Outside of a coroutine it is no coroutine.
-        self._artifact = made if isinstance(made, UUID) else None
-
-    def add(self, calls: int) -> None:
-        """So many more calls are done with, audited or not."""
-        self._done += calls
-        if self._artifact is not None:
-            update_progress_artifact(self._artifact, 100 * self._done / self._calls, description=self._says())
-
-    def _says(self) -> str:
-        return f"{self._done} of {self._calls} calls"
+        if isinstance(bar, UUID):
+            update_progress_artifact(bar, 100 * done / calls, description=f"{done} of {calls} calls")
 
 
 def summary_table(summary: RunSummary, settings: Settings, *, failed: int = 0) -> str:

@@ -5,7 +5,7 @@ compact: Arrow tables and counts, no transcript.
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 import pyarrow as pa
@@ -71,12 +71,8 @@ def joined(parts: Sequence[Audited]) -> Audited:
     )
 
 
-def read(arrivals: Iterable[Arrival], settings: TranscriptionSettings) -> list[TranscriptionResult]:
-    """What becomes of exports, in their order."""
-    return [_read(arrival, settings) for arrival in arrivals]
-
-
-def _read(arrival: Arrival, settings: TranscriptionSettings) -> TranscriptionResult:
+def read(arrival: Arrival, settings: TranscriptionSettings) -> TranscriptionResult:
+    """What becomes of an export."""
     try:
         return TranscriptionResult(arrival=arrival, outcome=read_arrival(arrival, settings=settings))
     except Exception as error:
@@ -142,7 +138,7 @@ def _judged(heard: Sequence[TranscriptionResult], batch: Batch, rulebook: Rulebo
 def read_and_judge(batch: Batch, settings: TranscriptionSettings, rulebook: Rulebook, *, scorecard: str) -> Audited:
     """A batch of exports from their files to rows."""
     began = time.process_time()
-    heard = read(batch.arrivals, settings)
+    heard = [read(arrival, settings) for arrival in batch.arrivals]
     spent = time.process_time() - began
     audited = judge(heard, batch, rulebook, scorecard=scorecard)
     return msgspec.structs.replace(audited, processor={"read and mask": spent, **audited.processor})

@@ -87,8 +87,7 @@ class Execution:
             version=rulebook.version,
             scorecard=settings.report.scorecard,
         )
-        self._batches: Sequence[Batch] = ()
-        self._imported: Sequence[Batch] = ()
+        self._ahead: Sequence[Batch] = ()
         self._are_many = False
 
     @property
@@ -105,14 +104,14 @@ class Execution:
 
     def begin(self, batches: Sequence[Batch]) -> None:
         """These are the run's batches, those that come as transcripts first. Raises SetupError as DaskWorkers does."""
-        self._batches = batches
-        self._imported = [batch for batch in batches if batch.is_imported]
-        self._are_many = sum(len(batch.arrivals) for batch in self._imported) > FEW
+        imported = [batch for batch in batches if batch.is_imported]
+        self._are_many = sum(len(batch.arrivals) for batch in imported) > FEW
         if batches and self.settings.run.scheduler:
             self.elsewhere = self._dask_workers(batches)
-        if self._imported:
-            workers = min(self.settings.run.workers or len(os.sched_getaffinity(0)), len(self._imported))
+        if imported:
+            workers = min(self.settings.run.workers or len(os.sched_getaffinity(0)), len(imported))
             self.beside = ProcessWorkers(self._ways, workers=workers)
+        self._ahead = batches if self.elsewhere else imported
 
     def audited(self, batch: Batch, *, apart: bool) -> Audited:
         """What becomes of a batch; exports are read in worker processes where they are many, or shall be `apart`."""
@@ -120,8 +119,7 @@ class Execution:
         if batch.is_imported and self.beside is not None:
             alone = self.beside
         executor: Executor = self.elsewhere or (alone if apart or self._are_many else self.here)
-        following = self._batches if self.elsewhere else self._imported
-        return audited_by(executor, batch, following[batch.number :], alone=alone)
+        return audited_by(executor, batch, self._ahead[batch.number :], alone=alone)
 
     def forget(self, batch: Batch) -> None:
         """The batch is in the warehouse: what was put aside for it is not needed any more."""

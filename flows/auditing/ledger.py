@@ -1,6 +1,6 @@
 """What a run writes down in the warehouse, of its calls and of itself, and what it says of itself in the end."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -97,7 +97,7 @@ class Ledger:
         All are loaded at once or none; where one of them cannot be, it is refused and the others are loaded.
         """
         self._refuse(audited.refused, batch.arrivals)
-        refused = self._load(audited, {a.call.call_id: a for a in batch.arrivals})
+        refused = self._load(audited, batch)
         self._refuse(refused, batch.arrivals)
         stored = audited.tally.audited - len(refused)
         self.tally += msgspec.structs.replace(audited.tally, audited=stored)
@@ -156,7 +156,7 @@ class Ledger:
             **msgspec.structs.asdict(self.tally),
         )
 
-    def _load(self, audited: Audited, arrivals: Mapping[str, Arrival]) -> list[Quarantined]:
+    def _load(self, audited: Audited, batch: Batch) -> list[Quarantined]:
         """Put a batch into the warehouse; returns the calls that the warehouse does not take, with why."""
         try:
             load.load_tables(self.con, audited.tables, run_id=self.run_id, files=audited.files)
@@ -164,12 +164,12 @@ class Ledger:
             raise
         except Exception:
             refused = []
+            arrivals = {a.call.call_id: a for a in batch.arrivals}
             for call_id, tables in by_call(audited.tables):
                 try:
                     load.load_tables(self.con, tables, run_id=self.run_id, files=audited.files)
                 except Exception as error:
-                    arrival = arrivals[call_id]
-                    refused.append(Quarantined.of(arrival, refusal(arrival, error)))
+                    refused.append(Quarantined.of(arrivals[call_id], refusal(arrivals[call_id], error)))
             return refused
         return []
 

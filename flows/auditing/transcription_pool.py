@@ -178,16 +178,13 @@ class Recognition:
         if not arrivals:
             return []
         pool = self._pool or self._start()
-        futures = []
+        waiting = set()
         for portion in self._portions(arrivals):
             places = [*map(self._staged, portion)]
             at_once = _SPEECH_PER_ROW if self._has_begun else _SPEECH_AT_FIRST
-            futures.append(
-                pool.submit(_transcribe, portion, self.settings.transcription, places, self._places, at_once)
-            )
+            waiting.add(pool.submit(_transcribe, portion, self.settings.transcription, places, self._places, at_once))
             self._has_begun = True
         unfinished = {arrival.place: arrival for arrival in arrivals}
-        waiting = set(futures)
         try:
             while waiting:
                 done, waiting = wait(waiting, timeout=_LOOK_AGAIN, return_when=FIRST_COMPLETED)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pyarrow as pa
 import pyarrow.parquet as pq
 from pyarrow.fs import FileSelector, FileSystem, FileType, LocalFileSystem
 
@@ -48,18 +49,18 @@ class SharedStore:
         for name, table in audited.tables.items():
             with self._files.open_output_stream(f"{self._base}/audited/{token}/{name}.parquet") as file:
                 pq.write_table(table, file, compression="zstd")
-        told = msgspec.structs.replace(audited, tables={})
-        self._write(f"audited/{token}/outcome.json", msgspec.json.encode(told))
+        # Of a table only how long it is: its rows lie beside.
+        self._write(f"audited/{token}/outcome.json", msgspec.json.encode(audited, enc_hook=len))
         return token
 
     def audited(self, token: str) -> Audited:
         """The batch of a token."""
+        outcome = self._read(f"audited/{token}/outcome.json")
+        told = msgspec.json.decode(outcome, type=Audited, dec_hook=lambda _table, _length: pa.table({}))
         tables = {}
-        for info in self._there(f"audited/{token}"):
-            if info.extension == "parquet":
-                with self._files.open_input_file(info.path) as file:
-                    tables[info.base_name.removesuffix(".parquet")] = pq.read_table(file)
-        told = msgspec.json.decode(self._read(f"audited/{token}/outcome.json"), type=Audited)
+        for name in told.tables:
+            with self._files.open_input_file(f"{self._base}/audited/{token}/{name}.parquet") as file:
+                tables[name] = pq.read_table(file)
         return msgspec.structs.replace(told, tables=tables)
 
     def drop_audited(self, token: str) -> None:

@@ -159,7 +159,7 @@ def test_an_export_that_breaks_its_reader_is_refused(installation, monkeypatch):
         raise KeyError("Jane Doe")
 
     monkeypatch.setattr(batch_audit, "read_arrival", breaks)
-    (heard,) = batch_audit.read([arrival], TranscriptionSettings())
+    heard = batch_audit.read(arrival, TranscriptionSettings())
     assert heard.outcome.code == "internal_error"
     assert "KeyError in test_breakdown.py" in heard.outcome.reason
     assert "Jane" not in heard.outcome.reason
