@@ -4,9 +4,10 @@ Every time is in `Seconds` from the start of the recording. A time that is not k
 a guess: chat logs have no times, and a call without metadata has no date.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Protocol, Self
 
 import msgspec
 
@@ -86,6 +87,12 @@ class Word(msgspec.Struct, frozen=True, array_like=True, gc=False):
     confidence: float | None = None
 
 
+def mean_confidence(words: Iterable[float | None]) -> float | None:
+    """The mean of the confidences of words, of those that have one; None where none has."""
+    known = [confidence for confidence in words if confidence is not None]
+    return sum(known) / len(known) if known else None
+
+
 class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     """A recogniser's piece of speech of one speaker.
 
@@ -104,7 +111,6 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of_words(cls, words: tuple[Word, ...], *, role: SpeakerRole, channel: int | None = None) -> Self:
         """An utterance whose text, times and mean confidence come from its words (at least one)."""
-        known = [w.confidence for w in words if w.confidence is not None]
         return cls(
             role=role,
             text=" ".join(w.text for w in words),
@@ -112,7 +118,7 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
             end=words[-1].end,
             channel=channel,
             words=words,
-            confidence=sum(known) / len(known) if known else None,
+            confidence=mean_confidence(w.confidence for w in words),
         )
 
 
@@ -126,6 +132,20 @@ class Span(msgspec.Struct, frozen=True, array_like=True, order=True):
     def duration(self) -> Seconds:
         """Length in seconds."""
         return self.end - self.start
+
+
+class _Started(Protocol):
+    @property
+    def start(self) -> Seconds | None: ...
+
+
+def by_start(said: Sequence[_Started]) -> list[int]:
+    """Positions in order of start; what has no time stays behind what stands before it."""
+    starts: list[Seconds] = []
+    for piece in said:
+        before = starts[-1] if starts else 0.0
+        starts.append(before if piece.start is None else piece.start)
+    return sorted(range(len(said)), key=starts.__getitem__)
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):

@@ -34,7 +34,7 @@ from callaudit.transcription.exports.whisper import WHISPER
 from callaudit.transcription.exports.whisper_cpp import WHISPER_CPP
 from callaudit.transcription.language import code_of, shared
 from callaudit.transcription.possible import check_length
-from callaudit.transcription.speakers.naming import name_two, wording_of_texts
+from callaudit.transcription.speakers.naming import Named, name_two, wording_of_texts
 from callaudit.transcription.speech import union
 from callaudit.transcription.transcript import (
     EXPORT,
@@ -48,6 +48,7 @@ from callaudit.transcription.transcript import (
     Transcript,
     Utterance,
     Word,
+    by_start,
 )
 
 # Changed whenever the code of this room starts to read other words, roles, times or languages from the same file.
@@ -173,11 +174,12 @@ def read_export(
     )
     own_channels = all(export.own_channels for export in exports)
     roles, warnings = _roles(said, shapes[0], call, speakers, apart=own_channels or bool(by_speaker))
-    guess = _named_by_words(said) if not roles.by_label else None
+    labels, in_order = sorted({piece.speaker for piece in said}), [said[n] for n in by_start(said)]
+    guess = _named_by_words(in_order, labels) if not roles.by_label else None
     if guess is not None:
-        roles, warnings = Roles(by_label=guess.by_label, unknown=()), []
-    channels = {label: n for n, label in enumerate(sorted({p.speaker for p in said}))} if own_channels else {}
-    utterances = tuple([_utterance(piece, roles, channels.get(piece.speaker)) for piece in _in_order(said)])
+        roles, warnings = Roles(by_label=dict(zip(labels, guess.roles, strict=True)), unknown=()), []
+    channels = {label: n for n, label in enumerate(labels)} if own_channels else {}
+    utterances = tuple([_utterance(piece, roles, channels.get(piece.speaker)) for piece in in_order])
     told = redaction.redact(utterances) if redact else redaction.Redacted(utterances, 0, ())
     is_known = not roles.unknown
     timed = own_channels and is_known
@@ -213,7 +215,7 @@ def read_export(
         ),
         language=shared([code_of(export.language) for export in exports]),
         roles_from=RolesFrom.GUESSED if guess else RolesFrom.LABELS if is_known else RolesFrom.UNKNOWN,
-        role_confidence=guess.confidence if guess else 1.0 if is_known else None,
+        role_confidence=round(guess.confidence, 3) if guess else 1.0 if is_known else None,
         role_evidence=guess.evidence if guess else "",
         speech=_speech(said, roles) if timed else {},
         redactions=told.times,
@@ -257,17 +259,13 @@ def _forward(path: Path, piece: Said) -> Said:
 
 def _in_order_of_time(path: Path, text: str, start: Seconds, end: Seconds) -> tuple[Seconds, Seconds]:
     if start - end >= _STEP_BACK:
-        raise _backwards(path, text, start, end)
+        raise Unreadable(
+            "export_unparsable",
+            f"{path.name}: words that end before they start",
+            why=f"{path}: “{text[:60]}” from {start:g} to {end:g} s",
+            tries=("export the transcript again",),
+        )
     return min(start, end), max(start, end)
-
-
-def _backwards(path: Path, text: str, start: Seconds, end: Seconds) -> Unreadable:
-    return Unreadable(
-        "export_unparsable",
-        f"{path.name}: words that end before they start",
-        why=f"{path}: “{text[:60]}” from {start:g} to {end:g} s",
-        tries=("export the transcript again",),
-    )
 
 
 _TEXT_START = re.compile(r"\s*[\[{]|\s*WEBVTT|\s*(?:\d+\s*\n\s*)?\d+:\d")
@@ -413,25 +411,13 @@ def _roles(
     return roles, [f"{' and '.join([*unsaid, *unnamed])}: roles unknown; see speakers in the source's settings"]
 
 
-class _Guess(msgspec.Struct, frozen=True):
-    """Two labels named by what they say."""
-
-    by_label: Mapping[str, SpeakerRole]
-    confidence: float
-    evidence: str
-
-
-def _named_by_words(said: Sequence[Said]) -> _Guess | None:
+def _named_by_words(said: Sequence[Said], labels: Sequence[str]) -> Named | None:
     """The roles of exactly two speakers of whom nothing is known, where their words are sure enough."""
-    labels = sorted({piece.speaker for piece in said})
     if len(labels) != 2 or "" in labels:
         return None
-    ordered = _in_order(said)
-    first, second = (wording_of_texts((p.text, p.start) for p in ordered if p.speaker == label) for label in labels)
+    first, second = (wording_of_texts((p.text, p.start) for p in said if p.speaker == label) for label in labels)
     named = name_two(first, second)
-    if SpeakerRole.UNKNOWN in named.roles:
-        return None
-    return _Guess(dict(zip(labels, named.roles, strict=True)), round(named.confidence, 3), named.evidence)
+    return None if SpeakerRole.UNKNOWN in named.roles else named
 
 
 def _is_one_mix(said: Sequence[Said]) -> bool:
@@ -441,15 +427,6 @@ def _is_one_mix(said: Sequence[Said]) -> bool:
         words.setdefault(piece.speaker, []).extend(piece.text.casefold().split())
     heard = list(words.values())
     return len(heard) == 2 and heard[0] == heard[1] and len(heard[0]) >= _SAME_MIX
-
-
-def _in_order(said: Sequence[Said]) -> list[Said]:
-    """By start; what has none stays behind the piece before it."""
-    starts: list[Seconds] = []
-    for piece in said:
-        before = starts[-1] if starts else 0.0
-        starts.append(before if piece.start is None else piece.start)
-    return [said[n] for n in sorted(range(len(said)), key=starts.__getitem__)]
 
 
 def _utterance(piece: Said, roles: Roles, channel: int | None) -> Utterance:
@@ -480,7 +457,7 @@ def _speech(said: Sequence[Said], roles: Roles) -> dict[SpeakerRole, tuple[Span,
     for piece in said:
         own = spans.setdefault(roles.by_label[piece.speaker], [])
         if piece.words:
-            own += _without_pauses(piece.words)
+            own += [Span(word.start, word.end) for word in piece.words]
         elif piece.start is None or piece.end is None:
             return {}
         else:
@@ -488,19 +465,6 @@ def _speech(said: Sequence[Said], roles: Roles) -> dict[SpeakerRole, tuple[Span,
     return {
         role: union(spans[role], gap=_CLOSURE) for role in (SpeakerRole.AGENT, SpeakerRole.CUSTOMER) if role in spans
     }
-
-
-def _without_pauses(words: Sequence[Word]) -> list[Span]:
-    """Where the words of one piece are spoken, in their order."""
-    spans: list[Span] = []
-    start, end = words[0].start, words[0].end
-    for word in words:
-        if word.start > end + _CLOSURE or word.start < start:
-            spans.append(Span(start, end))
-            start, end = word.start, word.end
-        elif word.end > end:
-            end = word.end
-    return [*spans, Span(start, end)]
 
 
 def _duration(exports: Sequence[Export]) -> Seconds | None:

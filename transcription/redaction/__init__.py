@@ -27,7 +27,7 @@ from callaudit.transcription.redaction.cues import Cues
 from callaudit.transcription.redaction.emails import emails
 from callaudit.transcription.redaction.kinds import Place, identifiers, personal_numbers
 from callaudit.transcription.redaction.net import in_words
-from callaudit.transcription.transcript import Span, Utterance, Word
+from callaudit.transcription.transcript import Span, Utterance, Word, mean_confidence
 
 VERSION = 3
 
@@ -161,9 +161,8 @@ def _masked_words(words: Sequence[Word], places: Sequence[Found]) -> tuple[Word,
     for place in places:
         masked += words[at : place.first]
         inside = words[place.first : place.last + 1]
-        known = [w.confidence for w in inside if w.confidence is not None]
-        confidence = sum(known) / len(known) if known else None
-        masked.append(Word(_mask(place, inside[-1].text), inside[0].start, inside[-1].end, confidence))
+        mask = _mask(place, inside[-1].text)
+        masked.append(Word(mask, inside[0].start, inside[-1].end, mean_confidence(w.confidence for w in inside)))
         at = place.last + 1
     return (*masked, *words[at:])
 
