@@ -87,6 +87,17 @@ class Word(msgspec.Struct, frozen=True, array_like=True, gc=False):
     confidence: float | None = None
 
 
+def at_pauses(words: Iterable[Word], pause: Seconds) -> list[tuple[Word, ...]]:
+    """The words cut into utterances wherever `pause` seconds or more pass without one."""
+    pieces: list[list[Word]] = []
+    for word in words:
+        if pieces and word.start - pieces[-1][-1].end < pause:
+            pieces[-1].append(word)
+        else:
+            pieces.append([word])
+    return [tuple(piece) for piece in pieces]
+
+
 def mean_confidence(words: Iterable[float | None]) -> float | None:
     """The mean of the confidences of words, of those that have one; None where none has."""
     known = [confidence for confidence in words if confidence is not None]
@@ -148,6 +159,10 @@ def by_start(said: Sequence[_Started]) -> list[int]:
     return sorted(range(len(said)), key=starts.__getitem__)
 
 
+Spans = tuple[Span, ...]
+"""Stretches of time; sorted and disjoint unless it is said otherwise."""
+
+
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
     """What wrote the words, so that a figure can be traced and a transcript is never paid for twice.
 
@@ -182,9 +197,9 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     roles_from: RolesFrom = RolesFrom.UNKNOWN
     role_confidence: float | None = None
     role_evidence: str = ""
-    speech: dict[SpeakerRole, tuple[Span, ...]] = {}
-    music: dict[SpeakerRole, tuple[Span, ...]] = {}
-    unheard: dict[SpeakerRole, tuple[Span, ...]] = {}
+    speech: dict[SpeakerRole, Spans] = {}
+    music: dict[SpeakerRole, Spans] = {}
+    unheard: dict[SpeakerRole, Spans] = {}
     dropped_words: int = 0
     redactions: int = 0
     warnings: tuple[str, ...] = ()

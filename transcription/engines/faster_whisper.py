@@ -23,7 +23,6 @@ from callaudit.transcription.transcript import Provenance, Seconds, Word
 _SAMPLE_RATE = 16000
 _BATCH_CPU, _BATCH_GPU = 8, 32
 _TEMPERATURES = (0.0, 0.4, 0.8)
-_BEAM = 5
 _REPETITIVE = 2.4
 _IMPROBABLE = -1.0
 _NO_SPEECH = 0.6
@@ -34,65 +33,39 @@ _PROMPT_TOKENS = 223
 _SLOT: Seconds = 60.0
 
 
-def ready(
-    model: str = "base.en",
-    *,
-    weights_folder: Path | None = None,
-    language: str = "en",
-    batch: int = 0,
-    threads: int = 0,
-    quantise: bool = False,
-    beam: int = _BEAM,
-) -> "FasterWhisper":
-    """The engine for `model`: a folder, the name of one in `weights_folder`, or a size in Hugging Face's cache.
-
-    tiny.en is also found in its package (`transcription.engines.tiny`). Nothing is downloaded. Raises
-    `EngineUnavailable`.
-    """
-    _check_installed()
-    if Path(model).name.endswith(".en") and language not in {"en", "auto"}:
-        raise EngineUnavailable(
-            f"the Whisper model {Path(model).name} only knows English, not {language!r}",
-            why=f"language = {language!r}",
-            tries=(f'model = "{model.removesuffix(".en")}"', 'language = "en"'),
-        )
-    folder, notice = _find(model, weights_folder), ""
-    if folder is None and model == tiny.MODEL:
-        folder, notice = tiny.folder(), tiny.NOTICE
-    if folder is None:
-        raise _missing(model, weights_folder)
-    return FasterWhisper(
-        folder,
-        model=model,
-        notice=notice,
-        language=language,
-        batch=batch,
-        threads=threads,
-        quantise=quantise,
-        beam=beam,
-    )
-
-
 class FasterWhisper:
     """One converted model, loaded when the first words are wanted.
 
-    The settings are those of `Whisper`; and `beam` texts are followed at once for each window.
+    `model` is a folder, the name of one in `weights_folder`, or a size in Hugging Face's cache; tiny.en is also found
+    in its package (`transcription.engines.tiny`). Nothing is downloaded. Raises `EngineUnavailable`. The other settings
+    are those of `Whisper`; and `beam` texts are followed at once for each window.
     """
 
     takes_glossary = True
 
     def __init__(
         self,
-        folder: Path,
+        model: str = "base.en",
         *,
-        model: str,
-        notice: str = "",
+        weights_folder: Path | None = None,
         language: str = "en",
         batch: int = 0,
         threads: int = 0,
         quantise: bool = False,
-        beam: int = _BEAM,
+        beam: int = 5,
     ) -> None:
+        _check_installed()
+        if Path(model).name.endswith(".en") and language not in {"en", "auto"}:
+            raise EngineUnavailable(
+                f"the Whisper model {Path(model).name} only knows English, not {language!r}",
+                why=f"language = {language!r}",
+                tries=(f'model = "{model.removesuffix(".en")}"', 'language = "en"'),
+            )
+        folder, notice = _find(model, weights_folder), ""
+        if folder is None and model == tiny.MODEL:
+            folder, notice = tiny.folder(), tiny.NOTICE
+        if folder is None:
+            raise _missing(model, weights_folder)
         self._folder = folder
         self.model = model
         self._language = language
@@ -169,6 +142,8 @@ class FasterWhisper:
         best = {call: max(sorted(sums), key=lambda code: sums[code]) for call, sums in chances.items()}
         return [best.get(channel.call) for channel in heard]
 
+
+ready = FasterWhisper
 
 _COMPUTE = {
     ("cpu", False): "float32",

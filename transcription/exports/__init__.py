@@ -25,7 +25,7 @@ from callaudit.transcription.exports.deepgram import DEEPGRAM
 from callaudit.transcription.exports.hugging_face import HUGGING_FACE
 from callaudit.transcription.exports.plain import PLAIN
 from callaudit.transcription.exports.rev_ai import REV_AI
-from callaudit.transcription.exports.roles import Roles, roles_of, roster
+from callaudit.transcription.exports.roles import Roles, names_of, roles_of
 from callaudit.transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape
 from callaudit.transcription.exports.transcribe import TRANSCRIBE
 from callaudit.transcription.exports.transcribe_calls import TRANSCRIBE_CALLS
@@ -44,6 +44,7 @@ from callaudit.transcription.transcript import (
     RolesFrom,
     Seconds,
     Span,
+    Spans,
     SpeakerRole,
     Transcript,
     Utterance,
@@ -150,7 +151,7 @@ def read_export(
     speakers = speakers or {}
     files = tuple(by_speaker) or (("", path),)
     contents = [_bytes(file) for _, file in files]
-    known = Known(pause=pause, roster=roster(call, speakers))
+    known = Known(pause=pause, names=names_of(call, speakers))
     shapes: list[str] = []
     exports: list[Export] = []
     for (label, file), content in zip(files, contents, strict=True):
@@ -451,7 +452,7 @@ def _to_millis(time: Seconds | None) -> Seconds | None:
     return None if time is None else round(time, 3)
 
 
-def _speech(said: Sequence[Said], roles: Roles) -> dict[SpeakerRole, tuple[Span, ...]]:
+def _speech(said: Sequence[Said], roles: Roles) -> dict[SpeakerRole, Spans]:
     """When each party speaks, where every piece of both has a time; nothing otherwise."""
     spans: dict[SpeakerRole, list[Span]] = {}
     for piece in said:

@@ -49,13 +49,13 @@ def _seconds(parts: tuple[str | None, ...]) -> Seconds:
 def _read(content: Content, known: Known) -> Export:
     cues = _collapsed(_cues(content.text.decode("utf-8")))
     unmarked = [cue for cue in cues if not _VOICE.search("\n".join(cue.lines))]
-    marked = iter(pieces_of([[_plain(line) for line in cue.lines if _plain(line)] for cue in unmarked], known.roster))
+    marked = iter(pieces_of([[_plain(line) for line in cue.lines if _plain(line)] for cue in unmarked], known.names))
     said: list[tuple[_Cue, Piece]] = []
     for cue in cues:
         voices = _voices("\n".join(cue.lines))
         said += [(cue, piece) for piece in (voices or next(marked))]
     labels = frozenset(label for _, (label, _) in said if label)
-    check_nothing_left([piece for _, piece in said], labels, known.roster)
+    check_nothing_left([piece for _, piece in said], labels, known.names)
     return Export(
         said=tuple(Said(speaker=label, text=text, start=cue.start, end=cue.end) for cue, (label, text) in said)
     )

@@ -78,11 +78,11 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What is known from elsewhere when an export is read.
 
     - `pause`: seconds of silence that end an utterance where the export marks none.
-    - `roster`: names of people who may speak in the call, in `folded` form.
+    - `names`: names of people who may speak in the call, in `comparable` form.
     """
 
     pause: Seconds = 0.7
-    roster: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -121,7 +121,7 @@ class Flaw(Exception):
         self.tries = tries
 
 
-def folded(label: str) -> str:
+def comparable(label: str) -> str:
     """A label or a name as it is compared: case and spaces do not matter."""
     return " ".join(label.casefold().split())
 

@@ -73,8 +73,11 @@ def sha256_of(path: Path) -> str:
 
 def digest_of(storage: Storage, path: str) -> str:
     """The sha256 of a stored file's bytes."""
+    digest = sha256()
     with storage.open(path) as file:
-        return file_digest(file, "sha256").hexdigest()
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def fetch(storage: Storage, path: str, to: Path) -> str:

@@ -28,7 +28,7 @@ from callaudit.transcription.redaction.cues import Cues
 from callaudit.transcription.redaction.emails import emails
 from callaudit.transcription.redaction.kinds import Place, identifiers, personal_numbers
 from callaudit.transcription.redaction.net import in_words
-from callaudit.transcription.transcript import Span, Utterance, Word, mean_confidence
+from callaudit.transcription.transcript import Span, Spans, Utterance, Word, mean_confidence
 
 VERSION = 3
 
@@ -56,7 +56,7 @@ class Redacted(NamedTuple):
 
     utterances: tuple[Utterance, ...]
     times: int
-    spans: tuple[Span, ...]
+    spans: Spans
 
 
 def redact(utterances: Sequence[Utterance]) -> Redacted:
