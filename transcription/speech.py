@@ -68,7 +68,7 @@ _REST = 3.0
 # So much doubtful speech at a stretch could be judged as speaking over somebody.
 _DOUBTFUL: Seconds = 0.5
 # Speech over the other party that is weaker (dB) and rises and falls with them, up to half a second late, may be an
-# echo on a way that no filter follows. Its loudness then goes along with theirs like this, over so much speech.
+# echo whose path no filter follows. Its loudness then goes along with theirs like this, over so much speech.
 _GOES_ALONG = 0.7
 _COMPARED: Seconds = 2.0
 _WEAKER = 3.0

@@ -204,12 +204,12 @@ def finish(
     warnings = [*layout.warnings, *cast.warnings]
     utterances = _utterances(parties, cast.roles, settings.pause)
     everything = _utterances(parties_of(layout, [channel.words for channel in written]), cast.roles, settings.pause)
-    told = redaction.Redacted(utterances, 0, ())
+    redacted = redaction.Redacted(utterances, 0, ())
     muted: list[Span] = []
     if settings.redact:
-        told = redaction.redact(told.utterances)
+        redacted = redaction.redact(redacted.utterances)
         # Words that were dropped are still in the sound.
-        muted += [*told.spans, *redaction.redact(everything).spans]
+        muted += [*redacted.spans, *redaction.redact(everything).spans]
     if dropped.total() > _MANY_DROPPED * (dropped.total() + kept) or hallucinations.is_a_failure(dropped):
         warnings.append(hallucinations.warning_of(dropped, kept))
     if audio_copy is not None:
@@ -218,7 +218,7 @@ def finish(
         write_copy(audio_copy, audio, silence=speech.padded(speech.union(late), _MUTED_MARGIN, duration=audio.duration))
     transcript = Transcript(
         call=arrival.call,
-        utterances=told.utterances,
+        utterances=redacted.utterances,
         provenance=provenance_of(engine, settings, glossary_of(arrival), arrival.source.announcements),
         recording=Recording(
             path=arrival.place,
@@ -237,7 +237,7 @@ def finish(
         music=cast.music,
         unheard=_unheard(holes, layout, cast),
         dropped_words=dropped.total(),
-        redactions=told.times,
+        redactions=redacted.times,
         warnings=tuple(warnings),
     )
     return announcements.marked(transcript, arrival.source.announcements)

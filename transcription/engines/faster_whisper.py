@@ -107,12 +107,12 @@ class FasterWhisper:
         for n, channel in enumerate(heard):
             groups.setdefault((languages[n], channel.glossary), []).append(n)
         for (language, glossary), channels in groups.items():
-            way = {"language": language, "beam_size": self._beam, "initial_prompt": _prompt(model, glossary)}
+            options = {"language": language, "beam_size": self._beam, "initial_prompt": _prompt(model, glossary)}
             all_places = [(n, window) for n in channels for window in cut[n]]
             for first in range(0, len(all_places), self.batch):
                 places = all_places[first : first + self.batch]
                 sounds = [sound_of(heard[n], window) for n, window in places]
-                for (n, window), said in zip(places, _batch_words(model, sounds, way), strict=True):
+                for (n, window), said in zip(places, _batch_words(model, sounds, options), strict=True):
                     words[n] += moved_back(said, window)
         return [Written(said, language) for said, language in zip(words, languages, strict=True)]
 
@@ -153,7 +153,7 @@ _COMPUTE = {
 }
 
 
-def _batch_words(model: Any, sounds: Sequence[Samples], way: dict[str, Any]) -> list[list[Word]]:  # noqa: ANN401  Its library has no types.
+def _batch_words(model: Any, sounds: Sequence[Samples], options: dict[str, Any]) -> list[list[Word]]:  # noqa: ANN401  Its library has no types.
     """The words of each window, with times in it."""
     from faster_whisper import BatchedInferencePipeline  # noqa: PLC0415  Only who needs it waits for it.
 
@@ -172,18 +172,18 @@ def _batch_words(model: Any, sounds: Sequence[Samples], way: dict[str, Any]) -> 
         word_timestamps=True,
         without_timestamps=False,
         temperature=0.0,
-        **way,
+        **options,
     )
     written: list[list[Any]] = [[] for _ in sounds]
     for segment in segments:
         written[int(segment.start // _SLOT) - 1].append(segment)
     return [
-        _alone(model, sound, way) if any(map(_must_be_tried_again, found)) else _words(found, before=n * _SLOT)
+        _alone(model, sound, options) if any(map(_must_be_tried_again, found)) else _words(found, before=n * _SLOT)
         for n, (sound, found) in enumerate(zip(sounds, written, strict=True), 1)
     ]
 
 
-def _alone(model: Any, sound: Samples, way: dict[str, Any]) -> list[Word]:  # noqa: ANN401  The library has no types.
+def _alone(model: Any, sound: Samples, options: dict[str, Any]) -> list[Word]:  # noqa: ANN401  The library has no types.
     """The words of one window by the library's usual way, from cold to warm; the same lots each time."""
     import ctranslate2  # noqa: PLC0415  Only who needs it waits for it.
 
@@ -194,7 +194,7 @@ def _alone(model: Any, sound: Samples, way: dict[str, Any]) -> list[Word]:  # no
         condition_on_previous_text=False,
         best_of=1,
         temperature=_TEMPERATURES,
-        **way,
+        **options,
     )
     return _words(list(segments), before=0.0)
 

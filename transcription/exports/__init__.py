@@ -121,7 +121,7 @@ def unknown_shape(path: Path, content: bytes) -> Unreadable:
 def contact_of(path: Path) -> str:
     """The contact's own id in an export, "" where it has none. Raises `Unreadable` as `read_export` does."""
     shape, seen = _export_in(path, _bytes(path))
-    with _told(path, shape):
+    with _with_place(path, shape):
         return shape.contact(seen)
 
 
@@ -156,7 +156,7 @@ def read_export(
     exports: list[Export] = []
     for (label, file), content in zip(files, contents, strict=True):
         shape, seen = _export_in(file, content)
-        with _told(file, shape):
+        with _with_place(file, shape):
             export = shape.read(seen, known)
         shapes.append(shape.name)
         exports.append(_labelled(export, label) if label else export)
@@ -181,7 +181,7 @@ def read_export(
         roles, warnings = Roles(by_label=dict(zip(labels, guess.roles, strict=True)), unknown=()), []
     channels = {label: n for n, label in enumerate(labels)} if own_channels else {}
     utterances = tuple([_utterance(piece, roles, channels.get(piece.speaker)) for piece in in_order])
-    told = redaction.redact(utterances) if redact else redaction.Redacted(utterances, 0, ())
+    redacted = redaction.redact(utterances) if redact else redaction.Redacted(utterances, 0, ())
     is_known = not roles.unknown
     timed = own_channels and is_known
     if any(export.masked for export in exports):
@@ -190,7 +190,7 @@ def read_export(
         warnings.append(f"when each party speaks is taken from the times in the {shapes[0]} export, not from sound")
     transcript = Transcript(
         call=call,
-        utterances=told.utterances,
+        utterances=redacted.utterances,
         provenance=Provenance(
             engine=shapes[0],
             model=next((export.model for export in exports if export.model), ""),
@@ -219,7 +219,7 @@ def read_export(
         role_confidence=round(guess.confidence, 3) if guess else 1.0 if is_known else None,
         role_evidence=guess.evidence if guess else "",
         speech=_speech(said, roles) if timed else {},
-        redactions=told.times,
+        redactions=redacted.times,
         warnings=tuple(warnings),
     )
     return announcements.marked(transcript, announced)
@@ -368,8 +368,8 @@ def _export_in(path: Path, content: bytes) -> tuple[Shape, Content]:
 
 
 @contextmanager
-def _told(path: Path, shape: Shape) -> Iterator[None]:
-    """What is wrong with an export of a known shape, told with its file and field."""
+def _with_place(path: Path, shape: Shape) -> Iterator[None]:
+    """Turns what is wrong inside an export into `Unreadable` that names its file and its shape."""
     try:
         yield
     except Flaw as flaw:

@@ -147,7 +147,7 @@ def scan(
             refused += others
             already += len(group) - len(others)
         else:
-            new, others = _told(listing, group)
+            new, others = _one_call(listing, group)
             arrivals += new
             refused += others
             duplicates += len(group) - len(new) - len(others)
@@ -400,7 +400,7 @@ def _same_bytes(settled: Iterable[_Settled]) -> Iterable[list[_Settled]]:
     return groups.values()
 
 
-def _told(listing: Listing, group: Sequence[_Settled]) -> tuple[list[Arrival], list[Quarantined]]:
+def _one_call(listing: Listing, group: Sequence[_Settled]) -> tuple[list[Arrival], list[Quarantined]]:
     """What arrives and what is refused of files of the same bytes; the others are copies.
 
     They are one call unless their metadata tell different calls.
