@@ -15,14 +15,16 @@ import tomllib
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 from statistics import median
 
 import msgspec
+import numpy as np
 
+from callaudit.transcription.loudness import runs
 from callaudit.transcription.speech import both_silent, overlaps
-from callaudit.transcription.transcript import Seconds, Span, SpeakerRole, Transcript, Utterance
+from callaudit.transcription.transcript import Seconds, Span, Spans, SpeakerRole, Transcript, Utterance
 
 # Raised whenever other sentences of the same words are recorded ones.
 VERSION = 1
@@ -206,7 +208,7 @@ def _recorded(passage: Sequence[_Sentence], known: frozenset[str]) -> list[_Sent
         if not any(s.is_persons for s in passage[first:last]):
             among[first:last] = [True] * (last - first)
     found: list[_Sentence] = []
-    for first, last in _runs(among):
+    for first, last in runs(np.array(among)).tolist():
         start, end = first, last
         # What both say, next to a person's words in one utterance, is the person's.
         while start < end and not sure[start] and _is_joined(passage, start - 1, start):
@@ -217,12 +219,6 @@ def _recorded(passage: Sequence[_Sentence], known: frozenset[str]) -> list[_Sent
         if any(sure[start:end]) and (len(block) > 1 or _stands_alone(block[0], passage, known)):
             found += block
     return found
-
-
-def _runs(flags: Sequence[bool]) -> list[tuple[int, int]]:
-    """Where runs of true flags start and end (not included)."""
-    edges = [n for n, (a, b) in enumerate(pairwise([False, *flags, False])) if a != b]
-    return list(zip(edges[::2], edges[1::2], strict=True))
 
 
 def _is_joined(passage: Sequence[_Sentence], first: int, second: int) -> bool:
@@ -267,15 +263,10 @@ def _cut(utterance: Utterance, sentences: Sequence[_Sentence], recorded: Sequenc
         return [utterance]
     words = utterance.text.split()
     pieces: list[Utterance] = []
-    at = 0
-    while at < len(sentences):
-        end = at
-        while end < len(sentences) and recorded[end] == recorded[at]:
-            end += 1
-        first, last = sentences[at].first, sentences[end - 1].last
-        role = SpeakerRole.SYSTEM if recorded[at] else utterance.role
-        pieces.append(_piece(utterance, words, first, last, role))
-        at = end
+    for is_recorded, group in groupby(zip(recorded, sentences, strict=True), key=lambda pair: pair[0]):
+        together = [sentence for _, sentence in group]
+        role = SpeakerRole.SYSTEM if is_recorded else utterance.role
+        pieces.append(_piece(utterance, words, together[0].first, together[-1].last, role))
     return pieces
 
 
@@ -291,7 +282,7 @@ def _piece(utterance: Utterance, words: Sequence[str], first: int, last: int, ro
     )
 
 
-def _speech(transcript: Transcript, said: Sequence[Utterance]) -> dict[SpeakerRole, tuple[Span, ...]]:
+def _speech(transcript: Transcript, said: Sequence[Utterance]) -> dict[SpeakerRole, Spans]:
     """When each role speaks, the recordings apart; nothing where it is not known when a recording speaks."""
     if not transcript.speech:
         return {}

@@ -2,8 +2,8 @@
 
 A headset's microphone hears its own loudspeaker, a line sends back what it was sent, and so one party's words stand on
 the other's channel, weaker and later. A recogniser writes them down there as if the other party had said them. Here
-the way from one channel to the other is measured as a filter and what comes that way is subtracted; what both parties
-say at once stays, because only a copy of the other channel goes.
+the echo path from one channel to the other is measured as a filter, and what it lets through is subtracted; what both
+parties say at once stays, because only a copy of the other channel goes.
 
 The delay is the strongest in the correlation of the channels with every frequency counted alike (C. Knapp and
 G. Carter, "The generalized correlation method for estimation of time delay", 1976). The filter is the one that leaves
@@ -51,7 +51,7 @@ _SAME_DELAY: Seconds = 0.005
 
 # An echo weaker than this against the other party is heard by nobody, nor by a recogniser (dB).
 _WEAKEST = -40.0
-# The way of an echo may change: it is looked for again in stretches of this length.
+# The path of an echo may change: it is looked for again in stretches of this length.
 _STRETCH: Seconds = 60.0
 # Sound filtered at once.
 _AT_ONCE = 1 << 18
@@ -152,7 +152,7 @@ def _part(pair: Samples, sample_rate: int, starts: Sequence[int], start: int, en
     lag = _lag(pair, sample_rate, starts)
     if lag is None:
         return None
-    first, taps = _way(pair, sample_rate, starts, lag)
+    first, taps = _echo_path(pair, sample_rate, starts, lag)
     sound = _filtered(pair[1], first, taps, start, end)
     level = _level(sound, pair[1][start:end], sample_rate, [s - start for s in starts])
     return _Copy(sound=sound, lag=lag, level=level) if level >= _WEAKEST else None
@@ -224,7 +224,7 @@ def _response(pair: Samples, sample_rate: int, starts: Sequence[int]) -> _Reals:
     return np.asarray(np.fft.irfft(even, size)[(np.arange(-longest, longest + 1) - longest) % size])
 
 
-def _way(pair: Samples, sample_rate: int, starts: Sequence[int], lag: int) -> tuple[int, _Reals]:
+def _echo_path(pair: Samples, sample_rate: int, starts: Sequence[int], lag: int) -> tuple[int, _Reals]:
     """The filter from the second channel of [2, n] to the first around a delay, and the delay of its first value."""
     width = round(_BLOCK * sample_rate)
     first, taps = lag - round(_BEFORE * sample_rate), round((_BEFORE + _AFTER) * sample_rate)

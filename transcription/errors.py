@@ -14,6 +14,7 @@ import errno
 import traceback
 from collections.abc import Iterator
 from enum import StrEnum
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import ClassVar
@@ -140,11 +141,8 @@ class Unreadable(InputError):
 
     def __reduce__(self) -> tuple[object, ...]:
         # Exceptions cross process boundaries by their positional arguments only.
-        return _unreadable, (self.code, self.what, self.why, self.tries, self.trace)
-
-
-def _unreadable(code: str, what: str, why: str, tries: tuple[str, ...], trace: Trace | None) -> Unreadable:
-    return Unreadable(code, what, why=why, tries=tries, trace=trace)
+        again = partial(Unreadable, self.code, self.what, why=self.why, tries=self.tries, trace=self.trace)
+        return again, ()
 
 
 class LockedError(CallauditError):
@@ -208,10 +206,9 @@ def can_heal(error: BaseException | None) -> bool:
     Storage that failed is an OSError, or an error of ours that was raised from one. A mistake in the settings stays
     one, also where it shows as a file that is not there.
     """
-    causes = list(_causes(error))
     if isinstance(error, SetupError):
-        return any(isinstance(cause, OSError) and cause.errno in _FULL for cause in causes)
-    return any(isinstance(cause, OSError | LockedError) for cause in causes)
+        return is_disk_full(error)
+    return any(isinstance(cause, OSError | LockedError) for cause in _causes(error))
 
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)

@@ -6,11 +6,11 @@ and over. Each gate is one function; `guarded` holds their order. The compressio
 """
 
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import NamedTuple
 
-from callaudit.transcription.transcript import Seconds, Span, Word
+from callaudit.transcription.transcript import Seconds, Span, Word, at_pauses
 
 # Words less certain than this are dropped, by engine; its cost to what rules find is not measured.
 FLOORS: Mapping[str, float] = {"whisper": 0.15, "faster-whisper": 0.15}
@@ -108,13 +108,14 @@ def without_loops(words: Sequence[Word]) -> tuple[Word, ...]:
         width, times = _loop(plain, at)
         kept += words[at : at + width]
         at += width * times
-    return tuple(w for piece in _pieces(kept) for w in piece if not _compresses(piece))
+    pieces = (kept[first : first + _PIECE] for first in range(0, len(kept), _PIECE))
+    return tuple(w for piece in pieces if not _compresses(piece) for w in piece)
 
 
 def without_inventions(words: Sequence[Word], spans: Sequence[Span]) -> tuple[Word, ...]:
     """The words without known inventions: a whole utterance of such a phrase over too little speech to say it."""
     kept: list[Word] = []
-    for said in _utterances(words):
+    for said in at_pauses(words, _APART):
         text = " ".join(_plain(w.text) for w in said)
         start, end = said[0].start, said[-1].end
         under = sum(max(0.0, min(s.end, end) - max(s.start, start)) for s in spans)
@@ -156,21 +157,6 @@ def _loop(plain: Sequence[str], at: int) -> tuple[int, int]:
 _DIGITS = frozenset("zero oh one two three four five six seven eight nine double".split())
 
 
-def _pieces(words: Sequence[Word]) -> Iterator[Sequence[Word]]:
-    return (words[first : first + _PIECE] for first in range(0, len(words), _PIECE))
-
-
 def _compresses(words: Sequence[Word]) -> bool:
     text = " ".join(w.text for w in words if _plain(w.text) not in _DIGITS).encode()
     return bool(text) and len(text) / len(zlib.compress(text)) > _COMPRESSION
-
-
-def _utterances(words: Sequence[Word]) -> Iterator[list[Word]]:
-    said: list[Word] = []
-    for word in words:
-        if said and word.start - said[-1].end >= _APART:
-            yield said
-            said = []
-        said.append(word)
-    if said:
-        yield said

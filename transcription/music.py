@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from callaudit.transcription.audio import Samples
 from callaudit.transcription.loudness import FRAME, Flags, Levels, runs, without_runs
-from callaudit.transcription.transcript import Seconds, Span
+from callaudit.transcription.transcript import Seconds, Span, Spans
 
 _WINDOW: Seconds = 0.064
 _HOP: Seconds = 0.032
@@ -39,9 +39,7 @@ _BETWEEN_NOTES: Seconds = 1.0
 _AT_ONCE = 2048
 
 
-def music_spans(
-    samples: Samples, sample_rate: int, *, levels: Levels, voiced: Flags, speech_level: float
-) -> tuple[Span, ...]:
+def music_spans(samples: Samples, sample_rate: int, *, levels: Levels, voiced: Flags, speech_level: float) -> Spans:
     """Where one channel [n] has music: sorted, disjoint, none shorter than 4 s.
 
     `levels` and `voiced` are its loudness and whether a voice is likely, by 20 ms; `speech_level` is the loudness of

@@ -37,7 +37,7 @@ def with_names(channels: Sequence[Channel], engine: Engine) -> list[Written]:
 
 
 def _corrected(words: Sequence[Word], prompted: Sequence[Word], glossary: Sequence[str]) -> list[Word]:
-    """The words, with the name in place of what is like it and said at its time."""
+    """The words, with each name of the prompted hearing in place of the word most like it at the same time."""
     names = {_plain(part) for name in glossary for part in name.split()}
     corrected = list(words)
     for heard in prompted:

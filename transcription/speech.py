@@ -25,7 +25,7 @@ from callaudit.transcription.loudness import (
     without_runs,
 )
 from callaudit.transcription.music import music_spans
-from callaudit.transcription.transcript import Seconds, Span
+from callaudit.transcription.transcript import Seconds, Span, Spans
 from callaudit.transcription.voice_activity import FRAME as VOICE_FRAME
 from callaudit.transcription.voice_activity import Probabilities, at_rate, voice_probabilities
 
@@ -68,7 +68,7 @@ _REST = 3.0
 # So much doubtful speech at a stretch could be judged as speaking over somebody.
 _DOUBTFUL: Seconds = 0.5
 # Speech over the other party that is weaker (dB) and rises and falls with them, up to half a second late, may be an
-# echo on a way that no filter follows. Its loudness then goes along with theirs like this, over so much speech.
+# echo whose path no filter follows. Its loudness then goes along with theirs like this, over so much speech.
 _GOES_ALONG = 0.7
 _COMPARED: Seconds = 2.0
 _WEAKER = 3.0
@@ -81,17 +81,17 @@ class Heard(msgspec.Struct, frozen=True):
     `doubtful` is where speech may be an echo: as loud as one that was taken out, or as loud as the other party was.
     """
 
-    speech: tuple[Span, ...]
-    music: tuple[Span, ...]
-    doubtful: tuple[Span, ...] = ()
+    speech: Spans
+    music: Spans
+    doubtful: Spans = ()
 
 
-def speech_spans(samples: Samples, sample_rate: int) -> tuple[Span, ...]:
+def speech_spans(samples: Samples, sample_rate: int) -> Spans:
     """Where one channel, float32 [n], has speech: sorted, disjoint spans, none shorter than 0.1 s."""
     return speech_by_channel(samples[None], sample_rate)[0]
 
 
-def speech_by_channel(samples: Samples, sample_rate: int) -> tuple[tuple[Span, ...], ...]:
+def speech_by_channel(samples: Samples, sample_rate: int) -> tuple[Spans, ...]:
     """Where each channel of [channels, n] has speech of its own; see `heard_by_channel`."""
     return tuple(one.speech for one in heard_by_channel(samples, sample_rate))
 
@@ -138,7 +138,7 @@ def heard_by_channel(samples: Samples, sample_rate: int, *, echoes: Sequence[Ech
 # Laws of spans. All take and return sorted, disjoint spans.
 
 
-def union(*groups: Iterable[Span], gap: Seconds = 0.0) -> tuple[Span, ...]:
+def union(*groups: Iterable[Span], gap: Seconds = 0.0) -> Spans:
     """The spans of all groups as one; neighbours no more than `gap` seconds apart are joined."""
     joined: list[Span] = []
     for span in sorted(span for group in groups for span in group):
@@ -149,7 +149,7 @@ def union(*groups: Iterable[Span], gap: Seconds = 0.0) -> tuple[Span, ...]:
     return tuple(joined)
 
 
-def overlaps(a: Sequence[Span], b: Sequence[Span], *, shortest: Seconds = 0.0) -> tuple[Span, ...]:
+def overlaps(a: Sequence[Span], b: Sequence[Span], *, shortest: Seconds = 0.0) -> Spans:
     """Where both have speech at once, leaving out what is not longer than `shortest` seconds."""
     found: list[Span] = []
     i = j = 0
@@ -164,9 +164,7 @@ def overlaps(a: Sequence[Span], b: Sequence[Span], *, shortest: Seconds = 0.0) -
     return tuple(found)
 
 
-def both_silent(
-    a: Sequence[Span], b: Sequence[Span], *, duration: Seconds, shortest: Seconds = 0.0
-) -> tuple[Span, ...]:
+def both_silent(a: Sequence[Span], b: Sequence[Span], *, duration: Seconds, shortest: Seconds = 0.0) -> Spans:
     """Where neither has speech, from 0 to `duration`, leaving out what is not longer than `shortest` seconds."""
     silent: list[Span] = []
     quiet_since = 0.0
@@ -185,7 +183,7 @@ def total(spans: Iterable[Span]) -> Seconds:
     return sum((span.duration for span in spans), 0.0)
 
 
-def padded(spans: Iterable[Span], by: Seconds, *, duration: Seconds) -> tuple[Span, ...]:
+def padded(spans: Iterable[Span], by: Seconds, *, duration: Seconds) -> Spans:
     """The spans made `by` seconds longer on both sides, within 0 and `duration`; those that then touch are joined."""
     return union(Span(max(0.0, s.start - by), min(duration, s.end + by)) for s in spans)
 
@@ -195,7 +193,7 @@ class _Channel(msgspec.Struct, frozen=True):
 
     levels: Levels
     speech: Flags
-    music: tuple[Span, ...]
+    music: Spans
 
     @classmethod
     def of(cls, samples: Samples, probabilities: Probabilities, sample_rate: int) -> "_Channel":
@@ -283,7 +281,7 @@ def _goes_along(levels: Levels, other: Levels, at_once: Flags) -> Flags:
     return at_once if alike.max() >= _GOES_ALONG else np.zeros_like(at_once)
 
 
-def _spans(flags: Flags, duration: Seconds) -> tuple[Span, ...]:
+def _spans(flags: Flags, duration: Seconds) -> Spans:
     spans = [Span(round(float(s) * FRAME, 3), round(float(e) * FRAME, 3)) for s, e in runs(flags)]
     # Words begin and end below the threshold.
     return padded(spans, _EDGE, duration=duration)

@@ -22,10 +22,12 @@ from callaudit.transcription.transcript import (
     Recording,
     Seconds,
     Span,
+    Spans,
     SpeakerRole,
     Transcript,
     Utterance,
     Word,
+    at_pauses,
 )
 
 # Changed whenever the code of this room starts to give other words for the same sound.
@@ -202,12 +204,12 @@ def finish(
     warnings = [*layout.warnings, *cast.warnings]
     utterances = _utterances(parties, cast.roles, settings.pause)
     everything = _utterances(parties_of(layout, [channel.words for channel in written]), cast.roles, settings.pause)
-    told = redaction.Redacted(utterances, 0, ())
+    redacted = redaction.Redacted(utterances, 0, ())
     muted: list[Span] = []
     if settings.redact:
-        told = redaction.redact(told.utterances)
+        redacted = redaction.redact(redacted.utterances)
         # Words that were dropped are still in the sound.
-        muted += [*told.spans, *redaction.redact(everything).spans]
+        muted += [*redacted.spans, *redaction.redact(everything).spans]
     if dropped.total() > _MANY_DROPPED * (dropped.total() + kept) or hallucinations.is_a_failure(dropped):
         warnings.append(hallucinations.warning_of(dropped, kept))
     if audio_copy is not None:
@@ -216,7 +218,7 @@ def finish(
         write_copy(audio_copy, audio, silence=speech.padded(speech.union(late), _MUTED_MARGIN, duration=audio.duration))
     transcript = Transcript(
         call=arrival.call,
-        utterances=told.utterances,
+        utterances=redacted.utterances,
         provenance=provenance_of(engine, settings, glossary_of(arrival), arrival.source.announcements),
         recording=Recording(
             path=arrival.place,
@@ -235,18 +237,16 @@ def finish(
         music=cast.music,
         unheard=_unheard(holes, layout, cast),
         dropped_words=dropped.total(),
-        redactions=told.times,
+        redactions=redacted.times,
         warnings=tuple(warnings),
     )
     return announcements.marked(transcript, arrival.source.announcements)
 
 
-def _unheard(
-    holes: Sequence[Sequence[tuple[Span, ...]]], layout: Layout, cast: Cast
-) -> dict[SpeakerRole, tuple[Span, ...]]:
+def _unheard(holes: Sequence[Sequence[Spans]], layout: Layout, cast: Cast) -> dict[SpeakerRole, Spans]:
     """The holes of each channel by the role of who speaks there; unknown where it holds two voices."""
     roles = cast.roles if layout.voices is None else (SpeakerRole.UNKNOWN,) * len(holes)
-    left: dict[SpeakerRole, tuple[Span, ...]] = {}
+    left: dict[SpeakerRole, Spans] = {}
     for role, own in zip(roles, holes, strict=True):
         if own:
             left[role] = speech.union(left.get(role, ()), *own)
@@ -261,17 +261,6 @@ def _utterances(parties: Sequence[Party], roles: Sequence[SpeakerRole], pause: S
         for piece in at_pauses(party.words, pause)
     ]
     return tuple(sorted(said, key=lambda u: (u.start, u.channel)))
-
-
-def at_pauses(words: Sequence[Word], pause: Seconds) -> list[tuple[Word, ...]]:
-    """The words cut into utterances wherever `pause` seconds or more pass without one."""
-    pieces: list[list[Word]] = []
-    for word in words:
-        if pieces and word.start - pieces[-1][-1].end < pause:
-            pieces[-1].append(word)
-        else:
-            pieces.append([word])
-    return [tuple(piece) for piece in pieces]
 
 
 def _floor(engine: Engine, settings: TranscriptionSettings) -> float:

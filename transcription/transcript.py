@@ -4,9 +4,10 @@ Every time is in `Seconds` from the start of the recording. A time that is not k
 a guess: chat logs have no times, and a call without metadata has no date.
 """
 
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from enum import StrEnum
-from typing import Self
+from typing import Protocol, Self
 
 import msgspec
 
@@ -86,6 +87,23 @@ class Word(msgspec.Struct, frozen=True, array_like=True, gc=False):
     confidence: float | None = None
 
 
+def at_pauses(words: Iterable[Word], pause: Seconds) -> list[tuple[Word, ...]]:
+    """The words cut into utterances wherever `pause` seconds or more pass without one."""
+    pieces: list[list[Word]] = []
+    for word in words:
+        if pieces and word.start - pieces[-1][-1].end < pause:
+            pieces[-1].append(word)
+        else:
+            pieces.append([word])
+    return [tuple(piece) for piece in pieces]
+
+
+def mean_confidence(words: Iterable[float | None]) -> float | None:
+    """The mean of the confidences of words, of those that have one; None where none has."""
+    known = [confidence for confidence in words if confidence is not None]
+    return sum(known) / len(known) if known else None
+
+
 class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     """A recogniser's piece of speech of one speaker.
 
@@ -104,7 +122,6 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
     @classmethod
     def of_words(cls, words: tuple[Word, ...], *, role: SpeakerRole, channel: int | None = None) -> Self:
         """An utterance whose text, times and mean confidence come from its words (at least one)."""
-        known = [w.confidence for w in words if w.confidence is not None]
         return cls(
             role=role,
             text=" ".join(w.text for w in words),
@@ -112,7 +129,7 @@ class Utterance(msgspec.Struct, frozen=True, kw_only=True):
             end=words[-1].end,
             channel=channel,
             words=words,
-            confidence=sum(known) / len(known) if known else None,
+            confidence=mean_confidence(w.confidence for w in words),
         )
 
 
@@ -126,6 +143,24 @@ class Span(msgspec.Struct, frozen=True, array_like=True, order=True):
     def duration(self) -> Seconds:
         """Length in seconds."""
         return self.end - self.start
+
+
+class _Started(Protocol):
+    @property
+    def start(self) -> Seconds | None: ...
+
+
+def by_start(said: Sequence[_Started]) -> list[int]:
+    """Positions in order of start; what has no time stays behind what stands before it."""
+    starts: list[Seconds] = []
+    for piece in said:
+        before = starts[-1] if starts else 0.0
+        starts.append(before if piece.start is None else piece.start)
+    return sorted(range(len(said)), key=starts.__getitem__)
+
+
+Spans = tuple[Span, ...]
+"""Stretches of time; sorted and disjoint unless it is said otherwise."""
 
 
 class Provenance(msgspec.Struct, frozen=True, kw_only=True):
@@ -162,9 +197,9 @@ class Transcript(msgspec.Struct, frozen=True, kw_only=True):
     roles_from: RolesFrom = RolesFrom.UNKNOWN
     role_confidence: float | None = None
     role_evidence: str = ""
-    speech: dict[SpeakerRole, tuple[Span, ...]] = {}
-    music: dict[SpeakerRole, tuple[Span, ...]] = {}
-    unheard: dict[SpeakerRole, tuple[Span, ...]] = {}
+    speech: dict[SpeakerRole, Spans] = {}
+    music: dict[SpeakerRole, Spans] = {}
+    unheard: dict[SpeakerRole, Spans] = {}
     dropped_words: int = 0
     redactions: int = 0
     warnings: tuple[str, ...] = ()

@@ -4,26 +4,14 @@ import re
 
 import msgspec
 
-from callaudit.transcription.transcript import Seconds, SpeakerRole, Transcript, Utterance
+from callaudit.transcription.transcript import Seconds, SpeakerRole, Transcript, Utterance, by_start
 
 _SIGNAL_WORDS = frozenset(
     "ah aha alright good gotcha hm hmm huh indeed mhm mm mmm mmhmm oh ok okay really right sure uh uhhuh uhuh um wow "
     "yeah yep yes".split()
 )
 _SIGNAL_PHRASES = frozenset(
-    {
-        "got it",
-        "i see",
-        "mm hmm",
-        "uh huh",
-        "oh no",
-        "oh dear",
-        "i hear you",
-        "of course",
-        "go on",
-        "oh i see",
-        "i know",
-    }
+    "got it, i see, mm hmm, uh huh, oh no, oh dear, i hear you, of course, go on, oh i see, i know".split(", ")
 )
 # In characters, with room for commas and dots.
 _LONGEST_SIGNAL = 40
@@ -77,7 +65,7 @@ def turn_groups(utterances: tuple[Utterance, ...]) -> list[tuple[list[int], bool
 
     A recorded announcement is a turn of its own that ends nobody's.
     """
-    everything = _by_start(utterances)
+    everything = by_start(utterances)
     order = [i for i in everything if utterances[i].role is not SpeakerRole.SYSTEM]
     spoken = [utterances[i] for i in order]
     signals = {
@@ -106,22 +94,13 @@ def turn_groups(utterances: tuple[Utterance, ...]) -> list[tuple[list[int], bool
 _BREATH: Seconds = 2.0
 
 
-def _by_start(utterances: tuple[Utterance, ...]) -> list[int]:
-    """Positions in order of start; an utterance without a time stays behind the one before it."""
-    starts: list[Seconds] = []
-    for utterance in utterances:
-        before = starts[-1] if starts else 0.0
-        starts.append(before if utterance.start is None else utterance.start)
-    return sorted(range(len(utterances)), key=starts.__getitem__)
-
-
 def _is_signal_between(before: Utterance, signal: Utterance, after: Utterance) -> bool:
     if before.role is not after.role or signal.role is before.role or not is_listening_signal(signal.text):
         return False
-    if signal.start is None or before.end is None or after.start is None:
-        # Without times a short answer looks the same; only a speaker who was not asking was interrupted by nothing.
-        return not before.text.rstrip().endswith("?")
-    return after.start - before.end <= _BREATH and not before.text.rstrip().endswith("?")
+    if before.text.rstrip().endswith("?"):
+        return False
+    # Without times a short answer looks the same; only a speaker who was not asking was interrupted by nothing.
+    return signal.start is None or before.end is None or after.start is None or after.start - before.end <= _BREATH
 
 
 def _turn(index: int, utterances: tuple[Utterance, ...], group: list[int], is_signal: bool) -> Turn:

@@ -13,7 +13,7 @@ import msgspec
 from callaudit.transcription.engines import Channel, Engine, Written
 from callaudit.transcription.hallucinations import guarded
 from callaudit.transcription.speech import overlaps, total, union
-from callaudit.transcription.transcript import Seconds, Span, Word
+from callaudit.transcription.transcript import Seconds, Span, Spans, Word
 
 # So much speech in a row without a word is worth a second hearing; shorter is a breath, or a word that is timed badly.
 WORTH_HEARING: Seconds = 0.4
@@ -30,8 +30,6 @@ _NEAR: Seconds = 0.3
 _LONGEST_WORD: Seconds = 1.0
 _PER_CHARACTER: Seconds = 0.1
 _PER_DIGIT: Seconds = 0.4
-
-Spans = tuple[Span, ...]
 
 
 def without_words(spoken: Sequence[Span], words: Sequence[Word], *, shortest: Seconds = SHORTEST) -> list[Spans]:

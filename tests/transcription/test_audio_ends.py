@@ -141,8 +141,8 @@ def test_each_track_is_a_channel_in_its_own_place_and_time(tmp_path: Path, name:
 def test_long_tracks_are_kept_in_a_file_and_are_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     write_tracks(tmp_path / "a.mka", "libopus", [(0.0, tone(300, 3.0)), (0.5, tone(900, 2.0))])
     short = decode(tmp_path / "a.mka")
+    monkeypatch.setattr("callaudit.transcription.audio.sink.HELD_IN_MEMORY", 0.5)
     for module in ("decoding", "sink"):
-        monkeypatch.setattr(f"callaudit.transcription.audio.{module}.HELD_IN_MEMORY", 0.5)
         monkeypatch.setattr(f"callaudit.transcription.audio.{module}.WRITTEN_AT_ONCE", 0.7)
     # The system's folder is no place for it.
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "nowhere"))

@@ -15,8 +15,8 @@ from callaudit.transcription.errors import SetupError, Unreadable
 from callaudit.transcription.hallucinations import in_speech
 from callaudit.transcription.inbox import Arrival, arrival_of
 from callaudit.transcription.speech import union
-from callaudit.transcription.transcribe import TranscriptionSettings, at_pauses, provenance_of, transcribe
-from callaudit.transcription.transcript import Provenance, RolesFrom, Span, SpeakerRole, Transcript, Word
+from callaudit.transcription.transcribe import TranscriptionSettings, provenance_of, transcribe
+from callaudit.transcription.transcript import Provenance, RolesFrom, Span, SpeakerRole, Transcript, Word, at_pauses
 from tests.support.sound import spoken, write_sound
 
 

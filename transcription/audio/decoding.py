@@ -22,16 +22,17 @@ import msgspec
 import numpy as np
 
 from callaudit.transcription.audio.headers import FRAME_LENGTH, MOST_STEPS, TOLERANCE, Declared, declared_by
-from callaudit.transcription.audio.refusals import COPY_AGAIN, Absurd, not_audio, refused, too_long, truncated, unopened
-from callaudit.transcription.audio.sink import (
-    _MOST_CHANNELS,
-    HELD_IN_MEMORY,
-    WRITTEN_AT_ONCE,
-    Samples,
-    Sink,
-    nameless,
-    write,
+from callaudit.transcription.audio.refusals import (
+    COPY_AGAIN,
+    Absurd,
+    no_samples,
+    not_audio,
+    refused,
+    too_long,
+    truncated,
+    unopened,
 )
+from callaudit.transcription.audio.sink import MOST_CHANNELS, WRITTEN_AT_ONCE, Kept, Samples, Sink
 from callaudit.transcription.errors import Unreadable
 from callaudit.transcription.possible import LONGEST
 from callaudit.transcription.transcript import Seconds
@@ -99,24 +100,22 @@ def decode(path: Path, *, sample_rate: int = 16000, spill: Path | None = None) -
             raise Unreadable(
                 "empty_file", f"{path.name}: the file is empty (0 bytes)", why=str(path), tries=(COPY_AGAIN,)
             )
-        declared = declared_by(source, size)
-        if declared.absurd is not None:
-            raise refused(path, declared.absurd) from declared.absurd
         try:
-            container = _opened(source, declared)
-        except (av.FFmpegError, ValueError, OSError) as error:
-            raise unopened(path, source, size) from error
-        with container:
-            if not container.streams.audio:
-                raise not_audio(path, f"a {container.format.name} file with no sound track")
-            if container.duration is not None and container.duration / av.time_base > LONGEST:
-                raise refused(path, too_long(container.duration / av.time_base))
+            declared = declared_by(source, size)
             try:
+                container = _opened(source, declared)
+            except (av.FFmpegError, ValueError, OSError) as error:
+                raise unopened(path, source, size) from error
+            with container:
+                if not container.streams.audio:
+                    raise not_audio(path, f"a {container.format.name} file with no sound track")
+                if container.duration is not None and container.duration / av.time_base > LONGEST:
+                    raise too_long(container.duration / av.time_base)
                 sound, heard = _read(container, sample_rate, spill)
-            except Absurd as absurd:
-                raise refused(path, absurd) from absurd
-            except (av.FFmpegError, ValueError) as error:
-                raise not_audio(path, f"its header says what no recorder writes ({error})") from error
+        except Absurd as absurd:
+            raise refused(path, absurd) from absurd
+        except (av.FFmpegError, ValueError) as error:
+            raise not_audio(path, f"its header says what no recorder writes ({error})") from error
     _refuse_if_incomplete(path, declared, heard)
     return sound
 
@@ -129,13 +128,9 @@ def declared_duration(path: Path) -> Seconds | None:
     import av  # noqa: PLC0415  Only who needs it waits for it.
 
     try:
-        with path.open("rb") as source:
-            declared = declared_by(source, path.stat().st_size)
-            if declared.absurd is not None:
-                return None
-            with _opened(source, declared) as container:
-                return None if container.duration is None else container.duration / av.time_base
-    except (OSError, ValueError, av.FFmpegError):
+        with path.open("rb") as source, _opened(source, declared_by(source, path.stat().st_size)) as container:
+            return None if container.duration is None else container.duration / av.time_base
+    except (OSError, ValueError, av.FFmpegError, Absurd):
         return None
 
 
@@ -213,7 +208,8 @@ class _Track:
         if self.heard.container in _DECLARES_DURATION and stream.duration is not None and stream.time_base is not None:
             self.heard.declared = float(stream.duration * stream.time_base)
         says = None if container.duration is None else container.duration / av.time_base
-        self.sink = Sink(sample_rate, mixed=not alone, spill=spill, expected=says)
+        self.sink = Sink(Kept(sample_rate, spill=spill, expected=says), mixed=not alone)
+        self._sample_rate = sample_rate
         # PyAV finds no context for a codec that it cannot decode, whatever its stubs say.
         if stream.codec_context is None:
             raise Absurd("not_audio", "its header names a way of writing sound that nothing here can read")
@@ -246,7 +242,7 @@ class _Track:
     def close(self) -> Samples:
         """The sound of the track."""
         samples = self.sink.close()
-        self.heard.seconds = samples.shape[1] / self.sink.sample_rate
+        self.heard.seconds = samples.shape[1] / self._sample_rate
         if self.heard.container not in _HOLES_ARE_NORMAL:
             self.heard.seconds -= self.sink.holes
             self.heard.lost = max(self.heard.lost, self.sink.holes)
@@ -258,8 +254,8 @@ def _read(container: "InputContainer", sample_rate: int, spill: Path | None) -> 
     import av  # noqa: PLC0415  Only who needs it waits for it.
 
     streams = container.streams.audio
-    if len(streams) > _MOST_CHANNELS:
-        raise Absurd("unsupported_channels", f"{len(streams)} sound tracks; a call has at most {_MOST_CHANNELS}")
+    if len(streams) > MOST_CHANNELS:
+        raise Absurd("unsupported_channels", f"{len(streams)} sound tracks; a call has at most {MOST_CHANNELS}")
     tracks = {s.index: _Track(container, s, sample_rate, alone=len(streams) == 1, spill=spill) for s in streams}
     for packet in _packets(container, streams):
         tracks[packet.stream.index].take(packet)
@@ -272,11 +268,9 @@ def _read(container: "InputContainer", sample_rate: int, spill: Path | None) -> 
         last = max(range(len(heard)), key=lambda n: delays[n] + heard[n].seconds)
         if heard[last].declared is None:
             heard[last].declared = container.duration / av.time_base - delays[last]
-    samples = (
-        sounds[0]
-        if len(sounds) == 1
-        else _side_by_side(sounds, [round(d * sample_rate) for d in delays], sample_rate, spill)
-    )
+    samples = sounds[0]
+    if len(sounds) > 1:
+        samples = _side_by_side(sounds, [round(d * sample_rate) for d in delays], sample_rate, spill)
     first = next(iter(tracks.values()))
     rate = max(track.sink.source_rate for track in tracks.values())
     return Audio(samples=samples, sample_rate=sample_rate, source_rate=rate, codec=first.codec.name), heard
@@ -288,13 +282,10 @@ def _side_by_side(sounds: list[Samples], delays: list[int], sample_rate: int, sp
     if length > LONGEST * sample_rate:
         raise too_long(length / sample_rate)
     block = round(WRITTEN_AT_ONCE * sample_rate)
-    pieces = (_piece(sounds, delays, start, min(block, length - start)) for start in range(0, length, block))
-    if length <= HELD_IN_MEMORY * sample_rate:
-        return np.concatenate(list(pieces) or [np.zeros((len(sounds), 0), np.float32)], axis=1)
-    with nameless(spill, 4 * len(sounds) * length) as file:
-        for piece in pieces:
-            write(file, piece, spill)
-        return np.asarray(np.memmap(file, np.float32, mode="r", shape=(length, len(sounds)))).T
+    together = Kept(sample_rate, spill=spill, expected=length / sample_rate)
+    for start in range(0, length, block):
+        together.take(_piece(sounds, delays, start, min(block, length - start)))
+    return together.close(len(sounds))
 
 
 def _piece(sounds: list[Samples], delays: list[int], start: int, length: int) -> Samples:
@@ -336,12 +327,8 @@ def _refuse_if_incomplete(path: Path, declared: Declared, tracks: list[_Heard]) 
         if longest.undecodable and longest.container in {"mp3", "aac"}:
             # These two have no header of their own: any bytes can look like the start of a frame.
             raise not_audio(path, f"it looks like {longest.container}, but none of its frames can be decoded")
-        raise Unreadable(
-            "no_samples",
-            f"{path.name}: a {longest.container} file without any sound in it",
-            why=f"{path}: the header is there, the samples are not",
-            tries=(COPY_AGAIN, "check the recorder: it opened the file but wrote nothing"),
-        )
+        found = f"a {longest.container} file without any sound in it"
+        raise no_samples(path, found, why="the header is there, the samples are not")
     if declared.seconds is not None and longest.seconds < declared.seconds - TOLERANCE:
         raise truncated(path, declared.seconds, longest.seconds, declared.by)
     for heard in tracks:
@@ -368,6 +355,3 @@ def _refuse_if_cut(path: Path, declared: Declared, heard: _Heard) -> None:
             heard.seconds,
             f"{heard.lost:.1f} s in the middle cannot be decoded",
         )
-
-
-# What files declare about themselves.

@@ -33,13 +33,12 @@ class Declared(msgspec.Struct):
     seconds_per_frame: float = 0.0
     seconds: Seconds | None = None
     broken_off: str = ""
-    absurd: Absurd | None = None
     end: int | None = None
     has_more: bool = False
 
 
 def declared_by(source: IO[bytes], size: int) -> Declared:
-    """The promise in the file's own header, read without decoding anything."""
+    """The promise in the file's own header, read without decoding anything. Raises `Absurd`."""
     head = source.read(12)
     if head == _W64_START or (head[:4] in {b"RIFF", b"RF64"} and head[8:12] == b"WAVE"):
         return _declared_by_wav(source, size, _W64 if head == _W64_START else _RIFF)
@@ -60,19 +59,8 @@ _UNKNOWN_SIZE = 0x7FFF0000
 
 # What writers put behind the sound, and tags that no chunk announces.
 _NO_SOUND = (
-    b"TAG",
-    b"ID3",
-    b"APETAGEX",
-    b"LYRICS",
-    b"LIST",
-    b"INFO",
-    b"id3 ",
-    b"ID3 ",
-    b"bext",
-    b"iXML",
-    b"cue ",
-    b"fact",
-)
+    b"TAG", b"ID3", b"APETAGEX", b"LYRICS", b"LIST", b"INFO", b"id3 ", b"ID3 ", b"bext", b"iXML", b"cue ", b"fact"
+)  # fmt: skip
 _ANOTHER = (b"data", b"RIFF", b"RF64", b"riff", b"FORM", b"OggS", b"fLaC")
 
 
@@ -112,12 +100,12 @@ def _declared_by_wav(source: IO[bytes], size: int, form: _Chunks) -> Declared:
         # No file is longer than it is, whatever a header says.
         position = min(behind + length + -length % form.align, size)
     else:
-        return Declared(absurd=Absurd("not_audio", f"more than {_MOST_CHUNKS:,} chunks in a WAV file"))
+        raise Absurd("not_audio", f"more than {_MOST_CHUNKS:,} chunks in a WAV file")
     if not found.end:
         return Declared(end=min(position, size))
     what = _left_over(source, size, position, enough=TOLERANCE * found.byte_rate)
     if what == "another":
-        return Declared(absurd=_second((found.end - found.start) / found.byte_rate if found.byte_rate else 0.0))
+        raise _second((found.end - found.start) / found.byte_rate if found.byte_rate else 0.0)
     if what == "sound":
         return Declared(has_more=True)
     return Declared(
@@ -189,7 +177,7 @@ def _declared_by_pieces(source: IO[bytes], size: int, head: bytes) -> Declared:
         pieces += 1
         indexes += piece[4:8] == b"moov"
         if indexes > 1 or piece[:4] == head[:4] in {b"FORM", b"caff"}:
-            return Declared(absurd=_second())
+            raise _second()
         if head[:4] == b"FORM":
             length = 8 + int.from_bytes(piece[4:8], "big")
             length += length % 2
@@ -205,9 +193,9 @@ def _declared_by_pieces(source: IO[bytes], size: int, head: bytes) -> Declared:
             short = int.from_bytes(piece[:4], "big")
             length = int.from_bytes(piece[8:16], "big") if short == 1 else short or size - position
             if piece[4:8] == b"moov" and position + length > size:
-                return Declared(absurd=Absurd("truncated", "the recording is cut off inside its index (moov)"))
+                raise Absurd("truncated", "the recording is cut off inside its index (moov)")
         position = min(position + max(8, length), size)
-    return Declared(absurd=Absurd("not_audio", f"more than {_MOST_CHUNKS:,} small pieces in its container"))
+    raise Absurd("not_audio", f"more than {_MOST_CHUNKS:,} small pieces in its container")
 
 
 def _declared_by_ogg(source: IO[bytes], size: int) -> Declared:
@@ -215,13 +203,11 @@ def _declared_by_ogg(source: IO[bytes], size: int) -> Declared:
     start = max(0, size - 65_307)
     source.seek(start)
     tail = source.read()
-    at = tail.rfind(b"OggS")
-    if at < 0 or len(tail) < at + 27:
-        return Declared(broken_off="the last Ogg page is incomplete")
-    lacing = tail[at + 27 : at + 27 + tail[at + 26]]
-    if len(tail) < at + 27 + tail[at + 26] + sum(lacing):
-        return Declared(broken_off="the last Ogg page is incomplete")
-    return Declared()
+    page = tail[max(0, tail.rfind(b"OggS")) :]
+    # Behind 27 bytes stand the lengths of the pieces of the page, as many as the last of these bytes says.
+    if page.startswith(b"OggS") and len(page) >= 27 and len(page) >= 27 + page[26] + sum(page[27 : 27 + page[26]]):
+        return Declared()
+    return Declared(broken_off="the last Ogg page is incomplete")
 
 
 _ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
@@ -239,14 +225,14 @@ def _declared_by_asf(source: IO[bytes], size: int) -> Declared:
             all_bytes, played, wait = (int.from_bytes(piece[at : at + 8], "little") for at in (40, 64, 80))
             source.seek(min(all_bytes, size))
             if source.read(16) == _ASF_HEADER:
-                return Declared(absurd=_second())
+                raise _second()
             # A recorder that streams says that it knows no length.
             is_live = piece[88] & 1
             # In units of 100 ns, with the wait before playing, which is in milliseconds.
             seconds = played / 1e7 - wait / 1e3
-            return (
-                Declared() if is_live or seconds <= 0 else Declared(by="the length in the ASF header", seconds=seconds)
-            )
+            if is_live or seconds <= 0:
+                break
+            return Declared(by="the length in the ASF header", seconds=seconds)
         if length < 24:
             break
         position = min(position + length, size)
@@ -304,11 +290,6 @@ def _mpeg_frame(head: bytes) -> _MpegFrame | None:
     return _MpegFrame(samples // 8 * kilobits * 1000 // sample_rate + (head[2] >> 1 & 1), samples, sample_rate)
 
 
-def _mp3_frame_length(head: bytes) -> int | None:
-    frame = _mpeg_frame(head)
-    return frame.length if frame else None
-
-
 def _adts_frame_length(head: bytes) -> int | None:
     """Length is only in bytes 4 to 6; the sync word alone tells a frame from a tag (ISO 13818-7)."""
     return 7 if len(head) >= 2 and head[0] == 0xFF and head[1] & 0xF6 == 0xF0 else None
@@ -325,7 +306,7 @@ def _amr_frame_length(table: tuple[int, ...], head: bytes) -> int | None:
 
 
 FRAME_LENGTH: dict[str, Callable[[bytes], int | None]] = {
-    "mp3": _mp3_frame_length,
+    "mp3": lambda head: frame.length if (frame := _mpeg_frame(head)) else None,
     "aac": _adts_frame_length,
     "amrnb": lambda head: _amr_frame_length(_AMR_NB, head),
     "amrwb": lambda head: _amr_frame_length(_AMR_WB, head),

@@ -54,17 +54,18 @@ def not_audio(path: Path, why: str) -> Unreadable:
     )
 
 
+def no_samples(path: Path, found: str, *, why: str) -> Unreadable:
+    """The file is of a recorder that wrote no sound into it."""
+    tries = (COPY_AGAIN, "check the recorder: it opened the file but wrote nothing")
+    return Unreadable("no_samples", f"{path.name}: {found}", why=f"{path}: {why}", tries=tries)
+
+
 def unopened(path: Path, source: IO[bytes], size: int) -> Unreadable:
     """Why no library opens the file, by its first bytes."""
     source.seek(0)
     head = source.read(16)
     if head[:4] in {b"RIFF", b"RF64"} and head[8:12] == b"WAVE":
-        return Unreadable(
-            "no_samples",
-            f"{path.name}: a WAV header without any sound behind it",
-            why=f"{path}: {size} bytes",
-            tries=(COPY_AGAIN, "check the recorder: it opened the file but wrote nothing"),
-        )
+        return no_samples(path, "a WAV header without any sound behind it", why=f"{size} bytes")
     if head[4:8] == b"ftyp":
         return truncated(path, None, 0.0, "an MP4 file without its index (moov), which recorders write last")
     if head[:4] in {b"fLaC", b"OggS", b"\x1a\x45\xdf\xa3"} or head[:5] == b"#!AMR":

@@ -59,12 +59,12 @@ def find(model: str, weights_folder: Path | None = None) -> Weights | None:
         return Weights(name=path.stem, path=path) if path else None
     url = _published().get(model)
     if url is None:
-        path = next((p for p in _in(weights_folder, f"{model}.pt") if p.is_file()), None)
+        path = _on_disk(weights_folder, f"{model}.pt")
         return Weights(name=model, path=path) if path else None
-    path = next((p for p in _in(weights_folder, _file_name(url)) if p.is_file()), None)
+    path = _on_disk(weights_folder, _file_name(url))
     if path is None:
         return _packaged(weights_folder) if model == tiny.MODEL else None
-    if weights_file.sha256_of(path) != _published_sha256(url):
+    if not _is_published(path, url):
         raise EngineUnavailable(
             f"the Whisper weights {path.name} are not the published ones",
             why=f"{path}: another sha256; a download that was cut off looks like this",
@@ -93,8 +93,8 @@ def fetch(model: str, weights_folder: Path | None = None, *, timeout: Seconds | 
             why=f"there are {', '.join(_published())}",
             tries=("callaudit models fetch base.en",),
         )
-    found = next((p for p in _in(weights_folder, _file_name(url)) if p.is_file()), None)
-    if found and weights_file.sha256_of(found) == _published_sha256(url):
+    found = _on_disk(weights_folder, _file_name(url))
+    if found and _is_published(found, url):
         return found
     target = found or (weights_folder or _cache()) / _file_name(url)
     return weights_file.fetch(url, target, expected=_published_sha256(url), timeout=timeout)
@@ -105,8 +105,8 @@ def weights_on_disk(weights_folder: Path | None = None) -> dict[str, Path | None
     check_installed()
     where: dict[str, Path | None] = {}
     for model, url in _published().items():
-        path = next((p for p in _in(weights_folder, _file_name(url)) if p.is_file()), None)
-        where[model] = path if path and weights_file.sha256_of(path) == _published_sha256(url) else None
+        path = _on_disk(weights_folder, _file_name(url))
+        where[model] = path if path and _is_published(path, url) else None
     return where
 
 
@@ -160,6 +160,14 @@ def _missing(model: str, weights_folder: Path | None) -> EngineUnavailable:
 
 def _in(weights_folder: Path | None, name: str) -> tuple[Path, ...]:
     return tuple(folder / name for folder in (weights_folder, _cache()) if folder is not None)
+
+
+def _on_disk(weights_folder: Path | None, name: str) -> Path | None:
+    return next((path for path in _in(weights_folder, name) if path.is_file()), None)
+
+
+def _is_published(path: Path, url: str) -> bool:
+    return weights_file.sha256_of(path) == _published_sha256(url)
 
 
 def _cache() -> Path:

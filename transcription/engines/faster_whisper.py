@@ -23,7 +23,6 @@ from callaudit.transcription.transcript import Provenance, Seconds, Word
 _SAMPLE_RATE = 16000
 _BATCH_CPU, _BATCH_GPU = 8, 32
 _TEMPERATURES = (0.0, 0.4, 0.8)
-_BEAM = 5
 _REPETITIVE = 2.4
 _IMPROBABLE = -1.0
 _NO_SPEECH = 0.6
@@ -34,65 +33,39 @@ _PROMPT_TOKENS = 223
 _SLOT: Seconds = 60.0
 
 
-def ready(
-    model: str = "base.en",
-    *,
-    weights_folder: Path | None = None,
-    language: str = "en",
-    batch: int = 0,
-    threads: int = 0,
-    quantise: bool = False,
-    beam: int = _BEAM,
-) -> "FasterWhisper":
-    """The engine for `model`: a folder, the name of one in `weights_folder`, or a size in Hugging Face's cache.
-
-    tiny.en is also found in its package (`transcription.engines.tiny`). Nothing is downloaded. Raises
-    `EngineUnavailable`.
-    """
-    _check_installed()
-    if Path(model).name.endswith(".en") and language not in {"en", "auto"}:
-        raise EngineUnavailable(
-            f"the Whisper model {Path(model).name} only knows English, not {language!r}",
-            why=f"language = {language!r}",
-            tries=(f'model = "{model.removesuffix(".en")}"', 'language = "en"'),
-        )
-    folder, notice = _find(model, weights_folder), ""
-    if folder is None and model == tiny.MODEL:
-        folder, notice = tiny.folder(), tiny.NOTICE
-    if folder is None:
-        raise _missing(model, weights_folder)
-    return FasterWhisper(
-        folder,
-        model=model,
-        notice=notice,
-        language=language,
-        batch=batch,
-        threads=threads,
-        quantise=quantise,
-        beam=beam,
-    )
-
-
 class FasterWhisper:
     """One converted model, loaded when the first words are wanted.
 
-    The settings are those of `Whisper`; and `beam` texts are followed at once for each window.
+    `model` is a folder, the name of one in `weights_folder`, or a size in Hugging Face's cache; tiny.en is also found
+    in its package (`transcription.engines.tiny`). Nothing is downloaded. Raises `EngineUnavailable`. The other settings
+    are those of `Whisper`; and `beam` texts are followed at once for each window.
     """
 
     takes_glossary = True
 
     def __init__(
         self,
-        folder: Path,
+        model: str = "base.en",
         *,
-        model: str,
-        notice: str = "",
+        weights_folder: Path | None = None,
         language: str = "en",
         batch: int = 0,
         threads: int = 0,
         quantise: bool = False,
-        beam: int = _BEAM,
+        beam: int = 5,
     ) -> None:
+        _check_installed()
+        if Path(model).name.endswith(".en") and language not in {"en", "auto"}:
+            raise EngineUnavailable(
+                f"the Whisper model {Path(model).name} only knows English, not {language!r}",
+                why=f"language = {language!r}",
+                tries=(f'model = "{model.removesuffix(".en")}"', 'language = "en"'),
+            )
+        folder, notice = _find(model, weights_folder), ""
+        if folder is None and model == tiny.MODEL:
+            folder, notice = tiny.folder(), tiny.NOTICE
+        if folder is None:
+            raise _missing(model, weights_folder)
         self._folder = folder
         self.model = model
         self._language = language
@@ -134,12 +107,12 @@ class FasterWhisper:
         for n, channel in enumerate(heard):
             groups.setdefault((languages[n], channel.glossary), []).append(n)
         for (language, glossary), channels in groups.items():
-            way = {"language": language, "beam_size": self._beam, "initial_prompt": _prompt(model, glossary)}
+            options = {"language": language, "beam_size": self._beam, "initial_prompt": _prompt(model, glossary)}
             all_places = [(n, window) for n in channels for window in cut[n]]
             for first in range(0, len(all_places), self.batch):
                 places = all_places[first : first + self.batch]
                 sounds = [sound_of(heard[n], window) for n, window in places]
-                for (n, window), said in zip(places, _batch_words(model, sounds, way), strict=True):
+                for (n, window), said in zip(places, _batch_words(model, sounds, options), strict=True):
                     words[n] += moved_back(said, window)
         return [Written(said, language) for said, language in zip(words, languages, strict=True)]
 
@@ -170,6 +143,8 @@ class FasterWhisper:
         return [best.get(channel.call) for channel in heard]
 
 
+ready = FasterWhisper
+
 _COMPUTE = {
     ("cpu", False): "float32",
     ("cpu", True): "int8",
@@ -178,7 +153,7 @@ _COMPUTE = {
 }
 
 
-def _batch_words(model: Any, sounds: Sequence[Samples], way: dict[str, Any]) -> list[list[Word]]:  # noqa: ANN401  Its library has no types.
+def _batch_words(model: Any, sounds: Sequence[Samples], options: dict[str, Any]) -> list[list[Word]]:  # noqa: ANN401  Its library has no types.
     """The words of each window, with times in it."""
     from faster_whisper import BatchedInferencePipeline  # noqa: PLC0415  Only who needs it waits for it.
 
@@ -197,18 +172,18 @@ def _batch_words(model: Any, sounds: Sequence[Samples], way: dict[str, Any]) -> 
         word_timestamps=True,
         without_timestamps=False,
         temperature=0.0,
-        **way,
+        **options,
     )
     written: list[list[Any]] = [[] for _ in sounds]
     for segment in segments:
         written[int(segment.start // _SLOT) - 1].append(segment)
     return [
-        _alone(model, sound, way) if any(map(_must_be_tried_again, found)) else _words(found, before=n * _SLOT)
+        _alone(model, sound, options) if any(map(_must_be_tried_again, found)) else _words(found, before=n * _SLOT)
         for n, (sound, found) in enumerate(zip(sounds, written, strict=True), 1)
     ]
 
 
-def _alone(model: Any, sound: Samples, way: dict[str, Any]) -> list[Word]:  # noqa: ANN401  The library has no types.
+def _alone(model: Any, sound: Samples, options: dict[str, Any]) -> list[Word]:  # noqa: ANN401  The library has no types.
     """The words of one window by the library's usual way, from cold to warm; the same lots each time."""
     import ctranslate2  # noqa: PLC0415  Only who needs it waits for it.
 
@@ -219,7 +194,7 @@ def _alone(model: Any, sound: Samples, way: dict[str, Any]) -> list[Word]:  # no
         condition_on_previous_text=False,
         best_of=1,
         temperature=_TEMPERATURES,
-        **way,
+        **options,
     )
     return _words(list(segments), before=0.0)
 

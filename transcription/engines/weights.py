@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 from functools import lru_cache
-from hashlib import sha256
+from hashlib import file_digest
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -66,11 +66,8 @@ def _not_fetched(target: Path, url: str, reason: str) -> EngineUnavailable:
 
 @lru_cache(maxsize=16)
 def _sha256_of(path: Path, _size: int, _changed: int) -> str:
-    digest = sha256()
     with path.open("rb") as file:
-        while block := file.read(1 << 20):
-            digest.update(block)
-    return digest.hexdigest()
+        return file_digest(file, "sha256").hexdigest()
 
 
 def _download(url: str, part: Path) -> None:

@@ -25,7 +25,7 @@ from callaudit.transcription.exports.deepgram import DEEPGRAM
 from callaudit.transcription.exports.hugging_face import HUGGING_FACE
 from callaudit.transcription.exports.plain import PLAIN
 from callaudit.transcription.exports.rev_ai import REV_AI
-from callaudit.transcription.exports.roles import Roles, roles_of, roster
+from callaudit.transcription.exports.roles import Roles, names_of, roles_of
 from callaudit.transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape
 from callaudit.transcription.exports.transcribe import TRANSCRIBE
 from callaudit.transcription.exports.transcribe_calls import TRANSCRIBE_CALLS
@@ -34,7 +34,7 @@ from callaudit.transcription.exports.whisper import WHISPER
 from callaudit.transcription.exports.whisper_cpp import WHISPER_CPP
 from callaudit.transcription.language import code_of, shared
 from callaudit.transcription.possible import check_length
-from callaudit.transcription.speakers.naming import name_two, wording_of_texts
+from callaudit.transcription.speakers.naming import Named, name_two, wording_of_texts
 from callaudit.transcription.speech import union
 from callaudit.transcription.transcript import (
     EXPORT,
@@ -44,10 +44,12 @@ from callaudit.transcription.transcript import (
     RolesFrom,
     Seconds,
     Span,
+    Spans,
     SpeakerRole,
     Transcript,
     Utterance,
     Word,
+    by_start,
 )
 
 # Changed whenever the code of this room starts to read other words, roles, times or languages from the same file.
@@ -119,7 +121,7 @@ def unknown_shape(path: Path, content: bytes) -> Unreadable:
 def contact_of(path: Path) -> str:
     """The contact's own id in an export, "" where it has none. Raises `Unreadable` as `read_export` does."""
     shape, seen = _export_in(path, _bytes(path))
-    with _told(path, shape):
+    with _with_place(path, shape):
         return shape.contact(seen)
 
 
@@ -149,12 +151,12 @@ def read_export(
     speakers = speakers or {}
     files = tuple(by_speaker) or (("", path),)
     contents = [_bytes(file) for _, file in files]
-    known = Known(pause=pause, roster=roster(call, speakers))
+    known = Known(pause=pause, names=names_of(call, speakers))
     shapes: list[str] = []
     exports: list[Export] = []
     for (label, file), content in zip(files, contents, strict=True):
         shape, seen = _export_in(file, content)
-        with _told(file, shape):
+        with _with_place(file, shape):
             export = shape.read(seen, known)
         shapes.append(shape.name)
         exports.append(_labelled(export, label) if label else export)
@@ -173,12 +175,13 @@ def read_export(
     )
     own_channels = all(export.own_channels for export in exports)
     roles, warnings = _roles(said, shapes[0], call, speakers, apart=own_channels or bool(by_speaker))
-    guess = _named_by_words(said) if not roles.by_label else None
+    labels, in_order = sorted({piece.speaker for piece in said}), [said[n] for n in by_start(said)]
+    guess = _named_by_words(in_order, labels) if not roles.by_label else None
     if guess is not None:
-        roles, warnings = Roles(by_label=guess.by_label, unknown=()), []
-    channels = {label: n for n, label in enumerate(sorted({p.speaker for p in said}))} if own_channels else {}
-    utterances = tuple([_utterance(piece, roles, channels.get(piece.speaker)) for piece in _in_order(said)])
-    told = redaction.redact(utterances) if redact else redaction.Redacted(utterances, 0, ())
+        roles, warnings = Roles(by_label=dict(zip(labels, guess.roles, strict=True)), unknown=()), []
+    channels = {label: n for n, label in enumerate(labels)} if own_channels else {}
+    utterances = tuple([_utterance(piece, roles, channels.get(piece.speaker)) for piece in in_order])
+    redacted = redaction.redact(utterances) if redact else redaction.Redacted(utterances, 0, ())
     is_known = not roles.unknown
     timed = own_channels and is_known
     if any(export.masked for export in exports):
@@ -187,7 +190,7 @@ def read_export(
         warnings.append(f"when each party speaks is taken from the times in the {shapes[0]} export, not from sound")
     transcript = Transcript(
         call=call,
-        utterances=told.utterances,
+        utterances=redacted.utterances,
         provenance=Provenance(
             engine=shapes[0],
             model=next((export.model for export in exports if export.model), ""),
@@ -213,10 +216,10 @@ def read_export(
         ),
         language=shared([code_of(export.language) for export in exports]),
         roles_from=RolesFrom.GUESSED if guess else RolesFrom.LABELS if is_known else RolesFrom.UNKNOWN,
-        role_confidence=guess.confidence if guess else 1.0 if is_known else None,
+        role_confidence=round(guess.confidence, 3) if guess else 1.0 if is_known else None,
         role_evidence=guess.evidence if guess else "",
         speech=_speech(said, roles) if timed else {},
-        redactions=told.times,
+        redactions=redacted.times,
         warnings=tuple(warnings),
     )
     return announcements.marked(transcript, announced)
@@ -257,17 +260,13 @@ def _forward(path: Path, piece: Said) -> Said:
 
 def _in_order_of_time(path: Path, text: str, start: Seconds, end: Seconds) -> tuple[Seconds, Seconds]:
     if start - end >= _STEP_BACK:
-        raise _backwards(path, text, start, end)
+        raise Unreadable(
+            "export_unparsable",
+            f"{path.name}: words that end before they start",
+            why=f"{path}: “{text[:60]}” from {start:g} to {end:g} s",
+            tries=("export the transcript again",),
+        )
     return min(start, end), max(start, end)
-
-
-def _backwards(path: Path, text: str, start: Seconds, end: Seconds) -> Unreadable:
-    return Unreadable(
-        "export_unparsable",
-        f"{path.name}: words that end before they start",
-        why=f"{path}: “{text[:60]}” from {start:g} to {end:g} s",
-        tries=("export the transcript again",),
-    )
 
 
 _TEXT_START = re.compile(r"\s*[\[{]|\s*WEBVTT|\s*(?:\d+\s*\n\s*)?\d+:\d")
@@ -369,8 +368,8 @@ def _export_in(path: Path, content: bytes) -> tuple[Shape, Content]:
 
 
 @contextmanager
-def _told(path: Path, shape: Shape) -> Iterator[None]:
-    """What is wrong with an export of a known shape, told with its file and field."""
+def _with_place(path: Path, shape: Shape) -> Iterator[None]:
+    """Turns what is wrong inside an export into `Unreadable` that names its file and its shape."""
     try:
         yield
     except Flaw as flaw:
@@ -413,25 +412,13 @@ def _roles(
     return roles, [f"{' and '.join([*unsaid, *unnamed])}: roles unknown; see speakers in the source's settings"]
 
 
-class _Guess(msgspec.Struct, frozen=True):
-    """Two labels named by what they say."""
-
-    by_label: Mapping[str, SpeakerRole]
-    confidence: float
-    evidence: str
-
-
-def _named_by_words(said: Sequence[Said]) -> _Guess | None:
+def _named_by_words(said: Sequence[Said], labels: Sequence[str]) -> Named | None:
     """The roles of exactly two speakers of whom nothing is known, where their words are sure enough."""
-    labels = sorted({piece.speaker for piece in said})
     if len(labels) != 2 or "" in labels:
         return None
-    ordered = _in_order(said)
-    first, second = (wording_of_texts((p.text, p.start) for p in ordered if p.speaker == label) for label in labels)
+    first, second = (wording_of_texts((p.text, p.start) for p in said if p.speaker == label) for label in labels)
     named = name_two(first, second)
-    if SpeakerRole.UNKNOWN in named.roles:
-        return None
-    return _Guess(dict(zip(labels, named.roles, strict=True)), round(named.confidence, 3), named.evidence)
+    return None if SpeakerRole.UNKNOWN in named.roles else named
 
 
 def _is_one_mix(said: Sequence[Said]) -> bool:
@@ -441,15 +428,6 @@ def _is_one_mix(said: Sequence[Said]) -> bool:
         words.setdefault(piece.speaker, []).extend(piece.text.casefold().split())
     heard = list(words.values())
     return len(heard) == 2 and heard[0] == heard[1] and len(heard[0]) >= _SAME_MIX
-
-
-def _in_order(said: Sequence[Said]) -> list[Said]:
-    """By start; what has none stays behind the piece before it."""
-    starts: list[Seconds] = []
-    for piece in said:
-        before = starts[-1] if starts else 0.0
-        starts.append(before if piece.start is None else piece.start)
-    return [said[n] for n in sorted(range(len(said)), key=starts.__getitem__)]
 
 
 def _utterance(piece: Said, roles: Roles, channel: int | None) -> Utterance:
@@ -474,13 +452,13 @@ def _to_millis(time: Seconds | None) -> Seconds | None:
     return None if time is None else round(time, 3)
 
 
-def _speech(said: Sequence[Said], roles: Roles) -> dict[SpeakerRole, tuple[Span, ...]]:
+def _speech(said: Sequence[Said], roles: Roles) -> dict[SpeakerRole, Spans]:
     """When each party speaks, where every piece of both has a time; nothing otherwise."""
     spans: dict[SpeakerRole, list[Span]] = {}
     for piece in said:
         own = spans.setdefault(roles.by_label[piece.speaker], [])
         if piece.words:
-            own += _without_pauses(piece.words)
+            own += [Span(word.start, word.end) for word in piece.words]
         elif piece.start is None or piece.end is None:
             return {}
         else:
@@ -488,19 +466,6 @@ def _speech(said: Sequence[Said], roles: Roles) -> dict[SpeakerRole, tuple[Span,
     return {
         role: union(spans[role], gap=_CLOSURE) for role in (SpeakerRole.AGENT, SpeakerRole.CUSTOMER) if role in spans
     }
-
-
-def _without_pauses(words: Sequence[Word]) -> list[Span]:
-    """Where the words of one piece are spoken, in their order."""
-    spans: list[Span] = []
-    start, end = words[0].start, words[0].end
-    for word in words:
-        if word.start > end + _CLOSURE or word.start < start:
-            spans.append(Span(start, end))
-            start, end = word.start, word.end
-        elif word.end > end:
-            end = word.end
-    return [*spans, Span(start, end)]
 
 
 def _duration(exports: Sequence[Export]) -> Seconds | None:

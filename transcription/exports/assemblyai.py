@@ -8,7 +8,6 @@ them. A transcript may be an error, with its reason.
 import msgspec
 
 from callaudit.transcription.exports.shape import (
-    Content,
     Export,
     Known,
     Millis,
@@ -18,13 +17,14 @@ from callaudit.transcription.exports.shape import (
     Time,
     failed,
     from_millis,
+    of_json,
     said_in_words,
     unfinished,
 )
 from callaudit.transcription.transcript import Word
 
 
-class _Word(msgspec.Struct, gc=False):
+class _Word(msgspec.Struct):
     text: str
     start: Millis
     end: Millis
@@ -33,13 +33,7 @@ class _Word(msgspec.Struct, gc=False):
     channel: str | int | None = None
 
 
-class _Utterance(msgspec.Struct):
-    text: str
-    start: Millis
-    end: Millis
-    confidence: Share | None = None
-    speaker: str | None = None
-    channel: str | int | None = None
+class _Utterance(_Word):
     words: list[_Word] = []
 
 
@@ -56,11 +50,7 @@ class _File(msgspec.Struct):
     redact_pii: bool | None = None
 
 
-_DECODER = msgspec.json.Decoder(_File)
-
-
-def _read(content: Content, known: Known) -> Export:
-    file = _DECODER.decode(content.text)
+def _read(file: _File, known: Known) -> Export:
     if file.status == "error":
         raise failed(file.error or "no reason given")
     if file.status != "completed":
@@ -110,7 +100,7 @@ ASSEMBLYAI = Shape(
     name="AssemblyAI",
     known_by="JSON with id, status, and audio_duration, utterances or error",
     recognises=lambda c: c.has("id", "status") and (c.has("audio_duration") or c.has("utterances") or c.has("error")),
-    read=_read,
+    read=of_json(_File, _read),
     piece=("text", "start", "end", "speaker", "confidence", "words"),
     around=(b'{"id":"","status":"completed","utterances":[', b"]}"),
 )

@@ -7,7 +7,18 @@ asked for; the best of its hypotheses comes first. Words are those of the lexica
 
 import msgspec
 
-from callaudit.transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape, Share, Token, timed
+from callaudit.transcription.exports.shape import (
+    Export,
+    Flaw,
+    Known,
+    Said,
+    Shape,
+    Share,
+    Token,
+    numbered,
+    of_json,
+    timed,
+)
 from callaudit.transcription.language import shared
 from callaudit.transcription.transcript import Seconds
 
@@ -70,11 +81,7 @@ class _File(msgspec.Struct, rename="camel"):
     duration_milliseconds: float | None = None
 
 
-_DECODER = msgspec.json.Decoder(_File)
-
-
-def _read(content: Content, _: Known) -> Export:
-    file = _DECODER.decode(content.text)
+def _read(file: _File, _: Known) -> Export:
     phrases = [p for p in (file.recognized_phrases or file.phrases or []) if _was_heard(p)]
     several = len({phrase.channel for phrase in phrases}) > 1
     length = file.duration_milliseconds
@@ -103,9 +110,8 @@ def _said(phrase: _Phrase, several: bool) -> Said:
     best = phrase.n_best[0] if phrase.n_best else None
     spoken = (best.display_words or best.words if best else phrase.words) or []
     start, end = phrase.times
-    number = phrase.channel if several else phrase.speaker
     return Said(
-        speaker="" if number is None else str(number),
+        speaker=numbered(phrase.channel if several else phrase.speaker),
         text=(best.display or best.lexical) if best else phrase.text,
         start=start,
         end=end,
@@ -118,7 +124,7 @@ AZURE = Shape(
     name="Azure Speech",
     known_by="JSON with recognizedPhrases, or with combinedPhrases and phrases",
     recognises=lambda c: c.has("recognizedPhrases") or c.has("combinedPhrases", "phrases"),
-    read=_read,
+    read=of_json(_File, _read),
     piece=("recognitionStatus", "nBest"),
     around=(b'{"recognizedPhrases":[', b"]}"),
 )

@@ -49,13 +49,13 @@ def _seconds(parts: tuple[str | None, ...]) -> Seconds:
 def _read(content: Content, known: Known) -> Export:
     cues = _collapsed(_cues(content.text.decode("utf-8")))
     unmarked = [cue for cue in cues if not _VOICE.search("\n".join(cue.lines))]
-    marked = iter(pieces_of([[_plain(line) for line in cue.lines if _plain(line)] for cue in unmarked], known.roster))
+    marked = iter(pieces_of([[_plain(line) for line in cue.lines if _plain(line)] for cue in unmarked], known.names))
     said: list[tuple[_Cue, Piece]] = []
     for cue in cues:
         voices = _voices("\n".join(cue.lines))
         said += [(cue, piece) for piece in (voices or next(marked))]
     labels = frozenset(label for _, (label, _) in said if label)
-    check_nothing_left([piece for _, piece in said], labels, known.roster)
+    check_nothing_left([piece for _, piece in said], labels, known.names)
     return Export(
         said=tuple(Said(speaker=label, text=text, start=cue.start, end=cue.end) for cue, (label, text) in said)
     )
@@ -113,15 +113,16 @@ def _without_notes(lines: list[str]) -> list[str]:
 def _collapsed(cues: list[_Cue]) -> list[_Cue]:
     """The cues, those that show the same words with another of them highlighted as one."""
     kept: list[_Cue] = []
-    at = -1
+    at, spoken = -1, ""
     for cue in cues:
         shown = "\n".join(cue.lines)
+        before, spoken = spoken, _plain(shown)
         found = _HIGHLIGHT.search(shown)
         here = len(_plain(shown[: found.start()])) if found is not None else -1
         last = kept[-1] if kept else None
         # The highlight moves on, or is off between two words; where it begins anew, the words are said anew.
         moves_on = here > at or here < 0 <= at
-        same = last is not None and abs(cue.start - last.end) <= _NO_GAP and _plain(shown) == _shown(last)
+        same = last is not None and abs(cue.start - last.end) <= _NO_GAP and spoken == before
         if last is not None and same and moves_on:
             last.end = cue.end
             at = max(at, here)
@@ -129,10 +130,6 @@ def _collapsed(cues: list[_Cue]) -> list[_Cue]:
             kept.append(_Cue(cue.start, cue.end, cue.lines))
             at = here
     return kept
-
-
-def _shown(cue: _Cue) -> str:
-    return _plain("\n".join(cue.lines))
 
 
 def _voices(text: str) -> list[Piece]:

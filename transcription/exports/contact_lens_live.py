@@ -8,15 +8,12 @@ whole later, as a `Transcript`; the same turn may come more than once, under the
 
 import msgspec
 
-from callaudit.transcription.exports.contact_lens import ROLES
-from callaudit.transcription.exports.shape import Content, Export, Flaw, Known, Millis, Said, Shape, failed, from_millis
+from callaudit.transcription.exports.amazon import Turn, check_is_voice
+from callaudit.transcription.exports.shape import Content, Export, Flaw, Known, Shape, failed
 
 
-class _Turn(msgspec.Struct, rename="pascal"):
+class _Turn(Turn, rename="pascal", kw_only=True):
     id: str
-    begin_offset_millis: Millis
-    end_offset_millis: Millis
-    content: str
     participant_id: str = ""
     participant_role: str = ""
 
@@ -54,25 +51,11 @@ def _read(content: Content, _: Known) -> Export:
             "some pages of the segments are missing: NextToken names further ones",
             tries=("fetch every page (follow NextToken)", "put the pages into one file as a JSON list"),
         )
-    wrong = next((page.channel for page in pages if page.channel != "VOICE"), None)
-    if wrong is not None:
-        raise Flaw(
-            "export_unusable",
-            f"Channel is {wrong!r}: only voice contacts are calls",
-            tries=("leave chats and e-mails out of the folder",),
-        )
+    for page in pages:
+        check_is_voice(page.channel)
     turns = {s.transcript.id: s.transcript for page in pages for s in page.segments if s.transcript is not None}
     return Export(
-        said=tuple(
-            Said(
-                speaker=turn.participant_role or turn.participant_id,
-                role=ROLES.get(turn.participant_role or turn.participant_id),
-                text=turn.content,
-                start=from_millis(turn.begin_offset_millis),
-                end=from_millis(turn.end_offset_millis),
-            )
-            for turn in turns.values()
-        ),
+        said=tuple(turn.said(turn.participant_role or turn.participant_id) for turn in turns.values()),
         own_channels=True,
         language=next((page.language_code for page in pages if page.language_code), None),
     )

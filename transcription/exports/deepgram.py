@@ -7,7 +7,17 @@ answered, not when the call was.
 
 import msgspec
 
-from callaudit.transcription.exports.shape import Content, Export, Known, Said, Shape, Share, Time, said_in_words
+from callaudit.transcription.exports.shape import (
+    Export,
+    Known,
+    Said,
+    Shape,
+    Share,
+    Time,
+    numbered,
+    of_json,
+    said_in_words,
+)
 from callaudit.transcription.language import shared
 from callaudit.transcription.transcript import Word
 
@@ -63,13 +73,11 @@ class _File(msgspec.Struct):
     metadata: _Metadata
 
 
-_DECODER = msgspec.json.Decoder(_File)
 _CHANNEL = msgspec.json.Decoder(_Channel)
 _DETECTED = msgspec.json.Decoder(_Detected)
 
 
-def _read(content: Content, known: Known) -> Export:
-    file = _DECODER.decode(content.text)
+def _read(file: _File, known: Known) -> Export:
     several = len(file.results.channels) > 1 or len({u.channel for u in file.results.utterances or ()}) > 1
     if file.results.utterances:
         said = [_said(utterance, several) for utterance in file.results.utterances]
@@ -77,7 +85,7 @@ def _read(content: Content, known: Known) -> Export:
         said = []
         for number, channel in enumerate(map(_CHANNEL.decode, file.results.channels)):
             spoken = channel.alternatives[0].words if channel.alternatives else []
-            labelled = [(str(number) if several else _speaker(w.speaker), _word(w)) for w in spoken]
+            labelled = [(numbered(number if several else w.speaker), _word(w)) for w in spoken]
             said += said_in_words(labelled, known.pause)
     return Export(
         said=tuple(said),
@@ -90,17 +98,13 @@ def _read(content: Content, known: Known) -> Export:
 
 def _said(utterance: _Utterance, several: bool) -> Said:
     return Said(
-        speaker=str(utterance.channel) if several else _speaker(utterance.speaker),
+        speaker=numbered(utterance.channel if several else utterance.speaker),
         text=utterance.transcript,
         start=utterance.start,
         end=utterance.end,
         words=tuple([_word(w) for w in utterance.words]),
         confidence=utterance.confidence,
     )
-
-
-def _speaker(number: int | None) -> str:
-    return "" if number is None else str(number)
 
 
 def _word(word: _Word) -> Word:
@@ -111,7 +115,7 @@ DEEPGRAM = Shape(
     name="Deepgram",
     known_by="JSON with metadata and results, and in the results channels with alternatives",
     recognises=lambda c: c.has("metadata") and c.inside("results", "channels") and c.inside("results", "alternatives"),
-    read=_read,
+    read=of_json(_File, _read),
     piece=("start", "channel", "transcript"),
     around=(b'{"metadata":{},"results":{"channels":[],"utterances":[', b"]}}"),
 )

@@ -7,7 +7,7 @@ A chunk has two times in seconds, the last of which may be null at the end of th
 
 import msgspec
 
-from callaudit.transcription.exports.shape import Content, Export, Known, Said, Shape, Time, Token, said_in_words
+from callaudit.transcription.exports.shape import Export, Known, Said, Shape, Time, Token, of_json, said_in_words
 
 _Times = tuple[Time | None, Time | None]
 
@@ -24,34 +24,21 @@ class _File(msgspec.Struct):
     speakers: list[_Chunk] | None = None
 
 
-_DECODER = msgspec.json.Decoder(_File)
-
-
-def _read(content: Content, known: Known) -> Export:
-    file = _DECODER.decode(content.text)
-    chunks = file.speakers or file.chunks
+def _read(file: _File, known: Known) -> Export:
     language = next((chunk.language for chunk in file.chunks if chunk.language), None)
-    if chunks and all(len(chunk.text.split()) <= 1 for chunk in chunks):
-        words = [(chunk.speaker or "", _word(chunk)) for chunk in chunks if chunk.text.strip()]
+    chunks = [(c.speaker or "", c.text, *(c.timestamp or (None, None))) for c in file.speakers or file.chunks]
+    if chunks and all(len(text.split()) <= 1 for _, text, _, _ in chunks):
+        words = [(who, Token(text.strip(), start, end)) for who, text, start, end in chunks if text.strip()]
         return Export(said=tuple(said_in_words(words, known.pause)), language=language)
-    return Export(said=tuple(_said(chunk) for chunk in chunks), language=language)
-
-
-def _word(chunk: _Chunk) -> Token:
-    start, end = chunk.timestamp or (None, None)
-    return Token(chunk.text.strip(), start, end)
-
-
-def _said(chunk: _Chunk) -> Said:
-    start, end = chunk.timestamp or (None, None)
-    return Said(speaker=chunk.speaker or "", text=chunk.text, start=start, end=end)
+    said = tuple(Said(speaker=who, text=text, start=start, end=end) for who, text, start, end in chunks)
+    return Export(said=said, language=language)
 
 
 HUGGING_FACE = Shape(
     name="Hugging Face",
     known_by="JSON with text, and chunks that have a timestamp",
     recognises=lambda c: c.has("text") and c.inside("chunks", "timestamp"),
-    read=_read,
+    read=of_json(_File, _read),
     piece=("timestamp", "text"),
     around=(b'{"text":"","chunks":[', b"]}"),
 )

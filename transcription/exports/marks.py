@@ -1,7 +1,7 @@
 """Who speaks, as the lines of captions and plain text mark it: `Name: words`, `[Name]: words`, `(Name)` and their kin.
 
 A colon also stands in ordinary speech ("the answer is: no") and brackets hold noises ("[laughter]"). So a mark counts
-only where it cannot be anything else: its label recurs, is in the roster, is a number or a name that a machine gives
+only where it cannot be anything else: its label recurs, is a known name, is a number or a name that a machine gives
 ("SPEAKER_00"), or is written as a name of several words. A mark that is left inside the words is an error: whose words
 follow it is not certain.
 """
@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import msgspec
 
-from callaudit.transcription.exports.shape import Flaw, folded
+from callaudit.transcription.exports.shape import Flaw, comparable
 
 _CHANGE = re.compile(r"\s*(?:>>+|[-\u2013\u2014](?=\s?\S))\s*")
 _BRACKETED = re.compile(r"[\[(]\s*([^\[\]()\n]{1,60}?)\s*[\])]\s*(:?)(?:\s+|$)")
@@ -42,28 +42,31 @@ class _Mark(msgspec.Struct, frozen=True):
     bare: bool = False
 
 
+_Marks = Sequence[Sequence[_Mark | None]]
+"""The mark of each line of each cue, None for a line without."""
+
 Piece = tuple[str, str]
 """A label ("" for nobody) and what is said."""
 
 
-def pieces_of(cues: Sequence[Sequence[str]], roster: frozenset[str], *, goes_on: bool = False) -> list[list[Piece]]:
+def pieces_of(cues: Sequence[Sequence[str]], names: frozenset[str], *, goes_on: bool = False) -> list[list[Piece]]:
     """For each cue, given as its lines without tags, who says what in it: several speakers are several pieces.
 
     A line without a mark goes on with the line before it in its cue. A cue without one goes on with the cue before it
     where the file labels only changes of the speaker (no label is repeated while its speaker goes on), or where it
     always `goes_on`.
     """
-    accepted = _accepted(cues, roster)
-    carries = goes_on or _labels_changes_only(cues, accepted)
+    marks = [[_mark(line) for line in lines] for lines in cues]
+    accepted = _accepted(marks, names)
+    carries = goes_on or _labels_changes_only(marks, accepted)
     given: list[list[Piece]] = []
     speaker = ""
-    for lines in cues:
+    for lines, marked in zip(cues, marks, strict=True):
         dialogue = sum(_CHANGE.match(line) is not None for line in lines) > 1
         if not carries:
             speaker = ""
         cue: list[tuple[str, list[str]]] = []
-        for line in lines:
-            mark = _mark(line)
+        for line, mark in zip(lines, marked, strict=True):
             sign = _CHANGE.match(line)
             if mark is not None and mark.label in accepted and _counts(mark, accepted[mark.label]):
                 speaker = mark.label
@@ -79,9 +82,9 @@ def pieces_of(cues: Sequence[Sequence[str]], roster: frozenset[str], *, goes_on:
     return [[(label, text) for label, text in cue if text] for cue in given]
 
 
-def check_nothing_left(said: Sequence[Piece], labels: frozenset[str], roster: frozenset[str]) -> None:
+def check_nothing_left(said: Sequence[Piece], labels: frozenset[str], known: frozenset[str]) -> None:
     """Raises `Flaw` for a time code or somebody's mark inside what is said: it would be taken for words."""
-    names = sorted({name for name in {*labels, *roster} if len(name) > 1 and not name.isdecimal()}, key=len)
+    names = sorted({name for name in {*labels, *known} if len(name) > 1 and not name.isdecimal()}, key=len)
     either = "|".join(re.escape(name).replace(r"\ ", r"\s+") for name in reversed(names))
     marked = re.compile(rf"(?<!\w)(?:{either})\s?:(?=\s|$)|[\[(](?:{either})[\])]", re.IGNORECASE) if names else None
     for _, text in said:
@@ -115,30 +118,27 @@ def _mark(line: str) -> _Mark | None:
     return _Mark(" ".join(match[1].split()), text[match.end() :].strip()) if match is not None else None
 
 
-def _accepted(cues: Sequence[Sequence[str]], roster: frozenset[str]) -> dict[str, bool]:
+def _accepted(marks: _Marks, names: frozenset[str]) -> dict[str, bool]:
     """The labels that name speakers, and whether that is certain of each without its recurring."""
-    marks = [mark for cue in cues for line in cue if (mark := _mark(line)) is not None]
-    times = Counter(mark.label for mark in marks if not _is_note(mark))
+    times = Counter(mark.label for cue in marks for mark in cue if mark is not None and not _is_note(mark))
     sure = {
-        label: folded(label) in roster or _MACHINE.fullmatch(label) is not None or _is_full_name(label)
+        label: comparable(label) in names or _MACHINE.fullmatch(label) is not None or _is_full_name(label)
         for label in times
     }
     accepted = {label: certain for label, certain in sure.items() if certain or times[label] > 1}
-    firsts = [
-        mark.label if mark is not None and not mark.bare else "" for mark in (_mark(cue[0]) for cue in cues if cue)
-    ]
+    firsts = [cue[0].label if cue[0] is not None and not cue[0].bare else "" for cue in marks if cue]
     if len(set(firsts)) > 1 and all(label in accepted or (label and _is_name(label)) for label in firsts):
         # Every cue begins with a name and a colon, so what is named but once is a speaker too.
         accepted |= dict.fromkeys(set(firsts) - accepted.keys(), False)
-    return accepted | dict.fromkeys(_always_bracketed(cues), True)
+    return accepted | dict.fromkeys(_always_bracketed(marks), True)
 
 
-def _always_bracketed(cues: Sequence[Sequence[str]]) -> set[str]:
+def _always_bracketed(marks: _Marks) -> set[str]:
     """The labels of a file of which every cue begins with one in brackets: noises do not come so regularly."""
-    begun = [mark for cue in cues if cue and (mark := _mark(cue[0])) is not None]
-    marks = [mark for mark in begun if mark.bare and mark.rest and not _is_note(mark)]
-    times = Counter(mark.label for mark in marks)
-    regular = len(marks) == len(cues) and len(times) > 1 and min(times.values()) > 1
+    firsts = [cue[0] for cue in marks if cue and cue[0] is not None]
+    labels = [mark.label for mark in firsts if mark.bare and mark.rest and not _is_note(mark)]
+    times = Counter(labels)
+    regular = len(labels) == len(marks) and len(times) > 1 and min(times.values()) > 1
     return set(times) if regular else set()
 
 
@@ -150,7 +150,7 @@ def _counts(mark: _Mark, certain: bool) -> bool:
 
 
 def _is_note(mark: _Mark) -> bool:
-    return mark.bare and (not _NOTES.isdisjoint(folded(mark.label).replace("_", " ").split()))
+    return mark.bare and (not _NOTES.isdisjoint(comparable(mark.label).replace("_", " ").split()))
 
 
 def _is_name(label: str) -> bool:
@@ -163,8 +163,6 @@ def _is_full_name(label: str) -> bool:
     return 2 <= len(words) <= 4 and all(word[0].isupper() and not word.isupper() for word in words)
 
 
-def _labels_changes_only(cues: Sequence[Sequence[str]], accepted: dict[str, bool]) -> bool:
-    marks = [mark for cue in cues for line in cue if (mark := _mark(line)) is not None and mark.label in accepted]
-    labels = [mark.label for mark in marks]
-    changes = all(before != after for before, after in pairwise(labels))
-    return len(labels) >= _CUSTOM_SHOWS and changes
+def _labels_changes_only(marks: _Marks, accepted: dict[str, bool]) -> bool:
+    labels = [mark.label for cue in marks for mark in cue if mark is not None and mark.label in accepted]
+    return len(labels) >= _CUSTOM_SHOWS and all(before != after for before, after in pairwise(labels))

@@ -10,7 +10,7 @@ from collections import Counter
 from callaudit.transcription.exports.captions import seconds_of
 from callaudit.transcription.exports.marks import Piece, check_nothing_left, pieces_of
 from callaudit.transcription.exports.roles import PARTIES
-from callaudit.transcription.exports.shape import Content, Export, Known, Said, Shape, folded
+from callaudit.transcription.exports.shape import Content, Export, Known, Said, Shape, comparable
 from callaudit.transcription.transcript import Seconds
 
 _STAMP = r"(?:\d{1,2}:)?[0-5]?\d:[0-5]\d(?:[.,]\d{1,3})?"
@@ -38,7 +38,7 @@ def _is_dialogue(content: Content) -> bool:
         return False
     pieces = _pieces(_lines(text), frozenset())
     times = Counter(label for label, _ in pieces)
-    parties = all(folded(label) in PARTIES for label in times)
+    parties = all(comparable(label) in PARTIES for label in times)
     # "Date: today" over a table of fields is no turn: nobody in it speaks twice.
     return len(times) > 1 and pieces[0][0] != "" and (parties or times.most_common(1)[0][1] > 1)
 
@@ -51,8 +51,8 @@ def _pieces(lines: list[tuple[Seconds | None, str]], names: frozenset[str]) -> l
 
 def _read(content: Content, known: Known) -> Export:
     lines = _lines(content.text.decode("utf-8"))
-    pieces = _pieces(lines, known.roster)
-    check_nothing_left(pieces, frozenset(label for label, _ in pieces if label), known.roster)
+    pieces = _pieces(lines, known.names)
+    check_nothing_left(pieces, frozenset(label for label, _ in pieces if label), known.names)
     return Export(
         said=tuple(
             Said(speaker=label, text=text, start=time) for (time, _), (label, text) in zip(lines, pieces, strict=True)

@@ -8,7 +8,6 @@ Between the words stand elements for punctuation and spaces, without times; what
 import msgspec
 
 from callaudit.transcription.exports.shape import (
-    Content,
     Export,
     Flaw,
     Known,
@@ -17,6 +16,8 @@ from callaudit.transcription.exports.shape import (
     Share,
     Time,
     Token,
+    numbered,
+    of_json,
     said_in_words,
 )
 
@@ -43,17 +44,14 @@ class _File(msgspec.Struct):
     monologues: list[_Monologue]
 
 
-_DECODER = msgspec.json.Decoder(_File)
-
-
-def _read(content: Content, known: Known) -> Export:
-    said = [piece for one in _DECODER.decode(content.text).monologues for piece in _said(one, known)]
+def _read(file: _File, known: Known) -> Export:
+    said = [piece for one in file.monologues for piece in _said(one, known)]
     return Export(said=tuple(said))
 
 
 def _said(monologue: _Monologue, known: Known) -> list[Said]:
-    number = "" if monologue.speaker is None else str(monologue.speaker)
-    speaker = (monologue.speaker_info.display_name if monologue.speaker_info else None) or number
+    name = monologue.speaker_info.display_name if monologue.speaker_info else None
+    speaker = name or numbered(monologue.speaker)
     words: list[Token] = []
     apart = True
     for element in monologue.elements:
@@ -77,7 +75,7 @@ REV_AI = Shape(
     name="Rev.ai",
     known_by="JSON with monologues that have elements",
     recognises=lambda c: c.inside("monologues", "elements"),
-    read=_read,
+    read=of_json(_File, _read),
     piece=("speaker", "elements"),
     around=(b'{"monologues":[', b"]}"),
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 
 import msgspec
 
-from callaudit.transcription.exports.shape import folded
+from callaudit.transcription.exports.shape import comparable
 from callaudit.transcription.transcript import Call, SpeakerRole
 
 # In a source's `speakers`, for every label that is not named.
@@ -33,17 +33,17 @@ def roles_of(labels: Iterable[str], *, shape: str, call: Call, speakers: Mapping
     A number or a letter alone never says who speaks, and "" (nobody named) never gets a role.
     """
     heard = sorted(set(labels))
-    named = {folded(label): role for label, role in speakers.items() if label != ANYONE_ELSE}
-    mine = folded(shape) + " "
+    named = {comparable(label): role for label, role in speakers.items() if label != ANYONE_ELSE}
+    mine = comparable(shape) + " "
     named |= {label.removeprefix(mine): role for label, role in named.items() if label.startswith(mine)}
     # Their ids would do as well, were they not numbers: so are channels.
     people = {
-        folded(name): role
+        comparable(name): role
         for name, role in ((call.customer_name, SpeakerRole.CUSTOMER), (call.agent_name, SpeakerRole.AGENT))
         if name
     }
     known = {**PARTIES, **people, **named}
-    by_label = {label: known[folded(label)] for label in heard if label and folded(label) in known}
+    by_label = {label: known[comparable(label)] for label in heard if label and comparable(label) in known}
     if ANYONE_ELSE in speakers:
         by_label = {**{label: speakers[ANYONE_ELSE] for label in heard if label}, **by_label}
     parties = [label for label in heard if by_label.get(label) is not SpeakerRole.SYSTEM]
@@ -55,7 +55,7 @@ def roles_of(labels: Iterable[str], *, shape: str, call: Call, speakers: Mapping
     return Roles(by_label=by_label, unknown=tuple(label for label in heard if label not in by_label))
 
 
-def roster(call: Call, speakers: Mapping[str, SpeakerRole]) -> frozenset[str]:
-    """The names that may stand before what somebody says, in `folded` form."""
+def names_of(call: Call, speakers: Mapping[str, SpeakerRole]) -> frozenset[str]:
+    """The names that may stand before what somebody says, in `comparable` form."""
     people = (call.agent_name, call.customer_name, *speakers, *PARTIES)
-    return frozenset(folded(name) for name in people if name and name != ANYONE_ELSE)
+    return frozenset(comparable(name) for name in people if name and name != ANYONE_ELSE)

@@ -2,11 +2,11 @@
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import msgspec
 
-from callaudit.transcription.transcript import Seconds, SpeakerRole, Word
+from callaudit.transcription.transcript import Seconds, SpeakerRole, Word, mean_confidence
 
 Time = Annotated[float, msgspec.Meta(ge=0)]
 """Seconds from the start, as JSON's own number."""
@@ -14,6 +14,8 @@ Share = Annotated[float, msgspec.Meta(ge=0, le=1)]
 """A confidence, as JSON's own number."""
 Millis = Annotated[int, msgspec.Meta(ge=0)]
 """Milliseconds from the start."""
+
+_File = TypeVar("_File")
 
 
 class Said(msgspec.Struct, frozen=True, kw_only=True):
@@ -76,11 +78,11 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
     """What is known from elsewhere when an export is read.
 
     - `pause`: seconds of silence that end an utterance where the export marks none.
-    - `roster`: names of people who may speak in the call, in `folded` form.
+    - `names`: names of people who may speak in the call, in `comparable` form.
     """
 
     pause: Seconds = 0.7
-    roster: frozenset[str] = frozenset()
+    names: frozenset[str] = frozenset()
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
@@ -102,6 +104,12 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
     around: tuple[bytes, bytes] = (b"", b"")
 
 
+def of_json(form: type[_File], read: Callable[[_File, Known], Export]) -> Callable[[Content, Known], Export]:
+    """The `read` of a shape in JSON: `form` has the fields that are read, and `read` makes the export of them."""
+    decoder = msgspec.json.Decoder(form)
+    return lambda content, known: read(decoder.decode(content.text), known)
+
+
 class Flaw(Exception):
     """An export of a known shape that cannot be used; `code` is what reports count by, `why` says more than `what`."""
 
@@ -113,9 +121,14 @@ class Flaw(Exception):
         self.tries = tries
 
 
-def folded(label: str) -> str:
+def comparable(label: str) -> str:
     """A label or a name as it is compared: case and spaces do not matter."""
     return " ".join(label.casefold().split())
+
+
+def numbered(speaker: int | None) -> str:
+    """The label of a speaker or a channel that has a number, "" where it has none."""
+    return "" if speaker is None else str(speaker)
 
 
 def unfinished(status: str) -> Flaw:
@@ -199,14 +212,13 @@ def said_in_words(words: Iterable[tuple[str, Token | Word]], pause: Seconds) -> 
 
 def of_words(words: Sequence[Token | Word], *, speaker: str) -> Said:
     """One piece of speech made of its words alone (at least one); it has words only where all of them have times."""
-    known = [w.confidence for w in words if w.confidence is not None]
     return Said(
         speaker=speaker,
         text=" ".join(w.text for w in words),
         start=next((w.start for w in words if w.start is not None), None),
         end=next((w.end for w in reversed(words) if w.end is not None), None),
         words=timed(words),
-        confidence=sum(known) / len(known) if known else None,
+        confidence=mean_confidence(w.confidence for w in words),
     )
 
 

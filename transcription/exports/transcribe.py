@@ -8,12 +8,12 @@ confidences are text, times in seconds. There are no turns, only items; punctuat
 import msgspec
 
 from callaudit.transcription.exports.shape import (
-    Content,
     Export,
     Known,
     Shape,
     Token,
     failed,
+    of_json,
     said_in_words,
     seconds,
     share,
@@ -71,11 +71,7 @@ class _File(msgspec.Struct):
     status: str = "COMPLETED"
 
 
-_DECODER = msgspec.json.Decoder(_File)
-
-
-def _read(content: Content, known: Known) -> Export:
-    file = _DECODER.decode(content.text)
+def _read(file: _File, known: Known) -> Export:
     if file.status == "FAILED":
         raise failed("its status is 'FAILED'")
     if file.status != "COMPLETED":
@@ -139,7 +135,7 @@ TRANSCRIBE = Shape(
     name="Transcribe",
     known_by="JSON with results, and in them transcripts and items",
     recognises=lambda c: c.inside("results", "transcripts") and c.inside("results", "items"),
-    read=_read,
+    read=of_json(_File, _read),
     piece=("alternatives", "type"),
     around=(b'{"results":{"transcripts":[],"items":[', b"]}}"),
 )

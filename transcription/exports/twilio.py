@@ -9,8 +9,19 @@ from itertools import pairwise
 
 import msgspec
 
-from callaudit.transcription.exports.shape import Content, Export, Flaw, Known, Said, Shape, seconds, share
-from callaudit.transcription.transcript import Word
+from callaudit.transcription.exports.shape import (
+    Content,
+    Export,
+    Flaw,
+    Known,
+    Said,
+    Shape,
+    Token,
+    numbered,
+    seconds,
+    share,
+    timed,
+)
 
 
 class _Word(msgspec.Struct, gc=False):
@@ -65,20 +76,14 @@ def _read(content: Content, _: Known) -> Export:
 
 
 def _said(sentence: _Sentence, place: str) -> Said:
-    words: list[Word] = []
-    for spoken in sentence.words or ():
-        start = seconds(spoken.start_time, f"{place}.words.start_time")
-        end = seconds(spoken.end_time, f"{place}.words.end_time")
-        if start is None or end is None:
-            words = []  # A word without its time: none of the sentence's words can be placed.
-            break
-        words.append(Word(spoken.word, start, end))
+    starts, ends = f"{place}.words.start_time", f"{place}.words.end_time"
+    words = [Token(w.word, seconds(w.start_time, starts), seconds(w.end_time, ends)) for w in sentence.words or ()]
     return Said(
-        speaker="" if sentence.media_channel is None else str(sentence.media_channel),
+        speaker=numbered(sentence.media_channel),
         text=sentence.transcript,
         start=seconds(sentence.start_time, f"{place}.start_time"),
         end=seconds(sentence.end_time, f"{place}.end_time"),
-        words=tuple(words),
+        words=timed(words),
         confidence=share(sentence.confidence, f"{place}.confidence"),
     )
 

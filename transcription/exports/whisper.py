@@ -8,7 +8,6 @@ align ("2014.") without times. `avg_logprob` is no confidence of the words, so w
 import msgspec
 
 from callaudit.transcription.exports.shape import (
-    Content,
     Export,
     Flaw,
     Known,
@@ -17,10 +16,11 @@ from callaudit.transcription.exports.shape import (
     Share,
     Time,
     Token,
+    of_json,
     said_in_words,
     timed,
 )
-from callaudit.transcription.transcript import Seconds
+from callaudit.transcription.transcript import Seconds, mean_confidence
 
 
 class _Word(msgspec.Struct, gc=False):
@@ -48,11 +48,7 @@ class _File(msgspec.Struct):
     language: str | None = None
 
 
-_DECODER = msgspec.json.Decoder(_File)
-
-
-def _read(content: Content, known: Known) -> Export:
-    file = _DECODER.decode(content.text)
+def _read(file: _File, known: Known) -> Export:
     said = [piece for segment in file.segments for piece in _said(segment, known.pause)]
     # Whisper's times drift in silence, and a channel of one party is mostly silence: they are not when it speaks.
     return Export(said=tuple(said), own_channels=False, duration=file.duration, language=file.language)
@@ -69,15 +65,15 @@ def _said(segment: _Segment, pause: Seconds) -> list[Said]:
                 tries=("export the transcript again, with words and speakers",),
             )
         return said_in_words(zip(labels, words, strict=True), pause)
-    known = [w.confidence for w in timed(words) if w.confidence is not None]
+    placed = timed(words)
     return [
         Said(
             speaker=labels[0] if labels else segment.speaker or "",
             text=segment.text,
             start=segment.start,
             end=segment.end,
-            words=timed(words),
-            confidence=sum(known) / len(known) if known else None,
+            words=placed,
+            confidence=mean_confidence(w.confidence for w in placed),
         )
     ]
 
@@ -105,7 +101,7 @@ WHISPER = Shape(
     name="Whisper",
     known_by="JSON with segments, and beside them text, language or word_segments",
     recognises=lambda c: c.has("segments") and any(c.has(k) for k in ("text", "language", "word_segments")),
-    read=_read,
+    read=of_json(_File, _read),
     piece=("start", "end", "text"),
     around=(b'{"text":"","segments":[', b"]}"),
 )

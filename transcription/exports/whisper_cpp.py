@@ -7,7 +7,7 @@ its times are Whisper's, so they are not when each party speaks. Tokens are part
 
 import msgspec
 
-from callaudit.transcription.exports.shape import Content, Export, Known, Millis, Said, Shape, from_millis
+from callaudit.transcription.exports.shape import Export, Known, Millis, Said, Shape, from_millis, of_json
 
 _UNSURE = "?"
 
@@ -37,11 +37,7 @@ class _File(msgspec.Struct):
     result: _Result | None = None
 
 
-_DECODER = msgspec.json.Decoder(_File)
-
-
-def _read(content: Content, _: Known) -> Export:
-    file = _DECODER.decode(content.text)
+def _read(file: _File, _: Known) -> Export:
     return Export(
         said=tuple(
             Said(
@@ -61,7 +57,7 @@ WHISPER_CPP = Shape(
     name="whisper.cpp",
     known_by="JSON with a transcription whose segments have offsets",
     recognises=lambda c: c.inside("transcription", "offsets"),
-    read=_read,
+    read=of_json(_File, _read),
     piece=("offsets", "text"),
     around=(b'{"transcription":[', b"]}"),
 )

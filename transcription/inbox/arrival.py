@@ -95,11 +95,13 @@ def local_copy(arrival: Arrival) -> Iterator[Path]:
     if not arrival.key:
         yield arrival.path
         # What was heard is stored under the fingerprint that the scan took.
-        if not arrival.by_speaker and _digest(arrival) != arrival.sha256:
-            raise _changed(arrival, "it was replaced by another while this run went on")
+        if not arrival.by_speaker:
+            _check_unchanged(arrival)
         return
     try:
-        _fetch_again(arrival)
+        # What the scan kept is there already.
+        if not arrival.path.exists():
+            _fetch_again(arrival)
         yield arrival.path
     finally:
         arrival.path.unlink(missing_ok=True)
@@ -135,22 +137,24 @@ def quarantined(
 
 
 def _fetch_again(arrival: Arrival) -> None:
-    """What the scan kept is there already."""
-    if arrival.path.exists():
-        return
     try:
         digest = fetch(storage_of(arrival.source), arrival.key, arrival.path)
     except OSError as error:
         raise _not_fetched(arrival, str(error).partition("\n")[0]) from error
     if digest != arrival.sha256 and not arrival.by_speaker:
-        raise _not_fetched(arrival, "it was replaced by another while this run went on")
+        raise _not_fetched(arrival, _REPLACED)
 
 
-def _digest(arrival: Arrival) -> str:
+_REPLACED = "it was replaced by another while this run went on"
+
+
+def _check_unchanged(arrival: Arrival) -> None:
     try:
-        return sha256_of(arrival.path)
+        digest = sha256_of(arrival.path)
     except OSError as error:
         raise _changed(arrival, f"it went away while this run went on: {error.strerror}") from error
+    if digest != arrival.sha256:
+        raise _changed(arrival, _REPLACED)
 
 
 def _changed(arrival: Arrival, found: str) -> Unreadable:

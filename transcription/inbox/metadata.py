@@ -166,12 +166,7 @@ def _place(metadata: Metadata, name: str, otherwise: str) -> str:
 def read_sidecar(storage: Storage, sidecar: Found, source: Source) -> Mapping[str, Any]:
     """The one object, row or element of a sidecar file. Raises `Unreadable`."""
     place = storage.place(sidecar.path)
-    try:
-        content = read_small(storage, sidecar.path, most=_MOST_BYTES)
-    except OSError as error:
-        raise not_readable(sidecar.name, place, error) from error
-    if len(content) > _MOST_BYTES:
-        raise unparsable(place, f"more than {_MOST_BYTES >> 20} MB are no metadata of one call")
+    content = _content(storage, sidecar, f"more than {_MOST_BYTES >> 20} MB are no metadata of one call")
     ending = sidecar.name.lower().rpartition(".")[2]
     if ending == "xml":
         return _xml(content, place)
@@ -192,18 +187,23 @@ def read_sidecar(storage: Storage, sidecar: Found, source: Source) -> Mapping[st
 def read_table(storage: Storage, table: Found, source: Source) -> list[tuple[str, Row]]:
     """Each row of a table with the recording that it names, rows with a flaw included. Raises `Unreadable`."""
     place = storage.place(table.path)
-    try:
-        content = read_small(storage, table.path, most=_MOST_BYTES)
-    except OSError as error:
-        raise not_readable(table.name, place, error) from error
-    if len(content) > _MOST_BYTES:
-        raise unparsable(place, f"it holds more than {_MOST_BYTES >> 20} MB; split it")
+    content = _content(storage, table, f"it holds more than {_MOST_BYTES >> 20} MB; split it")
     column = source.fields[RECORDING]
     rows = _rows(content, place, (column,), used=source.fields.values())
     if rows and not any(column in row.values for row in rows):
         raise unparsable(place, _no_column(column, rows[0].values))
     named = [(row.values.get(column, "").strip(), row) for row in rows]
     return [(name, row) for name, row in named if name]
+
+
+def _content(storage: Storage, file: Found, too_large: str) -> bytes:
+    try:
+        content = read_small(storage, file.path, most=_MOST_BYTES)
+    except OSError as error:
+        raise not_readable(file.name, storage.place(file.path), error) from error
+    if len(content) > _MOST_BYTES:
+        raise unparsable(storage.place(file.path), too_large)
+    return content
 
 
 def _sound(row: Row) -> Row:
@@ -273,22 +273,19 @@ def _records(lines: Sequence[str], at: int, delimiter: str) -> Iterator[tuple[in
         if not lines[at].strip():
             at += 1
             continue
+        cells, flaw, used = [cell.strip(' "') for cell in lines[at].split(delimiter)], "it is no CSV: an open quote", 1
         for more in range(1, _MOST_LINES_A_ROW + 1):
             try:
-                cells = next(csv.reader(["\n".join(lines[at : at + more])], delimiter=delimiter, strict=True))
+                read = next(csv.reader(["\n".join(lines[at : at + more])], delimiter=delimiter, strict=True))
             except csv.Error as error:
-                flaw = f"it is no CSV: {error}"
-                if "unexpected end" in flaw and at + more < len(lines):
+                if "unexpected end" in str(error) and at + more < len(lines):
                     continue
-                yield at + 1, [cell.strip(' "') for cell in lines[at].split(delimiter)], flaw
-                at += 1
-                break
-            yield at + 1, cells, ""
-            at += more
+                flaw = f"it is no CSV: {error}"
+            else:
+                cells, flaw, used = read, "", more
             break
-        else:
-            yield at + 1, [cell.strip(' "') for cell in lines[at].split(delimiter)], "it is no CSV: an open quote"
-            at += 1
+        yield at + 1, cells, flaw
+        at += used
 
 
 def _row(header: Sequence[str], cells: Sequence[str], flaw: str, place: str) -> Row:
@@ -468,11 +465,11 @@ def _in_zone(when: datetime, text: str, zone: ZoneInfo, near: datetime | None) -
     earlier, later = when.replace(tzinfo=zone, fold=0), when.replace(tzinfo=zone, fold=1)
     if earlier.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != when:
         raise ValueError(f"{text} does not exist in {zone.key}: clocks went forward over it; write the offset")
-    if earlier.utcoffset() != later.utcoffset() and near is not None:
+    if earlier.utcoffset() != later.utcoffset():
+        if near is None:
+            raise ValueError(f"{text} happened twice in {zone.key}: clocks went back; write the offset")
         # No recording begins before its call does; a clock is read to the second.
         earlier = earlier if earlier >= near - _CLOCKS_DIFFER else later
-    elif earlier.utcoffset() != later.utcoffset():
-        raise ValueError(f"{text} happened twice in {zone.key}: clocks went back; write the offset")
     # A fixed offset, as if it had been written: what the call keeps must not depend on a zone database.
     return datetime.fromisoformat(earlier.isoformat())
 

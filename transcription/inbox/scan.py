@@ -36,6 +36,9 @@ from callaudit.transcription.inbox.source import KNOWN_FIELDS, Source, Terms, te
 from callaudit.transcription.inbox.storage import Found, Storage, digest_of, fetch, is_remote, sha256_of, storage_of
 from callaudit.transcription.transcript import Call, Seconds, SpeakerRole
 
+_Settled = tuple[Found, str, Path]
+"""A file that nobody writes any more, the sha256 of its bytes, and where they can be read on this machine."""
+
 # A file touched this recently gets a second look after `_SETTLES_WITHIN`: a recorder writes at least once a second.
 _YOUNG: Seconds = 5.0
 _SETTLES_WITHIN: Seconds = 1.0
@@ -52,21 +55,25 @@ _ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz", ".gz", ".bz2", ".xz")
 
 
 class Listing(msgspec.Struct, frozen=True, kw_only=True):
-    """The files of a source by what they are for."""
+    """The files of a source by what they are for.
+
+    `rows` are those of its tables, once they are read, by the path of the recording that they name; `broken` is why one
+    of the tables cannot be read.
+    """
 
     terms: Terms
     storage: Storage
     recordings: tuple[Found, ...]
     sidecars: dict[str, Found]
-    tables: tuple[Found, ...]
-    skipped: int
-
-
-class _Table(msgspec.Struct, frozen=True, kw_only=True):
-    """The rows of all tables by the path of the recording they name; `broken` is why one of them cannot be read."""
-
-    rows: dict[str, list[Row]]
+    tables: tuple[Found, ...] = ()
+    skipped: int = 0
+    rows: dict[str, list[Row]] = {}
     broken: Unreadable | None = None
+
+    @property
+    def source(self) -> Source:
+        """The source as it is set."""
+        return self.terms.source
 
 
 def list_files(source: Source) -> Listing:
@@ -124,8 +131,8 @@ def scan(
     settled, unreadable, unsettled = _fingerprinted(
         listing, fingerprints, fetched or Path(tempfile.gettempdir(), "callaudit")
     )
-    table = _read_tables(listing)
-    refused = [_refused(listing, table, f, error) for f, error in unreadable]
+    listing = _with_rows(listing)
+    refused = [_refused(listing, f, error) for f, error in unreadable]
     refused += [quarantined(source, place, None, 0, error) for place, error in listing.storage.passed_over()]
     arrivals: list[Arrival] = []
     already = duplicates = gone = 0
@@ -136,16 +143,18 @@ def scan(
             fingerprints.forget(digest)
             gone += len(group)
         elif digest in known:
-            others = _other_calls(listing, table, group, (audited or {}).get(digest))
+            others = _other_calls(listing, group, (audited or {}).get(digest))
             refused += others
             already += len(group) - len(others)
         else:
-            told = _told(listing, table, group)
-            arrivals += told.arrivals
-            refused += told.refused
-            duplicates += told.copies
+            new, others = _one_call(listing, group)
+            arrivals += new
+            refused += others
+            duplicates += len(group) - len(new) - len(others)
     if is_remote(source):
-        _forget_copies({path for _, _, path in settled} - {a.path for a in arrivals})
+        # What turned out to be known, or was refused, will not be heard.
+        for path in {path for _, _, path in settled} - {a.path for a in arrivals}:
+            path.unlink(missing_ok=True)
     joined, alone = _joined(arrivals)
     unique, clashing = _unique([a for a in joined if a.sha256 not in known and a.sha256 not in erased])
     return Inbox(
@@ -202,20 +211,12 @@ def arrival_of(
         storage=storage,
         recordings=(recording,),
         sidecars={recording.path: sidecar} if sidecar else {},
-        tables=(),
-        skipped=0,
     )
     try:
-        arrival = _arrival(listing, _read_tables(listing), recording, digest, file)
+        arrival = _arrival(listing, recording, digest, file)
     except OSError as error:
         raise _refusal(recording, str(file), error) from error
     return msgspec.structs.replace(arrival, by_speaker=())
-
-
-def _forget_copies(paths: Iterable[Path]) -> None:
-    """What turned out to be known, or was refused, will not be heard."""
-    for path in paths:
-        path.unlink(missing_ok=True)
 
 
 class Understood(msgspec.Struct, frozen=True, kw_only=True):
@@ -243,8 +244,7 @@ def preview(source: Source, *, show: int = 5) -> Preview:
 
     Raises as `scan` does.
     """
-    listing = list_files(source)
-    table = _read_tables(listing)
+    listing = _with_rows(list_files(source))
     now = time.time()
     return Preview(
         recordings=len(listing.recordings),
@@ -252,17 +252,17 @@ def preview(source: Source, *, show: int = 5) -> Preview:
         tables=len(listing.tables),
         skipped=listing.skipped,
         young=sum(now - f.modified < _YOUNG for f in listing.recordings),
-        first=tuple(_understood(listing, table, recording) for recording in listing.recordings[:show]),
+        first=tuple(_understood(listing, recording) for recording in listing.recordings[:show]),
     )
 
 
-def _understood(listing: Listing, table: _Table, recording: Found) -> Understood:
+def _understood(listing: Listing, recording: Found) -> Understood:
     place = listing.storage.place(recording.path)
     try:
-        metadata = _metadata(listing, table, recording)
+        metadata = _metadata(listing, recording)
         with listing.storage.open(recording.path) as file:
             shape = _export(listing, recording, file)
-        call = _call(listing, table, recording, "…", shape=shape)
+        call = _call(listing, recording, "…", shape=shape)
     except Exception as error:
         return Understood(place=place, refused=_refusal(recording, place, error))
     return Understood(place=place, call=call, told_by=metadata.told_by if metadata else "nothing: an undated call")
@@ -275,9 +275,9 @@ def _matches(path: str, pattern: str) -> bool:
 
 def _fingerprinted(
     listing: Listing, fingerprints: Fingerprints, fetched: Path
-) -> tuple[list[tuple[Found, str, Path]], list[tuple[Found, Unreadable]], int]:
+) -> tuple[list[_Settled], list[tuple[Found, Unreadable]], int]:
     """Each recording that nobody writes with its sha256 and local path; those that cannot be read; how many wait."""
-    source, storage = listing.terms.source, listing.storage
+    source, storage = listing.source, listing.storage
     memory_name = storage.place("")
     started = time.monotonic()
     digests: dict[str, tuple[str, Path]] = {}
@@ -312,7 +312,7 @@ def _fingerprinted(
     again = storage.look_again(sorted(asked))
     changed = {path for path, found in asked.items() if again.get(path) != found}
     table_changed = any(t.path in changed for t in listing.tables)
-    settled: list[tuple[Found, str, Path]] = []
+    settled: list[_Settled] = []
     waiting = 0
     for recording in listing.recordings:
         if recording.path not in digests:
@@ -328,7 +328,8 @@ def _fingerprinted(
     return settled, unreadable, waiting
 
 
-def _read_tables(listing: Listing) -> _Table:
+def _with_rows(listing: Listing) -> Listing:
+    """The listing with the rows of its tables: for each recording those that name its path the most fully."""
     by_name: dict[str, list[Found]] = {}
     for recording in listing.recordings:
         for name in {_folded(recording.name), _folded(stem_of(recording))}:
@@ -337,7 +338,7 @@ def _read_tables(listing: Listing) -> _Table:
     broken: Unreadable | None = None
     for table in listing.tables:
         try:
-            named = read_table(listing.storage, table, listing.terms.source)
+            named = read_table(listing.storage, table, listing.source)
         except Exception as error:
             broken = broken or _refusal(table, listing.storage.place(table.path), error)
             continue
@@ -351,7 +352,7 @@ def _read_tables(listing: Listing) -> _Table:
                     best[path] = (nearest, [row])
                 elif nearest == steps:
                     rows.append(row)
-    return _Table(rows={path: rows for path, (_, rows) in best.items()}, broken=broken)
+    return msgspec.structs.replace(listing, rows={path: rows for path, (_, rows) in best.items()}, broken=broken)
 
 
 def _folded(name: str) -> str:
@@ -374,8 +375,8 @@ def _alike(folders: Sequence[str], recording: Found) -> int:
     return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
 
 
-def _row(table: _Table, recording: Found) -> Row | None:
-    rows = table.rows.get(recording.path, [])
+def _row(listing: Listing, recording: Found) -> Row | None:
+    rows = listing.rows.get(recording.path, [])
     for other in rows[1:]:
         if other.values != rows[0].values:
             found = f"{recording.name!r} stands there twice, and differently: also in {rows[0].place}"
@@ -383,15 +384,12 @@ def _row(table: _Table, recording: Found) -> Row | None:
     return rows[0] if rows else None
 
 
-def _metadata(listing: Listing, table: _Table, recording: Found) -> Metadata | None:
+def _metadata(listing: Listing, recording: Found) -> Metadata | None:
     sidecar = listing.sidecars.get(recording.path)
-    row = _row(table, recording) if sidecar is None else None
-    if sidecar is None and row is None and table.broken is not None:
-        raise table.broken
+    row = _row(listing, recording) if sidecar is None else None
+    if sidecar is None and row is None and listing.broken is not None:
+        raise listing.broken
     return metadata_of(listing.terms, listing.storage, recording, sidecar, row)
-
-
-_Settled = tuple[Found, str, Path]
 
 
 def _same_bytes(settled: Iterable[_Settled]) -> Iterable[list[_Settled]]:
@@ -402,49 +400,40 @@ def _same_bytes(settled: Iterable[_Settled]) -> Iterable[list[_Settled]]:
     return groups.values()
 
 
-class _Told(msgspec.Struct, kw_only=True):
-    """What becomes of files of the same bytes."""
+def _one_call(listing: Listing, group: Sequence[_Settled]) -> tuple[list[Arrival], list[Quarantined]]:
+    """What arrives and what is refused of files of the same bytes; the others are copies.
 
-    arrivals: list[Arrival]
-    refused: list[Quarantined]
-    copies: int = 0
-
-
-def _told(listing: Listing, table: _Table, group: Sequence[_Settled]) -> _Told:
-    """Files of the same bytes are one call, and the further ones copies, unless their metadata tell different calls."""
+    They are one call unless their metadata tell different calls.
+    """
     named: list[Arrival] = []
     bare: list[Arrival] = []
     unlike: list[Quarantined] = []
     without: list[Quarantined] = []
     for file in group:
-        outcome = _outcome(listing, table, file)
+        outcome = _outcome(listing, file)
         if isinstance(outcome, Quarantined):
             (without if outcome.code == "metadata_missing" else unlike).append(outcome)
         else:
             (bare if _is_bare(outcome) else named).append(outcome)
     if len({_as_key(a.call) for a in named}) > 1:
-        clashing = [Quarantined.of(a, _two_calls(a, named)) for a in named]
-        return _Told(arrivals=[], refused=[*unlike, *clashing], copies=len(bare) + len(without))
+        return [], [*unlike, *(Quarantined.of(a, _two_calls(a, named)) for a in named)]
     # One party's export each, of the same words, are not each other's copies.
     parties = {a.by_speaker[0][0] if a.by_speaker else "": a for a in reversed(named or bare[:1])}
     if not parties:
-        return _Told(arrivals=[], refused=[*unlike, *without])
-    arrivals = [a for a in (named or bare) if any(a is one for one in parties.values())]
-    return _Told(arrivals=arrivals, refused=unlike, copies=len(group) - len(unlike) - len(arrivals))
+        return [], [*unlike, *without]
+    return [a for a in (named or bare) if any(a is one for one in parties.values())], unlike
 
 
-def _outcome(listing: Listing, table: _Table, file: _Settled) -> Arrival | Quarantined:
+def _outcome(listing: Listing, file: _Settled) -> Arrival | Quarantined:
     recording, digest, path = file
     place = listing.storage.place(recording.path)
     try:
-        return _arrival(listing, table, recording, digest, path)
+        return _arrival(listing, recording, digest, path)
     except Exception as error:
-        return _refused(listing, table, recording, _refusal(recording, place, error), digest=digest)
+        return _refused(listing, recording, _refusal(recording, place, error), digest=digest)
 
 
-def _refused(
-    listing: Listing, table: _Table, recording: Found, error: Unreadable, *, digest: str | None = None
-) -> Quarantined:
+def _refused(listing: Listing, recording: Found, error: Unreadable, *, digest: str | None = None) -> Quarantined:
     """A file that is left out, with the start of its call where that can be read none the less.
 
     Without a digest its bytes could not be read, and how many there are does not matter.
@@ -452,21 +441,19 @@ def _refused(
     started_at = None
     # Whatever broke it before may do so again.
     with suppress(Exception):
-        metadata = _metadata(listing, table, recording)
+        metadata = _metadata(listing, recording)
         started_at = start_of(listing.terms, metadata) if metadata is not None else None
     place = listing.storage.place(recording.path)
     size = recording.size if digest else 0
-    return quarantined(listing.terms.source, place, digest, size, error, started_at=started_at)
+    return quarantined(listing.source, place, digest, size, error, started_at=started_at)
 
 
-def _other_calls(
-    listing: Listing, table: _Table, group: Sequence[_Settled], audited: tuple[str, str] | None
-) -> list[Quarantined]:
+def _other_calls(listing: Listing, group: Sequence[_Settled], audited: tuple[str, str] | None) -> list[Quarantined]:
     """Of files whose bytes were audited as one call, those that lie elsewhere and say that they are another call."""
     if audited is None:
         return []
     call_id, path = audited
-    outcomes = [_outcome(listing, table, f) for f in group if listing.storage.place(f[0].path) != path]
+    outcomes = [_outcome(listing, f) for f in group if listing.storage.place(f[0].path) != path]
     return [
         Quarantined.of(a, _audited_as(a, call_id))
         for a in outcomes
@@ -488,15 +475,15 @@ def _as_key(call: Call) -> bytes:
     return msgspec.json.encode(call)
 
 
-def _arrival(listing: Listing, table: _Table, recording: Found, digest: str, path: Path) -> Arrival:
+def _arrival(listing: Listing, recording: Found, digest: str, path: Path) -> Arrival:
     """A recording or export that is new, with its call. Raises `Unreadable`, and OSError as it comes."""
-    storage, source = listing.storage, listing.terms.source
+    storage, source = listing.storage, listing.source
     with path.open("rb") if path.exists() else storage.open(recording.path) as file:
         shape = _export(listing, recording, file)
     if shape and not path.exists():
         fetch(storage, recording.path, path)
-    call = _call(listing, table, recording, digest, shape=shape, path=path)
-    metadata = _metadata(listing, table, recording) if shape else None
+    call = _call(listing, recording, digest, shape=shape, path=path)
+    metadata = _metadata(listing, recording) if shape else None
     spoken = metadata.fields.get("speaker") if metadata else None
     return Arrival(
         path=path,
@@ -523,7 +510,7 @@ def _export(listing: Listing, recording: Found, file: IO[bytes]) -> str | None:
     if shape is not None:
         return shape.name
     is_text = name.endswith(_EXPORTS) or (name.endswith(_TEXT) and b"\0" not in content[:_A_LOOK])
-    if content and (is_text or (looks_like_text(head) and not _is_metadata(listing.terms.source, content))):
+    if content and (is_text or (looks_like_text(head) and not _is_metadata(listing.source, content))):
         raise unknown_shape(Path(listing.storage.place(recording.path)), content)
     return None
 
@@ -540,7 +527,6 @@ def _is_metadata(source: Source, content: bytes) -> bool:
 
 def _call(
     listing: Listing,
-    table: _Table,
     recording: Found,
     digest: str,
     *,
@@ -548,7 +534,7 @@ def _call(
     path: Path | None = None,
 ) -> Call:
     """The call's metadata, or `Unreadable` with what is wrong with them; `shape` as `_export` gives it."""
-    source, name = listing.terms.source, printable(recording.name)
+    source, name = listing.source, printable(recording.name)
     place = listing.storage.place(recording.path)
     if recording.name.lower().endswith(_ARCHIVES):
         raise Unreadable(
@@ -571,7 +557,7 @@ def _call(
             why=printable(place),
             tries=("copy the recording again from the recorder; it is picked up by the next run",),
         )
-    metadata = _metadata(listing, table, recording)
+    metadata = _metadata(listing, recording)
     if metadata is not None:
         return call_of(listing.terms, metadata, sha256=digest, place=place)
     if source.metadata == "optional" and shape:
@@ -603,17 +589,11 @@ def _looked_for(source: Source, recording: Found) -> str:
     return "; ".join(looked)
 
 
-def _joined(arrivals: Iterable[Arrival]) -> tuple[list[Arrival], list[Quarantined]]:
+def _joined(arrivals: Sequence[Arrival]) -> tuple[list[Arrival], list[Quarantined]]:
     """The exports of single parties put together to calls, and those that no other party's belongs to."""
-    joined: list[Arrival] = []
-    by_id: dict[str, list[Arrival]] = {}
-    for arrival in arrivals:
-        if arrival.by_speaker:
-            by_id.setdefault(arrival.call.call_id, []).append(arrival)
-        else:
-            joined.append(arrival)
+    joined = [a for a in arrivals if not a.by_speaker]
     alone: list[Quarantined] = []
-    for group in by_id.values():
+    for group in _by_call(a for a in arrivals if a.by_speaker):
         parties = sorted(group, key=lambda a: a.by_speaker)
         labels = {label for a in parties for label, _ in a.by_speaker}
         if len(parties) == 1:
@@ -640,34 +620,37 @@ def _joined(arrivals: Iterable[Arrival]) -> tuple[list[Arrival], list[Quarantine
 
 def _unique(arrivals: Iterable[Arrival]) -> tuple[tuple[Arrival, ...], list[Quarantined]]:
     """Arrivals whose call_id is theirs alone: of two recordings of one call, neither is preferred."""
+    groups = _by_call(arrivals)
+    clashing = [Quarantined.of(a, _clash(a, group)) for group in groups if len(group) > 1 for a in group]
+    return tuple(a for group in groups if len(group) == 1 for a in group), clashing
+
+
+def _by_call(arrivals: Iterable[Arrival]) -> list[list[Arrival]]:
     by_id: dict[str, list[Arrival]] = {}
     for arrival in arrivals:
         by_id.setdefault(arrival.call.call_id, []).append(arrival)
-    clashing = [
-        Quarantined.of(arrival, _clash(arrival, group))
-        for group in by_id.values()
-        if len(group) > 1
-        for arrival in group
-    ]
-    return tuple(a for group in by_id.values() if len(group) == 1 for a in group), clashing
+    return list(by_id.values())
 
 
 def _two_calls(arrival: Arrival, group: Sequence[Arrival]) -> Unreadable:
     others = ", ".join(f"{a.name} (call_id {a.call.call_id!r})" for a in group if a is not arrival)
-    return Unreadable(
-        "duplicate_bytes",
-        f"{arrival.name}: the same bytes as {others}, but other metadata",
-        why=f"{printable(arrival.place)}: call_id {arrival.call.call_id!r}; one recording cannot be two calls",
-        tries=("keep the one that was meant", "export the other call's recording again"),
-    )
+    found = f"the same bytes as {others}, but other metadata"
+    return _same_recording(arrival, found, ("keep the one that was meant", "export the other call's recording again"))
 
 
 def _audited_as(arrival: Arrival, call_id: str) -> Unreadable:
+    found = f"its bytes were audited before, as the call {call_id!r}"
+    return _same_recording(
+        arrival, found, ("export the recording of this call again", "remove the file if it is a copy")
+    )
+
+
+def _same_recording(arrival: Arrival, found: str, tries: tuple[str, ...]) -> Unreadable:
     return Unreadable(
         "duplicate_bytes",
-        f"{arrival.name}: its bytes were audited before, as the call {call_id!r}",
+        f"{arrival.name}: {found}",
         why=f"{printable(arrival.place)}: call_id {arrival.call.call_id!r}; one recording cannot be two calls",
-        tries=("export the recording of this call again", "remove the file if it is a copy"),
+        tries=tries,
     )
 
 

@@ -2,10 +2,10 @@
 
 import os
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from functools import cache
-from hashlib import sha256
+from hashlib import file_digest, sha256
 from pathlib import Path
 from stat import S_ISREG
 from typing import IO, Any, Protocol
@@ -68,13 +68,16 @@ def is_remote(source: Source) -> bool:
 def sha256_of(path: Path) -> str:
     """The sha256 of a file's bytes, read a megabyte at a time."""
     with path.open("rb") as file:
-        return _digest(file)
+        return file_digest(file, "sha256").hexdigest()
 
 
 def digest_of(storage: Storage, path: str) -> str:
     """The sha256 of a stored file's bytes."""
+    digest = sha256()
     with storage.open(path) as file:
-        return _digest(file)
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 def fetch(storage: Storage, path: str, to: Path) -> str:
@@ -82,20 +85,14 @@ def fetch(storage: Storage, path: str, to: Path) -> str:
     to.parent.mkdir(parents=True, exist_ok=True)
     partial = to.with_name(f".{os.getpid()}.part")
     try:
+        digest = sha256()
         with storage.open(path) as file, partial.open("wb") as copy:
-            digest = _digest(file, copy)
+            while block := file.read(_BLOCK):
+                digest.update(block)
+                copy.write(block)
         partial.replace(to)
     finally:
         partial.unlink(missing_ok=True)
-    return digest
-
-
-def _digest(file: IO[bytes], copy: IO[bytes] | None = None) -> str:
-    digest = sha256()
-    while block := file.read(_BLOCK):
-        digest.update(block)
-        if copy is not None:
-            copy.write(block)
     return digest.hexdigest()
 
 
@@ -216,14 +213,6 @@ class _ObjectStore:
                 tries=("set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or use a profile of ~/.aws, or a role",),
             )
 
-    @property
-    def filesystem(self) -> Any:  # noqa: ANN401  pyarrow is untyped.
-        return self._reached()[0]
-
-    @property
-    def base(self) -> str:
-        return self._reached()[1]
-
     def _reached(self) -> tuple[Any, str]:
         try:
             return _reach(self.url)
@@ -239,7 +228,10 @@ class _ObjectStore:
 
     def files(self) -> list[Found]:
         try:
-            infos = self.filesystem.get_file_info(_everything_below(self.base))
+            filesystem, base = self._reached()
+            from pyarrow.fs import FileSelector  # noqa: PLC0415  Only who needs it waits for it.
+
+            infos = filesystem.get_file_info(FileSelector(base, recursive=True))
         except FileNotFoundError:
             raise InputError(
                 f"source {self.source.name!r}: there is no {self.address}",
@@ -252,30 +244,31 @@ class _ObjectStore:
                 why=str(error).partition("\n")[0],
                 tries=("check the credentials (AWS_PROFILE, ~/.aws, the machine's role)", "check the network"),
             ) from error
-        found = (self._found(info) for info in infos if info.is_file)
-        return sorted((f for f in found if not is_ignored(f.path)), key=lambda f: f.path)
+        return sorted((f for f in _found(base, infos) if not is_ignored(f.path)), key=lambda f: f.path)
 
     def passed_over(self) -> list[tuple[str, Unreadable]]:
         return []
 
     def look_again(self, paths: Iterable[str]) -> dict[str, Found]:
-        asked = [f"{self.base}/{path}" for path in paths]
-        if not asked:
-            return {}
-        infos = self.filesystem.get_file_info(asked)
-        return {f.path: f for f in (self._found(info) for info in infos if info.is_file)}
+        filesystem, base = self._reached()
+        asked = [f"{base}/{path}" for path in paths]
+        return {f.path: f for f in _found(base, filesystem.get_file_info(asked) if asked else ())}
 
     def open(self, path: str) -> IO[bytes]:
-        stream: IO[bytes] = self.filesystem.open_input_stream(f"{self.base}/{path}")
+        filesystem, base = self._reached()
+        stream: IO[bytes] = filesystem.open_input_stream(f"{base}/{path}")
         return stream
 
     def place(self, path: str) -> str:
         return f"{self.address}/{path}"
 
-    def _found(self, info: Any) -> Found:  # noqa: ANN401  pyarrow is untyped.
-        path = info.path.removeprefix(self.base).lstrip("/")
-        modified_ns = info.mtime_ns if info.mtime is not None else time.time_ns()
-        return Found(path, info.size, modified_ns / 1e9, (info.size, modified_ns))
+
+def _found(base: str, infos: Iterable[Any]) -> Iterator[Found]:
+    for info in infos:
+        if info.is_file:
+            path = info.path.removeprefix(base).lstrip("/")
+            modified_ns = info.mtime_ns if info.mtime is not None else time.time_ns()
+            yield Found(path, info.size, modified_ns / 1e9, (info.size, modified_ns))
 
 
 @cache
@@ -285,12 +278,6 @@ def _reach(url: str) -> tuple[Any, str]:
 
     filesystem, base = FileSystem.from_uri(url)
     return filesystem, base.rstrip("/")
-
-
-def _everything_below(base: str) -> Any:  # noqa: ANN401  pyarrow is untyped.
-    from pyarrow.fs import FileSelector  # noqa: PLC0415  Only who needs it waits for it.
-
-    return FileSelector(base, recursive=True)
 
 
 def read_small(storage: Storage, path: str, *, most: int) -> bytes:

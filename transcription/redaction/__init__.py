@@ -15,8 +15,9 @@ card. `docs/privacy.md` says what is found how well.
     shapes.py         check digits and groupings
 """
 
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -27,9 +28,11 @@ from callaudit.transcription.redaction.cues import Cues
 from callaudit.transcription.redaction.emails import emails
 from callaudit.transcription.redaction.kinds import Place, identifiers, personal_numbers
 from callaudit.transcription.redaction.net import in_words
-from callaudit.transcription.transcript import Span, Utterance, Word
+from callaudit.transcription.transcript import Span, Spans, Utterance, Word, mean_confidence
 
 VERSION = 3
+
+_Word = TypeVar("_Word")
 
 KINDS = ("card", "code", "ssn", "account", "phone", "email", "address", "birthdate", "number")
 """What a mask says it stands for: "[card]"; `number` is a long number that nothing is said about."""
@@ -53,7 +56,7 @@ class Redacted(NamedTuple):
 
     utterances: tuple[Utterance, ...]
     times: int
-    spans: tuple[Span, ...]
+    spans: Spans
 
 
 def redact(utterances: Sequence[Utterance]) -> Redacted:
@@ -67,17 +70,13 @@ def redact(utterances: Sequence[Utterance]) -> Redacted:
     if not found:
         return Redacted(tuple(utterances), 0, ())
     masked = list(utterances)
-    of: dict[int, list[Found]] = {}
-    for one in found:
-        of.setdefault(one.utterance, []).append(one)
-    for n, places in of.items():
-        utterance = utterances[n]
-        if utterance.words:
-            words = _masked_words(utterance.words, places)
+    for n, places in groupby(found, key=lambda one: one.utterance):
+        if utterances[n].words:
+            words = tuple(_masked(utterances[n].words, places, _mask_word))
             text = " ".join(w.text for w in words)
-            masked[n] = msgspec.structs.replace(utterance, words=words, text=text)
         else:
-            masked[n] = msgspec.structs.replace(utterance, text=_masked_text(words_of(utterance), places))
+            words, text = (), " ".join(_masked(words_of(utterances[n]), places, _mask_text))
+        masked[n] = msgspec.structs.replace(utterances[n], words=words, text=text)
     spans = _times(utterances, found)
     return Redacted(tuple(masked), len({one.part for one in found}), tuple(sorted(spans)))
 
@@ -116,15 +115,14 @@ def _apart(found: Sequence[Found]) -> list[Found]:
 
 
 def _places(call: Conversation, cues: Cues) -> list[list[Place]]:
-    letters = identifiers(call, cues)
     named: list[list[Place]] = []
     taken: list[set[int]] = []
-    for stream, with_letters in zip(call.streams, letters, strict=True):
+    for stream in call.streams:
         places: list[Place] = []
         masked: set[int] = set()
         for place in (
             *emails(call, stream, cues),
-            *with_letters,
+            *identifiers(stream, cues),
             *birth_dates(stream, cues),
             *addresses(call, stream, cues),
         ):
@@ -155,28 +153,23 @@ def _times(utterances: Sequence[Utterance], found: Sequence[Found]) -> Iterator[
             yield Span(start, max(start, end))
 
 
-def _masked_words(words: Sequence[Word], places: Sequence[Found]) -> tuple[Word, ...]:
-    masked: list[Word] = []
+def _masked(
+    words: Sequence[_Word], places: Iterable[Found], masked: Callable[[Found, Sequence[_Word]], _Word]
+) -> Iterator[_Word]:
+    """The words with one in place of those that each place holds."""
     at = 0
     for place in places:
-        masked += words[at : place.first]
-        inside = words[place.first : place.last + 1]
-        known = [w.confidence for w in inside if w.confidence is not None]
-        confidence = sum(known) / len(known) if known else None
-        masked.append(Word(_mask(place, inside[-1].text), inside[0].start, inside[-1].end, confidence))
+        yield from words[at : place.first]
+        yield masked(place, words[place.first : place.last + 1])
         at = place.last + 1
-    return (*masked, *words[at:])
+    yield from words[at:]
 
 
-def _masked_text(texts: Sequence[str], places: Sequence[Found]) -> str:
-    masked: list[str] = []
-    at = 0
-    for place in places:
-        masked += [*texts[at : place.first], _mask(place, texts[place.last])]
-        at = place.last + 1
-    return " ".join([*masked, *texts[at:]])
+def _mask_word(place: Found, words: Sequence[Word]) -> Word:
+    confidence = mean_confidence(w.confidence for w in words)
+    return Word(_mask_text(place, [words[-1].text]), words[0].start, words[-1].end, confidence)
 
 
-def _mask(place: Found, last: str) -> str:
+def _mask_text(place: Found, texts: Sequence[str]) -> str:
     """The mask, with the mark that ends the sentence or the clause."""
-    return f"[{place.kind}]" + last[len(last.rstrip(".,;:!?")) :]
+    return f"[{place.kind}]" + texts[-1][len(texts[-1].rstrip(".,;:!?")) :]

@@ -2,7 +2,7 @@
 
 import re
 from bisect import bisect_right
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from callaudit.transcription.redaction.conversation import Conversation, Stream
 from callaudit.transcription.redaction.cues import Cues
@@ -107,20 +107,25 @@ def _house_number(plain: Sequence[str], i: int) -> int | None:
         return i
     if i and piece_at(plain, i - 1) is not None:
         return None
-    digits = ""
-    last = i - 1
-    while last + 1 < len(plain):
-        piece = piece_at(plain, last + 1, inside=bool(digits))
-        if piece is None or plain[last + 1] in {"to", "for"}:
-            break
-        digits += piece.digits
-        last = piece.last
-        if len(digits) > _LONGEST_HOUSE:
-            break
+    digits, last = _digits_from(plain, i, most=_LONGEST_HOUSE, but={"to", "for"})
     if not digits or len(digits) > _LONGEST_HOUSE:
         return None
     letter = last + 1 < len(plain) and len(plain[last + 1]) == 1 and plain[last + 1] in "bcd"
     return last + letter
+
+
+def _digits_from(
+    plain: Sequence[str], i: int, *, most: int, breaks: Collection[int] = (), but: Collection[str] = ()
+) -> tuple[str, int]:
+    """The digits said from position i on, up to a break or one of the words `but`, and the position of the last."""
+    digits, last = "", i - 1
+    while last + 1 < len(plain) and last + 1 not in breaks and plain[last + 1] not in but and len(digits) <= most:
+        piece = piece_at(plain, last + 1, inside=bool(digits))
+        if piece is None:
+            break
+        digits += piece.digits
+        last = piece.last
+    return digits, last
 
 
 def _house_unit_before(plain: Sequence[str], i: int) -> int:
@@ -174,13 +179,7 @@ def _postcode(stream: Stream, i: int, cues: Cues) -> int | None:
 def _zip_after(stream: Stream, street: int) -> Place | None:
     """The number of five or nine digits that follows a street within a few words (its town)."""
     for i in range(street + 1, min(street + 1 + _ZIP_WITHIN, len(stream.plain))):
-        digits, last = "", i - 1
-        while last + 1 < len(stream.plain) and last + 1 not in stream.breaks and len(digits) <= max(_ZIP):
-            piece = piece_at(stream.plain, last + 1, inside=bool(digits))
-            if piece is None:
-                break
-            digits += piece.digits
-            last = piece.last
+        digits, last = _digits_from(stream.plain, i, most=max(_ZIP), breaks=stream.breaks)
         if digits:
             return Place(i, last, "address") if len(digits) in _ZIP else None
     return None

@@ -22,12 +22,7 @@ _WITHIN = frozenset("of the in on and um uh er".split()) | {"", "/", "-"}
 
 def birth_dates(stream: Stream, cues: Cues) -> list[Place]:
     """The dates of birth in a stream."""
-    found: list[Place] = []
-    for cue in (c for c in cues.all if c.kind == "birthdate"):
-        place = _after(stream, cue)
-        if place is not None:
-            found.append(place)
-    return found
+    return [place for cue in cues.all if cue.kind == "birthdate" and (place := _after(stream, cue)) is not None]
 
 
 def _after(stream: Stream, cue: Cue) -> Place | None:

@@ -9,6 +9,7 @@ from itertools import accumulate, compress
 from typing import NamedTuple
 
 from callaudit.transcription.redaction.conversation import Conversation
+from callaudit.transcription.redaction.spelling import OfEachWord
 
 _NUMBER = "(?:number|numbers|no|nr|num|id|digits|code|#)"
 _LAST_FOUR = r"last (?:four|4)(?: digits| numbers| ones)?"
@@ -117,19 +118,7 @@ def begin_in(word: str) -> tuple[int, ...]:
     return tuple([m.start() for m in _PIECE.finditer(word) if m[0] in _FIRST or _GLUED.match(m[0])])
 
 
-class _Begins(dict[str, tuple[int, ...]]):
-    """`begin_in` of every word met, worked out once for each."""
-
-    _MOST = 1 << 16
-
-    def __missing__(self, word: str) -> tuple[int, ...]:
-        if len(self) >= self._MOST:
-            self.clear()
-        known = self[word] = begin_in(word)
-        return known
-
-
-_BEGINS = _Begins()
+_BEGINS = OfEachWord(begin_in)
 _LOOKED_BACK = 12
 
 # Said after the number: "three one two is the security code".
@@ -163,7 +152,8 @@ class Cues:
                 if match is not None:
                     end = match.end()
                     kind, _, reach = CUES[int(str(match.lastgroup)[1:])]
-                    found.append(Cue(kind, n, n + _blanks_in(match[0].rstrip()), reach))
+                    said = match[0].rstrip()
+                    found.append(Cue(kind, n, n + said.count(" ") + said.count("\n"), reach))
         self.all = tuple(found)
         self._firsts = [cue.first for cue in found]
         self._lasts = [cue.last for cue in found]
@@ -189,7 +179,3 @@ class Cues:
             return None
         between = " ".join(self._call.plain[token + 1 : cue.first])
         return cue if between and _SAYS_SO.match(between) else None
-
-
-def _blanks_in(said: str) -> int:
-    return said.count(" ") + said.count("\n")

@@ -291,12 +291,8 @@ def _is_letter(call: Conversation, stream: Stream, i: int) -> bool:
     return it not in {"a", "i"} or any(len(t) == 1 and t.isalpha() for t in (text(i - 1), text(i + 1)))
 
 
-def identifiers(call: Conversation, cues: Cues) -> list[list[Place]]:
+def identifiers(stream: Stream, cues: Cues) -> Iterator[Place]:
     """Numbers with letters in them: IBAN, national insurance number, whatever an account is called by."""
-    return [list(_identifiers(stream, cues)) for stream in call.streams]
-
-
-def _identifiers(stream: Stream, cues: Cues) -> Iterator[Place]:
     taken = -1
     for i in stream.figures:
         word = stream.plain[i]

@@ -81,10 +81,10 @@ def _canonical(text: str) -> tuple[str, Sequence[int] | None]:
 
 def _in_run(plain: str, run: re.Match[str]) -> Iterator[Caught]:
     """The cards and social security numbers among groups of digits with nothing but marks between them."""
-    groups = [Caught(run.start() + m.start(), run.start() + m.end(), m[0]) for m in _GROUP.finditer(run[0])]
-    sizes = [g.end - g.start for g in groups]
-    if len(groups) > 1 and sum(sizes) in CARD_LENGTHS and _is_one_card(plain, groups, sizes):
-        yield Caught(groups[0].start, groups[-1].end, "card")
+    groups = list(_GROUP.finditer(plain, run.start(), run.end()))
+    sizes = _sizes(groups)
+    if len(groups) > 1 and sum(sizes) in CARD_LENGTHS and _is_one_card(plain, groups):
+        yield Caught(groups[0].start(), groups[-1].end(), "card")
         return
     first = 0
     while first < len(groups):
@@ -92,55 +92,61 @@ def _in_run(plain: str, run: re.Match[str]) -> Iterator[Caught]:
         if first == 0 or _begins_here(plain, groups, first):
             after += _printed_card(plain, groups[first : first + _MOST_GROUPS])
         if after > first:
-            yield Caught(groups[first].start, groups[after - 1].end, "card")
-        elif sizes[first : first + 3] == [3, 2, 4] and _is_social_here(plain, groups, first):
+            yield Caught(groups[first].start(), groups[after - 1].end(), "card")
+        elif sizes[first : first + 3] == (3, 2, 4) and _is_social_here(plain, groups, first):
             after = first + 3
-            yield Caught(groups[first].start, groups[after - 1].end, "ssn")
+            yield Caught(groups[first].start(), groups[after - 1].end(), "ssn")
         first = max(after, first + 1)
 
 
-def _begins_here(plain: str, groups: Sequence[Caught], first: int) -> bool:
+def _begins_here(plain: str, groups: Sequence[re.Match[str]], first: int) -> bool:
     """Whether a number printed by fours may begin with this group: not in the middle of a longer one, by fours too."""
-    if len(groups[first].kind) != _FULL_GROUP or len(groups[first - 1].kind) != _FULL_GROUP:
+    if len(groups[first][0]) != _FULL_GROUP or len(groups[first - 1][0]) != _FULL_GROUP:
         return True
-    before = plain[groups[first - 1].end : groups[first].start]
-    return first + 1 == len(groups) or before != plain[groups[first].end : groups[first + 1].start]
+    before = _between(plain, groups[first - 1], groups[first])
+    return first + 1 == len(groups) or before != _between(plain, groups[first], groups[first + 1])
 
 
-def _printed_card(plain: str, groups: Sequence[Caught]) -> int:
+def _between(plain: str, one: re.Match[str], other: re.Match[str]) -> str:
+    return plain[one.end() : other.start()]
+
+
+def _sizes(groups: Sequence[re.Match[str]]) -> tuple[int, ...]:
+    return tuple([len(g[0]) for g in groups])
+
+
+def _printed_card(plain: str, groups: Sequence[re.Match[str]]) -> int:
     """How many groups from the first are a card number as cards print it, by fours, 4-6-5 or in one; 0 for none."""
-    first = groups[0]
-    size = first.end - first.start
-    if size in CARD_LENGTHS:
-        return int(is_card(first.kind) and not _in_a_hash(plain, first))
-    if size != _FULL_GROUP:
+    if len(groups[0][0]) in CARD_LENGTHS:
+        return int(is_card(groups[0][0]) and not _in_a_hash(plain, groups[0]))
+    if len(groups[0][0]) != _FULL_GROUP:
         return 0
     for shape in _PRINTED:
         some = groups[: len(shape)]
-        if tuple([len(g.kind) for g in some]) == shape and is_card("".join(g.kind for g in some)):
+        if _sizes(some) == shape and is_card("".join(g[0] for g in some)):
             return len(shape)
     return 0
 
 
-def _is_one_card(plain: str, groups: Sequence[Caught], sizes: Sequence[int]) -> bool:
+def _is_one_card(plain: str, groups: Sequence[re.Match[str]]) -> bool:
     """Whether groups of any size are the digits of a card with the same mark between all, or blanks and hyphens.
 
     Not the cells of a table, nor a date with its time, nor decimals in a row.
     """
-    if not is_card("".join(g.kind for g in groups)):
+    if not is_card("".join(g[0] for g in groups)):
         return False
-    written = plain[groups[0].start : groups[-1].end]
-    between = {plain[a.end : b.start] for a, b in pairwise(groups)}
+    written = plain[groups[0].start() : groups[-1].end()]
+    between = {_between(plain, *pair) for pair in pairwise(groups)}
     if any(_TABLE.search(gap) for gap in between) or any(written_date(word) for word in written.split()):
-        return tuple(sizes) in _PRINTED
-    if re.search(r"\d:\d\d\b", written) and len({*sizes}) > 1:
+        return _sizes(groups) in _PRINTED
+    if re.search(r"\d:\d\d\b", written) and len({*_sizes(groups)}) > 1:
         return False
     return len(between) == 1 or ({c for gap in between for c in gap} <= set(" -,./") and "." not in between)
 
 
-def _in_a_hash(plain: str, group: Caught) -> bool:
+def _in_a_hash(plain: str, group: re.Match[str]) -> bool:
     """Whether letters on both sides, or a decimal point before, make it no number of its own."""
-    around = plain[max(0, group.start - 12) : group.start], plain[group.end : group.end + 12]
+    around = plain[max(0, group.start() - 12) : group.start()], plain[group.end() : group.end() + 12]
     left = re.search(r"[^\W_]+$", around[0])
     right = re.match(r"[^\W_]+", around[1])
     hexadecimal = [side[0] for side in (left, right) if side]
@@ -149,17 +155,16 @@ def _in_a_hash(plain: str, group: Caught) -> bool:
     return re.search(r"\d\.$", around[0]) is not None or re.match(r"\.\d", around[1]) is not None
 
 
-def _is_social_here(plain: str, groups: Sequence[Caught], first: int) -> bool:
+def _is_social_here(plain: str, groups: Sequence[re.Match[str]], first: int) -> bool:
     one, two, three = groups[first : first + 3]
-    gaps = plain[one.end : two.start].strip() or " ", plain[two.end : three.start].strip() or " "
-    if gaps[0] != gaps[1] or not is_social((one.kind, two.kind, three.kind)):
+    gaps = [_between(plain, *pair).strip() or " " for pair in ((one, two), (two, three))]
+    if gaps[0] != gaps[1] or not is_social((one[0], two[0], three[0])):
         return False
     # In a longer number with the same mark it is a part of that: "12-345-67-8901".
-    outside = [plain[a.end : b.start].strip() or " " for a, b in
-               ((groups[n], groups[n + 1]) for n in (first - 1, first + 2) if 0 <= n < len(groups) - 1)]  # fmt: skip
-    if gaps[0] in outside:
+    edges = [groups[n : n + 2] for n in (first - 1, first + 2) if 0 <= n < len(groups) - 1]
+    if any(gaps[0] == (_between(plain, *pair).strip() or " ") for pair in edges):
         return False
-    return gaps[0] != " " or three.kind[:2] not in {"19", "20"}
+    return gaps[0] != " " or three[0][:2] not in {"19", "20"}
 
 
 def _ibans(plain: str) -> Iterator[Caught]:
@@ -184,7 +189,7 @@ def _spelt_out(line: str) -> Iterator[str]:
     if sum(not plain[n][:1].isdigit() for n in figures) < _FEWEST_SPOKEN:
         return
     for number in numbers(plain, figures):
-        spelt = any(not plain[n].isdigit() for p in number.pieces for n in (p.first,))
+        spelt = any(not plain[p.first].isdigit() for p in number.pieces)
         if spelt and is_card(number.digits):
             yield "card"
 

@@ -7,7 +7,7 @@ from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from callaudit.transcription.redaction.spelling import DIGITS, POWERS, REPEATS, TEENS, TENS
+from callaudit.transcription.redaction.spelling import DIGITS, POWERS, REPEATS, TEENS, TENS, OfEachWord
 
 _WORDS = DIGITS | TEENS | {word: tens + "0" for word, tens in TENS.items()}
 
@@ -162,19 +162,8 @@ def has_figure(word: str) -> bool:
     return any(map(str.isdigit, word))
 
 
-class _MayBeNumber(dict[str, bool]):
-    """Whether a number may begin with a word, or a figure is written in it: worked out once for each word."""
-
-    _MOST = 1 << 16
-
-    def __missing__(self, word: str) -> bool:
-        if len(self) >= self._MOST:
-            self.clear()
-        known = self[word] = begins_number(word) or has_figure(word)
-        return known
-
-
-MAY_BE_NUMBER = _MayBeNumber()
+MAY_BE_NUMBER = OfEachWord(lambda word: begins_number(word) or has_figure(word))
+"""Whether a number may begin with a word, or a figure is written in it."""
 
 
 def piece_at(plain: Sequence[str], i: int, *, inside: bool = False) -> Piece | None:

@@ -6,10 +6,13 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import lru_cache
+from typing import TypeVar
 
 from callaudit.transcription.redaction.shapes import is_card, is_social
+
+_Answer = TypeVar("_Answer")
 
 DIGITS = {
     **{word: str(n) for n, word in enumerate("zero one two three four five six seven eight nine".split())},
@@ -182,16 +185,20 @@ def written_date(word: str) -> bool:
     return False
 
 
-class Readings(dict[str, tuple[str, ...]]):
-    """`tokens` of every word met, each worked out once: most words of a call were in the calls before it."""
+class OfEachWord(dict[str, _Answer]):
+    """What a function answers to a word, worked out once for each: most words of a call were in the calls before it."""
 
     _MOST = 1 << 16
 
-    def __missing__(self, word: str) -> tuple[str, ...]:
+    def __init__(self, function: Callable[[str], _Answer]) -> None:
+        super().__init__()
+        self._function = function
+
+    def __missing__(self, word: str) -> _Answer:
         if len(self) >= self._MOST:
             self.clear()
-        read = self[word] = tokens(word)
-        return read
+        answer = self[word] = self._function(word)
+        return answer
 
 
-READINGS = Readings()
+READINGS = OfEachWord(tokens)

@@ -24,9 +24,7 @@ from callaudit.transcription.speakers.naming import (
     wording_of,
 )
 from callaudit.transcription.speakers.voices import Voices, told_apart
-from callaudit.transcription.transcript import RolesFrom, Span, SpeakerRole, Word
-
-Spans = tuple[Span, ...]
+from callaudit.transcription.transcript import RolesFrom, Spans, SpeakerRole, Word
 
 _SIDES = ("left", "right")
 _BOTH = {SpeakerRole.AGENT, SpeakerRole.CUSTOMER}

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from callaudit.transcription.audio import Samples
-from callaudit.transcription.transcript import Seconds, Span
+from callaudit.transcription.transcript import Seconds, Span, Spans
 
 Matrix = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -54,7 +54,7 @@ class Voices(msgspec.Struct, frozen=True, kw_only=True):
     - `why`: why two voices were not told apart, for a person to read.
     """
 
-    spans: tuple[tuple[Span, ...], ...] = ()
+    spans: tuple[Spans, ...] = ()
     right: float = 0.0
     why: str = ""
 
@@ -169,7 +169,7 @@ class _Heard(msgspec.Struct, frozen=True):
             likely.append(-0.5 * (np.linalg.solve(root, away.T) ** 2).sum(axis=0) - np.log(np.diag(root)).sum())
         return np.where(self.loud, np.clip(likely[1] - likely[0], -20.0, 20.0), 0.0)
 
-    def _spans(self, mine: Flags) -> tuple[Span, ...]:
+    def _spans(self, mine: Flags) -> Spans:
         spans: list[Span] = []
         for frame, begins in zip(self.at[mine].tolist(), self.after_pause[mine].tolist(), strict=True):
             start, end = round(frame * _HOP, 3), round((frame + 1) * _HOP, 3)
