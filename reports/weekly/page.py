@@ -130,7 +130,7 @@ def weekly(readings: Readings) -> Weekly:
         scorecard=readings.title,
         scorecard_name=readings.scorecard,
         summary=summary(readings),
-        notices=tuple(n for n in dict.fromkeys(str(row["notice"]) for row in readings.engines) if n),
+        notices=tuple(n for n in dict.fromkeys(row.notice for row in readings.engines) if n),
         know=known(readings, figures, steps),
         figures=figures,
         trend_title=trend_title(len(readings.weeks)),
@@ -184,7 +184,7 @@ def _dotted(readings: Readings, scores: charts.Scores | None) -> list[str]:
     """The calls that the picture of scores leads to."""
     if scores is None or not scores.dots or readings.edition.pseudonyms:
         return []
-    return [str(row["call_id"]) for row in readings.calls if row["score"] is not None]
+    return [row.call_id for row in readings.calls if row.score is not None]
 
 
 def _title(readings: Readings) -> str:

@@ -234,7 +234,7 @@ def test_what_was_not_audited_is_counted_by_reason(published, centre, tmp_path):
 def test_a_reason_that_a_newer_callaudit_wrote_is_counted_under_its_own_word(published, centre):
     refused = [centre.Quarantined("a.wav", "1", 0, "empty_file", "The file is empty.", "copy it again")]
     readings = read(published([centre.angry_call(when=on(4))], refused=refused), week=WEEK, scorecard="house")
-    unknown = [row | {"code": "too_quiet"} for row in readings.not_audited]
+    unknown = [msgspec.structs.replace(row, code="too_quiet") for row in readings.not_audited]
 
     page = weekly(msgspec.structs.replace(readings, not_audited=unknown))
 
