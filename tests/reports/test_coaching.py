@@ -166,7 +166,7 @@ def test_every_way_in_which_a_shipped_rule_is_missed_has_a_name(published):
 
     rows = read(published(calls, rulebooks=[book]), week=WEEK, scorecard="house").misses
 
-    shapes = {row["miss_kind"] for row in rows}
+    shapes = {row.miss_kind for row in rows}
     assert shapes <= set(SHAPES)
     assert {"never", "forbidden", "wrong_order", "timing", "hold"} <= shapes
 
