@@ -57,7 +57,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _FINDINGS = """
-    select f.call_id, f.rule_id, f.rulebook_version, f.rule_verdict, r.asks, f.reason,
+    select f.call_id, f.rule_id, f.rulebook_version, f.rule_verdict, r.asks, coalesce(f.reason, '') as reason,
         coalesce(f.evidence[f.shown].quote, '') as quote, f.evidence[f.shown].start_s as at_s,
         (select min(e.start_s) from core.episodes e
          where e.call_id = f.call_id and e.rulebook_version = f.rulebook_version) as tense_from,

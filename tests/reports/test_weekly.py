@@ -317,8 +317,8 @@ def test_a_changed_rule_is_never_compared_with_the_one_before(published, centre)
     assert changes.pop("Offer a way out") == "Rule changed: not comparable"
     assert "Rule changed: not comparable" not in changes.values()
     assert [change.point for change in page.rule_changes] == ["Does the agent offer a concrete remedy or step?"]
-    assert page.trend is not None
-    assert len(page.trend.breaks) == 1
+    assert page.trend.wide is not None
+    assert len(page.trend.wide.breaks) == 1
     assert any("left out of the comparison" in known.detail for known in page.know)
 
 
