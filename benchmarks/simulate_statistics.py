@@ -21,8 +21,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from callaudit.audit_rules.evaluation.reviewed_calls import agreement_of_two
 from callaudit.audit_rules.finding import Verdict as FindingVerdict
-from callaudit.reports.reviews.accuracy import MINIMUM, MINIMUM_OF_EACH, accuracy_of, corrected
+from callaudit.reports.reviews.accuracy import MINIMUM, MINIMUM_OF_EACH, Reviewed, accuracy_of, corrected
 from callaudit.reports.statistics import Interval, Rate, shrink, team_prior
+from callaudit.reports.weekly import rows
 from callaudit.reports.weekly.agents import agent_teams, call_effect, heat_map
 from callaudit.reports.weekly.coaching import coaching_cards
 from callaudit.reports.weekly.edition import WHOLE
@@ -116,40 +117,40 @@ def draw(centre: Centre, random: np.random.Generator) -> Drawn:
         np.add.at(month[1], of, judged)
         np.add.at(calls_of, of, 1)
         agent_weeks += _agent_week(week, of, met, judged)
-        per_call += [{"met": int(m), "judged": int(j)} for m, j in zip(met.sum(1), judged.sum(1), strict=True)]
+        per_call += [
+            rows.AgentCall(call_id="", met=int(m), judged=int(j))
+            for m, j in zip(met.sum(1), judged.sum(1), strict=True)
+        ]
         for n, step in enumerate(STEPS):
             m, j = (np.bincount(of, weights=x[:, n], minlength=centre.agents) for x in (met, judged))
             counts[week, step] = {f"a{i}": (int(m[i]), int(j[i])) for i in range(centre.agents) if j[i]}
-            rules.append(
-                {
-                    "iso_week": week,
-                    "rule_id": step,
-                    "met": int(m.sum()),
-                    "judged": int(j.sum()),
-                    "unsure": 0,
-                    "applicable": int(j.sum()),
-                    "own_met": 0,
-                    "own_judged": 0,
-                }
-            )
-        sums = {"calls": np.ones(len(of)), "tense_calls": tense, "calmed_calls": calmed}
-        sums |= {"critical_judged_calls": np.ones(len(of)), "calls_with_critical_miss": critical}
+            if week == WEEKS[-1]:
+                rules.append(
+                    rows.RuleCounts(rule_id=step, met=int(m.sum()), judged=int(j.sum()), applicable=int(j.sum()))
+                )
+        sums = {"tense_calls": tense, "calmed_calls": calmed}
+        sums |= {"critical_judged_calls": np.ones(len(of), dtype=bool), "calls_with_critical_miss": critical}
         whose = {k: np.bincount(of, weights=v, minlength=centre.agents) for k, v in sums.items()}
         by_agent += [
-            {"iso_week": week, "who": f"a{i}", **{k: int(v[i]) for k, v in whose.items()}}
+            rows.WhoseCalls(iso_week=week, **{k: int(v[i]) for k, v in whose.items()})
             for i in range(centre.agents)
-            if whose["calls"][i]
+            if whose["critical_judged_calls"][i]
         ]
         week_rows.append(
-            {"iso_week": week, "calls": len(of), "tense_calls": int(tense.sum()), "calmed_calls": int(calmed.sum()),
-             "perhaps_tense_calls": 0, "tense_judged_calls": len(of), "duration_s": 300.0 * len(of)}
+            rows.WeekCounts(
+                iso_week=week, calls=len(of), tense_calls=int(tense.sum()), calmed_calls=int(calmed.sum()),
+                perhaps_tense_calls=0, tense_judged_calls=len(of), duration_s=300.0 * len(of),
+            )
         )  # fmt: skip
         scorecards.append(
-            {"iso_week": week, "scorecard": "house", "scorecard_title": "House", "calls": len(of), "score": None,
-             "met": int(met.sum()), "judged": int(judged.sum()), "unsure": 0, "applicable": int(judged.sum()),
-             "calls_with_critical_miss": int(critical.sum())}
+            rows.ScorecardCounts(
+                scorecard="house", scorecard_title="House", score=None, met=int(met.sum()),
+                judged=int(judged.sum()), applicable=int(judged.sum()),
+            )
         )  # fmt: skip
-        lost.append({"counted_week": week, "files": int(random.poisson(LOST * len(of))), "code": "x", "next_step": ""})
+        lost.append(
+            rows.NotAudited(counted_week=week, files=int(random.poisson(LOST * len(of))), code="x", next_step="")
+        )
     # A stream of its own: what is looked at in the newest four weeks does not depend on the weeks before them.
     former = np.random.default_rng(random.integers(2**63 - 1))
     for week in BEFORE:
@@ -162,36 +163,45 @@ def draw(centre: Centre, random: np.random.Generator) -> Drawn:
         week=WEEKS[-1], before=WEEKS[-2], timezone="UTC", scorecard="house", title="House", weeks=(*BEFORE, *WEEKS),
         edition=WHOLE, by_agent=True, names=[], agent_weeks=agent_weeks, agent_moments=[], misses=[], calmed=[],
         week_rows=week_rows, verdicts=Verdicts(counts), unsure_steps=[],
-        rules=[row for row in rules if row["iso_week"] == WEEKS[-1]],
+        rules=rules,
         scorecard_rules=[
-            {"step_number": n, "step": s, "step_title": s, "rule_id": s, "asks": s, "critical": False, "status": "live"}
+            rows.ScorecardRule(
+                step_number=n, step=s, step_title=s, rule_id=s, asks=s, critical=False, status="live",
+                scorecard_title="House", milestone=None,
+            )
             for n, s in enumerate(STEPS, 1)
         ],
         scorecards=scorecards, step_losses=[], targets=[], critical_rules=[], measures=[],
         agents=[
-            {"agent_id": f"a{i}", "agent_name": f"a{i}", "team": f"t{team_of[i]}", "calls": int(calls_of[i]),
-             "met": int(month[0, i].sum()), "judged": int(month[1, i].sum()), "calls_with_critical_miss": 0}
+            rows.Agent(
+                agent_id=f"a{i}", agent_name=f"a{i}", team=f"t{team_of[i]}", calls=int(calls_of[i]),
+                met=int(month[0, i].sum()), judged=int(month[1, i].sum()),
+            )
             for i in range(centre.agents)
         ],
         agent_steps=[
-            {"agent_id": f"a{i}", "step": s, "met": int(month[0, i, n]), "judged": int(month[1, i, n]),
-             "unsure": 0, "applicable": int(month[1, i, n])}
+            rows.AgentStep(
+                agent_id=f"a{i}", step=s, met=int(month[0, i, n]), judged=int(month[1, i, n]),
+                applicable=int(month[1, i, n]),
+            )
             for i in range(centre.agents) for n, s in enumerate(STEPS)
         ],
         agent_calls=per_call, calls=[], calls_by_agent=by_agent, moments=[], funnel=[], coverage=[],
         not_audited=lost, undated=0, erased=[],
-        engines=[], unheard=[], heard_again=[], versions=[], rule_changes=[], reviews=[], rule_reviews=[],
+        engines=[],
+        unheard=rows.Unheard(calls=0, seconds=0.0), heard_again=[], versions=[], rule_changes=[], reviews=[],
+        rule_reviews=[],
     )  # fmt: skip
     return Drawn(
         readings=readings, agent_rates=rates, agent_overall=(rates * APPLIES).sum(1) / APPLIES.sum(), team_of=team_of
     )
 
 
-def _agent_week(week: str, of: np.ndarray, met: np.ndarray, judged: np.ndarray) -> list[dict[str, object]]:
+def _agent_week(week: str, of: np.ndarray, met: np.ndarray, judged: np.ndarray) -> list[rows.AgentWeek]:
     """One row for each agent with calls in the week."""
     steps = {i: (int(met[of == i].sum()), int(judged[of == i].sum())) for i in np.unique(of)}
     return [
-        {"agent_id": f"a{i}", "iso_week": week, "calls": int((of == i).sum()), "met": m, "judged": j}
+        rows.AgentWeek(agent_id=f"a{i}", iso_week=week, calls=int((of == i).sum()), met=m, judged=j)
         for i, (m, j) in steps.items()
     ]
 
@@ -261,24 +271,23 @@ def observe_agents(drawn: Drawn, tally: Tally) -> None:
             tally.add(CARD_FLAG, bool(drawn.agent_rates[agent, step] < colleagues[step]) is below)
     effect = call_effect(readings)
     for team, of_team in zip(teams, heat.teams, strict=True):
-        rows = of_team.rows
         tally.covers(TEAM_RANGE, team.rate.interval(), TRUE_POOLED)
         members = [int(line.name[1:]) for line in team.agents]
-        of = [next(a for a in readings.agents if a["agent_id"] == f"a{i}") for i in members]
-        prior = team_prior([(a["met"] / effect, a["judged"] / effect) for a in of])
+        of = [next(a for a in readings.agents if a.agent_id == f"a{i}") for i in members]
+        prior = team_prior([(a.met / effect, a.judged / effect) for a in of])
         centre = float(drawn.agent_overall[members].mean())
         for i, row, line in zip(members, of, team.agents, strict=True):
             truth = float(drawn.agent_overall[i])
             if prior is not None:
-                tally.covers(AGENT_RANGE, shrink(row["met"] / effect, row["judged"] / effect, prior).interval, truth)
+                tally.covers(AGENT_RANGE, shrink(row.met / effect, row.judged / effect, prior).interval, truth)
             tally.add(AGENT_FLAGGED, bool(line.tone))
             if line.tone:
                 tally.add(AGENT_FLAG, (truth > centre) is (line.tone == "good"))
-        by_cell = {(row["agent_id"], row["step"]): (row["met"], row["judged"]) for row in readings.agent_steps}
+        by_cell = {(row.agent_id, row.step): (row.met, row.judged) for row in readings.agent_steps}
         for n, step in enumerate(STEPS):
             on_step = team_prior([by_cell[f"a{i}", step] for i in members])
             middle = float(drawn.agent_rates[members, n].mean())
-            for i, cells in zip(members, rows, strict=True):
+            for i, cells in zip(members, of_team.rows, strict=True):
                 cell, truth = cells.cells[n], float(drawn.agent_rates[i, n])
                 if cell.few or on_step is None:
                     continue
@@ -341,12 +350,12 @@ def observe_reviewed(random: np.random.Generator, times: int, tally: Tally) -> N
         for reviewed in REVIEWED:
             for _ in range(times):
                 drawn = random.multinomial(reviewed, shares)
-                rows = [
-                    {"rule_id": "r", "rule_verdict": rule, "verdict": person}
+                said_of = [
+                    Reviewed(rule_id="r", rule_verdict=rule, verdict=person)
                     for (rule, person), n in zip(said, drawn, strict=True)
                     for _ in range(n)
                 ]
-                found = accuracy_of(rows)["r"]
+                found = accuracy_of(said_of)["r"]
                 tally.covers(f"{PRECISION} {reviewed}", found.precision.interval(), (1 - rate) * sp / (1 - called))
                 tally.covers(f"{RECALL} {reviewed}", found.recall.interval(), sp)
                 if found.kappa is not None and found.kappa.interval is not None:

@@ -88,7 +88,7 @@ def make_report(
             return report
         places = list(report.files.places)
         if edition.is_whole:
-            for team in sorted({row["team"] for row in readings.calls if row["team"]}):
+            for team in sorted({call.team for call in readings.calls if call.team}):
                 own = read(published, week=chosen, scorecard=scorecard, edition=Edition(team=team))
                 of_team = _write(settings, published, own, _PAGE, rendered).files
                 places += [of_team.weekly, *of_team.places]

@@ -1,6 +1,6 @@
 """The round trip of reviews: findings drawn, judged on a form, taken back, compared, disputed."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import combinations
@@ -16,11 +16,12 @@ from callaudit.audit_rules.rule_files.yaml_document import suggest
 from callaudit.flows.report_files import choose_week
 from callaudit.flows.settings import Settings
 from callaudit.reports.page import call_file_name
-from callaudit.reports.reviews.accuracy import RuleAccuracy, accuracy_of
+from callaudit.reports.reviews.accuracy import Reviewed, RuleAccuracy, accuracy_of
 from callaudit.reports.reviews.form import SAID, Form, Row, Said, Turn, read_form, time_cell, write_form
 from callaudit.reports.reviews.over_time import (
     NOTHING_YET,
     OverTime,
+    ReviewerVerdict,
     advice,
     estimate_cell,
     over_time,
@@ -138,7 +139,8 @@ def _over_time(published: Published, *, week: str = "", since: str = "") -> Over
     if not published.rows("select 1 from duckdb_views() where view_name = 'reviewer_verdicts'"):
         return NOTHING_YET
     return over_time(
-        published.rows(
+        published.rows_as(
+            ReviewerVerdict,
             f"select * from reviewer_verdicts where {_WITHIN} order by reviewer, call_id, rule_id",  # noqa: S608 - Ours.
             {"week": week, "since": since},
         )
@@ -282,6 +284,14 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     advice: tuple[str, ...] = ()
 
 
+class _Reviewed(Reviewed, frozen=True, kw_only=True):
+    """The same of one reviewer; `is_newest` says that nobody judged the finding later."""
+
+    call_id: str
+    reviewer: str
+    is_newest: bool
+
+
 def report(settings: Settings, *, week: str = "", since: str = "") -> Report:
     """How far people agree with each other and with the rules, what they said of each verdict, and what is disputed.
 
@@ -289,14 +299,16 @@ def report(settings: Settings, *, week: str = "", since: str = "") -> Report:
     """
     span = {"week": week, "since": since}
     with open_published(settings.published) as published:
-        drawn = published.rows(
+        drawn = published.rows_as(
+            _Reviewed,
             f"select * from random_reviews where {_WITHIN} order by rule_id, call_id, reviewer",  # noqa: S608 - Ours.
             span,
         )
-        total = published.rows(
-            f"select count(*) as n from reviews join core.calls using (call_id) where {_WITHIN}",  # noqa: S608 - Ours.
+        total = published.value(
+            int,
+            f"select count(*) from reviews join core.calls using (call_id) where {_WITHIN}",  # noqa: S608 - Ours.
             span,
-        )[0]["n"]
+        )
         disputes = published.rows(
             f"""
             select d.* from disputes d join core.calls using (call_id) where {_WITHIN}
@@ -305,7 +317,7 @@ def report(settings: Settings, *, week: str = "", since: str = "") -> Report:
             span,
         )
         months = _over_time(published, week=week, since=since)
-    rules = accuracy_of(row for row in drawn if row["is_newest"])
+    rules = accuracy_of(one for one in drawn if one.is_newest)
     return Report(
         tables={
             "Rules against people (random samples; of misses)": [_accuracy_row(a) for a in rules.values()],
@@ -353,11 +365,11 @@ def _calibration_rows(found: RuleAccuracy) -> Iterator[dict[str, object]]:
             }
 
 
-def _pairs(drawn: Sequence[Mapping[str, Any]]) -> Iterator[dict[str, object]]:
+def _pairs(drawn: Sequence[_Reviewed]) -> Iterator[dict[str, object]]:
     """Every two reviewers who judged the same findings."""
     by_reviewer: dict[str, dict[tuple[str, str], Verdict]] = {}
     for row in drawn:
-        by_reviewer.setdefault(row["reviewer"], {})[row["call_id"], row["rule_id"]] = Verdict(row["verdict"])
+        by_reviewer.setdefault(row.reviewer, {})[row.call_id, row.rule_id] = row.verdict
     for one, other in combinations(sorted(by_reviewer), 2):
         agreement = agreement_of_two(by_reviewer[one], by_reviewer[other])
         if agreement is not None:

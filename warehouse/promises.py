@@ -1,14 +1,14 @@
 """Promises whose outcome is another by now: a later call kept them, or their time ran out."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import duckdb
 import msgspec
 
-from callaudit.audit_rules.finding import Evidence, EvidenceKind, Finding, Medium, Promise
-from callaudit.transcription.transcript import Call, SpeakerRole
+from callaudit.audit_rules.finding import Evidence, Finding, Promise
+from callaudit.transcription.transcript import Call
 from callaudit.warehouse import load
+from callaudit.warehouse.session import named_rows
 from callaudit.warehouse.transcripts import call_of
 
 
@@ -30,9 +30,15 @@ def unsettled_promises(con: duckdb.DuckDBPyConnection) -> list[Unsettled]:
     """
     asked = con.execute(
         """
-        select c.*, f.rulebook_version, f.rule_id, f.verdict, p.turn, p.start_s, p.quote, p.within_hours, p.medium,
-            p.due_at,
-            list_filter(f.evidence, lambda e: e.kind = 'trigger' and e.turn = p.turn and e.quote = p.quote)[1] as heard
+        select c.*, f.rulebook_version, f.rule_id, f.verdict, p.turn, p.start_s as start, p.quote, p.within_hours,
+            p.medium, p.due_at,
+            list_transform(
+                list_filter(f.evidence, lambda e: e.kind = 'trigger' and e.turn = p.turn and e.quote = p.quote),
+                lambda e: {
+                    'kind': e.kind, 'turn': e.turn, 'role': nullif(e.role, ''), 'start': e.start_s, 'end': e.end_s,
+                    'quote': e.quote, 'char_start': e.char_start, 'char_end': e.char_end
+                }
+            )[1] as heard
         from promises p
         join core.current_audits a on a.call_id = p.call_id
         join core.rules r
@@ -47,39 +53,17 @@ def unsettled_promises(con: duckdb.DuckDBPyConnection) -> list[Unsettled]:
         order by c.call_id, f.rule_id
         """
     )
-    names = [column[0] for column in asked.description or ()]
-    rows = [dict(zip(names, row, strict=True)) for row in asked.fetchall()]
     return [
         Unsettled(
             call=call_of(row),
             rulebook_version=row["rulebook_version"],
             rule_id=row["rule_id"],
             verdict=row["verdict"],
-            promise=Promise(
-                turn=row["turn"],
-                start=row["start_s"],
-                quote=row["quote"],
-                within_hours=row["within_hours"],
-                medium=Medium(row["medium"]),
-                due_at=row["due_at"],
-            ),
-            trigger=_trigger(row["heard"]),
+            promise=msgspec.convert(row, Promise),
+            trigger=msgspec.convert(row["heard"], Evidence),
         )
-        for row in rows
+        for row in named_rows(asked)
     ]
-
-
-def _trigger(piece: Mapping[str, Any]) -> Evidence:
-    return Evidence(
-        kind=EvidenceKind.TRIGGER,
-        turn=piece["turn"],
-        role=SpeakerRole(piece["role"]) if piece["role"] else None,
-        start=piece["start_s"],
-        end=piece["end_s"],
-        quote=piece["quote"],
-        char_start=piece["char_start"],
-        char_end=piece["char_end"],
-    )
 
 
 def store_settled(con: duckdb.DuckDBPyConnection, settled: Sequence[tuple[Unsettled, Finding]]) -> None:

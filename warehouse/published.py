@@ -10,15 +10,19 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import duckdb
+import msgspec
 import pyarrow as pa
 
 from callaudit.transcription.errors import InputError, SetupError
+from callaudit.warehouse.session import named_rows, rows_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _Answer = TypeVar("_Answer")
 _Worked = TypeVar("_Worked")
+_Kind = TypeVar("_Kind")
+_Row = TypeVar("_Row", bound=msgspec.Struct)
 Parameters = Sequence[object] | Mapping[str, object] | None
 
 
@@ -41,9 +45,18 @@ class Published:
     def rows(self, sql: str, parameters: Parameters = None) -> list[dict[str, Any]]:
         """Every row as a dict by column name. Raises InputError when the query cannot run."""
         with self._explained(sql):
-            answer = self._asked(lambda: _present(self._connection.execute(sql, parameters)))
-            names = [column[0] for column in answer.description or ()]
-            return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+            return named_rows(self._execute(sql, parameters))
+
+    def rows_as(self, kind: type[_Row], sql: str, parameters: Parameters = None) -> list[_Row]:
+        """Every row as `kind`, each field from the column of its name. Raises InputError when the query cannot run."""
+        with self._explained(sql):
+            return rows_of(self._execute(sql, parameters), kind)
+
+    def value(self, kind: type[_Kind], sql: str, parameters: Parameters = None) -> _Kind:
+        """The one value of an answer of one row and column. Raises InputError when the query cannot run."""
+        with self._explained(sql):
+            ((value,),) = self._execute(sql, parameters).fetchall()
+            return msgspec.convert(value, kind)
 
     def frame(self, sql: str, parameters: Parameters = None) -> "pd.DataFrame":
         """The rows as a pandas frame. Raises InputError when the query cannot run, SetupError without pandas."""
@@ -82,6 +95,9 @@ class Published:
             yield reader.schema, self._read(reader, sql)
         finally:
             reader.close()
+
+    def _execute(self, sql: str, parameters: Parameters) -> duckdb.DuckDBPyConnection:
+        return self._asked(lambda: _present(self._connection.execute(sql, parameters)))
 
     def _asked(self, work: Callable[[], _Worked]) -> _Worked:
         """What the work answers, in a thread of its own: Ctrl-C does not reach a main thread that DuckDB works in."""

@@ -14,7 +14,7 @@ import msgspec
 
 from callaudit.audit_rules.finding import Verdict
 from callaudit.transcription.errors import InputError
-from callaudit.warehouse.session import disk_full_as_setup_error, transaction
+from callaudit.warehouse.session import disk_full_as_setup_error, rows_of, transaction
 
 SampleKind = Literal["random", "targeted"]
 DisputeState = Literal["open", "upheld", "overturned"]
@@ -57,7 +57,7 @@ class Review(msgspec.Struct, frozen=True, kw_only=True):
 
 
 _FINDINGS = """
-    select f.call_id, f.rule_id, f.rulebook_version, f.rule_verdict, r.asks, f.reason,
+    select f.call_id, f.rule_id, f.rulebook_version, f.rule_verdict, r.asks, coalesce(f.reason, '') as reason,
         coalesce(f.evidence[f.shown].quote, '') as quote, f.evidence[f.shown].start_s as at_s,
         (select min(e.start_s) from core.episodes e
          where e.call_id = f.call_id and e.rulebook_version = f.rulebook_version) as tense_from,
@@ -83,16 +83,15 @@ def draw_random(
     among the findings of each rule the draw is random however often, and for whichever `rules`, it is asked for.
     Findings that somebody judged already are not left out: that would bias the sample.
     """
-    rows = _rows(
-        con,
+    answer = con.execute(
         f"""
-        select *, 'random' as drawn_for from ({_JUDGED})
+        select *, 'random' as drawn_for, 'random' as sample_kind, $week || '-random' as sample_id from ({_JUDGED})
         where len($rules) = 0 or list_contains($rules, rule_id)
         order by lot, call_id, rule_id limit $size
         """,  # noqa: S608 - Ours.
         {"week": week, "seed": seed or week, "size": size, "rules": sorted(rules)},
     )
-    return tuple(_drawn(row, week, "random") for row in rows)
+    return tuple(rows_of(answer, Drawn))
 
 
 def draw_targeted(
@@ -105,8 +104,7 @@ def draw_targeted(
     would tip; findings in calls of which the words or the roles are least sure; and quiet calls, each by the weightiest
     rule that waits for an upset customer, so that upset which nobody noticed is found. No rate may be told from them.
     """
-    rows = _rows(
-        con,
+    answer = con.execute(
         f"""
         with every as ({_FINDINGS}),
         found as (from every where rule_verdict in ('met', 'missed', 'unsure')),
@@ -147,7 +145,8 @@ def draw_targeted(
             select * from doubtful
             qualify row_number() over (partition by call_id, rule_id order by kind) = 1
         )
-        select every.*, drawn_for from first_reason join every using (call_id, rule_id)
+        select every.*, drawn_for, 'targeted' as sample_kind, $week || '-targeted' as sample_id
+        from first_reason join every using (call_id, rule_id)
         where reviewed_by is null and not list_contains($but, call_id || chr(31) || rule_id)
         order by (row_number() over (partition by kind order by doubt, lot) - 1)
             // if(kind = 0, {_KINDS_BESIDE_UNSURE}, 1), kind, lot
@@ -161,7 +160,7 @@ def draw_targeted(
             "but": ["\x1f".join(key) for key in sorted(but)],
         },
     )
-    return tuple(_drawn(row, week, "targeted") for row in rows)
+    return tuple(rows_of(answer, Drawn))
 
 
 def record_sample(con: duckdb.DuckDBPyConnection, drawn: Sequence[Drawn], *, at: datetime) -> int:
@@ -293,30 +292,6 @@ def say_in_dispute(con: duckdb.DuckDBPyConnection, event: DisputeEvent) -> None:
             $by as said_by, $at as said_at, $note as note
         """,
         {"event_id": hashlib.sha256(told.encode()).hexdigest()[:32], **msgspec.structs.asdict(event)},
-    )
-
-
-def _rows(con: duckdb.DuckDBPyConnection, sql: str, parameters: dict[str, object]) -> list[dict[str, Any]]:
-    answer = con.execute(sql, parameters)
-    names = [column[0] for column in answer.description or ()]
-    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
-
-
-def _drawn(row: dict[str, Any], week: str, kind: SampleKind) -> Drawn:
-    return Drawn(
-        sample_id=f"{week}-{kind}",
-        sample_kind=kind,
-        call_id=row["call_id"],
-        rule_id=row["rule_id"],
-        rulebook_version=row["rulebook_version"],
-        rule_verdict=Verdict(row["rule_verdict"]),
-        drawn_for=row["drawn_for"],
-        asks=row["asks"],
-        reason=row["reason"],
-        quote=row["quote"],
-        at_s=row["at_s"],
-        tense_from=row["tense_from"],
-        sha256=row["sha256"],
     )
 
 

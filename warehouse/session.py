@@ -2,11 +2,15 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from typing import Any, TypeVar
 
 import duckdb
+import msgspec
 import pyarrow as pa
 
 from callaudit.transcription.errors import SetupError
+
+_Row = TypeVar("_Row", bound=msgspec.Struct)
 
 
 @contextmanager
@@ -67,3 +71,14 @@ def texts(con: duckdb.DuckDBPyConnection, sql: str, parameters: Mapping[str, obj
 def fetch_arrow(con: duckdb.DuckDBPyConnection, sql: str) -> pa.Table:
     """The answer to a query, whole."""
     return con.sql(sql).to_arrow_table()
+
+
+def named_rows(answer: duckdb.DuckDBPyConnection) -> list[dict[str, Any]]:
+    """The rows of an answer as dicts by column name."""
+    names = [column[0] for column in answer.description or ()]
+    return [dict(zip(names, row, strict=True)) for row in answer.fetchall()]
+
+
+def rows_of(answer: duckdb.DuckDBPyConnection, kind: type[_Row]) -> list[_Row]:
+    """The rows of an answer, each field from the column of its name; columns without a field are left out."""
+    return [msgspec.convert(row, kind) for row in named_rows(answer)]

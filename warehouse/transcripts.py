@@ -6,6 +6,7 @@ from itertools import accumulate
 from typing import Any
 
 import duckdb
+import msgspec
 import pyarrow as pa
 
 from callaudit.transcription.transcript import (
@@ -79,7 +80,8 @@ def _read_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -
         heads = fetch_arrow(
             con,
             """
-            select * from core.transcripts join core.calls using (call_id) left join core.recordings using (call_id)
+            select *, duration_s as duration
+            from core.transcripts join core.calls using (call_id) left join core.recordings using (call_id)
             semi join batch_wanted using (call_id) order by call_id
             """,
         ).to_pylist()
@@ -95,14 +97,8 @@ def _read_transcripts(con: duckdb.DuckDBPyConnection, call_ids: Sequence[str]) -
         yield Transcript(
             call=call_of(row),
             utterances=tuple(heard.get(call_id, ())),
-            provenance=Provenance(
-                engine=row["engine"],
-                model=row["model"],
-                weights_hash=row["weights_hash"],
-                settings_hash=row["settings_hash"],
-                notice=row["notice"],
-            ),
-            recording=_recording(row) if row["sha256"] is not None else None,
+            provenance=msgspec.convert(row, Provenance),
+            recording=msgspec.convert(row, Recording) if row["sha256"] is not None else None,
             language=row["language"],
             roles_from=RolesFrom(row["roles_from"]),
             role_confidence=row["role_confidence"],
@@ -123,31 +119,7 @@ def call_of(row: Mapping[str, Any]) -> Call:
         offset = timedelta(seconds=row["utc_offset_s"])
         # Arithmetic on the naive time: a year-one start would leave the calendar on its way through UTC.
         started_at = (row["started_at"].replace(tzinfo=None) + offset).replace(tzinfo=timezone(offset))
-    return Call(
-        call_id=row["call_id"],
-        source=row["source"],
-        interaction_id=row["interaction_id"],
-        started_at=started_at,
-        agent_id=row["agent_id"],
-        agent_name=row["agent_name"],
-        team=row["team"],
-        customer_id=row["customer_id"],
-        customer_name=row["customer_name"],
-        queue=row["queue"],
-        direction=row["direction"],
-    )
-
-
-def _recording(row: Mapping[str, Any]) -> Recording:
-    return Recording(
-        path=row["path"],
-        sha256=row["sha256"],
-        size=row["size"],
-        codec=row["codec"],
-        sample_rate=row["sample_rate"],
-        channels=row["channels"],
-        duration=row["duration_s"],
-    )
+    return msgspec.convert({**row, "started_at": started_at}, Call)
 
 
 def _utterances(table: pa.Table) -> Iterator[Utterance]:

@@ -7,7 +7,7 @@ from typing import Literal
 
 import msgspec
 
-from callaudit.reports.call_page.queries import Row
+from callaudit.reports.call_page.queries import UtteranceRow
 from callaudit.transcription.redaction import KINDS
 
 Tone = Literal["met", "missed", "near"]
@@ -77,14 +77,14 @@ def pieces(text: str, highlights: Sequence[Highlight], uncertain: Sequence[tuple
     return tuple(made)
 
 
-def uncertain_words(utterances: Sequence[Row]) -> list[tuple[int, int]]:
+def uncertain_words(utterances: Sequence[UtteranceRow]) -> list[tuple[int, int]]:
     """Where in a turn's text the recogniser was uncertain, from its utterances' words."""
     found = []
     for utterance in utterances:
-        at = int(utterance["char_offset"])
-        for word in utterance["words"] or ():
-            end = at + len(word["text"])
-            if word["confidence"] is not None and word["confidence"] < UNCERTAIN:
+        at = utterance.char_offset
+        for word in utterance.words or ():
+            end = at + len(word.text)
+            if word.confidence is not None and word.confidence < UNCERTAIN:
                 found.append((at, end))
             at = end + 1
     return found

@@ -7,7 +7,7 @@ import msgspec
 
 from callaudit.reports import charts
 from callaudit.reports.call_page.loudness import Loudness
-from callaudit.reports.call_page.queries import Readings, Row
+from callaudit.reports.call_page.queries import CallRow, Readings
 from callaudit.reports.call_page.scorecards import ScorecardLines, evidence_numbers, scorecards_shown
 from callaudit.reports.call_page.timeline import (
     TimelinePin,
@@ -95,14 +95,14 @@ def call_page(readings: Readings, scorecard: str, loud: Loudness = ()) -> CallPa
     lanes = lanes_of(readings)
     lines = transcript_lines(readings, numbers, holds=holds, overlapped=both)
     return CallPage(
-        call_id=str(call["call_id"]),
-        title=f"Call {call['call_id']}",
-        who=", ".join(str(v) for v in (call["agent_name"] or call["agent_id"] or "Agent not named", call["team"]) if v),
-        when=_when(call["started_local"], call["started_at"]) + f", {_length(duration)}",
+        call_id=call.call_id,
+        title=f"Call {call.call_id}",
+        who=", ".join(str(v) for v in (call.agent_name or call.agent_id or "Agent not named", call.team) if v),
+        when=_when(call.started_local, call.started_at) + f", {_length(duration)}",
         outcome=_outcome(call) if readings.turns else "No words were heard.",
-        week_href=f"../{weekly_file_name(call['iso_week'], scorecard)}" if call["iso_week"] else "",
-        week_text=f"Week of {day(week_start(call['iso_week']))}" if call["iso_week"] else "Undated call",
-        notice=str(call["notice"] or ""),
+        week_href=f"../{weekly_file_name(call.iso_week, scorecard)}" if call.iso_week else "",
+        week_text=f"Week of {day(week_start(call.iso_week))}" if call.iso_week else "Undated call",
+        notice=call.notice,
         scored=chosen is not None and chosen.scored,
         score=chosen.score if chosen else NOTHING,
         score_note=chosen.points if chosen else "Nothing was judged",
@@ -121,7 +121,7 @@ def call_page(readings: Readings, scorecard: str, loud: Loudness = ()) -> CallPa
         )
         if duration and readings.turns
         else None,
-        timeline_note="" if call["has_times"] else _no_times(call),
+        timeline_note="" if call.has_times else _no_times(call),
         pins=pins,
         pin_rows=rows,
         narrow_pin_rows=narrow_rows,
@@ -142,17 +142,17 @@ def call_page(readings: Readings, scorecard: str, loud: Loudness = ()) -> CallPa
         heard=_heard(call) if readings.turns else _unheard(call),
         has_uncertain=any(piece.uncertain for line in lines for piece in line.pieces),
         has_findings=bool(numbers),
-        has_missed=any(row["verdict"] == "missed" for row in readings.findings),
+        has_missed=any(row.verdict == "missed" for row in readings.findings),
         measures=_measures(call),
-        rulebook_version=str(call["rulebook_version"]),
-        footer=f"Judged by rulebook {str(call['rulebook_version'])[:12]} on a machine transcript. "
+        rulebook_version=call.rulebook_version,
+        footer=f"Judged by rulebook {call.rulebook_version[:12]} on a machine transcript. "
         "Before any decision about a person, listen to the call.",
     )
 
 
 def _duration(readings: Readings) -> Seconds:
-    ends = [row["end_s"] for row in (*readings.turns, *readings.speech) if row["end_s"] is not None]
-    return float(max([readings.call["duration_s"] or 0.0, *ends]))
+    ends = [*(turn.end_s for turn in readings.turns), *(spoken.end_s for spoken in readings.speech)]
+    return max(end or 0.0 for end in (readings.call.duration_s, *ends))
 
 
 def _length(duration: Seconds) -> str:
@@ -169,32 +169,32 @@ def _when(local: datetime | None, utc: datetime | None) -> str:
     return f"{weekday(local.date())}, {local:%H:%M} (UTC{offset})"
 
 
-def _outcome(call: Row) -> str:
-    if call["upset"] == "unknown":
+def _outcome(call: CallRow) -> str:
+    if call.upset == "unknown":
         return "Whether it was tense cannot be told."
-    if call["upset"] == "perhaps":
+    if call.upset == "perhaps":
         return "Perhaps tense: a person should listen."
-    if not call["tense"]:
+    if not call.tense:
         return "Never tense."
-    return "Tense, calmed by the end." if call["calmed"] else "Tense, not calmed by the end."
+    return "Tense, calmed by the end." if call.calmed else "Tense, not calmed by the end."
 
 
-def _no_times(call: Row) -> str:
-    if call["codec"] == "export":
+def _no_times(call: CallRow) -> str:
+    if call.codec == "export":
         why = "times are the transcript's"
-    elif call["roles_from"] == "channels":
+    elif call.roles_from == "channels":
         why = "one of the parties was not heard"
     else:
         why = "both parties are on one channel"
-    if call["roles_from"] == "unknown":
+    if call.roles_from == "unknown":
         why += " and who speaks is not known"
     return sentence(f"{why}: interruptions, holds and answer times cannot be judged")
 
 
-def _heard(call: Row) -> str:
-    share, evidence = call["talk_share_agent"], str(call["role_evidence"] or "")
+def _heard(call: CallRow) -> str:
+    share, evidence = call.talk_share_agent, call.role_evidence
     said = [f"The agent spoke {percent(share)} of the talking time."] if share is not None else []
-    sure = percent(call["role_confidence"]) if call["role_confidence"] is not None else ""
+    sure = percent(call.role_confidence) if call.role_confidence is not None else ""
     said.append(
         {
             "channels": "Speakers from separate channels.",
@@ -204,45 +204,45 @@ def _heard(call: Row) -> str:
             "unknown": "Who speaks could not be told"
             + (f" ({evidence})" if evidence else "")
             + ", so rules that need to know it were not judged.",
-        }[str(call["roles_from"])]
+        }[call.roles_from]
     )
-    confidence = f", mean confidence {call['confidence']:.2f}" if call["confidence"] is not None else ""
-    said.append(f"Words by {call['engine']} {call['model']}{confidence}.")
+    confidence = f", mean confidence {call.confidence:.2f}" if call.confidence is not None else ""
+    said.append(f"Words by {call.engine} {call.model}{confidence}.")
     said += _left_out(call)
-    if call["redactions"]:
-        said.append(f"{counted(int(call['redactions']), 'place')} masked.")
-    said += [sentence(str(w)) for w in call["warnings"] or () if not (evidence and str(w).startswith(evidence))]
+    if call.redactions:
+        said.append(f"{counted(call.redactions, 'place')} masked.")
+    said += [sentence(w) for w in call.warnings if not (evidence and w.startswith(evidence))]
     return " ".join(said)
 
 
-def _unheard(call: Row) -> str:
-    said = [sentence(f"{call['engine']} {call['model']} heard no words")]
-    return " ".join([*said, *_left_out(call), *(sentence(str(w)) for w in call["warnings"] or ())])
+def _unheard(call: CallRow) -> str:
+    said = [sentence(f"{call.engine} {call.model} heard no words")]
+    return " ".join([*said, *_left_out(call), *(sentence(w) for w in call.warnings)])
 
 
-def _left_out(call: Row) -> Iterator[str]:
+def _left_out(call: CallRow) -> Iterator[str]:
     """What was said, or seemed to be, and stands nowhere."""
-    if call["dropped_words"]:
-        yield f"{counted(int(call['dropped_words']), 'doubtful word')} left out."
-    if call["unheard_s"]:
-        yield f"No words were understood in {call['unheard_s']:.1f} s of speech."
+    if call.dropped_words:
+        yield f"{counted(call.dropped_words, 'doubtful word')} left out."
+    if call.unheard_s:
+        yield f"No words were understood in {call.unheard_s:.1f} s of speech."
 
 
-def _measures(call: Row) -> tuple[Measure, ...]:
+def _measures(call: CallRow) -> tuple[Measure, ...]:
     """What is known of the list, in the order of the list."""
 
     def seconds(value: float | None) -> str | None:
         return None if value is None else f"{value:.1f} s"
 
     known = [
-        ("Agent's share of talk", None if call["talk_share_agent"] is None else percent(call["talk_share_agent"])),
-        ("Agent's words a minute", _whole(call["words_per_minute_agent"])),
-        ("Agent spoke over customer", _times(call["overlaps_by_agent"])),
-        ("Customer spoke over agent", _times(call["overlaps_by_customer"])),
-        ("Usual wait for an answer", seconds(call["median_answer_gap_s"])),
-        ("Longest silence outside holds", seconds(call["longest_dead_air_s"])),
-        ("Holds", f"{call['holds']}, {long_time(call['hold_s'] or 0)}" if call["holds"] else _whole(call["holds"])),
-        ("Transfers", _whole(call["transfers"])),
+        ("Agent's share of talk", None if call.talk_share_agent is None else percent(call.talk_share_agent)),
+        ("Agent's words a minute", _whole(call.words_per_minute_agent)),
+        ("Agent spoke over customer", _times(call.overlaps_by_agent)),
+        ("Customer spoke over agent", _times(call.overlaps_by_customer)),
+        ("Usual wait for an answer", seconds(call.median_answer_gap_s)),
+        ("Longest silence outside holds", seconds(call.longest_dead_air_s)),
+        ("Holds", f"{call.holds}, {long_time(call.hold_s or 0)}" if call.holds else _whole(call.holds)),
+        ("Transfers", _whole(call.transfers)),
     ]
     return tuple(Measure(name=name, value=value) for name, value in known if value is not None)
 

@@ -251,13 +251,13 @@ def _trend(sheet: Worksheet, book: Workbook, page: Weekly, *, first: int, rows: 
             "line": line,
         }
         chart.add_series(series)
-    chart.set_title({"name": f"Steps followed, {page.trend_title.lower()}", "name_font": {"size": 12, "color": _INK}})
+    chart.set_title({"name": f"Steps followed, {page.trend.title.lower()}", "name_font": {"size": 12, "color": _INK}})
     chart.set_y_axis({"num_format": "0%", "major_gridlines": {"visible": True, "line": {"color": _LINE}}})
     chart.set_x_axis({"num_format": "d mmm", "date_axis": False})
     chart.set_legend({"position": "bottom"})
     chart.show_na_as_empty_cell()
     chart.set_size({"width": 640, "height": 20 * (rows + 1) if rows > 11 else 260})
-    sheet.insert_chart(first - 1, 6, chart, {"description": page.trend_label})
+    sheet.insert_chart(first - 1, 6, chart, {"description": page.trend.label})
 
 
 def _steps(sheet: Worksheet, style: _Styles, page: Weekly, table: Table) -> None:
@@ -335,7 +335,7 @@ def _heat(sheet: Worksheet, style: _Styles, page: Weekly) -> None:
 
 def _counting(sheet: Worksheet, style: _Styles, page: Weekly) -> None:
     sheet.set_column(0, 0, 118)
-    notes = (page.trend_note, page.steps_note, page.agents_note if page.teams else "", *page.counting, page.footer)
+    notes = (page.trend.note, page.steps_note, page.agents_note if page.teams else "", *page.counting, page.footer)
     sheet.write_string(0, 0, "How it is counted", style(bold=True, font_size=14))
     for r, note in enumerate((n for n in notes if n), 2):
         sheet.set_row(r, _lines(note, 112) * _LINE_POINTS)

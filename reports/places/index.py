@@ -2,6 +2,7 @@
 
 import html
 import re
+from datetime import date
 from pathlib import Path
 from urllib.parse import quote
 
@@ -10,7 +11,7 @@ import msgspec
 from callaudit.reports.page import agent_link
 from callaudit.reports.statistics import Rate
 from callaudit.reports.weekly.edition import Edition
-from callaudit.reports.weekly.queries import AGENT_WEEKS, Row
+from callaudit.reports.weekly.queries import AGENT_WEEKS, scorecard_titles
 from callaudit.reports.weekly.rates import FEW, shown
 from callaudit.reports.wording import counted, day, week_dates, week_start
 from callaudit.warehouse.published import Published
@@ -68,24 +69,44 @@ class _Made(msgspec.Struct, frozen=True, kw_only=True):
     href: str
 
 
+class _Week(msgspec.Struct, frozen=True, kw_only=True):
+    """The calls of a week, and their steps by the index's scorecard."""
+
+    iso_week: str
+    calls: int
+    tense: int
+    met: int
+    judged: int
+    critical: int
+
+
+class _Agent(msgspec.Struct, frozen=True, kw_only=True):
+    """An agent with the calls of the last weeks; `team` is "" where none is known."""
+
+    agent_id: str
+    name: str
+    team: str
+    last: date | None
+    calls: int
+
+
 def index_page(published: Published, reports: Path, *, scorecard: str) -> Index:
     """What the warehouse says of every week and agent, and which reports lie in the folder."""
-    titles = {
-        row["scorecard"]: str(row["scorecard_title"])
-        for row in published.rows("select distinct scorecard, scorecard_title from scorecard_rules order by all")
-    }
+    titles = scorecard_titles(published)
     made = _made(reports)
-    weeks = published.rows(
+    weeks = published.rows_as(
+        _Week,
         """
         select c.iso_week, count(*) as calls, count(*) filter (c.tense) as tense,
-            sum(s.steps_met)::bigint as met, sum(s.steps_judged)::bigint as judged,
+            coalesce(sum(s.steps_met), 0)::bigint as met, coalesce(sum(s.steps_judged), 0)::bigint as judged,
             count(*) filter (s.critical_misses > 0) as critical
         from calls c left join call_scorecards s on s.call_id = c.call_id and s.scorecard = $scorecard
         where c.iso_week is not null group by c.iso_week order by c.iso_week desc
         """,
         {"scorecard": scorecard},
     )
-    agents = published.rows(
+    agents = published.rows_as(
+        _Agent,
         """
         select c.agent_id, coalesce(arg_max(c.agent_name, c.started_at), c.agent_id) as name,
             coalesce(arg_max(c.team, c.started_at), '') as team, max(c.local_date) as last,
@@ -97,39 +118,38 @@ def index_page(published: Published, reports: Path, *, scorecard: str) -> Index:
     return Index(
         scorecard=titles.get(scorecard, scorecard),
         weeks=tuple(_week(row, made, scorecard, titles) for row in weeks),
-        teams=_teams(made, scorecard, sorted({str(row["team"]) for row in agents if row["team"]})),
+        teams=_teams(made, scorecard, sorted({agent.team for agent in agents if agent.team})),
         agents=tuple(
             AgentLine(
-                name=str(row["name"]),
-                href=agent_link(str(row["agent_id"])),
-                team=str(row["team"]),
-                calls=int(row["calls"]),
-                last=day(row["last"], year=True) if row["last"] else "no date",
-                last_day=str(row["last"] or ""),
+                name=agent.name,
+                href=agent_link(agent.agent_id),
+                team=agent.team,
+                calls=agent.calls,
+                last=day(agent.last, year=True) if agent.last else "no date",
+                last_day=str(agent.last or ""),
             )
-            for row in agents
+            for agent in agents
         ),
         agents_note=f"{counted(len(agents), 'agent')}, in order of name. Calls are those of the last "
         f"{AGENT_WEEKS} weeks.",
     )
 
 
-def _week(row: Row, made: list[_Made], scorecard: str, titles: dict[str, str]) -> WeekLine:
-    week = str(row["iso_week"])
-    own = [page for page in made if page.week == week]
+def _week(row: _Week, made: list[_Made], scorecard: str, titles: dict[str, str]) -> WeekLine:
+    own = [page for page in made if page.week == row.iso_week]
     main = next((page for page in own if (page.scorecard, page.edition) == (scorecard, "")), None)
-    rate = Rate.of(float(row["met"] or 0), float(row["judged"] or 0))
-    few = int(row["calls"]) < FEW
+    rate = Rate.of(row.met, row.judged)
+    few = row.calls < FEW
     return WeekLine(
-        name=week_dates(week_start(week)),
-        iso_week=week,
+        name=week_dates(week_start(row.iso_week)),
+        iso_week=row.iso_week,
         href=main.href if main else "",
-        calls=int(row["calls"]),
-        tense=int(row["tense"]),
+        calls=row.calls,
+        tense=row.tense,
         followed=shown(rate, few=few),
         share=rate.share,
         few=few,
-        critical=int(row["critical"]),
+        critical=row.critical,
         others=tuple(Link(name=_called(page, scorecard, titles), href=page.href) for page in own if page is not main),
     )
 

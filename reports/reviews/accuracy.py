@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -19,6 +18,14 @@ MINIMUM_OF_EACH = 10
 """Findings truly met, and truly missed, that a corrected rate needs: below it ranges hold less often than they say."""
 
 _VERDICTS = {verdict: n for n, verdict in enumerate(Verdict)}
+
+
+class Reviewed(msgspec.Struct, frozen=True, kw_only=True):
+    """A finding of a random sample: what the rule said when it was drawn, and what a person says."""
+
+    rule_id: str
+    rule_verdict: Verdict
+    verdict: Verdict
 
 
 class RuleAccuracy(msgspec.Struct, frozen=True, kw_only=True):
@@ -110,11 +117,11 @@ def _likely(rate: Rate) -> str:
     return f"{percent(rate.share)} (likely {between(rate.interval())})"
 
 
-def accuracy_of(rows: Iterable[Mapping[str, Any]]) -> dict[str, RuleAccuracy]:
-    """Rules by id, from rows of `call_id`, `rule_id`, `rule_verdict` and a person's `verdict`, one per finding."""
+def accuracy_of(reviewed: Iterable[Reviewed]) -> dict[str, RuleAccuracy]:
+    """Rules by id, from what people judged, each finding once."""
     by_rule: dict[str, list[tuple[Verdict, Verdict]]] = {}
-    for row in rows:
-        by_rule.setdefault(str(row["rule_id"]), []).append((Verdict(row["rule_verdict"]), Verdict(row["verdict"])))
+    for one in reviewed:
+        by_rule.setdefault(one.rule_id, []).append((one.rule_verdict, one.verdict))
     return {rule_id: _accuracy(rule_id, pairs) for rule_id, pairs in sorted(by_rule.items())}
 
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import date
 from itertools import combinations
-from typing import Any
 
 import msgspec
 
@@ -60,17 +59,33 @@ class OverTime(msgspec.Struct, frozen=True, kw_only=True):
     reviewers: tuple[ReviewerMonth, ...]
 
 
+class ReviewerVerdict(msgspec.Struct, frozen=True, kw_only=True):
+    """What one reviewer says of a finding; `is_reversed` is None where the rule or the reviewer could not tell."""
+
+    reviewer: str
+    sample_id: str | None
+    call_id: str
+    rule_id: str
+    verdict: Verdict
+    is_reversed: bool | None
+    reviewed_month: str
+
+
 NOTHING_YET = OverTime(pairs=(), reviewers=())
 
 
-def over_time(rows: Iterable[Mapping[str, Any]]) -> OverTime:
-    """Pairs and reviewers by month, from rows of the view `reviewer_verdicts`."""
-    judged: dict[str, dict[tuple[str, str, str], Mapping[str, Any]]] = {}
+_Finding = tuple[str | None, str, str]
+"""Sample, call and rule."""
+
+
+def over_time(verdicts: Iterable[ReviewerVerdict]) -> OverTime:
+    """Pairs and reviewers by month."""
+    judged: dict[str, dict[_Finding, ReviewerVerdict]] = {}
     told: dict[tuple[str, str], list[bool]] = {}
-    for row in rows:
-        judged.setdefault(row["reviewer"], {})[row["sample_id"], row["call_id"], row["rule_id"]] = row
-        told.setdefault((row["reviewed_month"], row["reviewer"]), []).extend(
-            [] if row["is_reversed"] is None else [row["is_reversed"]]
+    for one in verdicts:
+        judged.setdefault(one.reviewer, {})[one.sample_id, one.call_id, one.rule_id] = one
+        told.setdefault((one.reviewed_month, one.reviewer), []).extend(
+            [] if one.is_reversed is None else [one.is_reversed]
         )
     pairs = [
         pair
@@ -89,18 +104,15 @@ def over_time(rows: Iterable[Mapping[str, Any]]) -> OverTime:
 
 def _pair_months(
     names: tuple[str, str],
-    one: Mapping[tuple[str, str, str], Mapping[str, Any]],
-    other: Mapping[tuple[str, str, str], Mapping[str, Any]],
+    one: Mapping[_Finding, ReviewerVerdict],
+    other: Mapping[_Finding, ReviewerVerdict],
 ) -> Iterator[PairMonth]:
-    by_month: dict[str, list[tuple[str, str, str]]] = {}
+    by_month: dict[str, list[_Finding]] = {}
     for key in sorted(one.keys() & other.keys()):
         # Until the later of two has judged there is nothing to compare.
-        by_month.setdefault(max(one[key]["reviewed_month"], other[key]["reviewed_month"]), []).append(key)
+        by_month.setdefault(max(one[key].reviewed_month, other[key].reviewed_month), []).append(key)
     for when, keys in by_month.items():
-        says = [
-            {(call, rule): Verdict(of[sample, call, rule]["verdict"]) for sample, call, rule in keys}
-            for of in (one, other)
-        ]
+        says = [{(call, rule): of[sample, call, rule].verdict for sample, call, rule in keys} for of in (one, other)]
         agreement = agreement_of_two(*says)
         if agreement is not None:
             yield PairMonth(

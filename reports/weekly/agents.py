@@ -12,8 +12,9 @@ from callaudit.reports import charts
 from callaudit.reports.page import agent_link, weekly_file_name
 from callaudit.reports.statistics import LEVEL, Interval, Prior, Rate, design_effect, shrink, sidak, team_prior
 from callaudit.reports.weekly.edition import Edition
-from callaudit.reports.weekly.queries import AGENT_WEEKS, Readings, Row, steps_in_order
+from callaudit.reports.weekly.queries import AGENT_WEEKS, Readings, steps_in_order
 from callaudit.reports.weekly.rates import FEW, ChangeText, Tone, Unsure, changed_steps, shown, told_change, unsure_of
+from callaudit.reports.weekly.rows import Agent, AgentStep, AgentWeek
 from callaudit.reports.wording import between, counted, day, percent, week_start
 
 FEW_AGENT_CALLS = 5
@@ -132,7 +133,7 @@ def agent_teams(readings: Readings) -> tuple[Team, ...]:
 def track_start(readings: Readings) -> float:
     """Where the tracks of the agents' ranges begin, so that they can be told apart."""
     effect = call_effect(readings)
-    counts = [(float(a["met"]) / effect, float(a["judged"]) / effect) for a in readings.agents]
+    counts = [(a.met / effect, a.judged / effect) for a in readings.agents]
     return charts.track_start(Rate.of(*count).interval().low for count in counts)
 
 
@@ -159,8 +160,7 @@ def heat_map(readings: Readings, step_titles: Sequence[str]) -> Heat | None:
             HeatRow(
                 name=agent_name(agent),
                 cells=tuple(
-                    _heat_cell(counts.get((agent["agent_id"], step), (0.0, 0.0)), prior)
-                    for step, prior in priors.items()
+                    _heat_cell(counts.get((agent.agent_id, step), (0.0, 0.0)), prior) for step, prior in priors.items()
                 ),
             )
             for agent in members
@@ -177,80 +177,80 @@ def heat_map(readings: Readings, step_titles: Sequence[str]) -> Heat | None:
     )
 
 
-def _team_share(members: Sequence[Row], step: str, counts: Counts) -> str:
+def _team_share(members: Sequence[Agent], step: str, counts: Counts) -> str:
     """What the team does on a step, in per cent; "" where that rests on few calls."""
-    own = [counts.get((agent["agent_id"], step), (0.0, 0.0)) for agent in members]
+    own = [counts.get((agent.agent_id, step), (0.0, 0.0)) for agent in members]
     rate = Rate.of(sum(met for met, _ in own), sum(judged for _, judged in own))
     return percent(rate.share).rstrip("%") if rate.n >= FEW else ""
 
 
 def own_steps(readings: Readings) -> tuple[OwnStep, ...]:
     """Each step of the agent of the edition against the team, over four weeks; nothing in other editions."""
-    agent = next((row for row in readings.agents if row["agent_id"] == readings.edition.agent), None)
+    agent = next((row for row in readings.agents if row.agent_id == readings.edition.agent), None)
     if agent is None:
         return ()
     counts = step_counts(readings)
     members = next(rows for rows in members_by_team(readings).values() if agent in rows)
     priors = step_priors(readings, members, counts)
     titles = {step: title for _, step, title in steps_in_order(readings)}
-    own = {row["step"]: row for row in readings.agent_steps if row["agent_id"] == agent["agent_id"]}
+    own = {row.step: row for row in readings.agent_steps if row.agent_id == agent.agent_id}
     return tuple(_own_step(titles[step], own.get(step), prior, compared=len(priors)) for step, prior in priors.items())
 
 
-def members_by_team(readings: Readings) -> dict[str, list[Row]]:
+def members_by_team(readings: Readings) -> dict[str, list[Agent]]:
     """The agents by the name of their team, in the order of the warehouse."""
-    teams: dict[str, list[Row]] = {}
+    teams: dict[str, list[Agent]] = {}
     for agent in readings.agents:
-        teams.setdefault(str(agent["team"]) or "No team given", []).append(agent)
+        teams.setdefault(str(agent.team) or "No team given", []).append(agent)
     return teams
 
 
 def step_counts(readings: Readings) -> Counts:
     """How often each agent followed each step, over four weeks."""
-    return {(row["agent_id"], row["step"]): (float(row["met"]), float(row["judged"])) for row in readings.agent_steps}
+    return {(row.agent_id, row.step): (row.met, row.judged) for row in readings.agent_steps}
 
 
-def step_priors(readings: Readings, members: Sequence[Row], counts: Counts) -> dict[str, Prior | None]:
+def step_priors(readings: Readings, members: Sequence[Agent], counts: Counts) -> dict[str, Prior | None]:
     """What the team says of an agent on each step; None where there is nobody to compare with."""
     steps = [step for _, step, _ in steps_in_order(readings)]
     if _alone(readings, members):
         return dict.fromkeys(steps)
-    return {step: team_prior([counts.get((a["agent_id"], step), (0.0, 0.0)) for a in members]) for step in steps}
+    return {step: team_prior([counts.get((a.agent_id, step), (0.0, 0.0)) for a in members]) for step in steps}
 
 
-def _alone(readings: Readings, members: Sequence[Row]) -> bool:
+def _alone(readings: Readings, members: Sequence[Agent]) -> bool:
     return len(members) <= (FEWEST_COLLEAGUES if readings.edition.agent else 1)
 
 
 def call_effect(readings: Readings) -> float:
     """How much less an agent's steps know than their number says, because steps of one call are alike."""
-    return design_effect([(row["met"], row["judged"]) for row in readings.agent_calls])
+    return design_effect([(row.met, row.judged) for row in readings.agent_calls])
 
 
-def agent_name(agent: Row) -> str:
+def agent_name(agent: Agent) -> str:
     """The name, or the id of one without."""
-    return str(agent["agent_name"] or agent["agent_id"])
+    return str(agent.agent_name or agent.agent_id)
 
 
-def agent_href(readings: Readings, agent: Row) -> str:
+def agent_href(readings: Readings, agent: Agent) -> str:
     """The agent's page; none under a pseudonym, because it says who it is."""
-    return "" if readings.edition.pseudonyms else agent_link(str(agent["agent_id"]))
+    return "" if readings.edition.pseudonyms else agent_link(str(agent.agent_id))
 
 
-def _team_href(readings: Readings, members: Sequence[Row]) -> str:
+def _team_href(readings: Readings, members: Sequence[Agent]) -> str:
     """The team's page of the week, which is made with the report of everybody; no team's page leads to itself."""
-    team = str(members[0]["team"])
-    called = any(row["team"] == team for row in readings.calls)
+    team = members[0].team
+    called = any(row.team == team for row in readings.calls)
     if not (team and called and readings.edition.is_whole) or readings.edition.pseudonyms:
         return ""
     return quote(weekly_file_name(readings.week, readings.scorecard, Edition(team=team).suffix))
 
 
-def _team(seen: _Seen, changes: "_Changes", name: str, members: Sequence[Row]) -> Team:
-    worth = [(float(a["met"]) / seen.effect, float(a["judged"]) / seen.effect) for a in members]
+def _team(seen: _Seen, changes: "_Changes", name: str, members: Sequence[Agent]) -> Team:
+    worth = [(a.met / seen.effect, a.judged / seen.effect) for a in members]
     prior = None if _alone(seen.readings, members) else team_prior(worth)
-    rate = _team_rate([(float(a["met"]), float(a["judged"])) for a in members], seen.effect)
-    calls = sum(int(agent["calls"]) for agent in members)
+    rate = _team_rate([(a.met, a.judged) for a in members], seen.effect)
+    calls = sum(agent.calls for agent in members)
     few = calls < FEW_AGENT_CALLS
     own = seen.readings.edition.agent
     return Team(
@@ -260,12 +260,12 @@ def _team(seen: _Seen, changes: "_Changes", name: str, members: Sequence[Row]) -
         rate=rate,
         value=shown(rate, few=few),
         bar=charts.range_bar(rate.share, rate.interval(), bar=False, start=seen.start),
-        change=changes.of([agent["agent_id"] for agent in members]),
+        change=changes.of([agent.agent_id for agent in members]),
         few=few,
         agents=tuple(
-            _agent_line(seen, agent, count, prior, change=changes.of([agent["agent_id"]]))
+            _agent_line(seen, agent, count, prior, change=changes.of([agent.agent_id]))
             for agent, count in zip(members, worth, strict=True)
-            if own in ("", agent["agent_id"])
+            if own in ("", agent.agent_id)
         ),
     )
 
@@ -290,9 +290,9 @@ class _Changes:
         # Each agent and each team is one comparison. Five times as many leave all of them together one false change
         # in a hundred weeks, so that with the headlines and steps the page still has fewer than one in twenty.
         self._comparisons = 5 * (len(readings.agents) + len(members_by_team(readings)))
-        self._rows: dict[str, list[Row]] = {}
+        self._rows: dict[str, list[AgentWeek]] = {}
         for row in readings.agent_weeks:
-            self._rows.setdefault(row["agent_id"], []).append(row)
+            self._rows.setdefault(row.agent_id, []).append(row)
 
     def of(self, agents: Sequence[str]) -> ChangeText:
         if not self._whole:
@@ -306,9 +306,9 @@ class _Changes:
     def _rate(self, agents: Sequence[str], weeks: frozenset[str]) -> tuple[Rate, int]:
         counts, calls = [], 0
         for agent in agents:
-            rows = [row for row in self._rows.get(agent, ()) if row["iso_week"] in weeks]
-            counts.append((sum(float(r["met"]) for r in rows), sum(float(r["judged"]) for r in rows)))
-            calls += sum(int(r["calls"]) for r in rows)
+            rows = [row for row in self._rows.get(agent, ()) if row.iso_week in weeks]
+            counts.append((sum(r.met for r in rows), sum(r.judged for r in rows)))
+            calls += sum(r.calls for r in rows)
         return _team_rate([count for count in counts if count[1]], self._effect), calls
 
 
@@ -322,12 +322,12 @@ def _sparks(readings: Readings) -> dict[str, charts.Spark]:
     weeks = weeks[first:]
     if len(weeks) < _SPARK_WEEKS:
         return {}
-    by_week = {(row["agent_id"], row["iso_week"]): row for row in readings.agent_weeks}
+    by_week = {(row.agent_id, row.iso_week): row for row in readings.agent_weeks}
     windows = [weeks[i : i + AGENT_WEEKS] for i in range(len(weeks) - AGENT_WEEKS + 1)]
     shares: dict[str, list[float | None]] = {}
     for agent in readings.agents:
-        rows = [[r for w in window if (r := by_week.get((agent["agent_id"], w)))] for window in windows]
-        shares[agent["agent_id"]] = [_share(found) for found in rows]
+        rows = [[r for w in window if (r := by_week.get((agent.agent_id, w)))] for window in windows]
+        shares[agent.agent_id] = [_share(found) for found in rows]
     seen = [share for line in shares.values() for share in line if share is not None]
     if not seen:
         return {}
@@ -339,12 +339,12 @@ def _sparks(readings: Readings) -> dict[str, charts.Spark]:
     }
 
 
-def _share(rows: Iterable[Row]) -> float | None:
+def _share(rows: Iterable[AgentWeek]) -> float | None:
     found = list(rows)
-    judged = sum(int(row["judged"]) for row in found)
+    judged = sum(row.judged for row in found)
     return (
-        sum(int(row["met"]) for row in found) / judged
-        if judged and sum(int(row["calls"]) for row in found) >= FEW_AGENT_CALLS
+        sum(row.met for row in found) / judged
+        if judged and sum(row.calls for row in found) >= FEW_AGENT_CALLS
         else None
     )
 
@@ -355,12 +355,12 @@ def _spark_label(shares: Sequence[float | None]) -> str:
 
 
 def _agent_line(
-    seen: _Seen, agent: Row, count: tuple[float, float], prior: Prior | None, *, change: ChangeText
+    seen: _Seen, agent: Agent, count: tuple[float, float], prior: Prior | None, *, change: ChangeText
 ) -> AgentLine:
     """`prior` is None for one who has nobody to be compared with."""
-    calls = int(agent["calls"])
+    calls = agent.calls
     few = calls < FEW_AGENT_CALLS
-    raw = Rate.of(float(agent["met"]), float(agent["judged"]))
+    raw = Rate.of(agent.met, agent.judged)
     value, bar = (
         shown(raw, few=few),
         charts.range_bar(raw.share, Rate.of(*count).interval(), bar=False, start=seen.start),
@@ -385,19 +385,19 @@ def _agent_line(
         value=value,
         bar=bar,
         change=change,
-        spark=seen.sparks.get(agent["agent_id"]),
+        spark=seen.sparks.get(agent.agent_id),
         reading=reading,
         tone=tone,
         few=few,
-        most_missed=_most_missed(agent["agent_id"], seen.counts, steps_in_order(seen.readings)),
+        most_missed=_most_missed(agent.agent_id, seen.counts, steps_in_order(seen.readings)),
     )
 
 
 _NOT_CLEAR: Tone = ""
 
 
-def _own_step(title: str, row: Row | None, prior: Prior | None, *, compared: int) -> OwnStep:
-    met, judged = (float(row["met"]), float(row["judged"])) if row else (0.0, 0.0)
+def _own_step(title: str, row: AgentStep | None, prior: Prior | None, *, compared: int) -> OwnStep:
+    met, judged = (row.met, row.judged) if row else (0.0, 0.0)
     few = judged < FEW_AGENT_CALLS
     rate = Rate.of(met, judged)
     tone: Tone = ""

@@ -3,7 +3,8 @@
 import msgspec
 
 from callaudit.reports.statistics import Rate
-from callaudit.reports.weekly.queries import Readings, Row
+from callaudit.reports.weekly.queries import Readings
+from callaudit.reports.weekly.rows import Target
 from callaudit.reports.wording import percent
 
 
@@ -22,9 +23,9 @@ def step_aim(readings: Readings, step: str, rate: Rate) -> Aim | None:
     row = _row(readings, step)
     if row is None:
         return None
-    target = row["target"] / 100
-    if rate.share is None or rate.n < row["least_calls"]:
-        stands = f"fewer than {row['least_calls']} calls"
+    target = row.target / 100
+    if rate.share is None or rate.n < row.least_calls:
+        stands = f"fewer than {row.least_calls} calls"
     elif rate.share >= target:
         stands = "reached"
     elif rate.interval().high < target:
@@ -37,9 +38,9 @@ def step_aim(readings: Readings, step: str, rate: Rate) -> Aim | None:
 def score_target(readings: Readings) -> str:
     """`target 75` for the mean score of the report's scorecard, "" where none is set."""
     row = _row(readings, "")
-    return "" if row is None else f"target {row['target']:g}"
+    return "" if row is None else f"target {row.target:g}"
 
 
-def _row(readings: Readings, step: str) -> Row | None:
-    theirs = [row for row in readings.targets if row["step"] == step]
-    return max(theirs, key=lambda row: bool(row["team"]), default=None)
+def _row(readings: Readings, step: str) -> Target | None:
+    theirs = [row for row in readings.targets if row.step == step]
+    return max(theirs, key=lambda row: bool(row.team), default=None)

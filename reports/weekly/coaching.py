@@ -14,7 +14,8 @@ from callaudit.reports.weekly.agents import (
     step_priors,
 )
 from callaudit.reports.weekly.moments import Moment, week_moment
-from callaudit.reports.weekly.queries import Readings, Row, steps_in_order
+from callaudit.reports.weekly.queries import Readings, steps_in_order
+from callaudit.reports.weekly.rows import QuotedOfAgent
 from callaudit.reports.wording import percent
 
 MOMENTS = 3
@@ -53,18 +54,18 @@ def coaching_cards(readings: Readings) -> tuple[Card, ...]:
     """The cards of all agents of whom anything can be said, in order of team and name."""
     counts = step_counts(readings)
     titles = {step: title for _, step, title in steps_in_order(readings)}
-    by_agent: dict[str, list[Row]] = {}
+    by_agent: dict[str, list[QuotedOfAgent]] = {}
     for row in readings.agent_moments:
-        by_agent.setdefault(row["agent_id"], []).append(row)
+        by_agent.setdefault(row.agent_id, []).append(row)
     cards = []
     for team, members in members_by_team(readings).items():
         priors = step_priors(readings, members, counts)
         for agent in members:
-            if readings.edition.agent not in ("", agent["agent_id"]):
+            if readings.edition.agent not in ("", agent.agent_id):
                 continue
-            own = {step: counts.get((agent["agent_id"], step), (0.0, 0.0)) for step in priors}
+            own = {step: counts.get((agent.agent_id, step), (0.0, 0.0)) for step in priors}
             work_on, went_well = _advice(own, priors, titles)
-            moments = _moments(readings, by_agent.get(agent["agent_id"], []), work_on, went_well)
+            moments = _moments(readings, by_agent.get(agent.agent_id, []), work_on, went_well)
             if work_on or went_well:
                 cards.append(
                     Card(
@@ -149,20 +150,20 @@ def _most_followed(counts: dict[str, tuple[float, float]], titles: dict[str, str
 
 
 def _moments(
-    readings: Readings, rows: Sequence[Row], work_on: Advice | None, went_well: Advice | None
+    readings: Readings, rows: Sequence[QuotedOfAgent], work_on: Advice | None, went_well: Advice | None
 ) -> tuple[Moment, ...]:
     """Two moments of what to work on and one of what went well, more of either where the other has none."""
-    missed = [row for row in rows if work_on and row["step"] == work_on.step and row["verdict"] == "missed"]
-    met = [row for row in rows if went_well and row["step"] == went_well.step and row["verdict"] == "met"]
+    missed = [row for row in rows if work_on and row.step == work_on.step and row.verdict == "missed"]
+    met = [row for row in rows if went_well and row.step == went_well.step and row.verdict == "met"]
     missed, met = _each_call_once(missed), _each_call_once(met)
     good = met[: max(1, MOMENTS - len(missed))]
     return tuple(week_moment(readings, row) for row in (*missed[: MOMENTS - len(good)], *good))
 
 
-def _each_call_once(rows: Sequence[Row]) -> list[Row]:
+def _each_call_once(rows: Sequence[QuotedOfAgent]) -> list[QuotedOfAgent]:
     """The first of each call, and no words twice."""
-    chosen: list[Row] = []
+    chosen: list[QuotedOfAgent] = []
     for row in rows:
-        if all(row["call_id"] != other["call_id"] and row["quote"] != other["quote"] for other in chosen):
+        if all(row.call_id != other.call_id and row.quote != other.quote for other in chosen):
             chosen.append(row)
     return chosen

@@ -47,14 +47,14 @@ def summary(readings: Readings) -> str:
     if row is None:
         without = f"{counted(lost, 'recording')} came in and could not be audited." if lost else ""
         return f"No calls of this week were audited. {without}".strip()
-    audited = int(row["calls"])
+    audited = row.calls
     said = (
         f"{audited:,} of {counted(audited + lost, 'recording')} audited"
         if lost
         else f"{counted(audited, 'call')} audited"
     )
-    perhaps = int(row["perhaps_tense_calls"] or 0)
-    said += f", {int(row['tense_calls'] or 0):,} of them tense{f', {perhaps:,} perhaps' if perhaps else ''}."
+    perhaps = row.perhaps_tense_calls
+    said += f", {row.tense_calls:,} of them tense{f', {perhaps:,} perhaps' if perhaps else ''}."
     earlier = audited_calls(readings, readings.before)
     monday = day(week_start(readings.before))
     if earlier:
@@ -82,7 +82,7 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
             ChangeText(words="Rules changed: not comparable")
             if changed and followed[1].n and not comparable[1].n
             else told_change(comparable[0], comparable[1], enough=min(calls) >= FEW, comparisons=comparisons(readings)),
-            unsure_of(*(row for row in readings.unsure_steps if row["iso_week"] == readings.week)).text,
+            unsure_of(*(row for row in readings.unsure_steps if row.iso_week == readings.week)).text,
         ),
         _figure("Tense calls calmed", calmed[0], basis(calmed[0], "tense call"), _told(readings, calmed)),
         _figure(
@@ -97,7 +97,7 @@ def headline_figures(readings: Readings) -> tuple[Figure, ...]:
             rate=audited[0],
             value=shown(audited[0], few=audited[0].n < FEW),
             likely="all recordings counted" if audited[0].n else "nothing to count",
-            note=f"{basis(audited[0], 'recording')}, {long_time(float(now['duration_s'] or 0)) if now else '0 s'}",
+            note=f"{basis(audited[0], 'recording')}, {long_time(float(now.duration_s or 0)) if now else '0 s'}",
             unsure="",
             change=_counted_change(audited[0], audited[1]),
         ),

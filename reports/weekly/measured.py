@@ -7,8 +7,9 @@ import msgspec
 
 from callaudit.reports import charts
 from callaudit.reports.statistics import Interval, Rate
-from callaudit.reports.weekly.queries import Readings, Row
+from callaudit.reports.weekly.queries import Readings
 from callaudit.reports.weekly.rates import FEW
+from callaudit.reports.weekly.rows import Quartiles
 from callaudit.reports.wording import NOTHING, clock, percent, short_day, week_start
 
 
@@ -27,34 +28,44 @@ _LIKELY = "The band is where the true share probably lies (95 %)."
 
 def measured(readings: Readings) -> tuple[Measured, ...]:
     """The trends that enough weeks have enough calls for; nothing is called better or worse here."""
+    weeks = readings.measures
     found = (
-        _level(readings, "Length of a call", "duration", "timed", minutes=True),
-        _level(readings, "Agent's share of talk", "talk", "shared"),
-        _level(readings, "Silence, share of the call", "silence", "silent"),
-        _share(readings, "Calls with a hold", "with_hold", "held"),
-        _share(readings, "Calls in which the agent talked over", "with_overlap", "over"),
+        _level(readings, "Length of a call", {row.iso_week: (row.duration, row.timed) for row in weeks}, minutes=True),
+        _level(readings, "Agent's share of talk", {row.iso_week: (row.talk, row.shared) for row in weeks}),
+        _level(readings, "Silence, share of the call", {row.iso_week: (row.silence, row.silent) for row in weeks}),
+        _share(readings, "Calls with a hold", {row.iso_week: (row.with_hold, row.held) for row in weeks}),
+        _share(
+            readings,
+            "Calls in which the agent talked over",
+            {row.iso_week: (row.with_overlap, row.over) for row in weeks},
+        ),
     )
     return tuple(one for one in found if one is not None)
 
 
-def _level(readings: Readings, name: str, column: str, calls: str, *, minutes: bool = False) -> Measured | None:
+def _level(
+    readings: Readings,
+    name: str,
+    weeks: dict[str, tuple[Quartiles | None, int]],
+    *,
+    minutes: bool = False,
+) -> Measured | None:
     """A median with the middle half; minutes are drawn on an axis from nothing to the next round time."""
-    rows = [row for row in readings.measures if row[calls] >= FEW and row[column] is not None]
-    most = _round_up(max((row[column][2] for row in rows), default=1.0)) if minutes else 1.0
+    told = {week: (level, calls) for week, (level, calls) in weeks.items() if calls >= FEW and level is not None}
+    most = _round_up(max((level[2] for level, _ in told.values()), default=1.0)) if minutes else 1.0
 
-    def point(row: Row) -> tuple[float, Interval, int]:
-        low, middle, high = (min(1.0, value / most) for value in row[column])
-        return middle, Interval(low, high), int(row[calls])
+    def point(level: Quartiles, calls: int) -> tuple[float, Interval, int]:
+        low, middle, high = (min(1.0, value / most) for value in level)
+        return middle, Interval(low, high), calls
 
     def written(share: float | None) -> str:
         return NOTHING if share is None else clock(share * most) if minutes else percent(share)
 
-    return _trend(readings, name, _MIDDLE, {row["iso_week"]: point(row) for row in rows}, written)
+    return _trend(readings, name, _MIDDLE, {week: point(*of) for week, of in told.items()}, written)
 
 
-def _share(readings: Readings, name: str, column: str, calls: str) -> Measured | None:
-    rows = [row for row in readings.measures if row[calls] >= FEW]
-    rates = {row["iso_week"]: Rate.of(row[column], row[calls]) for row in rows}
+def _share(readings: Readings, name: str, weeks: dict[str, tuple[int, int]]) -> Measured | None:
+    rates = {week: Rate.of(*counts) for week, counts in weeks.items() if counts[1] >= FEW}
     points = {week: (rate.share or 0.0, rate.interval(), int(rate.n)) for week, rate in rates.items()}
     return _trend(readings, name, _LIKELY, points, percent)
 

@@ -6,8 +6,9 @@ import msgspec
 
 from callaudit.reports import charts
 from callaudit.reports.statistics import LEVEL, Rate, common_difference, sidak
-from callaudit.reports.weekly.queries import Readings, Row
+from callaudit.reports.weekly.queries import Readings
 from callaudit.reports.weekly.rates import FEW, shown
+from callaudit.reports.weekly.rows import CallOfWeek, MissCount
 from callaudit.reports.wording import clock, points
 
 SHAPES = {
@@ -89,27 +90,27 @@ def drivers(readings: Readings) -> Drivers:
 
 
 def _lost(readings: Readings) -> tuple[Lost, ...]:
-    rows = [row for row in readings.step_losses if row["lost"] and row["lost"] > 0]
-    total = sum(row["lost"] for row in rows)
-    most = max((row["lost"] for row in rows), default=0.0)
-    rows.sort(key=lambda row: (-row["lost"], row["step"]))
+    rows = [row for row in readings.step_losses if row.lost > 0]
+    total = sum(row.lost for row in rows)
+    most = max((row.lost for row in rows), default=0.0)
+    rows.sort(key=lambda row: (-row.lost, row.step))
     return tuple(
         Lost(
-            title=str(row["step_title"]),
-            misses=int(row["misses"]),
-            share=row["lost"] / total,
-            bar=_bar(row["lost"] / most),
+            title=row.step_title,
+            misses=row.misses,
+            share=row.lost / total,
+            bar=_bar(row.lost / most),
         )
         for row in rows
     )
 
 
 def _shapes(readings: Readings) -> tuple[Shape, ...]:
-    asks = {row["rule_id"]: str(row["asks"]) for row in readings.scorecard_rules}
-    by_shape: dict[str, list[Row]] = {}
+    asks = {row.rule_id: row.asks for row in readings.scorecard_rules}
+    by_shape: dict[str, list[MissCount]] = {}
     for row in readings.misses:
-        by_shape.setdefault(row["miss_kind"], []).append(row)
-    counts = {shape: sum(int(row["misses"]) for row in rows) for shape, rows in by_shape.items()}
+        by_shape.setdefault(row.miss_kind, []).append(row)
+    counts = {shape: sum(row.misses for row in rows) for shape, rows in by_shape.items()}
     total, most = sum(counts.values()), max(counts.values(), default=0)
     ordered = sorted(counts, key=lambda shape: (-counts[shape], shape))
     return tuple(
@@ -118,7 +119,7 @@ def _shapes(readings: Readings) -> tuple[Shape, ...]:
             misses=counts[shape],
             share=counts[shape] / total,
             bar=_bar(counts[shape] / most),
-            mostly=asks[min(by_shape[shape], key=lambda row: (-row["misses"], row["rule_id"]))["rule_id"]],
+            mostly=asks[min(by_shape[shape], key=lambda row: (-row.misses, row.rule_id)).rule_id],
         )
         for shape in ordered
     )
@@ -129,10 +130,10 @@ def _bar(share: float) -> float:
 
 
 def _groups(readings: Readings) -> tuple[tuple[str, tuple[Group, ...]], ...]:
-    judged = [row for row in readings.calls if row["steps_judged"]]
+    judged = [row for row in readings.calls if row.steps_judged]
     wanted: list[tuple[str, tuple[Group, ...]]] = [
-        ("By team", _by_name(readings, judged, "team")),
-        ("By queue", _by_name(readings, judged, "queue")),
+        ("By team", _by_name(readings, judged, lambda call: call.team or "")),
+        ("By queue", _by_name(readings, judged, lambda call: call.queue or "")),
         ("By length of call", _by_length(readings, judged)),
         ("By mood", _grouped(readings, judged, _mood, ("tense", "friendly"))),
     ]
@@ -142,23 +143,23 @@ def _groups(readings: Readings) -> tuple[tuple[str, tuple[Group, ...]], ...]:
 _MOST_GROUPS = 12
 
 
-def _by_name(readings: Readings, rows: list[Row], column: str) -> tuple[Group, ...]:
+def _by_name(readings: Readings, calls: list[CallOfWeek], name_of: Callable[[CallOfWeek], str]) -> tuple[Group, ...]:
     """One group for each team or queue; in order of name, and those with the most calls where there are many."""
     counts: dict[str, int] = {}
-    for row in rows:
-        if row[column]:
-            counts[str(row[column])] = counts.get(str(row[column]), 0) + 1
+    for call in calls:
+        if name := name_of(call):
+            counts[name] = counts.get(name, 0) + 1
     kept = sorted(counts, key=lambda name: (-counts[name], name))[:_MOST_GROUPS]
-    return _grouped(readings, rows, lambda row: str(row[column] or ""), sorted(kept))
+    return _grouped(readings, calls, name_of, sorted(kept))
 
 
-def _mood(row: Row) -> str:
-    return {True: "tense", False: "friendly"}.get(row["tense"], "")
+def _mood(call: CallOfWeek) -> str:
+    return "" if call.tense is None else "tense" if call.tense else "friendly"
 
 
-def _by_length(readings: Readings, rows: list[Row]) -> tuple[Group, ...]:
+def _by_length(readings: Readings, calls: list[CallOfWeek]) -> tuple[Group, ...]:
     """The shorter, middle and longer third of the week's calls."""
-    lengths = sorted(row["duration_s"] for row in rows if row["duration_s"])
+    lengths = sorted(call.duration_s for call in calls if call.duration_s)
     if len(lengths) < 3 * FEW:
         return ()
     first, second = lengths[len(lengths) // 3], lengths[2 * len(lengths) // 3]
@@ -166,33 +167,33 @@ def _by_length(readings: Readings, rows: list[Row]) -> tuple[Group, ...]:
         return ()
     names = (f"up to {clock(first)}", f"{clock(first)} to {clock(second)}", f"over {clock(second)}")
 
-    def third(row: Row) -> str:
-        length = row["duration_s"]
+    def third(call: CallOfWeek) -> str:
+        length = call.duration_s
         return names[(length > first) + (length > second)] if length else ""
 
-    return _grouped(readings, rows, third, names)
+    return _grouped(readings, calls, third, names)
 
 
 def _grouped(
-    readings: Readings, rows: list[Row], name_of: Callable[[Row], str], names: Iterable[str]
+    readings: Readings, calls: list[CallOfWeek], name_of: Callable[[CallOfWeek], str], names: Iterable[str]
 ) -> tuple[Group, ...]:
     counts: dict[str, dict[str, tuple[float, float]]] = {name: {} for name in names}
-    calls = dict.fromkeys(counts, 0)
-    for row in rows:
-        name = name_of(row)
+    number = dict.fromkeys(counts, 0)
+    for call in calls:
+        name = name_of(call)
         if name in counts:
-            who = str(row["agent_id"] or row["call_id"]) if readings.by_agent else str(row["call_id"])
+            who = (call.agent_id or call.call_id) if readings.by_agent else call.call_id
             met, judged = counts[name].get(who, (0.0, 0.0))
-            counts[name][who] = (met + row["steps_met"], judged + row["steps_judged"])
-            calls[name] += 1
+            counts[name][who] = (met + (call.steps_met or 0), judged + (call.steps_judged or 0))
+            number[name] += 1
     made = []
     for name, by_who in counts.items():
-        if calls[name]:
-            rate, few = Rate.clustered(list(by_who.values())), calls[name] < FEW
+        if number[name]:
+            rate, few = Rate.clustered(list(by_who.values())), number[name] < FEW
             made.append(
                 Group(
                     name=name,
-                    calls=calls[name],
+                    calls=number[name],
                     rate=rate,
                     value=shown(rate, few=few),
                     bar=charts.range_bar(rate.share, rate.interval()),
@@ -209,11 +210,11 @@ _CALMING_CALLS = 40
 
 def _calming(readings: Readings) -> tuple[tuple[Calming, ...], str]:
     """Rules that were met clearly oftener on calls that ended calm, each agent's calls compared with their own."""
-    asks = {row["rule_id"]: str(row["asks"]) for row in readings.scorecard_rules}
+    asks = {row.rule_id: row.asks for row in readings.scorecard_rules}
     strata: dict[str, dict[str, dict[bool, tuple[float, float]]]] = {}
     for row in readings.calmed:
-        of_rule = strata.setdefault(row["rule_id"], {}).setdefault(row["agent_id"], {})
-        of_rule[bool(row["met"])] = (float(row["calmed"]), float(row["calls"]))
+        of_rule = strata.setdefault(row.rule_id, {}).setdefault(row.agent_id, {})
+        of_rule[bool(row.met)] = (row.calmed, row.calls)
     asked = {
         rule: calls
         for rule, agents in strata.items()
@@ -240,7 +241,7 @@ def _calming(readings: Readings) -> tuple[tuple[Calming, ...], str]:
 
 def misses_note(readings: Readings) -> str:
     """What the section counts."""
-    missed = sum(int(row["misses"]) for row in readings.misses)
+    missed = sum(row.misses for row in readings.misses)
     return (
         f"{missed:,} verdicts “missed” of live rules this week. Teams and queues take different calls, so these are "
         "counts and ranges, not causes."

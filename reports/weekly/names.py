@@ -2,14 +2,15 @@
 
 import re
 from collections.abc import Iterable
-from typing import Any
+
+from callaudit.reports.weekly.rows import Named
 
 _WORDS = re.compile(r"\w+")
 
 
-def name_words(people: Iterable[dict[str, Any]]) -> frozenset[str]:
+def name_words(people: Iterable[Named]) -> frozenset[str]:
     """Every word of two letters or more of the agents' names and ids, in lower case."""
-    named = {str(person[column] or "") for person in people for column in ("agent_name", "agent_id")}
+    named = {said for person in people for said in (person.agent_name, person.agent_id) if said}
     return frozenset(word.casefold() for name in named for word in _WORDS.findall(name) if len(word) > 1)
 
 

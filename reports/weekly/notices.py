@@ -108,12 +108,12 @@ def _know_steps(steps: Sequence[StepLine]) -> list[Known]:
 
 def _know_worst(readings: Readings) -> list[Known]:
     worst = worst_step(readings)
-    if worst is None or not worst["misses"]:
+    if worst is None or not worst.misses:
         return []
     return [
         Known(
-            point=f"Most points were lost on “{worst['step_title']}”:",
-            detail=f"missed on {worst['misses']:,} of the {counted(int(worst['judged']), 'call')} that called for it.",
+            point=f"Most points were lost on “{worst.step_title}”:",
+            detail=f"missed on {worst.misses:,} of the {counted(worst.judged, 'call')} that called for it.",
             to="misses",
             to_text="See what drives misses.",
         )
@@ -122,11 +122,11 @@ def _know_worst(readings: Readings) -> list[Known]:
 
 def _know_tense(readings: Readings) -> list[Known]:
     row = week_row(readings, readings.week)
-    tense = int(row["tense_calls"] or 0) if row else 0
+    tense = row.tense_calls if row else 0
     if row is None or not tense:
         return []
-    calmed, perhaps = int(row["calmed_calls"] or 0), int(row["perhaps_tense_calls"] or 0)
-    told = int(row["tense_judged_calls"])
+    calmed, perhaps = row.calmed_calls, row.perhaps_tense_calls
+    told = row.tense_judged_calls
     more = f" {counted(perhaps, 'more call')} {'was' if perhaps == 1 else 'were'} perhaps tense." if perhaps else ""
     ended = f"{calmed} of them ended calm" if tense > 1 else "it ended calm" if calmed else "it did not end calm"
     verb = "was" if tense == 1 else "were"
@@ -153,12 +153,12 @@ _CHANGES_SHOWN = 12
 
 def rule_changes(readings: Readings) -> tuple[Known, ...]:
     """The rules that changed in the weeks shown; a first rulebook changes nothing."""
-    rows = [row for row in readings.rule_changes if row["first_week"] in readings.weeks]
+    rows = [row for row in readings.rule_changes if row.first_week in readings.weeks]
     told = [
         Known(
-            point=str(row["asks"] or row["rule_id"]),
-            detail=f"{row['change']}{f' ({what})' if (what := row['what']) else ''}, used from the week of "
-            f"{day(week_start(row['first_week']))} on.",
+            point=str(row.asks or row.rule_id),
+            detail=f"{row.change}{f' ({what})' if (what := row.what) else ''}, used from the week of "
+            f"{day(week_start(row.first_week))} on.",
         )
         for row in rows[:_CHANGES_SHOWN]
     ]

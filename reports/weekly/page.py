@@ -44,7 +44,7 @@ from callaudit.reports.weekly.quality import (
 from callaudit.reports.weekly.queries import Readings
 from callaudit.reports.weekly.rates import audited_calls
 from callaudit.reports.weekly.steps import ScorecardLine, StepLine, scorecard_lines, step_lines, steps_note
-from callaudit.reports.weekly.trend import trend_label, trend_note, trend_points, trend_title
+from callaudit.reports.weekly.trend import WeeklyTrend, weekly_trend
 from callaudit.reports.wording import counted, number_word, week_dates, week_start
 
 
@@ -60,11 +60,7 @@ class Weekly(msgspec.Struct, frozen=True, kw_only=True):
     notices: tuple[str, ...]
     know: tuple[Known, ...]
     figures: tuple[Figure, ...]
-    trend_title: str
-    trend_note: str
-    trend: charts.Trend | None
-    trend_narrow: charts.Trend | None
-    trend_label: str
+    trend: WeeklyTrend
     steps_title: str
     steps_note: str
     steps: tuple[StepLine, ...]
@@ -112,7 +108,6 @@ def weekly(readings: Readings) -> Weekly:
     agents = [agent for team in teams for agent in team.agents]
     cards = coaching_cards(readings)
     one = bool(readings.edition.agent)
-    points_ = trend_points(readings)
     calls = audited_calls(readings, readings.week)
     lines, scores = call_lines(readings), score_chart(readings)
     first, best = listen_first(readings), worth_playing(readings)
@@ -130,14 +125,10 @@ def weekly(readings: Readings) -> Weekly:
         scorecard=readings.title,
         scorecard_name=readings.scorecard,
         summary=summary(readings),
-        notices=tuple(n for n in dict.fromkeys(str(row["notice"]) for row in readings.engines) if n),
+        notices=tuple(n for n in dict.fromkeys(row.notice for row in readings.engines) if n),
         know=known(readings, figures, steps),
         figures=figures,
-        trend_title=trend_title(len(readings.weeks)),
-        trend_note=trend_note(readings),
-        trend=charts.trend(points_) if len(points_) > 1 else None,
-        trend_narrow=charts.trend(points_, width=360, height=210, labels=3) if len(points_) > 1 else None,
-        trend_label=trend_label(points_),
+        trend=weekly_trend(readings),
         steps_title=f"The {number_word(len(steps))} steps",
         steps_note=steps_note(len(steps)),
         steps=steps,
@@ -184,7 +175,7 @@ def _dotted(readings: Readings, scores: charts.Scores | None) -> list[str]:
     """The calls that the picture of scores leads to."""
     if scores is None or not scores.dots or readings.edition.pseudonyms:
         return []
-    return [str(row["call_id"]) for row in readings.calls if row["score"] is not None]
+    return [row.call_id for row in readings.calls if row.score is not None]
 
 
 def _title(readings: Readings) -> str:

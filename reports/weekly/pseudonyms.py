@@ -10,17 +10,19 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable
+from typing import TypeVar
 
 import msgspec
 
 from callaudit.reports.weekly.names import name_words, names_one_of
-from callaudit.reports.weekly.queries import Readings, Row
+from callaudit.reports.weekly.queries import Readings
 from callaudit.transcription.errors import InputError
 
 FEWEST = 3
 """A team or queue of fewer agents is not named: the group would name the person."""
 
 _GROUP = 4
+_Row = TypeVar("_Row", bound=msgspec.Struct)
 # Where somebody says who they are, the recogniser may have written the name in any way.
 _INTRODUCES = re.compile(r"\b(name|speaking|this is)\b", re.IGNORECASE)
 
@@ -33,7 +35,9 @@ def pseudonymised(readings: Readings, key: bytes) -> Readings:
     as small as that.
     """
     edition = readings.edition
-    teams, queues = _small(readings, "team"), _small(readings, "queue")
+    calls = readings.calls
+    teams = _small([*((row.team, row.agent_id) for row in readings.agents), *((c.team, c.agent_id) for c in calls)])
+    queues = _small((row.queue, row.agent_id) for row in calls)
     for what, name, small in (("team", edition.team, teams), ("queue", edition.queue, queues)):
         if name in small:
             raise InputError(
@@ -53,13 +57,13 @@ def pseudonymised(readings: Readings, key: bytes) -> Readings:
             pseudonyms=True,
         ),
         # The order of names would show them.
-        agents=sorted(hidden.rows(readings.agents), key=lambda row: (row["team"], row["agent_name"])),
+        agents=sorted(hidden.rows(readings.agents), key=lambda row: (row.team, row.agent_name)),
         agent_weeks=hidden.rows(readings.agent_weeks),
         agent_steps=hidden.rows(readings.agent_steps),
         agent_calls=hidden.rows(readings.agent_calls),
-        agent_moments=[row for row in hidden.rows(readings.agent_moments) if row["quote"]],
-        calls=sorted(hidden.rows(readings.calls), key=lambda row: str(row["call_id"])),
-        moments=[row for row in hidden.rows(readings.moments) if row["quote"]],
+        agent_moments=[row for row in hidden.rows(readings.agent_moments) if row.quote],
+        calls=sorted(hidden.rows(readings.calls), key=lambda row: row.call_id),
+        moments=[row for row in hidden.rows(readings.moments) if row.quote],
         funnel=hidden.rows(readings.funnel),
         calmed=hidden.rows(readings.calmed),
         reviews=hidden.rows(readings.reviews),
@@ -90,39 +94,37 @@ class _Hidden:
         """The name of a team or queue, or what stands for a small one."""
         return f"small {what} {self.code(what, name)}" if name in self._small[what] else name
 
-    def rows(self, rows: Iterable[Row]) -> list[Row]:
+    def rows(self, rows: Iterable[_Row]) -> list[_Row]:
         """The rows with what stands for people in place of them."""
         return [self._row(row) for row in rows]
 
-    def _row(self, row: Row) -> Row:
-        changed = dict(row)
-        if changed.get("agent_id"):
-            changed["agent_id"] = self.code("agent", row["agent_id"])
-        if "agent_name" in row:
-            changed["agent_name"] = f"Agent {changed['agent_id']}" if changed.get("agent_id") else None
-        if "call_id" in row:
-            changed["call_id"] = self.code("call", row["call_id"])
-        for what in self._small:
-            if row.get(what):
-                changed[what] = self.group(what, row[what])
-        if "started_local" in row:
+    def _row(self, row: _Row) -> _Row:
+        known = msgspec.structs.asdict(row)
+        changed: dict[str, str | None] = {}
+        if known.get("agent_id"):
+            changed["agent_id"] = self.code("agent", known["agent_id"])
+        if "agent_name" in known:
+            changed["agent_name"] = f"Agent {changed['agent_id']}" if known["agent_id"] else None
+        if "call_id" in known:
+            changed["call_id"] = self.code("call", known["call_id"])
+        changed |= {what: self.group(what, known[what]) for what in self._small if known.get(what)}
+        if "started_local" in known:
             changed["started_local"] = None
-        if "reason" in row:
+        if "reason" in known:
             # Another call's id would tell which call it was.
-            changed["reason"] = "" if row["other_call_id"] else str(row["reason"])
-            if self._tells(f"{row['quote']} {changed['reason']}"):
+            changed["reason"] = "" if known["other_call_id"] else known["reason"]
+            if self._tells(f"{known['quote']} {changed['reason']}"):
                 changed["quote"] = ""
-        return changed
+        return msgspec.structs.replace(row, **changed)
 
     def _tells(self, text: str) -> bool:
         return _INTRODUCES.search(text) is not None or names_one_of(self._names, text)
 
 
-def _small(readings: Readings, column: str) -> frozenset[str]:
-    """Teams or queues whose calls are of fewer than `FEWEST` agents."""
+def _small(groups: Iterable[tuple[str | None, str | None]]) -> frozenset[str]:
+    """Of teams or queues, each with an agent, those of fewer than `FEWEST` agents."""
     people: dict[str, set[str]] = {}
-    for rows in (readings.agents, readings.calls):
-        for row in rows:
-            if row.get(column):
-                people.setdefault(row[column], set()).add(row["agent_id"] or "")
+    for group, agent in groups:
+        if group:
+            people.setdefault(group, set()).add(agent or "")
     return frozenset(name for name, agents in people.items() if len(agents) < FEWEST)

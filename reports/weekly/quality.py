@@ -8,8 +8,9 @@ from callaudit.audit_rules.scorecard import LEAST_JUDGED
 from callaudit.audit_rules.sentences import language
 from callaudit.reports.reviews.accuracy import MINIMUM, MINIMUM_OF_EACH
 from callaudit.reports.statistics import Rate, sidak
-from callaudit.reports.weekly.queries import AGENT_WEEKS, Readings, Row
-from callaudit.reports.weekly.rates import HEADLINES, share_of, week_row
+from callaudit.reports.weekly.queries import AGENT_WEEKS, Readings
+from callaudit.reports.weekly.rates import HEADLINES, week_row
+from callaudit.reports.weekly.rows import CallHeardAgain
 from callaudit.reports.wording import between, counted, listed, long_time, number_word, percent, sentence
 
 
@@ -25,60 +26,54 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
     facts = []
     row = week_row(readings, readings.week)
     if row:
-        facts.append(
-            Fact(name="Audited", value=f"{counted(int(row['calls']), 'call')}, {long_time(row['duration_s'] or 0)}")
-        )
+        facts.append(Fact(name="Audited", value=f"{counted(row.calls, 'call')}, {long_time(row.duration_s or 0)}"))
     facts.extend(
         Fact(
             name="Words by",
-            value=f"{engine['engine']} {engine['model']}: {counted(int(engine['calls']), 'call')}"
-            + (f", mean confidence {engine['confidence']:.2f}" if engine["confidence"] is not None else ""),
+            value=f"{engine.engine} {engine.model}: {counted(engine.calls, 'call')}"
+            + (f", mean confidence {engine.confidence:.2f}" if engine.confidence is not None else ""),
         )
         for engine in readings.engines
     )
-    facts.extend(
-        Fact(
-            name="Not understood",
-            value=f"{long_time(row['seconds'])} of speech without words, in {counted(int(row['calls']), 'call')}: "
-            "nobody is said to have missed what may have been said there",
+    unheard = readings.unheard
+    if unheard.calls:
+        facts.append(
+            Fact(
+                name="Not understood",
+                value=f"{long_time(unheard.seconds)} of speech without words, in {counted(unheard.calls, 'call')}: "
+                "nobody is said to have missed what may have been said there",
+            )
         )
-        for row in readings.unheard
-        if row["calls"]
-    )
     if readings.heard_again:
         facts.append(Fact(name="Heard again", value=_heard_again(readings.heard_again)))
     for cover in readings.coverage[:1]:
-        undecided, unsure = int((cover["applicable"] or 0) - (cover["judged"] or 0)), int(cover["unsure"] or 0)
+        undecided = cover.applicable - cover.judged
+        judged, unsure = (Rate.of(part, cover.applicable) for part in (cover.judged, cover.unsure))
         facts.append(
             Fact(
                 name="Could be judged",
-                value=f"{cover['judged'] or 0:,.0f} of {cover['applicable'] or 0:,.0f} rules that applied "
-                f"({percent(share_of(cover, 'judged', 'applicable').share)}); {undecided:,} left out of every rate"
-                + (
-                    f", {unsure:,} of them unsure ({percent(share_of(cover, 'unsure', 'applicable').share)})"
-                    if unsure
-                    else ""
-                ),
+                value=f"{cover.judged:,.0f} of {cover.applicable:,.0f} rules that applied "
+                f"({percent(judged.share)}); {undecided:,} left out of every rate"
+                + (f", {cover.unsure:,} of them unsure ({percent(unsure.share)})" if cover.unsure else ""),
             )
         )
-        for key, name, why in (
-            ("calls_roles_guessed", "Speakers guessed", "one channel; roles told from the words"),
-            ("calls_roles_unknown", "Speakers unknown", "rules that need to know who speaks were not judged"),
-            ("calls_without_times", "No timing", "interruptions, holds and answer times were not judged"),
+        for calls, name, why in (
+            (cover.calls_roles_guessed, "Speakers guessed", "one channel; roles told from the words"),
+            (cover.calls_roles_unknown, "Speakers unknown", "rules that need to know who speaks were not judged"),
+            (cover.calls_without_times, "No timing", "interruptions, holds and answer times were not judged"),
         ):
-            if cover[key]:
-                facts.append(Fact(name=name, value=f"{counted(int(cover[key]), 'call')}: {why}"))
-    if row and row["perhaps_tense_calls"]:
-        perhaps = int(row["perhaps_tense_calls"])
+            if calls:
+                facts.append(Fact(name=name, value=f"{counted(calls, 'call')}: {why}"))
+    if row and row.perhaps_tense_calls:
+        perhaps = row.perhaps_tense_calls
         facts.append(
             Fact(name="Perhaps tense", value=f"{counted(perhaps, 'call')} to listen to: in no figure of tense calls")
         )
-    for row in readings.erased:
-        why = "past the age they are kept for" if row["kind"] == "retention" else "on request"
-        facts.append(
-            Fact(name="Erased", value=f"{counted(int(row['calls']), 'call')} of this week, {why}: in no figure here")
-        )
-    unnamed = sum(row["agent_id"] is None for row in readings.calls)
+    for erased in readings.erased:
+        why = "past the age they are kept for" if erased.kind == "retention" else "on request"
+        told = f"{counted(erased.calls, 'call')} of this week, {why}: in no figure here"
+        facts.append(Fact(name="Erased", value=told))
+    unnamed = sum(row.agent_id is None for row in readings.calls)
     if unnamed:
         facts.append(Fact(name="Agent not named", value=f"{counted(unnamed, 'call')}: in no agent's figures"))
     if readings.undated:
@@ -92,11 +87,11 @@ def quality_facts(readings: Readings) -> tuple[Fact, ...]:
     return tuple(facts)
 
 
-def _heard_again(calls: Sequence[Row]) -> str:
+def _heard_again(calls: Sequence[CallHeardAgain]) -> str:
     """How many verdicts hang on the recogniser, as far as a random sample of calls that were heard twice tells."""
-    rate = Rate.clustered([(row["flipped"], row["judged"]) for row in calls])
-    turned = sum(row["turned"] for row in calls)
-    ways = listed(sorted({str(row["way"]) for row in calls}))
+    rate = Rate.clustered([(row.flipped, row.judged) for row in calls])
+    turned = sum(row.turned for row in calls)
+    ways = listed(sorted({row.way for row in calls}))
     return (
         f"{counted(len(calls), 'call')} of four weeks, drawn at random, by {ways}: {rate.hits:.0f} of {rate.n:,.0f} "
         f"verdicts met or missed came out otherwise (likely {between(rate.interval())})"
@@ -109,13 +104,13 @@ def _checked(readings: Readings) -> str:
 
     What was picked for being doubtful, or because it struck somebody, says nothing of how often the rules are right.
     """
-    heard = {(row["call_id"], row["rule_id"]) for row in readings.reviews}
+    heard = {(row.call_id, row.rule_id) for row in readings.reviews}
     if not heard:
         return "no verdict of this week yet"
     drawn = [
-        row["verdict"] == row["rule_verdict"]
+        row.verdict == row.rule_verdict
         for row in readings.rule_reviews
-        if (row["call_id"], row["rule_id"]) in heard and row["verdict"] in _SAID and row["rule_verdict"] in _SAID
+        if (row.call_id, row.rule_id) in heard and row.verdict in _SAID and row.rule_verdict in _SAID
     ]
     said = f"{counted(len(heard), 'verdict')} re-heard"
     if not drawn:
@@ -133,14 +128,14 @@ def not_audited_facts(readings: Readings) -> tuple[Fact, ...]:
     rows = readings.not_audited
     before: dict[str, int] = {}
     for row in rows:
-        if row["counted_week"] == readings.before:
-            before[row["code"]] = before.get(row["code"], 0) + int(row["files"])
+        if row.counted_week == readings.before:
+            before[row.code] = before.get(row.code, 0) + row.files
     now: dict[str, int] = {}
     steps: dict[str, str] = {}
     for row in rows:
-        if row["counted_week"] == readings.week:
-            now[row["code"]] = now.get(row["code"], 0) + int(row["files"])
-            steps.setdefault(row["code"], str(row["next_step"] or ""))
+        if row.counted_week == readings.week:
+            now[row.code] = now.get(row.code, 0) + row.files
+            steps.setdefault(row.code, str(row.next_step or ""))
     return tuple(
         Fact(
             # A copy by a newer callaudit may hold a code that no sentence here tells.
@@ -212,7 +207,7 @@ _PSEUDONYMS = (
 
 def footer_text(readings: Readings) -> str:
     """What judged the calls, and who may read this."""
-    versions = sorted({row["rulebook_version"] for row in readings.versions if row["iso_week"] == readings.week})
+    versions = sorted({row.rulebook_version for row in readings.versions if row.iso_week == readings.week})
     judged = f"Judged by rulebook {listed([str(v)[:12] for v in versions])}. " if versions else ""
     if readings.edition.pseudonyms:
         return f"{judged}Agents stand under pseudonyms. Confidential: quotes come from calls with customers."

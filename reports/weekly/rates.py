@@ -7,7 +7,8 @@ import msgspec
 
 from callaudit.reports import charts
 from callaudit.reports.statistics import Change, Rate, change
-from callaudit.reports.weekly.queries import Readings, Row, steps_in_order
+from callaudit.reports.weekly.queries import Readings, steps_in_order
+from callaudit.reports.weekly.rows import Judged, StepLoss, WeekCounts
 from callaudit.reports.wording import NOTHING, counted, percent, points
 
 Tone = Literal["good", "bad", ""]
@@ -40,34 +41,27 @@ def comparisons(readings: Readings) -> int:
     return HEADLINES + len(steps_in_order(readings))
 
 
-def week_row(readings: Readings, week: str) -> Row | None:
+def week_row(readings: Readings, week: str) -> WeekCounts | None:
     """The row of a week, or None where no call of it was audited."""
-    return next((r for r in readings.week_rows if r["iso_week"] == week), None)
+    return next((r for r in readings.week_rows if r.iso_week == week), None)
 
 
 def audited_calls(readings: Readings, week: str) -> int:
     """How many calls of the week were audited."""
     row = week_row(readings, week)
-    return int(row["calls"]) if row else 0
+    return row.calls if row else 0
 
 
 def lost_recordings(readings: Readings, week: str) -> int:
     """How many recordings of the week could not be audited."""
-    return sum(row["files"] for row in readings.not_audited if row["counted_week"] == week)
-
-
-def share_of(row: Row | None, hits: str, of: str) -> Rate:
-    """A rate from two counts of a row; a rate of nothing without a row."""
-    return Rate.of(float(row[hits] or 0), float(row[of] or 0)) if row else Rate.of(0, 0)
+    return sum(row.files for row in readings.not_audited if row.counted_week == week)
 
 
 def calmed_rate(readings: Readings, week: str) -> Rate:
     """Tense calls that were calmed; calls of one agent count as alike."""
-    return _of_calls(readings, week, "calmed_calls", "tense_calls")
-
-
-def _of_calls(readings: Readings, week: str, hits: str, of: str) -> Rate:
-    return Rate.clustered([(row[hits], row[of]) for row in readings.calls_by_agent if row["iso_week"] == week])
+    return Rate.clustered(
+        [(row.calmed_calls, row.tense_calls) for row in readings.calls_by_agent if row.iso_week == week]
+    )
 
 
 def pooled(readings: Readings, week: str, *, leave_out: Container[str] = ()) -> Rate:
@@ -82,20 +76,24 @@ def step_rate(readings: Readings, week: str, step: str) -> Rate:
 
 def critical_rate(readings: Readings, week: str) -> Rate:
     """Calls with a critical miss, of those in which one could be judged; calls of one agent count as alike."""
-    return _of_calls(readings, week, "calls_with_critical_miss", "critical_judged_calls")
+    return Rate.clustered(
+        [
+            (row.calls_with_critical_miss, row.critical_judged_calls)
+            for row in readings.calls_by_agent
+            if row.iso_week == week
+        ]
+    )
 
 
 def critical_misses(readings: Readings) -> list[tuple[int, str]]:
     """What agents did that no agent may, as people would say it, with the number of calls; the commonest first."""
-    return [
-        (int(row["calls"]), str(row["missed"] or f"missed “{row['step_title']}”")) for row in readings.critical_rules
-    ]
+    return [(row.calls, str(row.missed or f"missed “{row.step_title}”")) for row in readings.critical_rules]
 
 
-def worst_step(readings: Readings) -> Row | None:
+def worst_step(readings: Readings) -> StepLoss | None:
     """The step on which most points were lost in the week, None where none was: named the same wherever one is."""
-    rows = [row for row in readings.step_losses if row["lost"] and row["lost"] > 0]
-    return min(rows, key=lambda row: (-row["lost"], row["step"]), default=None)
+    rows = [row for row in readings.step_losses if row.lost > 0]
+    return min(rows, key=lambda row: (-row.lost, row.step), default=None)
 
 
 class Unsure(msgspec.Struct, frozen=True, kw_only=True):
@@ -112,12 +110,11 @@ class Unsure(msgspec.Struct, frozen=True, kw_only=True):
     span: str = ""
 
 
-def unsure_of(*rows: Row) -> Unsure:
-    """The same from counts of met, judged, unsure and applicable, added up over the rows."""
-    met, judged, unsure, applicable = (
-        sum(int(row[name] or 0) for row in rows) for name in ("met", "judged", "unsure", "applicable")
-    )
-    share, decided = Rate.of(unsure, applicable), judged + unsure
+def unsure_of(*counts: Judged) -> Unsure:
+    """The same from what was judged, added up."""
+    met, unsure = sum(one.met for one in counts), sum(one.unsure for one in counts)
+    share = Rate.of(unsure, sum(one.applicable for one in counts))
+    decided = unsure + sum(one.judged for one in counts)
     low, high = (met / decided, (met + unsure) / decided) if decided else (None, None)
     return Unsure(
         share=share,
@@ -164,19 +161,17 @@ def told_change(
 
 def changed_rules(readings: Readings, earlier: str, later: str) -> set[str]:
     """Rules that read differently in the rulebooks of two weeks."""
-    used = {_age(readings, row["rulebook_version"]) for row in readings.versions if row["iso_week"] in (earlier, later)}
+    used = {_age(readings, row.rulebook_version) for row in readings.versions if row.iso_week in (earlier, later)}
     if len(used) < 2:
         return set()
     return {
-        str(row["rule_id"])
-        for row in readings.rule_changes
-        if min(used) < _age(readings, row["rulebook_version"]) <= max(used)
+        row.rule_id for row in readings.rule_changes if min(used) < _age(readings, row.rulebook_version) <= max(used)
     }
 
 
 def _age(readings: Readings, version: str) -> int:
     """How many rulebooks came before this one: dates of loading may be missing, the order never is."""
-    before = {row["rulebook_version"]: row["previous_version"] for row in readings.rule_changes}
+    before = {row.rulebook_version: row.previous_version for row in readings.rule_changes}
     age = 0
     while version in before:
         version, age = before.pop(version), age + 1
@@ -186,4 +181,4 @@ def _age(readings: Readings, version: str) -> int:
 def changed_steps(readings: Readings, earlier: str, later: str) -> set[str]:
     """Steps of which a rule reads differently in the two weeks."""
     changed = changed_rules(readings, earlier, later)
-    return {str(row["step"]) for row in readings.scorecard_rules if row["rule_id"] in changed}
+    return {row.step for row in readings.scorecard_rules if row.rule_id in changed}

@@ -16,12 +16,12 @@ from callaudit.reports.weekly.rates import (
     Unsure,
     changed_steps,
     comparisons,
-    share_of,
     shown,
     step_rate,
     told_change,
     unsure_of,
 )
+from callaudit.reports.weekly.rows import RuleCounts
 from callaudit.reports.wording import NOTHING, between, number_word, short_day, week_start
 
 
@@ -117,7 +117,7 @@ def step_lines(readings: Readings) -> tuple[StepLine, ...]:
 
 
 def _unsure(readings: Readings, week: str, step: str) -> Unsure:
-    return unsure_of(*(row for row in readings.unsure_steps if (row["iso_week"], row["step"]) == (week, step)))
+    return unsure_of(*(row for row in readings.unsure_steps if (row.iso_week, row.step) == (week, step)))
 
 
 _WEEKS_FOR_A_SPARK = 4
@@ -141,25 +141,25 @@ def _spark_points(readings: Readings, step: str, rates: Sequence[Rate]) -> list[
 
 
 def _rules(readings: Readings, step: str, accuracy: Mapping[str, RuleAccuracy]) -> tuple[RuleLine, ...]:
-    seen = {row["rule_id"]: row for row in readings.rules}
+    seen = {row.rule_id: row for row in readings.rules}
     lines = []
-    for row in (row for row in readings.scorecard_rules if row["step"] == step):
-        week = seen.get(row["rule_id"])
-        rate = share_of(week, "met", "judged")
+    for row in (row for row in readings.scorecard_rules if row.step == step):
+        week = seen.get(row.rule_id, RuleCounts(rule_id=row.rule_id))
+        rate = Rate.of(week.met, week.judged)
         few = rate.n < FEW
         lines.append(
             RuleLine(
-                rule_id=str(row["rule_id"]),
-                asks=str(row["asks"]),
+                rule_id=row.rule_id,
+                asks=row.asks,
                 rate=rate,
                 value=shown(rate, few=few),
-                unsure=unsure_of(*([week] if week else [])),
+                unsure=unsure_of(week),
                 count=f"{rate.n:,.0f}",
                 bar=charts.range_bar(rate.share, rate.interval()),
                 few=few,
-                critical=bool(row["critical"]),
-                trial=row["status"] == "trial",
-                accuracy=told_accuracy(accuracy.get(row["rule_id"]), share_of(week, "own_met", "own_judged")),
+                critical=row.critical,
+                trial=row.status == "trial",
+                accuracy=told_accuracy(accuracy.get(row.rule_id), Rate.of(week.own_met, week.own_judged)),
             )
         )
     return tuple(lines)
@@ -179,18 +179,18 @@ def scorecard_lines(readings: Readings) -> tuple[ScorecardLine, ...]:
     """Every scorecard on the week's calls."""
     lines = []
     for row in readings.scorecards:
-        rate = share_of(row, "met", "judged")
+        rate = Rate.of(row.met, row.judged)
         few = rate.n < FEW
         lines.append(
             ScorecardLine(
-                title=str(row["scorecard_title"]),
+                title=row.scorecard_title,
                 value=shown(rate, few=few),
                 unsure=unsure_of(row),
                 likely=between(rate.interval()) if rate.n else "nothing judged",
-                score=NOTHING if row["score"] is None else f"{row['score']:.0f}",
+                score=NOTHING if row.score is None else f"{row.score:.0f}",
                 bar=charts.range_bar(rate.share, rate.interval()),
-                chosen=row["scorecard"] == readings.scorecard,
-                target=score_target(readings) if row["scorecard"] == readings.scorecard else "",
+                chosen=row.scorecard == readings.scorecard,
+                target=score_target(readings) if row.scorecard == readings.scorecard else "",
                 few=few,
             )
         )

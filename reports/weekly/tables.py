@@ -11,6 +11,7 @@ from callaudit.reports.weekly.moments import all_moments, mood
 from callaudit.reports.weekly.page import Weekly
 from callaudit.reports.weekly.queries import Readings
 from callaudit.reports.weekly.rates import ChangeText, Unsure, audited_calls, pooled
+from callaudit.reports.weekly.rows import CallOfWeek
 from callaudit.reports.wording import week_start
 
 Kind = Literal["text", "count", "share", "points", "score", "seconds", "when", "day"]
@@ -271,17 +272,17 @@ def _calls(readings: Readings) -> Table:
         ),
         rows=tuple(
             (
-                row["call_id"], row["started_local"], row["agent_name"] or row["agent_id"], row["team"],
-                row["duration_s"], mood(row), row["score"], row["critical_misses"], row["rules_met"],
-                row["rules_judged"], row["rules_unsure"], row["coverage"],
+                row.call_id, row.started_local, row.agent_name or row.agent_id, row.team,
+                row.duration_s, mood(row), row.score, row.critical_misses, row.rules_met,
+                row.rules_judged, row.rules_unsure, row.coverage,
             )
             for row in sorted(readings.calls, key=_when)
         ),
     )  # fmt: skip
 
 
-def _when(row: dict[str, Any]) -> tuple[str, str]:
-    return (str(row["started_local"] or ""), str(row["call_id"]))
+def _when(row: CallOfWeek) -> tuple[str, str]:
+    return (str(row.started_local or ""), row.call_id)
 
 
 def _moments(readings: Readings) -> Table:
@@ -296,9 +297,9 @@ def _moments(readings: Readings) -> Table:
         ),
         rows=tuple(
             (
-                why, row["quote"], row["quote_speaker"], row["asks"], row["reason"],
-                row["agent_name"] or row["agent_id"], row["call_id"], row["at_s"],
-                "critical" if row["critical"] else "",
+                why, row.quote, row.quote_speaker, row.asks, row.reason,
+                row.agent_name or row.agent_id, row.call_id, row.at_s,
+                "critical" if row.critical else "",
             )
             for why, row in chosen
         ),

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from callaudit.audit_rules.finding import Verdict
 from callaudit.reports import weekly
-from callaudit.reports.reviews.accuracy import MINIMUM, MINIMUM_OF_EACH, accuracy_of, told_accuracy
+from callaudit.reports.reviews.accuracy import MINIMUM, MINIMUM_OF_EACH, Reviewed, accuracy_of, told_accuracy
 from callaudit.reports.statistics import Rate, rogan_gladen, student_quantile, wilson
 from callaudit.warehouse.publish import publish
 from callaudit.warehouse.published import open_published
@@ -19,8 +19,8 @@ def rows(**counts):
     """`missed_met=3`: three findings that the rule calls missed and people met."""
     made = []
     for name, n in counts.items():
-        rule, person = name.split("_", 1)
-        made += [{"call_id": f"{name}{i}", "rule_id": "r", "rule_verdict": rule, "verdict": person} for i in range(n)]
+        rule, person = (Verdict(said) for said in name.split("_", 1))
+        made += [Reviewed(rule_id="r", rule_verdict=rule, verdict=person)] * n
     return made
 
 

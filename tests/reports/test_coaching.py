@@ -166,7 +166,7 @@ def test_every_way_in_which_a_shipped_rule_is_missed_has_a_name(published):
 
     rows = read(published(calls, rulebooks=[book]), week=WEEK, scorecard="house").misses
 
-    shapes = {row["miss_kind"] for row in rows}
+    shapes = {row.miss_kind for row in rows}
     assert shapes <= set(SHAPES)
     assert {"never", "forbidden", "wrong_order", "timing", "hold"} <= shapes
 
@@ -200,7 +200,7 @@ def test_what_goes_with_calmed_calls_is_asked_of_every_rule_about_the_agents_own
     on_the_card = {rule for step in book.scorecards["house"].steps for rule in step.rules}
     of_the_agent = {r.id for r in book.rules if r.status == "live" and r.speaker == "agent" and r.id in on_the_card}
 
-    asked = {row["rule_id"] for row in read(shipped, week=WEEK, scorecard="house").calmed}
+    asked = {row.rule_id for row in read(shipped, week=WEEK, scorecard="house").calmed}
 
     # These speak of the customer too, in what calls for them.
     assert {"agreement.asks_consent", "agreement.explains_next_steps", "clarify.asks_questions"} < asked

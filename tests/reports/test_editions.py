@@ -82,7 +82,7 @@ def test_editions_add_up_to_the_whole(store):
             judged = [sum(n for _, n in r.verdicts.of(WEEK, step=step)) for r in (whole, *parts)]
             assert judged[0] == sum(judged[1:])
         assert sum(len(r.calls) for r in parts) == len(whole.calls)
-        assert sum(int(row["misses"]) for r in parts for row in r.misses) == sum(int(r["misses"]) for r in whole.misses)
+        assert sum(row.misses for r in parts for row in r.misses) == sum(row.misses for row in whole.misses)
 
 
 def test_an_agent_is_read_against_the_team_and_no_colleague_is_named(store, tmp_path):
@@ -173,7 +173,7 @@ def _sheets(path: Path) -> str:
 
 def test_pseudonyms_stay_the_same_under_one_key_and_change_with_it(store):
     def names(readings):
-        return {row["agent_name"] for row in readings.agents}
+        return {row.agent_name for row in readings.agents}
 
     assert names(of(store, KEY)) == names(of(store, KEY))
     assert names(of(store, KEY, team="Billing")) < names(of(store, KEY))
@@ -211,11 +211,11 @@ def test_a_small_team_is_not_named_because_it_would_name_the_person(published, c
 
 def test_a_reason_that_names_another_call_is_cut(store):
     readings = of(store)
-    moment = {**readings.moments[0], "quote": "I will call you back", "verdict": "missed"}
+    moment = msgspec.structs.replace(readings.moments[0], quote="I will call you back", verdict="missed")
     for other, reason in (("C09", "Contacted again after 4 h, in call C09."), (None, "Not heard in this call.")):
-        told = {**moment, "reason": reason, "other_call_id": other}
+        told = msgspec.structs.replace(moment, reason=reason, other_call_id=other)
         hidden = pseudonymised(msgspec.structs.replace(readings, moments=[told]), KEY)
-        assert hidden.moments[0]["reason"] == ("" if other else reason)
+        assert hidden.moments[0].reason == ("" if other else reason)
 
 
 def test_a_name_is_found_as_a_word_of_its_own():

@@ -57,7 +57,7 @@ def test_csv_files_hold_the_numbers_of_the_page(many, tmp_path):
     assert [float(row["Followed"]) for row in rows] == [step.rate.share for step in page.steps]
     with (tmp_path / "weekly-agents-by-step.csv").open(encoding="utf-8-sig", newline="") as file:
         rows = list(csv.DictReader(file))
-    assert sum(int(row["Calls, four weeks"]) for row in rows) == sum(row["judged"] for row in many.agent_steps)
+    assert sum(int(row["Calls, four weeks"]) for row in rows) == sum(row.judged for row in many.agent_steps)
 
 
 def test_parquet_files_hold_the_numbers_of_the_page_in_columns_of_their_kind(many, tmp_path):
@@ -72,12 +72,12 @@ def test_parquet_files_hold_the_numbers_of_the_page_in_columns_of_their_kind(man
     assert list(steps["Followed"]) == [step.rate.share for step in page.steps]
     (started,) = (name for name in calls.columns if name.startswith("Started ("))
     assert calls[started].dtype.kind == "M"
-    assert set(calls["Call"]) == {call["call_id"] for call in many.calls}
+    assert set(calls["Call"]) == {call.call_id for call in many.calls}
 
 
 def test_a_quote_in_a_csv_file_is_no_formula(many, tmp_path):
     poisoned = msgspec.structs.replace(
-        many, moments=[{**many.moments[0], "quote": "=A1 & what I said", "reason": "@x"}]
+        many, moments=[msgspec.structs.replace(many.moments[0], quote="=A1 & what I said", reason="@x")]
     )
     write_csv(poisoned, weekly(poisoned), out=tmp_path / "weekly.html")
 
@@ -102,7 +102,7 @@ def test_the_summary_for_chat_says_what_the_page_says_and_is_short(many):
 
 def test_nobody_is_named_in_the_summaries(many):
     page = weekly(many)
-    names = {str(agent["agent_name"]) for agent in many.agents}
+    names = {agent.agent_name for agent in many.agents}
 
     assert names
     for text in (chat_summary(page), plain_summary(page)):

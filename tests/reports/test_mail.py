@@ -87,7 +87,7 @@ def test_it_says_what_the_page_says_and_names_nobody(many, written):
             assert step.title in body
             assert step.value in body
         assert LINK in body
-        assert not any(str(agent["agent_name"]) in body for agent in many.agents)
+        assert not any(agent.agent_name in body for agent in many.agents)
 
 
 def test_words_in_it_are_words_and_no_markup(many):

@@ -2,6 +2,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from callaudit.reports.call_page.marked_text import Highlight, pieces, uncertain_words
+from callaudit.reports.call_page.queries import UtteranceRow, WordRow
 
 spans = st.tuples(st.integers(-3, 40), st.integers(-3, 45))
 highlights = st.builds(
@@ -38,11 +39,21 @@ def test_masked_words_are_one_piece_with_what_stood_there():
 
 
 def test_uncertain_words_are_found_by_their_place_in_the_turn():
-    words = [{"text": "good", "confidence": 0.9}, {"text": "moaning", "confidence": 0.2}]
-    utterances = [
-        {"char_offset": 0, "words": words},
-        {"char_offset": 13, "words": [{"text": "sir", "confidence": None}]},
-        {"char_offset": 17, "words": None},
-    ]
+    words = (WordRow(text="good", confidence=0.9), WordRow(text="moaning", confidence=0.2))
+
+    def utterance(at, said):
+        return UtteranceRow(
+            call_id="C",
+            turn=0,
+            speaker="agent",
+            channel=0,
+            start_s=None,
+            end_s=None,
+            text="",
+            char_offset=at,
+            words=said,
+        )
+
+    utterances = [utterance(0, words), utterance(13, (WordRow(text="sir", confidence=None),)), utterance(17, None)]
 
     assert uncertain_words(utterances) == [(5, 12)]

@@ -15,6 +15,7 @@ from callaudit.reports.mail import letter
 from callaudit.reports.weekly.page import weekly
 from callaudit.reports.weekly.queries import read as read_week
 from callaudit.reports.weekly.rates import unsure_of
+from callaudit.reports.weekly.rows import Judged
 from callaudit.reports.weekly.tables import tables
 from callaudit.warehouse.arrow_tables import AuditedCall
 from callaudit.warehouse.reviews import Review
@@ -152,8 +153,8 @@ def test_a_person_who_decides_an_unsure_verdict_reverses_nothing(published, doub
 
 
 def test_bounds_hold_the_rate_and_nothing_unsure_says_nothing():
-    some = unsure_of({"met": 6, "judged": 8, "unsure": 2, "applicable": 12})
-    none = unsure_of({"met": 6, "judged": 8, "unsure": 0, "applicable": 8})
+    some = unsure_of(Judged(met=6, judged=8, unsure=2, applicable=12))
+    none = unsure_of(Judged(met=6, judged=8, unsure=0, applicable=8))
 
     assert (some.share.share, some.low, some.high) == (2 / 12, 0.6, 0.8)
     assert (some.text, some.span) == ("17% unsure", "between 60% and 80%, as the unsure ones turn out")

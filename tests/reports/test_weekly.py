@@ -234,7 +234,7 @@ def test_what_was_not_audited_is_counted_by_reason(published, centre, tmp_path):
 def test_a_reason_that_a_newer_callaudit_wrote_is_counted_under_its_own_word(published, centre):
     refused = [centre.Quarantined("a.wav", "1", 0, "empty_file", "The file is empty.", "copy it again")]
     readings = read(published([centre.angry_call(when=on(4))], refused=refused), week=WEEK, scorecard="house")
-    unknown = [row | {"code": "too_quiet"} for row in readings.not_audited]
+    unknown = [msgspec.structs.replace(row, code="too_quiet") for row in readings.not_audited]
 
     page = weekly(msgspec.structs.replace(readings, not_audited=unknown))
 
@@ -317,8 +317,8 @@ def test_a_changed_rule_is_never_compared_with_the_one_before(published, centre)
     assert changes.pop("Offer a way out") == "Rule changed: not comparable"
     assert "Rule changed: not comparable" not in changes.values()
     assert [change.point for change in page.rule_changes] == ["Does the agent offer a concrete remedy or step?"]
-    assert page.trend is not None
-    assert len(page.trend.breaks) == 1
+    assert page.trend.wide is not None
+    assert len(page.trend.wide.breaks) == 1
     assert any("left out of the comparison" in known.detail for known in page.know)
 
 

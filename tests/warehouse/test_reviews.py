@@ -7,7 +7,7 @@ import msgspec
 import pytest
 
 from callaudit.audit_rules.finding import Verdict
-from callaudit.reports.reviews.over_time import TOO_FEW, over_time
+from callaudit.reports.reviews.over_time import TOO_FEW, ReviewerVerdict, over_time
 from callaudit.transcription.errors import InputError
 from callaudit.warehouse.load import load
 from callaudit.warehouse.queries import saved_query
@@ -24,6 +24,7 @@ from callaudit.warehouse.reviews import (
     say_in_dispute,
 )
 from callaudit.warehouse.rulebooks import store_rulebook
+from callaudit.warehouse.session import rows_of as typed_rows
 from callaudit.warehouse.site_clock import keep_clock
 
 LATER = datetime(2026, 3, 20, 8, 0, tzinfo=UTC)
@@ -204,7 +205,7 @@ def test_agreement_by_month_is_the_same_in_sql_and_in_reports(week):
         "select reviewed_month, reviewer, other_reviewer, both_judged, both_agreed, kappa, kappa_low, kappa_high "
         "from reviewer_agreement order by all",
     )
-    found = over_time(rows_of(week, "from reviewer_verdicts", as_dicts=True))
+    found = over_time(typed_rows(week.execute("from reviewer_verdicts"), ReviewerVerdict))
     in_python = sorted((p.month, *p.reviewers, p.agreed.n, p.agreed.hits, *kappa_of(p)) for p in found.pairs)
     assert len(in_sql) > 200
     assert {row[5] is None for row in in_sql} == {row[6] is None for row in in_sql} == {True, False}
@@ -233,10 +234,8 @@ def kappa_of(pair):
     return pair.kappa and pair.kappa.value, low, high
 
 
-def rows_of(con, sql, *, as_dicts=False):
-    answer = con.execute(sql)
-    names = [column[0] for column in answer.description]
-    return [dict(zip(names, row, strict=True)) if as_dicts else row for row in answer.fetchall()]
+def rows_of(con, sql):
+    return con.execute(sql).fetchall()
 
 
 def test_people_stay_compared_when_a_rule_is_rewritten_and_not_on_what_was_picked_out(week, builders):
