@@ -269,6 +269,16 @@ def show_source(source: Source, seen: Preview) -> None:
             _below(escape(_described(one.call)), indent=10)
 
 
+def show_refused(rows: Sequence[Mapping[str, object]]) -> None:
+    """Files with their `path`, the `code` and `reason` of the refusal, and the `next_step`."""
+    if not rows:
+        out.print("Nothing is in quarantine.")
+    for row in rows:
+        out.print(f"[bold]{escape(printable(str(row['path'])))}[/]  [dim]{row['code']}[/]")
+        _below(escape(printable(str(row["reason"]))))
+        _below(f"[cyan]try:[/] {escape(str(row['next_step']))}")
+
+
 def _described(call: Call) -> str:
     """Every field of a call that is known, and those that a report misses where they are not."""
     fields = {

@@ -8,7 +8,7 @@ import pytest
 from rich.console import Console
 
 from callaudit import console
-from callaudit.console import show_error, show_rows, shown
+from callaudit.console import show_error, show_refused, show_rows, shown
 from callaudit.flows.telemetry.events import Refused, Started, Transcribed, tell
 from callaudit.transcription.errors import InputError
 
@@ -108,3 +108,12 @@ def test_on_a_terminal_too_narrow_for_ids_they_fold_and_nothing_is_lost(terminal
         "".join(line[: line.find(" ") if " " in line else None] for line in terminal.file.getvalue().splitlines()[1:])
         == name
     )
+
+
+def test_a_refused_file_is_told_as_an_error_is(capsys):
+    reason = "metadata cannot be read: expected a time, found 'last Tuesday'"
+    show_refused([{"path": "in/a.flac", "code": "metadata_unparsable", "reason": reason, "next_step": "correct it"}])
+
+    assert capsys.readouterr().out.splitlines() == [
+        "in/a.flac  metadata_unparsable", f"  {reason}", "  try: correct it"
+    ]  # fmt: skip
