@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from rich.console import Console
 from rich.markup import escape
+from rich.padding import Padding
 from rich.progress import BarColumn, Progress, SpinnerColumn, TaskID, TextColumn
 from rich.table import Table
 
@@ -42,11 +43,19 @@ _MARK = {
 
 def show_error(error: CallauditError) -> None:
     """What is wrong, why, and what to try."""
-    err.print(f"[bold red]Error:[/] {escape(error.what)}")
+    err.print(f"[bold red]Error:[/] [bold]{escape(error.what)}[/]")
     for line in error.why.splitlines():
-        err.print(f"  {escape(line)}")
+        _below(escape(line), console=err)
     for step in error.tries:
         err.print(f"  [cyan]try:[/] {escape(step)}")
+
+
+def _below(text: str, *, indent: int = 2, console: Console = out) -> None:
+    """A line that belongs to the one above; on a terminal what has no room goes on below its own start."""
+    if console.is_terminal:
+        console.print(Padding(text, (0, 0, 0, indent), expand=False), soft_wrap=False)
+    else:
+        console.print(f"{' ' * indent}{text}")
 
 
 def show_checks(found: "Iterable[Check]") -> "list[Check]":
@@ -93,12 +102,11 @@ class RunDisplay(logging.Handler):
         if isinstance(event, Event) and not self.quiet:
             self._show(event)
 
-    def close(self) -> None:
-        """Take the bar away."""
+    def stop(self) -> None:
+        """Take the bar away. Not `close`: whoever sets up logging, as Prefect does, closes every handler there is."""
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
-        super().close()
 
     def _show(self, event: Event) -> None:
         match event:
@@ -185,7 +193,7 @@ def shown(*, quiet: bool = False) -> Iterator[None]:
         LOGGER.removeHandler(display)
         LOGGER.setLevel(level)
         LOGGER.propagate = propagate
-        display.close()
+        display.stop()
 
 
 def show_scorecard(file: str, transcript: Transcript, audit: Audit, scored: CallScore, rulebook: Rulebook) -> None:
@@ -213,16 +221,16 @@ def show_scorecard(file: str, transcript: Transcript, audit: Audit, scored: Call
             out.print(f"\n{_MARK[verdict]} ({len(those)})")
         for title, finding in reversed(those.values()):
             critical = " [bold red]critical[/]" if finding.rule_id in scored.critical_misses else ""
-            out.print(f"  {escape(asks[finding.rule_id])}{critical} [dim]{finding.rule_id}, {escape(title)}[/]")
+            _below(f"{escape(asks[finding.rule_id])}{critical}")
+            _below(f"[dim]{escape(reason_of(finding))}  {finding.rule_id}, {escape(title)}[/]", indent=6)
             _show_evidence(finding)
 
 
 def _show_evidence(finding: Finding) -> None:
-    out.print(f"      [dim]{escape(reason_of(finding))}[/]")
     for evidence in finding.evidence:
         if evidence.kind is not EvidenceKind.TRIGGER and evidence.quote:
             at = "" if evidence.start is None else f"{_clock(evidence.start)} "
-            out.print(f"      {at}“{escape(_short(evidence.quote))}”{escape(_understood(evidence, finding))}")
+            _below(f"{at}“{escape(_short(evidence.quote))}”{escape(_understood(evidence, finding))}", indent=6)
 
 
 _TENSE = {
@@ -253,12 +261,22 @@ def show_source(source: Source, seen: Preview) -> None:
         name = escape(printable(one.place.rpartition("/")[2]))
         if one.refused is not None:
             out.print(f"  [red]refused[/] {name}: {escape(one.refused.what)}", soft_wrap=True)
-            out.print(f"          {escape(one.refused.why)}", soft_wrap=True)
+            _below(escape(one.refused.why), indent=10)
             for step in one.refused.tries:
-                out.print(f"          [cyan]try:[/] {escape(step)}", soft_wrap=True)
+                _below(f"[cyan]try:[/] {escape(step)}", indent=10)
         elif one.call is not None:
             out.print(f"  [green]read[/]    {name}  [dim]by {escape(printable(one.told_by))}[/]", soft_wrap=True)
-            out.print(f"          {escape(_described(one.call))}", soft_wrap=True)
+            _below(escape(_described(one.call)), indent=10)
+
+
+def show_refused(rows: Sequence[Mapping[str, object]]) -> None:
+    """Files with their `path`, the `code` and `reason` of the refusal, and the `next_step`."""
+    if not rows:
+        out.print("Nothing is in quarantine.")
+    for row in rows:
+        out.print(f"[bold]{escape(printable(str(row['path'])))}[/]  [dim]{row['code']}[/]")
+        _below(escape(printable(str(row["reason"]))))
+        _below(f"[cyan]try:[/] {escape(str(row['next_step']))}")
 
 
 def _described(call: Call) -> str:
@@ -292,18 +310,29 @@ def show_errors_of(check: str, errors: "Errors") -> None:
 
 def show_rows(rows: Sequence[Mapping[str, object]], *, empty: str, file: TextIO | None = None) -> None:
     """A table of rows, on the terminal or in a file; on a narrow terminal columns fold instead of vanishing."""
-    wide = Console(width=200, highlight=False, file=file)
-    console = out if file is None and sys.stdout.isatty() else wide
+    console = out if file is None and sys.stdout.isatty() else Console(width=200, highlight=False, file=file)
     if not rows:
         console.print(empty)
         return
     table = Table(box=None, header_style="bold", pad_edge=False, show_edge=False)
-    for name, value in rows[0].items():
-        numeric = isinstance(value, int | float | Decimal) and not isinstance(value, bool)
-        table.add_column(str(name), justify="right" if numeric else "left", overflow="fold")
-    for row in rows:
-        table.add_row(*(escape(_cell(v)) for v in row.values()))
+    # Ids and numbers stay whole where the columns of words can give them the room.
+    cells = {name: [_cell(row[name]) for row in rows] for name in rows[0]}
+    widths = {name: max(map(len, (str(name), *texts))) for name, texts in cells.items()}
+    whole = {name for name, texts in cells.items() if " " not in "".join(texts)}
+    least = sum(width if name in whole else min(width, _LEAST_WORDS) for name, width in widths.items())
+    fits = least + 2 * len(cells) <= console.width
+    for name in cells:
+        known = [row[name] for row in rows if row[name] is not None]
+        numeric = known and all(isinstance(v, int | float | Decimal) and not isinstance(v, bool) for v in known)
+        table.add_column(
+            str(name), justify="right" if numeric else "left", overflow="fold", no_wrap=fits and name in whole
+        )
+    for texts in zip(*cells.values(), strict=True):
+        table.add_row(*map(escape, texts))
     console.print(table)
+
+
+_LEAST_WORDS = 10
 
 
 def _cell(value: object) -> str:

@@ -28,7 +28,6 @@ LONGEST_BODY = 100_000
 """Bytes of HTML; mail programs clip at 102 kB."""
 
 _PICTURE_WIDTH = 592
-_BAR_WIDTH = 140
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
@@ -59,7 +58,7 @@ def letter(readings: Readings, page: Weekly, *, link: str = "", attached: Sequen
             page=page,
             link=link,
             picture=_PICTURE_ID if picture else "",
-            widths=[None if s.rate.share is None else round(_BAR_WIDTH * s.rate.share) for s in page.steps],
+            widths=[None if s.rate.share is None else round(100 * s.rate.share) for s in page.steps],
             closing=closing,
         )
     )

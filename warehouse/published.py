@@ -133,9 +133,9 @@ class Published:
                     [str(error).strip(), *(f"{name} has: {', '.join(has)}" for name, has in columns.items())]
                 ),
                 tries=(
-                    "from (show tables)  (what there is to ask)",
+                    "callaudit query 'from (show tables)'  (what there is to ask)",
                     *(
-                        f"describe {name}  (what its columns mean: callaudit dictionary)"
+                        f"callaudit query 'describe {name}'  (what its columns mean: callaudit dictionary)"
                         for name in columns or ["calls"]
                     ),
                 ),

@@ -9,6 +9,7 @@ Its first line is the question. A line for each value that it may be asked with 
 What stands behind "Without it" is asked first, so that every question has an answer on every warehouse.
 """
 
+import difflib
 import re
 from collections.abc import Mapping
 from itertools import takewhile
@@ -56,7 +57,11 @@ def saved_query(name: str, *folders: Path) -> SavedQuery:
         raise InputError(
             f"no saved query is called “{name}”",
             why=f"There are: {', '.join(sorted(known))}.",
-            tries=("callaudit query  (lists them)", f"callaudit query 'from {name}'  (if it is a view)"),
+            tries=(
+                *(f"callaudit query {near}" for near in difflib.get_close_matches(name, known, n=1)),
+                "callaudit query  (lists them)",
+                f"callaudit query 'from {name}'  (if it is a view)",
+            ),
         )
     return known[name]
 

@@ -18,8 +18,8 @@ T = TypeVar("T")
 app = typer.Typer(
     name="callaudit",
     help="Audit call recordings for de-escalation steps and report on them.\n\n"
-    "Start:   callaudit init  then  callaudit doctor  then  callaudit audit call.wav\n\n"
-    "Nightly: callaudit run\n\n"
+    "\bStart:   callaudit init  then  callaudit doctor  then  callaudit audit call.wav\n"
+    "Nightly: callaudit run\n"
     "Weekly:  callaudit report --week last",
     no_args_is_help=True,
     pretty_exceptions_enable=False,

@@ -62,13 +62,12 @@ def calls_list(
 @commands.command("refused")
 def calls_refused() -> None:
     """The files that could not be audited, with the reason and the next step."""
-    from callaudit.console import show_rows
+    from callaudit.console import show_refused
     from callaudit.flows.settings import load_settings
     from callaudit.warehouse.published import open_published
 
     with open_published(load_settings(given.config).published) as published:
-        rows = published.rows("select path as file, code, reason, next_step as try from not_audited order by path")
-    show_rows(rows, empty="Nothing is in quarantine.")
+        show_refused(published.rows("select path, code, reason, next_step from not_audited order by path"))
 
 
 @commands.command("show")

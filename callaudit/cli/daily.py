@@ -75,6 +75,7 @@ def _scheduled(runner: str, scheduler: str) -> "Settings":
 
 def _say_summary(summary: "RunSummary") -> None:
     from callaudit.console import out
+    from callaudit.reports.wording import long_time
 
     waiting = f" {summary.unsettled} still being written." if summary.unsettled else ""
     if summary.erased:
@@ -95,14 +96,13 @@ def _say_summary(summary: "RunSummary") -> None:
     refused = f" {summary.quarantined} refused." if summary.quarantined else ""
     copies = f" {summary.duplicates} copies of another file left out." if summary.duplicates else ""
     times = f" ({summary.times_real_time:.1f}x real time)" if summary.audio_seconds else ""
-    speed = f" in {summary.elapsed_seconds:.0f} s{times}" if summary.audited else ""
+    speed = f" in {long_time(summary.elapsed_seconds)}{times}" if summary.audited else ""
     total = summary.audited + summary.quarantined
     out.print(f"\n[bold]{summary.audited} of {total} calls audited[/]{speed}.{refused}{copies}{waiting}")
     if summary.rules_judged:
         share = summary.rules_met / summary.rules_judged
-        out.print(
-            f"Rules met: {share:.1%} on {summary.tense_calls} tense calls. {summary.critical_misses} critical misses."
-        )
+        critical = f"{summary.critical_misses} critical miss{'' if summary.critical_misses == 1 else 'es'}"
+        out.print(f"Rules met: {share:.1%} on {counted(summary.tense_calls, 'tense call')}. {critical}.")
     if summary.notice:
         out.print(f"[bold yellow]Note:[/] {summary.notice}")
     failed = "[bold]callaudit calls refused[/]   " if summary.quarantined else ""

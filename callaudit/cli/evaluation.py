@@ -72,7 +72,7 @@ def evaluate_utterances(
     if mean is not None:
         count = len({j.check for j in own})
         hand = "hand-labelled " if len(own) < len(judged) else ""
-        out.print(f"\nMean F1 of the {count} {hand}checks: [bold]{_shown(mean)}[/]. In brackets: 95 % intervals.")
+        out.print(f"\nMean F1 of the {count} {hand}checks: [bold]{_shown(mean)}[/]. In brackets: 95% intervals.")
     if errors:
         for check, of_check in groupby(judged, key=lambda j: j.check):
             show_errors_of(check, worst_errors(of_check, errors))
@@ -150,7 +150,7 @@ def evaluate_calls(path: Path, published: Path, *, json_lines: bool = False) -> 
         empty="None of these calls has been judged by the rules.",
     )
     if agreements:
-        out.print("\nIn brackets: 95 % intervals. “-”: not defined, as where all gave one and the same verdict.")
+        out.print("\nIn brackets: 95% intervals. “-”: not defined, as where all gave one and the same verdict.")
 
 
 def _checks(rulebook: Rulebook, mapping: Path | None) -> dict[str, Check]:

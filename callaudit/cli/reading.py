@@ -51,7 +51,7 @@ def report(
             formats=_formats(forms or []),
             narrowed=Narrowed(team=team, queue=queue, agent=agent, pseudonyms=pseudonyms),
         ).files
-    out.print(f"Week {files.week}: [bold]{files.weekly}[/] and {len(files.call_pages)} call pages.")
+    out.print(f"Week {files.week}: [bold]{files.weekly}[/] and {counted(len(files.call_pages), 'call page')}.")
     for path in files.beside:
         out.print(f"         {path}", markup=False)
 

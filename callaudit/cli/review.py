@@ -98,7 +98,7 @@ def review_report(
         show_rows(rows, empty="Nothing yet.")
     for sentence in found.advice:
         out.print(f"\n[bold]{escape(sentence)}[/]")
-    out.print(f"\n{counted(found.reviews, 'review')} in all. In brackets: 95 % intervals. See docs/reviews.md.")
+    out.print(f"\n{counted(found.reviews, 'review')} in all. In brackets: 95% intervals. See docs/reviews.md.")
 
 
 @commands.command("dispute")

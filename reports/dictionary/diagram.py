@@ -8,7 +8,7 @@ from callaudit.warehouse.dictionary import Column, Join, Relation
 
 BOX, GAP, EDGE = 216, 58, 4
 HEAD, ROW, FOOT, BETWEEN = 28, 17, 7, 20
-_MOST_ROWS = 6
+_MOST_ROWS = 3
 _LONGEST_NAME = 24
 
 

@@ -80,14 +80,14 @@ def dictionary_page(readings: Readings) -> DictionaryPage:
     weeks = f", weeks {readings.first_week} to {readings.last_week}" if readings.first_week else ""
     return DictionaryPage(
         summary=f"Made from the warehouse itself: {counted(readings.calls, 'call')}{weeks}. Rates count met and missed "
-        "only. Days and weeks are those of each call's own clock.",
+        f"only. Days and weeks are those of {readings.timezone}.",
         views_drawn=diagram([*of_calls, *of_rules], about_calls, label="How the views about calls join"),
         tables_drawn=diagram(found.tables, made_tables, label="How the base tables join"),
         views=(
             _group("By call", "What was heard, judged and scored in each call.", of_calls, about_calls),
             _group(
                 "By week",
-                "The same, counted. A week is that of the call, on its own clock.",
+                "The same, counted, by the week that a call began in.",
                 of_weeks,
                 joins([*of_weeks, *of_rules]),
             ),

@@ -28,6 +28,7 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 
     dictionary: Dictionary
     calls: int
+    timezone: str
     first_week: str | None
     last_week: str | None
     samples: tuple[Sample, ...]
@@ -35,10 +36,13 @@ class Readings(msgspec.Struct, frozen=True, kw_only=True):
 
 def read(published: Published) -> Readings:
     """Read the catalogue and run every saved query."""
-    (about,) = published.rows("select count(*) as calls, min(iso_week) as first, max(iso_week) as last from calls")
+    (about,) = published.rows(
+        "select count(*) as calls, min(iso_week) as first, max(iso_week) as last, site_timezone() as zone from calls"
+    )
     return Readings(
         dictionary=read_dictionary(published),
         calls=about["calls"],
+        timezone=about["zone"],
         first_week=about["first"],
         last_week=about["last"],
         samples=tuple(_run(query, published) for query in saved_queries().values()),

@@ -3,20 +3,23 @@
 Text is always written as text: a quote that starts with `=` is no formula. The same week gives the same bytes.
 """
 
-import math
+import textwrap
 from collections.abc import Collection, Sequence
 from datetime import date, datetime, time
 from pathlib import Path
 
+import msgspec
 from xlsxwriter import Workbook
 from xlsxwriter.format import Format
 from xlsxwriter.utility import xl_range
 from xlsxwriter.worksheet import Worksheet
 
+from callaudit.reports import charts
 from callaudit.reports.page import call_file_name, complete
 from callaudit.reports.weekly.page import Weekly
 from callaudit.reports.weekly.queries import Readings
 from callaudit.reports.weekly.tables import Column, Kind, Table, tables
+from callaudit.reports.weekly.trend import trend_points
 from callaudit.reports.wording import week_start
 
 _INK, _SOFT, _MUTE, _LINE, _TINT, _ACCENT, _BAND, _LOW = (
@@ -41,6 +44,7 @@ _LINE_POINTS = 15
 _LONGEST_CELL = 32_767
 _MOST_LINKS = 65_000
 _DAY_SECONDS = 86_400
+_LEAST_POINTS = 0.05
 
 
 class _Styles:
@@ -89,7 +93,10 @@ def write_workbook(
         )
         book.set_properties({"title": page.title, "created": monday, "comments": page.footer})
         style = _Styles(book)
-        _summary(book.add_worksheet("Summary"), book, style=style, page=page, made=made, report_name=report_name)
+        sheet = book.add_worksheet("Summary")
+        _summary(sheet, style=style, page=page, made=made, report_name=report_name)
+        if len(readings.weeks) > 1:
+            _trend(sheet, book, page, rows=len(readings.weeks), domain=charts.domain_of(trend_points(readings)))
         _steps(book.add_worksheet("Steps"), style, page, made["steps"])
         _write_table(book.add_worksheet("Rules"), style, made["rules"], bars=("Share met",))
         if page.teams:
@@ -123,6 +130,8 @@ def _put(sheet: Worksheet, at: tuple[int, int], value: object, kind: Kind, form:
     if value is None:
         sheet.write_blank(*at, None, form)
     elif isinstance(value, (int, float)):
+        if kind == "points" and abs(value) < _LEAST_POINTS:
+            value = 0  # It would read as minus nothing.
         sheet.write_number(*at, value / (_DAY_SECONDS if kind == "seconds" else 1), form)
     elif isinstance(value, date):
         moment = value if isinstance(value, datetime) else datetime.combine(value, time())
@@ -144,10 +153,11 @@ def _write_table(
     bars: Sequence[str] = (),
     with_pages: Collection[str] = (),
 ) -> None:
-    """A table with a frozen header that filters, on as many pages as it needs."""
-    _headers(sheet, style, 0, table.columns)
+    """A table with a frozen header that filters, on as many pages as it needs; empty columns are left out."""
+    table = _filled(table)
     titles = [column.title for column in table.columns]
     widths = [_width(table, i) for i in range(len(titles))]
+    _headers(sheet, style, 0, table.columns, widths)
     call, at = (titles.index(t) if t in titles else None for t in ("Call", "At"))
     for r, row in enumerate(table.rows, 1):
         lines = max(_lines(value, widths[c]) for c, value in enumerate(row))
@@ -164,13 +174,24 @@ def _write_table(
     for c, width in enumerate(widths):
         sheet.set_column(c, c, width)
     for title in bars:
-        _data_bar(sheet, 1, titles.index(title), len(table.rows), 100 if title == "Score" else 1)
+        if title in titles:
+            _data_bar(sheet, 1, titles.index(title), len(table.rows), 100 if title == "Score" else 1)
     sheet.freeze_panes(1, 0)
     sheet.autofilter(0, 0, max(1, len(table.rows)), len(titles) - 1)
     sheet.repeat_rows(0)
 
 
-def _headers(sheet: Worksheet, style: _Styles, row: int, columns: Sequence[Column]) -> None:
+def _filled(table: Table) -> Table:
+    """The table without the columns in which no row has anything."""
+    if not table.rows:
+        return table
+    kept = [c for c in range(len(table.columns)) if any(row[c] not in (None, "") for row in table.rows)]
+    rows = tuple(tuple(row[c] for c in kept) for row in table.rows)
+    return msgspec.structs.replace(table, columns=tuple(table.columns[c] for c in kept), rows=rows)
+
+
+def _headers(sheet: Worksheet, style: _Styles, row: int, columns: Sequence[Column], widths: Sequence[float]) -> None:
+    sheet.set_row(row, max(_lines(c.title, width) for c, width in zip(columns, widths, strict=False)) * _LINE_POINTS)
     for c, column in enumerate(columns):
         sheet.write_string(row, c, column.title, style.head(column.kind))
 
@@ -181,14 +202,14 @@ _WIDEST = 42
 def _width(table: Table, column: int) -> float:
     """Characters: as wide as the longest text up to a limit, and wide enough for numbers and dates."""
     if table.columns[column].kind != "text":
-        return {"when": 19.0, "day": 15.0}.get(table.columns[column].kind, 11.0)
+        return {"when": 19.0, "day": 15.0}.get(table.columns[column].kind, 12.5)
     longest = max((len(str(row[column] or "")) for row in table.rows), default=0)
     return float(min(_WIDEST, max(longest, len(table.columns[column].title) + 3, 8) + 3))
 
 
 def _lines(value: object, width: float) -> int:
     """How many lines a wrapped text needs; not every program works that out when it opens a file."""
-    return math.ceil(len(value) / (width - 3)) if isinstance(value, str) and value else 1
+    return len(textwrap.wrap(value, int(width))) or 1 if isinstance(value, str) else 1
 
 
 def _data_bar(sheet: Worksheet, first: int, column: int, rows: int, highest: float) -> None:
@@ -200,13 +221,11 @@ def _data_bar(sheet: Worksheet, first: int, column: int, rows: int, highest: flo
         sheet.conditional_format(first, column, first + rows - 1, column, bar)
 
 
-def _summary(
-    sheet: Worksheet, book: Workbook, *, style: _Styles, page: Weekly, made: dict[str, Table], report_name: str
-) -> None:
-    """The headline, what to know, the figures and the trend, on one printed page."""
-    sheet.set_column(0, 0, 28)
-    sheet.set_column(1, 8, 12)
-    sheet.set_column(9, 9, 30)
+def _summary(sheet: Worksheet, *, style: _Styles, page: Weekly, made: dict[str, Table], report_name: str) -> None:
+    """The headline, what to know, the figures and the weeks, which come last, on one printed page."""
+    widths = (28, *[12] * 8, 30)
+    for c, width in enumerate(widths):
+        sheet.set_column(c, c, width)
     sheet.set_row(0, 2 * _LINE_POINTS)
     sheet.write_string(0, 0, page.title, style(bold=True, font_size=18))
     sheet.write_string(1, 0, page.summary, style(font_color=_SOFT))
@@ -226,17 +245,19 @@ def _summary(
     row += 1
     for name in ("headlines", "weeks"):
         table = made[name]
-        _headers(sheet, style, row, table.columns)
+        _headers(sheet, style, row, table.columns, widths)
         for r, values in enumerate(table.rows, row + 1):
             for c, (column, value) in enumerate(zip(table.columns, values, strict=True)):
                 _put(sheet, (r, c), value, column.kind, style.cell(column.kind))
-        if name == "weeks" and len(table.rows) > 1:
-            _trend(sheet, book, page, first=row + 1, rows=len(table.rows))
         row += len(table.rows) + 3
 
 
-def _trend(sheet: Worksheet, book: Workbook, page: Weekly, *, first: int, rows: int) -> None:
-    """Steps followed by week with both ends of the likely range, as a chart that stays tied to the cells."""
+def _trend(sheet: Worksheet, book: Workbook, page: Weekly, *, rows: int, domain: tuple[float, float]) -> None:
+    """Steps followed by week with both ends of the likely range, as a chart that stays tied to the cells.
+
+    It stands beside the last `rows` of the sheet and ends where the table above does; its axis runs as the page's does.
+    """
+    first = sheet.dim_rowmax - rows + 1
     chart = book.add_chart({"type": "line"})
     name = sheet.get_name()
     for column, line in (
@@ -252,16 +273,23 @@ def _trend(sheet: Worksheet, book: Workbook, page: Weekly, *, first: int, rows: 
         }
         chart.add_series(series)
     chart.set_title({"name": f"Steps followed, {page.trend.title.lower()}", "name_font": {"size": 12, "color": _INK}})
-    chart.set_y_axis({"num_format": "0%", "major_gridlines": {"visible": True, "line": {"color": _LINE}}})
-    chart.set_x_axis({"num_format": "d mmm", "date_axis": False})
+    chart.set_y_axis(
+        {
+            "num_format": "0%", "min": round(domain[0], 1), "max": round(domain[1], 1), "major_unit": 0.1,
+            "major_gridlines": {"visible": True, "line": {"color": _LINE}},
+        }
+    )  # fmt: skip
+    # As dates the axis would be marked between the weeks.
+    chart.set_x_axis({"num_format": "d mmm", "text_axis": True, "interval_unit": 1 + rows // 8})
     chart.set_legend({"position": "bottom"})
     chart.show_na_as_empty_cell()
-    chart.set_size({"width": 640, "height": 20 * (rows + 1) if rows > 11 else 260})
-    sheet.insert_chart(first - 1, 6, chart, {"description": page.trend.label})
+    chart.set_size({"width": 470, "height": 20 * (rows + 1) if rows > 11 else 260})
+    sheet.insert_chart(first - 1, 6, chart, {"description": page.trend.label, "x_offset": 12})
 
 
 def _steps(sheet: Worksheet, style: _Styles, page: Weekly, table: Table) -> None:
     """The table of steps with a small line a step; the weeks that it draws are at its right, and are not printed."""
+    table = _filled(table)
     _write_table(sheet, style, table, bars=("Followed",))
     if not page.sparks:
         return
@@ -334,9 +362,9 @@ def _heat(sheet: Worksheet, style: _Styles, page: Weekly) -> None:
 
 
 def _counting(sheet: Worksheet, style: _Styles, page: Weekly) -> None:
-    sheet.set_column(0, 0, 118)
+    sheet.set_column(0, 0, 96)
     notes = (page.trend.note, page.steps_note, page.agents_note if page.teams else "", *page.counting, page.footer)
     sheet.write_string(0, 0, "How it is counted", style(bold=True, font_size=14))
     for r, note in enumerate((n for n in notes if n), 2):
-        sheet.set_row(r, _lines(note, 112) * _LINE_POINTS)
+        sheet.set_row(r, _lines(note, 94) * _LINE_POINTS)
         sheet.write_string(r, 0, _fit(note), style(text_wrap=True))

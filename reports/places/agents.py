@@ -235,7 +235,7 @@ def _page(asked: _Asked, agent: _Agent, with_pages: Container[str]) -> AgentPage
 
 _STEPS_NOTE = (
     f"Followed on how many of the calls where the step applied; under {FEW_AGENT_CALLS} in a month are only counted. "
-    "Likely range: where the share of all these months probably lies (95 %). A change is the later half of the months "
+    "Likely range: where the share of all these months probably lies (95%). A change is the later half of the months "
     "against the earlier, and is told as better or worse only where it is clear for all steps asked at once."
 )
 

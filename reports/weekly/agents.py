@@ -480,7 +480,7 @@ def _heat_note(flagged: int, estimates: int) -> str:
     if not estimates:
         return f"Every cell has fewer than {FEW_AGENT_CALLS} calls: it shows how many were followed, and no estimate."
     return (
-        f"{flagged} of {estimates:,} cells are clearly different from their team at 95 %; luck alone could box up to "
+        f"{flagged} of {estimates:,} cells are clearly different from their team at 95%; luck alone could box up to "
         f"{math.ceil(0.05 * estimates)}. Listen before you act on one."
     )
 

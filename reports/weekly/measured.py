@@ -23,7 +23,7 @@ class Measured(msgspec.Struct, frozen=True, kw_only=True):
 
 _WEEKS_FOR_A_TREND = 4
 _MIDDLE = "Half of the calls lie below the line, the middle half in the band."
-_LIKELY = "The band is where the true share probably lies (95 %)."
+_LIKELY = "The band is where the true share probably lies (95%)."
 
 
 def measured(readings: Readings) -> tuple[Measured, ...]:

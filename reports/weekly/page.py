@@ -45,7 +45,7 @@ from callaudit.reports.weekly.queries import Readings
 from callaudit.reports.weekly.rates import audited_calls
 from callaudit.reports.weekly.steps import ScorecardLine, StepLine, scorecard_lines, step_lines, steps_note
 from callaudit.reports.weekly.trend import WeeklyTrend, weekly_trend
-from callaudit.reports.wording import counted, number_word, week_dates, week_start
+from callaudit.reports.wording import counted, number_word, sentence, week_dates, week_start
 
 
 class Weekly(msgspec.Struct, frozen=True, kw_only=True):
@@ -125,7 +125,7 @@ def weekly(readings: Readings) -> Weekly:
         scorecard=readings.title,
         scorecard_name=readings.scorecard,
         summary=summary(readings),
-        notices=tuple(n for n in dict.fromkeys(row.notice for row in readings.engines) if n),
+        notices=tuple(sentence(n) for n in dict.fromkeys(row.notice for row in readings.engines) if n),
         know=known(readings, figures, steps),
         figures=figures,
         trend=weekly_trend(readings),

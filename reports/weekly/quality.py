@@ -171,7 +171,7 @@ def how_counted(readings: Readings, steps: int) -> tuple[str, ...]:
         "a team or a scorecard, counts the same steps of calls: the headline is their sum.",
         "Calls with a critical miss are counted of those in which a critical rule could be judged or none was called "
         "for, tense calls of those of which it could be told.",
-        "Ranges are 95 % Wilson intervals. Verdicts on one agent's calls (one call's, where no two agents are named) "
+        "Ranges are 95% Wilson intervals. Verdicts on one agent's calls (one call's, where no two agents are named) "
         "are alike, so pooled ranges are widened by the design effect (Cochran) and, where agents are few, by "
         "Student's quantile (Korn and Graubard); a naive range would be too narrow.",
         f"A change is clear when Newcombe's interval of the difference leaves out zero at {level:.1f} %: with "

@@ -54,7 +54,7 @@ def trend_points(readings: Readings) -> list[charts.TrendPoint]:
 
 def _note(readings: Readings) -> str:
     few = any(audited_calls(readings, week) < FEW for week in readings.weeks)
-    said = "Share of the steps that applied and were followed. The band is where the true share probably lies (95 %)."
+    said = "Share of the steps that applied and were followed. The band is where the true share probably lies (95%)."
     return said + (f" Hollow dots are weeks with fewer than {FEW} calls." if few else "")
 
 

@@ -135,6 +135,8 @@ def test_a_first_week_has_no_trend_to_draw(published, centre):
     written = mail.letter(readings, weekly(readings))
 
     assert written.picture == b""
+    assert "No week before" not in written.html
+    assert weekly(readings).summary in written.html
     assert "<img" not in written.html
 
 

@@ -5,12 +5,16 @@ import warnings
 import zipfile
 from datetime import UTC, datetime
 
+import msgspec
 import openpyxl
 import pytest
 
+from callaudit.reports import charts
 from callaudit.reports.formats.workbook import write_workbook
+from callaudit.reports.weekly.aims import Aim
 from callaudit.reports.weekly.page import weekly
 from callaudit.reports.weekly.queries import read
+from callaudit.reports.weekly.trend import trend_points
 
 WEEK = "2026-W10"
 SOFFICE = shutil.which("soffice") or shutil.which("libreoffice")
@@ -70,6 +74,43 @@ def _column(letters):
     return number
 
 
+def test_a_column_in_which_nobody_has_anything_is_left_out(published, centre, tmp_path, many, workbook):
+    aims = read(published(centre.random_calls(1, 20)), week=WEEK, scorecard="house")
+    page = weekly(aims)
+    aimed = msgspec.structs.replace(page.steps[0], aim=Aim(target=0.9, words="Below target"))
+    with_aims = msgspec.structs.replace(page, steps=(aimed, *page.steps[1:]))
+
+    without = rows_of(opened(workbook)["Steps"])
+    told = rows_of(opened(write_workbook(aims, with_aims, out=tmp_path / "aims.xlsx"))["Steps"])
+
+    assert "Target" not in without[0]
+    assert [row["Target"] for row in told[:2]] == [0.9, None]
+
+
+def test_a_change_of_nothing_has_no_sign(many, tmp_path):
+    page = weekly(many)
+    step = page.steps[0]
+    change = msgspec.structs.replace(step.change.change, difference=-0.0001)
+    still = msgspec.structs.replace(step, change=msgspec.structs.replace(step.change, change=change))
+    page = msgspec.structs.replace(page, steps=(still, *page.steps[1:]))
+
+    rows = rows_of(opened(write_workbook(many, page, out=tmp_path / "still.xlsx"))["Steps"])
+
+    assert rows[0]["Change, points"] == 0
+    assert rows[1]["Change, points"] == pytest.approx(100 * page.steps[1].change.change.difference)
+
+
+def test_the_chart_of_weeks_is_marked_at_each_week_and_shows_what_the_page_shows(many, workbook):
+    low, high = charts.domain_of(trend_points(many))
+    with zipfile.ZipFile(workbook) as parts:
+        xml = parts.read("xl/charts/chart1.xml").decode()
+
+    assert f'<c:min val="{low:.1f}"/>' in xml
+    assert f'<c:max val="{high:.1f}"/>' in xml
+    assert "<c:dateAx>" not in xml
+    assert "<c:auto " not in xml  # It lets a program take the weeks for days.
+
+
 def test_headers_stay_in_sight_filter_and_are_printed_on_every_page(workbook):
     book = opened(workbook)
 
@@ -117,8 +158,6 @@ def test_every_call_is_listed_and_those_with_a_page_are_linked(many, workbook):
     ["=cmd|' /C calc'!A0", "+1+1", "@SUM(A1)", "-2", "http://example.com", "007", "{=1}", "a\x00b\x0b", "\ud800"],
 )
 def test_words_of_a_call_are_never_a_formula_a_link_or_a_number(many, tmp_path, hostile):
-    import msgspec
-
     call = {**many.calls[0], "agent_name": hostile, "call_id": hostile}
     poisoned = msgspec.structs.replace(many, calls=[call], moments=[{**many.moments[0], "quote": hostile}])
     book = opened(write_workbook(poisoned, weekly(poisoned), out=tmp_path / "hostile.xlsx"))

@@ -101,3 +101,4 @@ def test_a_query_that_does_not_exist_names_those_that_do():
     with pytest.raises(InputError, match="no saved query is called") as refusal:
         saved_query("who_clams")
     assert "who_calms" in refusal.value.why
+    assert refusal.value.tries[0] == "callaudit query who_calms"
