@@ -30,7 +30,7 @@ def lavish():
 
 def night(installation):
     installation.say("T-1", *TENSE, started_at="2026-03-03T10:15:00-05:00", customer={"id": "K-1"})
-    before = set(modes(installation.root))
+    before = set(modes(installation.without_home().root))
     installation.run(at=datetime(2026, 3, 9, 2, tzinfo=UTC))
     settings = load_settings(installation.settings)
     make_report(settings, week="newest", scorecard="house", formats=("html", "xlsx", "csv"))

@@ -241,5 +241,5 @@ def test_a_scorecard_that_is_not_there_is_told_before_anything_is_done(installat
     installation.settings.write_text(text)
 
     with pytest.raises(SetupError, match="no scorecard is called “hose”"):
-        AuditRun(load_settings(installation.settings))
+        AuditRun(load_settings(installation.without_home().settings))
     assert not load_settings(installation.settings).home.exists()

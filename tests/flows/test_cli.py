@@ -72,7 +72,7 @@ def test_auditing_a_file_that_is_not_there_names_it(installation):
 
 @pytest.mark.slow
 def test_one_recording_is_audited_on_the_terminal_and_nothing_is_stored(installation, clip):
-    done = installation.callaudit("audit", str(clip))
+    done = installation.without_home().callaudit("audit", str(clip))
     assert "House" in done.stdout
     assert "Whisper tiny.en, the smallest model" in done.stdout
     assert not (installation.root / "callaudit-home").exists()

@@ -27,7 +27,7 @@ def many(published, centre):
 
 @pytest.fixture(scope="module")
 def workbook(many, tmp_path_factory):
-    tense = frozenset(call["call_id"] for call in many.calls if call["tense"])
+    tense = frozenset(call.call_id for call in many.calls if call.tense)
     out = tmp_path_factory.mktemp("book") / "weekly.xlsx"
     return write_workbook(many, weekly(many), out=out, with_pages=tense)
 
@@ -147,8 +147,8 @@ def test_every_call_is_listed_and_those_with_a_page_are_linked(many, workbook):
     sheet = opened(workbook)["Calls"]
     linked = {cell.value: cell.hyperlink.target for cell in sheet["A"] if cell.hyperlink}
 
-    assert {row["Call"] for row in rows_of(sheet)} == {call["call_id"] for call in many.calls}
-    assert set(linked) == {call["call_id"] for call in many.calls if call["tense"]}
+    assert {row["Call"] for row in rows_of(sheet)} == {call.call_id for call in many.calls}
+    assert set(linked) == {call.call_id for call in many.calls if call.tense}
     # xlsxwriter writes paths as Windows does; LibreOffice and Excel read them so on every system.
     assert all(target == f"calls\\{call}.html" for call, target in linked.items())
 
@@ -158,8 +158,9 @@ def test_every_call_is_listed_and_those_with_a_page_are_linked(many, workbook):
     ["=cmd|' /C calc'!A0", "+1+1", "@SUM(A1)", "-2", "http://example.com", "007", "{=1}", "a\x00b\x0b", "\ud800"],
 )
 def test_words_of_a_call_are_never_a_formula_a_link_or_a_number(many, tmp_path, hostile):
-    call = {**many.calls[0], "agent_name": hostile, "call_id": hostile}
-    poisoned = msgspec.structs.replace(many, calls=[call], moments=[{**many.moments[0], "quote": hostile}])
+    call = msgspec.structs.replace(many.calls[0], agent_name=hostile, call_id=hostile)
+    moment = msgspec.structs.replace(many.moments[0], quote=hostile)
+    poisoned = msgspec.structs.replace(many, calls=[call], moments=[moment])
     book = opened(write_workbook(poisoned, weekly(poisoned), out=tmp_path / "hostile.xlsx"))
 
     cells = [c for sheet in book for row in sheet.iter_rows() for c in row if c.value is not None]
@@ -169,7 +170,7 @@ def test_words_of_a_call_are_never_a_formula_a_link_or_a_number(many, tmp_path, 
 
 
 def test_the_same_week_gives_the_same_bytes(many, workbook, tmp_path):
-    tense = frozenset(call["call_id"] for call in many.calls if call["tense"])
+    tense = frozenset(call.call_id for call in many.calls if call.tense)
 
     again = write_workbook(many, weekly(many), out=tmp_path / "weekly.xlsx", with_pages=tense)
 

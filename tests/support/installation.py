@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -49,6 +50,11 @@ class Installation:
             '[run]\nworkers = 1\n[report]\ncall_pages = "all"\n',
             encoding="utf-8",
         )
+
+    def without_home(self) -> "Installation":
+        """As before the first run: nothing is kept yet."""
+        shutil.rmtree(self.root / "callaudit-home")
+        return self
 
     def add(self, recording: Path, name: str, **metadata: object) -> Path:
         """Put a copy of a recording into the inbox; each name makes its bytes its own."""

@@ -32,6 +32,8 @@ _PART = re.compile(r"[ .-]{0,3}([a-z0-9]+)", re.IGNORECASE)
 _FULL_GROUP = 4
 _PRINTED = ((4, 4, 4, 4), (4, 6, 5), (4, 6, 4), (4, 4, 4, 4, 3), (4, 4, 4, 4, 2), (4, 4, 4, 3), (4, 4, 4, 1), (4, 4, 5))
 _MOST_GROUPS = max(map(len, _PRINTED))
+# So much of a hash goes on after its first digits: “sha256 0000101124364479a000...”.
+_LONG_HEX = re.compile(r"[0-9a-fA-F]{8}")
 _TABLE = re.compile(r"\t|\| | \|")
 _FEWEST_SPOKEN = 6
 
@@ -131,9 +133,9 @@ def _printed_card(plain: str, groups: Sequence[re.Match[str]]) -> int:
 def _is_one_card(plain: str, groups: Sequence[re.Match[str]]) -> bool:
     """Whether groups of any size are the digits of a card with the same mark between all, or blanks and hyphens.
 
-    Not the cells of a table, nor a date with its time, nor decimals in a row.
+    Not the cells of a table, a date with its time, decimals in a row, or the number of a hash and how it begins.
     """
-    if not is_card("".join(g[0] for g in groups)):
+    if not is_card("".join(g[0] for g in groups)) or _LONG_HEX.match(plain, groups[-1].end()):
         return False
     written = plain[groups[0].start() : groups[-1].end()]
     between = {_between(plain, *pair) for pair in pairwise(groups)}
