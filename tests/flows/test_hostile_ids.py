@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import pytest
 from hypothesis import HealthCheck, Phase, given
 from hypothesis import settings as trying
 from hypothesis import strategies as st
@@ -130,7 +131,8 @@ ids = st.lists(
 )
 
 
-@trying(max_examples=2, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
+@pytest.mark.long
+@trying(max_examples=6, phases=[Phase.generate], suppress_health_check=list(HealthCheck))
 @given(ids)
 def test_any_id_is_stored_as_it_is_or_refused_with_a_reason(drawn):
     with TemporaryDirectory() as folder:

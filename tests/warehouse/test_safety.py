@@ -31,7 +31,7 @@ def kills():
 @pytest.mark.slow
 def test_a_kill_at_any_moment_leaves_every_call_whole_or_absent():
     done = subprocess.run(
-        [sys.executable, str(KILLS), "4"], env=ENVIRONMENT, capture_output=True, text=True, timeout=600, check=False
+        [sys.executable, str(KILLS), "2"], env=ENVIRONMENT, capture_output=True, text=True, timeout=600, check=False
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "nothing lost, nothing halved" in done.stdout
