@@ -44,6 +44,6 @@ def _as_flow(run: AuditRun, found: list[Arrival] | None, folders: Sequence[Path]
     from callaudit.flows.scheduling.own_server import some_server  # noqa: PLC0415  Where nothing is found, not needed.
 
     with some_server(meanwhile=lambda: import_module("callaudit.flows.nightly_audit")):
-        from callaudit.flows.nightly_audit import audit_now  # noqa: PLC0415
+        from callaudit.flows.nightly_audit import audit_now  # noqa: PLC0415  It was imported while the server started.
 
         return audit_now(run, found, folders, retry_failed=retry_failed)

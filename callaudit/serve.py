@@ -3,7 +3,6 @@
 import asyncio
 import os
 import signal
-import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
@@ -31,7 +30,7 @@ from prefect.types.entrypoint import EntrypointType
 
 from callaudit.console import out
 from callaudit.flows.scheduling.deployments import FLOWS, SILENCE, server, take_away, watch_for_zombies
-from callaudit.flows.scheduling.own_server import started
+from callaudit.flows.scheduling.own_server import listens, started
 from callaudit.flows.scheduling.schedule import Schedule, schedules
 from callaudit.flows.settings import Settings
 from callaudit.transcription.errors import SetupError
@@ -96,7 +95,7 @@ def _some_server(port: int, *, quiet: bool) -> Iterator[SyncPrefectClient]:
         with server() as client:
             yield client
         return
-    if _is_taken(port):
+    if listens(port):
         raise SetupError(
             f"something listens on port {port} already",
             tries=(
@@ -114,11 +113,6 @@ def _some_server(port: int, *, quiet: bool) -> Iterator[SyncPrefectClient]:
         os.environ["PREFECT_API_URL"] = url
         with temporary_settings({PREFECT_API_URL: url}), server() as client:
             yield client
-
-
-def _is_taken(port: int) -> bool:
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 def leave_one_late_run(client: SyncPrefectClient, deployment: UUID) -> None:

@@ -129,7 +129,7 @@ def answers(url: str) -> bool:
 def _wait_for(own: "subprocess.Popen[bytes]", url: str, port: int) -> None:
     until = time.monotonic() + _START_LIMIT
     while time.monotonic() < until and own.poll() is None:
-        if _listens(port) and answers(url):
+        if listens(port) and answers(url):
             return
         time.sleep(0.05)
     import prefect  # noqa: PLC0415  As above.
@@ -141,7 +141,8 @@ def _wait_for(own: "subprocess.Popen[bytes]", url: str, port: int) -> None:
     )
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether some program of this machine listens on a port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
